@@ -1,0 +1,12 @@
+// The unit of work: a decoded token, a prefilled token, an image row, or a vision patch-row.
+struct Row {
+  rope: vec3u,        // temporal, height, width position; all equal for 1-D RoPE
+  token: u32,         // < V: vocabulary id;  >= V: row (token - V) of the image embeddings
+  sequence: u32,      // whose page table
+  position: u32,      // where its key and value are written; NOWHERE: not at all
+  first: u32,         // the keys it may attend: first ..= last; none if first > last
+  last: u32,
+  window_first: u32,  // `first` on sliding-window layers
+}
+
+const NOWHERE = 0xffffffffu;

@@ -1,0 +1,176 @@
+import { type DType, type Tensor, bufferOf, byteSize, elementCount } from "./tensor.ts";
+
+/** WGSL, the values of its `override`s, and a name for messages and profiles. */
+export interface Kernel {
+  readonly name: string;
+  readonly code: string;
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+/** Thrown when the browser offers no WebGPU, or no adapter; the message says what to do. */
+export class NoGpuError extends Error {
+  override name = "NoGpuError";
+}
+
+/** Thrown by work on a GPU that went away (driver reset, sleep, `dispose`). */
+export class DeviceLostError extends Error {
+  override name = "DeviceLostError";
+}
+
+const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as const;
+
+/**
+ * Asks an adapter for a device with all of its limits, since the defaults (128 MiB a binding) do
+ * not hold a vocabulary.
+ */
+export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
+  const requiredLimits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value = (adapter.limits as unknown as Record<string, unknown>)[name];
+    if (typeof value === "number") requiredLimits[name] = value;
+  }
+  const requiredFeatures = OPTIONAL_FEATURES.filter((name) =>
+    adapter.features.has(name),
+  ) as GPUFeatureName[];
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+  return new Gpu(device, adapter.info);
+}
+
+/** A device with its pipelines, and a count of the bytes it holds. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: GPUAdapterInfo;
+  /** Bytes of all live buffers made here, and the most there have been at once. */
+  bytes = 0;
+  peakBytes = 0;
+  /** Buffers that compiled graphs share: plans run one after another, never at once. */
+  readonly scratch: GPUBuffer[] = [];
+  /** Set once the device is gone. */
+  lost: DeviceLostError | undefined;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+
+  constructor(device: GPUDevice, adapter: GPUAdapterInfo) {
+    this.device = device;
+    this.adapter = adapter;
+    void device.lost.then(({ message }) => {
+      this.lost = new DeviceLostError(`the GPU was lost: ${message || "no reason given"}`);
+    });
+  }
+
+  /** Number of distinct pipelines asked for so far. */
+  get pipelineCount(): number {
+    return this.#pipelines.size;
+  }
+
+  /** Makes a buffer and counts its bytes. Throws RangeError beyond the device's limit. */
+  buffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    const limit = this.device.limits.maxBufferSize;
+    if (sizeBytes > limit) {
+      throw new RangeError(`buffer ${label}: ${sizeBytes} bytes asked, the device allows ${limit}`);
+    }
+    const size = Math.max(4, Math.ceil(sizeBytes / 4) * 4);
+    const buffer = this.device.createBuffer({ label, size, usage });
+    this.bytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.bytes);
+    return buffer;
+  }
+
+  /** Destroys a buffer made by `buffer`. */
+  release(buffer: GPUBuffer): void {
+    this.bytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  /** Makes a tensor that lives until it is released, zero or filled with `data`. */
+  tensor(
+    label: string,
+    shape: readonly number[],
+    dtype: DType = "f32",
+    data?: Float32Array | Uint32Array | Int32Array,
+  ): Tensor {
+    const tensor: Tensor = { label, shape, dtype };
+    tensor.buffer = this.buffer(
+      label,
+      byteSize(tensor),
+      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    );
+    if (data) this.write(tensor, data);
+    return tensor;
+  }
+
+  /** Writes `data` from element `first` on. Throws RangeError when it does not fit. */
+  write(tensor: Tensor, data: ArrayBufferView<ArrayBufferLike>, first = 0): void {
+    if (first * 4 + data.byteLength > byteSize(tensor)) {
+      throw new RangeError(
+        `write ${tensor.label}: ${data.byteLength} bytes at ${first * 4}, it has ${byteSize(tensor)}`,
+      );
+    }
+    this.device.queue.writeBuffer(
+      bufferOf(tensor),
+      first * 4,
+      data.buffer as ArrayBuffer,
+      data.byteOffset,
+      data.byteLength,
+    );
+  }
+
+  /** Reads a whole `f32` tensor back. */
+  async read(tensor: Tensor): Promise<Float32Array> {
+    return new Float32Array(await this.readBytes(tensor));
+  }
+
+  /** Reads a whole tensor's bytes back, whatever its type. */
+  async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
+    const size = elementCount(tensor.shape) * 4;
+    const staging = this.buffer("read", size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    try {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(bufferOf(tensor), 0, staging, 0, size);
+      this.device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      return staging.getMappedRange(0, size).slice(0);
+    } finally {
+      this.release(staging);
+    }
+  }
+
+  /** Compiles a kernel, once for every (code, constants). */
+  pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
+    const key = JSON.stringify([kernel.code, kernel.constants ?? {}]);
+    let pipeline = this.#pipelines.get(key);
+    if (!pipeline) {
+      pipeline = compile(this.device, kernel);
+      this.#pipelines.set(key, pipeline);
+      // A failure is reported to whoever asked; it must not poison a later, corrected try.
+      pipeline.catch(() => this.#pipelines.delete(key));
+    }
+    return pipeline;
+  }
+
+  /** Frees everything at once. */
+  destroy(): void {
+    this.#pipelines.clear();
+    this.scratch.length = 0;
+    this.bytes = 0;
+    this.device.destroy();
+  }
+}
+
+async function compile(device: GPUDevice, kernel: Kernel): Promise<GPUComputePipeline> {
+  const module = device.createShaderModule({ label: kernel.name, code: kernel.code });
+  try {
+    return await device.createComputePipelineAsync({
+      label: kernel.name,
+      layout: "auto",
+      compute: { module, entryPoint: "main", constants: { ...kernel.constants } },
+    });
+  } catch (cause) {
+    const { messages } = await module.getCompilationInfo();
+    const lines = kernel.code.split("\n");
+    const told = messages
+      .filter((message) => message.type === "error")
+      .map((m) => `  ${m.lineNum}:${m.linePos} ${m.message}\n    ${lines[m.lineNum - 1] ?? ""}`);
+    const reason = told.length > 0 ? told.join("\n") : (cause as Error).message;
+    throw new Error(`kernel ${kernel.name} does not compile:\n${reason}`, { cause });
+  }
+}

@@ -1,0 +1,59 @@
+import type { Gpu } from "./device.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface Step {
+  readonly name: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroups: readonly GPUBindGroup[];
+  readonly grid: readonly [number, number, number];
+}
+
+/** A flat list of bound dispatches, replayed as often as wanted. */
+export class Plan {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  /** Intermediates by name, where the graph was recorded with taps. */
+  readonly taps: ReadonlyMap<string, Tensor>;
+  readonly #gpu: Gpu;
+  readonly #owned: GPUBuffer[];
+
+  constructor(
+    gpu: Gpu,
+    name: string,
+    steps: readonly Step[],
+    taps: ReadonlyMap<string, Tensor>,
+    owned: GPUBuffer[],
+  ) {
+    this.#gpu = gpu;
+    this.name = name;
+    this.steps = steps;
+    this.taps = taps;
+    this.#owned = owned;
+  }
+
+  /** Replays into an open pass. Allocates nothing. */
+  encode(pass: GPUComputePassEncoder): void {
+    const steps = this.steps;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i] as Step;
+      pass.setPipeline(step.pipeline);
+      const groups = step.bindGroups;
+      for (let g = 0; g < groups.length; g++) pass.setBindGroup(g, groups[g] as GPUBindGroup);
+      pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2]);
+    }
+  }
+
+  /** Replays in a command buffer of its own. */
+  submit(): void {
+    const encoder = this.#gpu.device.createCommandEncoder({ label: this.name });
+    const pass = encoder.beginComputePass();
+    this.encode(pass);
+    pass.end();
+    this.#gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Frees what belongs to this plan alone: kept tensors. */
+  dispose(): void {
+    for (const buffer of this.#owned.splice(0)) this.#gpu.release(buffer);
+  }
+}

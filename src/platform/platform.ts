@@ -1,0 +1,25 @@
+/** A decoded picture, upright. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** What can be copied to the GPU: a bitmap with straight alpha, or RGBA bytes row by row. */
+  readonly source: ImageBitmap | Uint8Array<ArrayBuffer>;
+}
+
+/** Keeps bytes by key between visits. */
+export interface ByteStore {
+  get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  set(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  delete(keys: readonly string[]): Promise<void>;
+  keys(): Promise<string[]>;
+}
+
+/** All that differs between a page, a worker and Node. */
+export interface Platform {
+  /** Throws NoGpuError-like Error with what to do when there is no WebGPU. */
+  requestAdapter(): Promise<GPUAdapter>;
+  /** Decodes PNG, JPEG, WebP ... upright, with straight alpha. Throws Error when it is no image. */
+  decodeImage(bytes: Blob): Promise<Picture>;
+  /** Where weights are kept; undefined where nothing can be. */
+  openStore(name: string): ByteStore | undefined;
+}

@@ -1,0 +1,58 @@
+import { type Gpu, openGpu } from "../src/gpu/device.ts";
+import { Graph } from "../src/gpu/graph.ts";
+import type { Tensor } from "../src/gpu/tensor.ts";
+
+let shared: Promise<Gpu> | undefined;
+
+/** One device for a test file. */
+export function testGpu(): Promise<Gpu> {
+  shared ??= navigator.gpu.requestAdapter().then((adapter) => {
+    if (!adapter) throw new Error("testGpu: this browser has no WebGPU adapter");
+    return openGpu(adapter);
+  });
+  return shared;
+}
+
+/** Seeded numbers in [-1, 1) (mulberry32). */
+export function random(count: number, seed = 1): Float32Array {
+  let state = seed >>> 0;
+  return Float32Array.from({ length: count }, () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
+  });
+}
+
+/** Records, compiles, runs and reads one op's output. */
+export async function runOp(gpu: Gpu, record: (g: Graph) => Tensor): Promise<Float32Array> {
+  const g = new Graph(gpu);
+  const output = g.keep(record(g));
+  const plan = await g.compile();
+  plan.submit();
+  const values = await gpu.read(output);
+  plan.dispose();
+  return values;
+}
+
+/** Throws unless every value is within `tolerance` times the expected values' rms. */
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance = 1e-5,
+): void {
+  if (actual.length !== expected.length) {
+    throw new Error(`expectClose: ${actual.length} values, expected ${expected.length}`);
+  }
+  let squares = 0;
+  for (let i = 0; i < expected.length; i++) squares += (expected[i] as number) ** 2;
+  const allowed = tolerance * Math.max(Math.sqrt(squares / expected.length), 1e-6);
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs((actual[i] as number) - (expected[i] as number));
+    if (!(difference <= allowed)) {
+      throw new Error(
+        `expectClose: [${i}] is ${actual[i]}, expected ${expected[i]} within ${allowed}`,
+      );
+    }
+  }
+}

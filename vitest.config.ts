@@ -1,0 +1,57 @@
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { CHROMIUM_ARGS, findChromium } from "./scripts/chromium.ts";
+
+const executablePath = findChromium();
+
+/**
+ * Three kinds of test, told apart by their names: `*.test.ts` runs in Node, `*.gpu.test.ts` in a
+ * real Chromium, `e2e/*.e2e.ts` in Node with a Chromium that it drives.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["{src,tests,scripts}/**/*.test.ts"],
+          exclude: ["**/*.gpu.test.ts"],
+        },
+      },
+      {
+        optimizeDeps: {
+          include: [
+            "@huggingface/jinja",
+            "@huggingface/tokenizers",
+            "comlink",
+            "idb-keyval",
+            "zod",
+          ],
+        },
+        test: {
+          name: "gpu",
+          include: ["{src,tests}/**/*.gpu.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: { executablePath, args: CHROMIUM_ARGS } }),
+            instances: [{ browser: "chromium" }],
+          },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["e2e/**/*.e2e.ts"],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
