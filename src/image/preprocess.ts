@@ -1,0 +1,84 @@
+import type { Gpu } from "../gpu/device.ts";
+import { type Tensor, bufferOf } from "../gpu/tensor.ts";
+import type { ImageLayout, ImageProcessor } from "../models/model.ts";
+import { compilePatchify, patchGrid } from "../ops/patchify.ts";
+import { resize } from "../ops/resize.ts";
+import type { Picture } from "../platform/platform.ts";
+import { uploadPicture } from "./upload-picture.ts";
+
+/** The tiles of one picture on the GPU, until they are released. */
+export interface PatchSource {
+  readonly tiles: number;
+  /**
+   * Writes the patches of tiles `firstTile .. firstTile + count - 1` from the start of `into` on.
+   *
+   * @param into `[at least count * P, 3 * patchSize²]`
+   * @throws RangeError when there are no such tiles, or `into` does not hold them
+   */
+  write(firstTile: number, count: number, into: Tensor): void;
+  release(): void;
+}
+
+/** A decoded picture, and what its processor makes of its size. */
+export interface LaidOutPicture {
+  readonly picture: Picture;
+  readonly layout: ImageLayout;
+}
+
+/**
+ * Uploads a picture and resizes it as its layout says; patches are cut and normalised when they
+ * are asked for. The picture is read once and stays the caller's.
+ *
+ * @throws RangeError when the picture is too large for the device
+ */
+export async function preparePatches(
+  gpu: Gpu,
+  { picture, layout }: LaidOutPicture,
+  processor: ImageProcessor,
+): Promise<PatchSource> {
+  const { patchSize } = processor;
+  const { tiles } = layout;
+  const patchify = await compilePatchify(gpu, patchSize, processor);
+  const pictures = await resizeAll(gpu, picture, layout);
+  const held = new Set(tiles.map(({ from }) => pictures[from] as Tensor));
+  return {
+    tiles: tiles.length,
+
+    write(firstTile, count, into) {
+      if (firstTile < 0 || count < 1 || firstTile + count > tiles.length) {
+        throw new RangeError(`write: ${count} tiles from ${firstTile} on, of ${tiles.length}`);
+      }
+      let row = 0;
+      for (const tile of tiles.slice(firstTile, firstTile + count)) {
+        patchify(pictures[tile.from] as Tensor, tile, into, row);
+        const { rows, columns } = patchGrid(tile, patchSize);
+        row += rows * columns;
+      }
+    },
+
+    release() {
+      for (const tensor of held) gpu.release(bufferOf(tensor));
+      held.clear();
+    },
+  };
+}
+
+/**
+ * @returns `[H, W]` u32 each: the picture, then its resizes (the same tensor where a resize keeps
+ *   the size); those that no tile shows are released
+ */
+async function resizeAll(gpu: Gpu, picture: Picture, layout: ImageLayout): Promise<Tensor[]> {
+  const pictures: Tensor[] = [];
+  const needed = new Set<Tensor>();
+  try {
+    pictures.push(await uploadPicture(gpu, picture));
+    for (const { from, width, height, filter } of layout.resizes) {
+      pictures.push(await resize(gpu, pictures[from] as Tensor, width, height, filter));
+    }
+    for (const { from } of layout.tiles) needed.add(pictures[from] as Tensor);
+    return pictures;
+  } finally {
+    // Nothing is needed when a step failed.
+    for (const tensor of new Set(pictures)) if (!needed.has(tensor)) gpu.release(bufferOf(tensor));
+  }
+}

@@ -1,0 +1,99 @@
+import type { Gpu } from "../gpu/device.ts";
+import { type Tensor, bufferOf } from "../gpu/tensor.ts";
+import { type Rectangle, compileUnpackPicture } from "../ops/unpack-picture.ts";
+import type { Picture } from "../platform/platform.ts";
+
+/** Pixels that pass through the texture at once, so that a photo is not held twice more. */
+const BLOCK_PIXELS = 2 ** 21;
+
+/** Texture rows are copied to buffers at multiples of 256 bytes. */
+const STRIDE_PIXELS = 64;
+
+/**
+ * Copies a picture to the GPU block by block, and lays what is transparent over white.
+ *
+ * @returns `[H, W]` u32, RGBA8 with full alpha: the caller's to release
+ * @throws RangeError when it has no pixels, more than the device binds, or another number of bytes
+ *   than its size says
+ */
+export async function uploadPicture(gpu: Gpu, picture: Picture): Promise<Tensor> {
+  checkSize(gpu, picture);
+  const { width, height } = picture;
+  const unpack = await compileUnpackPicture(gpu);
+
+  const most = gpu.device.limits.maxTextureDimension2D;
+  const blockWidth = Math.min(width, most);
+  const stride = Math.ceil(blockWidth / STRIDE_PIXELS) * STRIDE_PIXELS;
+  const blockHeight = Math.min(height, most, Math.ceil(BLOCK_PIXELS / stride));
+  const texture = gpu.device.createTexture({
+    label: "block",
+    size: [blockWidth, blockHeight],
+    format: "rgba8unorm",
+    // An external image can only be copied to what could be rendered to.
+    usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC | GPUTextureUsage.RENDER_ATTACHMENT,
+  });
+  const rgba = gpu.tensor("rgba", [blockHeight, stride], "u32");
+  const pixels = gpu.tensor("picture", [height, width], "u32");
+  for (let y = 0; y < height; y += blockHeight) {
+    for (let x = 0; x < width; x += blockWidth) {
+      const block: Rectangle = {
+        x,
+        y,
+        width: Math.min(blockWidth, width - x),
+        height: Math.min(blockHeight, height - y),
+      };
+      fillTexture(gpu, picture, block, texture);
+      copyToBuffer(gpu, texture, block, rgba);
+      unpack(rgba, block, pixels);
+    }
+  }
+  texture.destroy();
+  gpu.release(bufferOf(rgba));
+  return pixels;
+}
+
+function checkSize(gpu: Gpu, { width, height, source }: Picture): void {
+  const bytes = width * height * 4;
+  if (!(bytes > 0)) throw new RangeError(`uploadPicture: a picture of ${width} x ${height} pixels`);
+  if (source instanceof Uint8Array && source.byteLength !== bytes) {
+    throw new RangeError(
+      `uploadPicture: ${source.byteLength} bytes, expected ${bytes} for ${width} x ${height} pixels`,
+    );
+  }
+  const limit = gpu.device.limits.maxStorageBufferBindingSize;
+  if (bytes > limit) {
+    throw new RangeError(
+      `uploadPicture: ${width} x ${height} pixels are ${bytes} bytes, the device allows ${limit}`,
+    );
+  }
+}
+
+function fillTexture(
+  gpu: Gpu,
+  { width: W, source }: Picture,
+  { x, y, width, height }: Rectangle,
+  texture: GPUTexture,
+): void {
+  const { queue } = gpu.device;
+  if (source instanceof Uint8Array) {
+    const layout = { offset: (y * W + x) * 4, bytesPerRow: W * 4 };
+    queue.writeTexture({ texture }, source, layout, [width, height]);
+  } else {
+    queue.copyExternalImageToTexture(
+      { source, origin: [x, y] },
+      { texture, premultipliedAlpha: false },
+      [width, height],
+    );
+  }
+}
+
+/** @param rgba `[>= height, stride]` u32 */
+function copyToBuffer(gpu: Gpu, texture: GPUTexture, size: Rectangle, rgba: Tensor): void {
+  const bytesPerRow = (rgba.shape[1] as number) * 4;
+  const encoder = gpu.device.createCommandEncoder({ label: "copy block" });
+  encoder.copyTextureToBuffer({ texture }, { buffer: bufferOf(rgba), bytesPerRow }, [
+    size.width,
+    size.height,
+  ]);
+  gpu.device.queue.submit([encoder.finish()]);
+}

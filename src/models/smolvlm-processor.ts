@@ -1,0 +1,203 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import type {
+  CheckpointFiles,
+  ImageLayout,
+  ImageProcessor,
+  Resize,
+  ResizeFilter,
+  Tile,
+} from "./model.ts";
+
+/** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
+const Config = z.object({
+  image_token_id: z._default(z.int(), 128_257),
+  scale_factor: z._default(z.int(), 2),
+  vision_config: z.object({
+    image_size: z._default(z.int(), 224),
+    patch_size: z._default(z.int(), 32),
+  }),
+});
+
+const LongestEdge = z.object({ longest_edge: z.int().check(z.positive()) });
+
+/** The image processor's fields, with the defaults of the SmolVLM and Idefics3 classes. */
+const Settings = z.object({
+  do_resize: z._default(z.boolean(), true),
+  size: z._default(LongestEdge, { longest_edge: 4 * 364 }),
+  max_image_size: z._default(LongestEdge, { longest_edge: 364 }),
+  resample: z._default(z.int(), 1),
+  do_image_splitting: z._default(z.boolean(), true),
+  do_rescale: z._default(z.boolean(), true),
+  rescale_factor: z._default(z.number(), 1 / 255),
+  do_normalize: z._default(z.boolean(), true),
+  image_mean: z._default(z.array(z.number()), [0.5, 0.5, 0.5]),
+  image_std: z._default(z.array(z.number()), [0.5, 0.5, 0.5]),
+});
+type Settings = z.output<typeof Settings>;
+
+/** Pillow's numbers of the filters, as `resample` has them. */
+const RESAMPLE: Readonly<Record<number, ResizeFilter>> = {
+  1: "lanczos",
+  2: "bilinear",
+  3: "bicubic",
+};
+
+/** No edge is made longer than this by the first resize. */
+const MAX_IMAGE_SIZE = 4096;
+
+interface Tokens {
+  readonly fake_image_token: string;
+  readonly image_token: string;
+  readonly global_image_token: string;
+}
+
+/**
+ * The image processing of SmolVLM and Idefics3: enlarge or shrink to `size.longest_edge`, bring
+ * both edges up to multiples of `max_image_size.longest_edge`, cut to tiles of that size, and add
+ * a squashed tile of the whole.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function smolvlmProcessor(files: CheckpointFiles): ImageProcessor {
+  const { image_token_id, scale_factor, vision_config } = parseConfig(Config, files);
+  const settings = readSettings(files);
+  const tokens = readTokens(files);
+  const filter = RESAMPLE[settings.resample];
+  if (!filter) throw new Error(`smolvlm: resample ${settings.resample} is not known`);
+  const side = Math.floor(vision_config.image_size / vision_config.patch_size);
+  const image_seq_len = readSeqLen(files) ?? Math.floor(side ** 2 / scale_factor ** 2);
+  const { do_rescale, do_normalize, image_mean, image_std } = settings;
+  return {
+    placeholder: tokens.image_token,
+    imageTokenId: image_token_id,
+    patchSize: vision_config.patch_size,
+    rescale: do_rescale ? settings.rescale_factor : 1,
+    mean: do_normalize ? image_mean : image_mean.map(() => 0),
+    std: do_normalize ? image_std : image_std.map(() => 1),
+
+    layout(width, height, detail): ImageLayout {
+      if (!(width >= 1 && height >= 1)) {
+        throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
+      }
+      const split = settings.do_image_splitting && detail !== "low";
+      const cut = cutTiles(settings, { width, height }, filter, split);
+      return {
+        ...cut,
+        tokenCount: cut.tiles.length * image_seq_len,
+        prompt: promptOf(cut, tokens, image_seq_len),
+      };
+    },
+  };
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+type Cut = Pick<ImageLayout, "resizes" | "tiles" | "rows" | "cols">;
+
+/** Each resize starts from the bytes of the one before, as the reference's do. */
+function cutTiles(settings: Settings, size: Size, filter: ResizeFilter, split: boolean): Cut {
+  const edge = settings.max_image_size.longest_edge;
+  const resizes: Resize[] = [];
+  const resizeTo = (to: Size): Size => {
+    resizes.push({ from: resizes.length, ...to, filter });
+    return to;
+  };
+  const whole = (): Tile => ({ from: resizes.length, x: 0, y: 0, width: edge, height: edge });
+
+  const scaled = settings.do_resize ? resizeTo(scaleTo(size, settings.size.longest_edge)) : size;
+  if (!split) {
+    resizeTo({ width: edge, height: edge });
+    return { resizes, tiles: [whole()], rows: 0, cols: 0 };
+  }
+
+  const enlarged = resizeTo(toMultiples(scaled, edge));
+  const [rows, cols] = [enlarged.height / edge, enlarged.width / edge];
+  if (rows * cols === 1) return { resizes, tiles: [whole()], rows: 0, cols: 0 };
+  const tiles: Tile[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) tiles.push({ ...whole(), x: col * edge, y: row * edge });
+  }
+  resizeTo({ width: edge, height: edge });
+  return { resizes, tiles: [...tiles, whole()], rows, cols };
+}
+
+/** transformers' `get_resize_output_image_size`: the shorter edge becomes even, by truncation. */
+function scaleTo({ width, height }: Size, longest: number): Size {
+  const ratio = width / height;
+  const even = (edge: number) => Math.max(1, edge + (edge % 2));
+  const scaled =
+    width >= height
+      ? { width: longest, height: even(Math.trunc(longest / ratio)) }
+      : { width: even(Math.trunc(longest * ratio)), height: longest };
+  return longest > MAX_IMAGE_SIZE ? shrinkTo(scaled, MAX_IMAGE_SIZE) : scaled;
+}
+
+function shrinkTo({ width, height }: Size, longest: number): Size {
+  const ratio = width / height;
+  return width >= height
+    ? { width: longest, height: Math.max(1, Math.trunc(longest / ratio)) }
+    : { width: Math.max(1, Math.trunc(longest * ratio)), height: longest };
+}
+
+/** transformers' `resize_for_vision_encoder`: the longer edge first, then the other in proportion. */
+function toMultiples({ width, height }: Size, edge: number): Size {
+  const ratio = width / height;
+  const up = (length: number) => Math.max(1, Math.ceil(length / edge)) * edge;
+  return width >= height
+    ? { width: up(width), height: up(Math.trunc(up(width) / ratio)) }
+    : { width: up(Math.trunc(up(height) * ratio)), height: up(height) };
+}
+
+function promptOf({ rows, cols }: Cut, tokens: Tokens, image_seq_len: number): string {
+  const { fake_image_token: fake, global_image_token, image_token } = tokens;
+  const images = image_token.repeat(image_seq_len);
+  let prompt = "";
+  for (let row = 1; row <= rows; row++) {
+    for (let col = 1; col <= cols; col++) prompt += `${fake}<row_${row}_col_${col}>${images}`;
+    prompt += "\n";
+  }
+  if (rows > 0) prompt += "\n";
+  return `${prompt}${fake}${global_image_token}${images}${fake}`;
+}
+
+/** transformers 5 may write the image processor's settings into processor_config.json only. */
+function readSettings(files: CheckpointFiles): Settings {
+  const own = files["preprocessor_config.json"];
+  const [name, value] = own
+    ? ["preprocessor_config.json", own]
+    : ["processor_config.json", processorConfig(files).image_processor ?? {}];
+  const parsed = Settings.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function readSeqLen(files: CheckpointFiles): number | undefined {
+  const { image_seq_len } = processorConfig(files);
+  return typeof image_seq_len === "number" ? image_seq_len : undefined;
+}
+
+function processorConfig(files: CheckpointFiles): Record<string, unknown> {
+  return (files["processor_config.json"] ?? {}) as Record<string, unknown>;
+}
+
+function readTokens(files: CheckpointFiles): Tokens {
+  const named = [files["special_tokens_map.json"], files["tokenizer_config.json"]];
+  const token = (key: keyof Tokens, otherwise: string): string => {
+    for (const file of named) {
+      const value = (file as Record<string, unknown> | undefined)?.[key];
+      const content = typeof value === "object" ? (value as { content?: unknown })?.content : value;
+      if (typeof content === "string") return content;
+    }
+    return otherwise;
+  };
+  return {
+    fake_image_token: token("fake_image_token", "<fake_token_around_image>"),
+    image_token: token("image_token", "<image>"),
+    global_image_token: token("global_image_token", "<global-img>"),
+  };
+}

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { random, testGpu } from "../../tests/support.ts";
+import { bufferOf } from "../gpu/tensor.ts";
+import type { Filter } from "./resize-taps.ts";
+import { resize } from "./resize.ts";
+
+type Picture = { data: Uint8Array; width: number; height: number };
+
+const CHANNELS = 4;
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
+}
+
+const FILTERS: Record<Filter, [support: number, (x: number) => number]> = {
+  bilinear: [1, (x) => Math.max(1 - x, 0)],
+  bicubic: [
+    2,
+    (x) => (x < 1 ? 1.5 * x ** 3 - 2.5 * x ** 2 + 1 : -0.5 * (x ** 3 - 5 * x ** 2 + 8 * x - 4)),
+  ],
+  lanczos: [3, (x) => (x < 3 ? sinc(x) * sinc(x / 3) : 0)],
+};
+
+/** The rows of `image`, resized to `target` rows as torchvision does it. */
+function resizeRows({ data, width, height }: Picture, target: number, filter: Filter): Picture {
+  const [support, kernel] = FILTERS[filter];
+  const scale = height / target;
+  const stretch = Math.max(scale, 1);
+  const runs = Array.from({ length: target }, (_, i) => {
+    const centre = (i + 0.5) * scale;
+    const low = Math.max(Math.trunc(centre - support * stretch + 0.5), 0);
+    const high = Math.min(Math.trunc(centre + support * stretch + 0.5), height);
+    const weights = Array.from({ length: high - low }, (_, k) =>
+      kernel(Math.min(Math.abs((low + k - centre + 0.5) / stretch), support)),
+    );
+    const sum = weights.reduce((a, b) => a + b, 0);
+    return { low, weights: weights.map((w) => w / sum) };
+  });
+  const largest = Math.max(...runs.flatMap(({ weights }) => weights));
+  let bits = 0;
+  while (bits < 22 && Math.trunc(0.5 + largest * 2 ** (bits + 1)) < 2 ** 15) bits++;
+
+  const out = new Uint8Array(target * width * CHANNELS);
+  runs.forEach(({ low, weights }, i) => {
+    const fixed = weights.map((w) => Math.trunc(w * 2 ** bits + Math.sign(w) * 0.5));
+    for (let j = 0; j < width * CHANNELS; j++) {
+      const sum = fixed.reduce(
+        (total, w, k) => total + w * (data[(low + k) * width * CHANNELS + j] as number),
+        2 ** (bits - 1),
+      );
+      out[i * width * CHANNELS + j] = Math.max(0, Math.min(255, Math.floor(sum / 2 ** bits)));
+    }
+  });
+  return { data: out, width, height: target };
+}
+
+function transpose({ data, width, height }: Picture): Picture {
+  const out = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = (y * width + x) * CHANNELS;
+      out.set(data.subarray(from, from + CHANNELS), (x * height + y) * CHANNELS);
+    }
+  }
+  return { data: out, width: height, height: width };
+}
+
+function reference(picture: Picture, width: number, height: number, filter: Filter): Picture {
+  let image = picture;
+  if (width !== image.width) image = transpose(resizeRows(transpose(image), width, filter));
+  if (height !== image.height) image = resizeRows(image, height, filter);
+  return image;
+}
+
+function noise(width: number, height: number): Picture {
+  const data = Uint8Array.from(random(width * height * CHANNELS), (v) => (v + 1) * 128);
+  for (let i = 3; i < data.length; i += CHANNELS) data[i] = 255;
+  return { data, width, height };
+}
+
+describe.each(["bilinear", "bicubic", "lanczos"] as const)("%s", (filter) => {
+  test.each([
+    { from: [40, 30], to: [80, 60] },
+    { from: [64, 48], to: [16, 12] },
+    { from: [37, 53], to: [101, 17] },
+    { from: [53, 37], to: [17, 101] },
+    { from: [300, 5], to: [7, 5] },
+    { from: [5, 300], to: [5, 7] },
+    { from: [1, 1], to: [9, 4] },
+    { from: [33, 47], to: [1, 1] },
+    { from: [1, 29], to: [3, 31] },
+    { from: [900, 3], to: [901, 2] },
+  ] as const)("$from to $to", async ({ from, to }) => {
+    const gpu = await testGpu();
+    const picture = noise(from[0], from[1]);
+    const words = new Uint32Array(picture.data.buffer);
+    const source = gpu.tensor("picture", [picture.height, picture.width], "u32", words);
+    const before = gpu.bytes;
+    const y = await resize(gpu, source, to[0], to[1], filter);
+    expect(y.shape).toEqual([to[1], to[0]]);
+    const bytes = new Uint8Array(await gpu.readBytes(y));
+    const expected = reference(picture, to[0], to[1], filter).data;
+    const wrong = expected.findIndex((byte, i) => bytes[i] !== byte);
+    expect(wrong, `byte ${wrong}: ${bytes[wrong]}, expected ${expected[wrong]}`).toBe(-1);
+    gpu.release(bufferOf(y));
+    expect(gpu.bytes).toBe(before);
+  });
+});
+
+test("the same size is the picture itself", async () => {
+  const gpu = await testGpu();
+  const picture = gpu.tensor("picture", [3, 5], "u32");
+  expect(await resize(gpu, picture, 5, 3, "lanczos")).toBe(picture);
+});

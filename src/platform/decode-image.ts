@@ -1,0 +1,24 @@
+import type { Picture } from "./platform.ts";
+
+/**
+ * Decodes a picture in a page or worker: upright by its EXIF orientation, with straight alpha, and
+ * with the bytes of the file as they are, whatever its colour profile.
+ *
+ * @throws Error when the browser cannot decode it
+ */
+export async function decodeImage(bytes: Blob): Promise<Picture> {
+  try {
+    const source = await createImageBitmap(bytes, {
+      imageOrientation: "from-image",
+      premultiplyAlpha: "none",
+      colorSpaceConversion: "none",
+    });
+    return { width: source.width, height: source.height, source };
+  } catch (cause) {
+    const kind = bytes.type || "unknown type";
+    throw new Error(
+      `decodeImage: ${bytes.size} bytes of ${kind} are no image that this browser decodes`,
+      { cause },
+    );
+  }
+}
