@@ -1,0 +1,36 @@
+import { clear, createStore } from "idb-keyval";
+import { beforeEach, describe, expect, test } from "vitest";
+import { openStore } from "./store.ts";
+
+const NAME = "store-test";
+
+describe("openStore", () => {
+  beforeEach(() => clear(createStore(NAME, "bytes")));
+
+  test("keeps bytes until they are deleted, whoever opens it", async () => {
+    const store = openStore(NAME);
+    await store?.set("a", new Uint8Array([1, 2, 3]));
+    await store?.set("b", new Uint8Array([4]));
+    const again = openStore(NAME);
+    expect(await again?.get("a")).toEqual(new Uint8Array([1, 2, 3]));
+    expect(await again?.keys()).toEqual(["a", "b"]);
+    await again?.delete(["a", "missing"]);
+    expect(await store?.get("a")).toBeUndefined();
+    expect(await store?.keys()).toEqual(["b"]);
+  });
+
+  test("keeps a view's own bytes, not all of its buffer", async () => {
+    const store = openStore(NAME);
+    await store?.set("view", new Uint8Array(1 << 16).fill(7).subarray(100, 104));
+    const kept = await store?.get("view");
+    expect(kept).toEqual(new Uint8Array([7, 7, 7, 7]));
+    expect(kept?.buffer.byteLength).toBe(4);
+  });
+
+  test("overwrites", async () => {
+    const store = openStore(NAME);
+    await store?.set("a", new Uint8Array([1]));
+    await store?.set("a", new Uint8Array([2]));
+    expect(await store?.get("a")).toEqual(new Uint8Array([2]));
+  });
+});

@@ -1,0 +1,250 @@
+import type { ByteStore } from "../platform/platform.ts";
+import {
+  type Cache,
+  type Manifest,
+  type WeightFile,
+  dropStale,
+  fileKey,
+  openCache,
+  readManifest,
+  writeManifest,
+} from "./cache.ts";
+import { type Http, HttpError, InterruptedError } from "./http.ts";
+import type { OnProgress } from "./progress.ts";
+import { type Remote, fileTag, openRemote } from "./remote.ts";
+import { type TensorInfo, parseHeader } from "./safetensors.ts";
+import { type Source, fileUrl } from "./source.ts";
+import { ChangedError, type Piece, chunksOf, readWeightFile } from "./weight-file.ts";
+
+export interface OpenOptions {
+  readonly fetch?: typeof globalThis.fetch;
+  /** Where files are kept between loads. */
+  readonly store?: ByteStore | undefined;
+  /** False neither reads nor writes the store. Default true. */
+  readonly cache?: boolean | undefined;
+  /**
+   * Ask the server whether a checkpoint that is kept completely has changed, if it can be reached.
+   * Default false: then nothing goes over the network.
+   */
+  readonly revalidate?: boolean;
+  /** Access token; sent to hubs only. */
+  readonly token?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Tries after one that failed, without a byte in between; default 5. */
+  readonly retries?: number;
+  /** The wait before the first of these, which doubles each time; default 500 ms. */
+  readonly retryDelayMs?: number;
+  /** A connection on which nothing comes for so long counts as dead; default 60 s. */
+  readonly stallMs?: number;
+  /** What is kept and passed on at once; default 8 MiB. */
+  readonly chunkBytes?: number;
+}
+
+/** A checkpoint whose small files are read, and whose weights can be. */
+export interface Checkpoint {
+  readonly id: string;
+  /** Parsed JSON by file name; `chat_template.jinja` is a string. */
+  readonly files: Readonly<Record<string, unknown>>;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Bytes of all tensors. */
+  readonly weightBytes: number;
+  /**
+   * The files of weights, one after another, from the store or the network. What comes over the
+   * network is kept in the store as it arrives.
+   *
+   * @throws the signal's reason, InterruptedError when the network fails for good, ChangedError
+   *   when a file changed on the server or is damaged
+   */
+  stream(options?: {
+    readonly signal?: AbortSignal | undefined;
+  }): AsyncGenerator<Piece, void, void>;
+}
+
+/**
+ * Opens a checkpoint in Hugging Face's layout: from the store where an earlier load completed, else
+ * from its server.
+ *
+ * @throws Error when there is none, it is gated, or something in it can't be read; InterruptedError
+ *   when the network fails; the signal's reason
+ */
+export async function openCheckpoint(
+  source: Source,
+  options: OpenOptions = {},
+): Promise<Checkpoint> {
+  const { onProgress } = options;
+  onProgress?.({ stage: "files", loadedBytes: 0, totalBytes: 0, networkBytes: 0 });
+  const cache = openCache(options.cache === false ? undefined : options.store);
+  const http = httpOf(source, options);
+  const manifest = await readManifest(cache, source.folder);
+  const kept = manifest?.complete ? await openKept(manifest, cache) : undefined;
+  let opened = kept;
+  if (!kept || options.revalidate) {
+    try {
+      opened = await openFresh(source, http, cache, manifest);
+    } catch (error) {
+      // Offline, what is kept will do.
+      if (!kept || !(error instanceof InterruptedError)) throw explained(source, error);
+    }
+  }
+  http.signal?.throwIfAborted();
+  return checkpointOf(source, opened as Opened, cache, options);
+}
+
+/** What has been read of a checkpoint: its small files, and the headers of its weights. */
+interface Opened {
+  readonly manifest: Manifest;
+  readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  readonly headers: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+}
+
+async function openKept(manifest: Manifest, cache: Cache): Promise<Opened | undefined> {
+  const { folder, weights } = manifest;
+  const readAll = async (entries: readonly (readonly [name: string, tag: string])[]) => {
+    const read = entries.map(
+      async ([name, tag]) => [name, await cache.get(fileKey(folder, name, tag))] as const,
+    );
+    const found = (await Promise.all(read)).filter(([, bytes]) => bytes !== undefined);
+    return found.length === entries.length
+      ? new Map(found as [string, Uint8Array<ArrayBuffer>][])
+      : undefined;
+  };
+  const files = await readAll(Object.entries(manifest.files));
+  const headers = await readAll(weights.map(({ name, tag }) => [name, tag]));
+  return files && headers ? { manifest, files, headers } : undefined;
+}
+
+async function openFresh(
+  source: Source,
+  http: Http,
+  cache: Cache,
+  before: Manifest | undefined,
+): Promise<Opened> {
+  const { id, folder } = source;
+  const remote: Remote = await openRemote(source, http, cache);
+  const files = Object.fromEntries([...remote.files].map(([name, { tag }]) => [name, tag]));
+  const weights = remote.weights.map(({ file }) => file);
+  const unchanged = JSON.stringify(weights) === JSON.stringify(before?.weights);
+  const manifest: Manifest = {
+    version: 1,
+    id,
+    folder,
+    commit: remote.commit,
+    files,
+    weights,
+    complete: unchanged && before?.complete === true,
+  };
+  for (const [name, { tag, bytes }] of remote.files) {
+    await cache.set(fileKey(folder, name, tag), bytes);
+  }
+  for (const { file, header } of remote.weights) {
+    await cache.set(fileKey(folder, file.name, file.tag), header);
+  }
+  await writeManifest(cache, manifest);
+  await dropStale(cache, manifest);
+  return {
+    manifest,
+    files: new Map([...remote.files].map(([name, { bytes }]) => [name, bytes])),
+    headers: new Map(remote.weights.map(({ file, header }) => [file.name, header])),
+  };
+}
+
+function checkpointOf(
+  source: Source,
+  { manifest, files, headers }: Opened,
+  cache: Cache,
+  options: OpenOptions,
+): Checkpoint {
+  const tensors = new Map<string, TensorInfo>();
+  for (const [file, header] of headers) {
+    for (const [name, info] of parseHeader(file, header).tensors) {
+      const other = tensors.get(name);
+      if (other) throw new Error(`${source.id}: ${name} is both in ${other.file} and in ${file}`);
+      tensors.set(name, info);
+    }
+  }
+  let weightBytes = 0;
+  for (const { begin, end } of tensors.values()) weightBytes += end - begin;
+  return {
+    id: source.id,
+    files: Object.fromEntries([...files].map(([name, bytes]) => [name, parseFile(name, bytes)])),
+    tensors,
+    weightBytes,
+    stream: ({ signal } = {}) =>
+      streamWeights(source, manifest, cache, { ...options, signal: signal ?? options.signal }),
+  };
+}
+
+async function* streamWeights(
+  source: Source,
+  manifest: Manifest,
+  cache: Cache,
+  options: OpenOptions,
+): AsyncGenerator<Piece, void, void> {
+  const { folder, commit, weights } = manifest;
+  const { chunkBytes = 8 << 20 } = options;
+  const http = httpOf(source, options);
+  const stored = new Set(await cache.keys());
+  const isStored = (file: WeightFile) =>
+    chunksOf(folder, file, chunkBytes).every(({ key }) => stored.has(key));
+  const complete = manifest.complete && weights.every(isStored);
+  // Until it is again, so that it will be verified.
+  if (manifest.complete && !complete) await writeManifest(cache, { ...manifest, complete: false });
+  for (const file of weights) {
+    const check = (response: Response) => {
+      // A commit's files never change, and the servers that a hub sends to have tags of their own.
+      if (commit || fileTag(source, response.headers, response.redirected).tag === file.tag) return;
+      throw new ChangedError(`${file.name} changed on the server; load again to get the new one`);
+    };
+    const url = fileUrl(source, file.name, commit);
+    yield* readWeightFile(file, {
+      ...{ http, cache, folder, url, chunkBytes, stored, check },
+      verify: !complete,
+    });
+  }
+  if (!complete && cache.works) await writeManifest(cache, { ...manifest, complete: true });
+}
+
+function httpOf(source: Source, options: OpenOptions): Http {
+  return {
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    token: source.repository && options.token,
+    signal: options.signal,
+    retries: options.retries ?? 5,
+    retryDelayMs: options.retryDelayMs ?? 500,
+    stallMs: options.stallMs ?? 60_000,
+  };
+}
+
+function parseFile(name: string, bytes: Uint8Array): unknown {
+  const text = new TextDecoder().decode(bytes);
+  if (!name.endsWith(".json")) return text;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${name} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Says what to do about an answer of the server. */
+function explained({ id, folder, repository }: Source, error: unknown): unknown {
+  if (!(error instanceof HttpError)) return error;
+  const where = repository ? `${repository.hub}/${repository.name}` : folder;
+  const told = (message: string) =>
+    new Error(`${id}: ${message} (${error.message})`, { cause: error });
+  if (error.status === 401 || error.status === 403) {
+    return told(
+      repository
+        ? `the hub refuses it: there is no such repository, or it is private or gated; accept its ` +
+            `terms at ${where} and load it with a \`token\``
+        : "the server refuses access",
+    );
+  }
+  if (error.status === 404) {
+    return told(
+      `no transformers checkpoint at ${where}: it needs config.json, tokenizer.json and ` +
+        `model.safetensors, or model.safetensors.index.json and its files`,
+    );
+  }
+  return error;
+}

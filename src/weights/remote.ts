@@ -1,0 +1,243 @@
+import { type Cache, type WeightFile, fileKey } from "./cache.ts";
+import { type Http, HttpError, InterruptedError, download, isBusy, readWhole } from "./http.ts";
+import { headerBytes, parseHeader } from "./safetensors.ts";
+import { type Source, fileUrl } from "./source.ts";
+
+/** What a server has of a checkpoint, apart from the weights themselves. */
+export interface Remote {
+  readonly commit?: string | undefined;
+  readonly files: ReadonlyMap<string, SmallFile>;
+  readonly weights: readonly { file: WeightFile; header: Uint8Array<ArrayBuffer> }[];
+}
+
+interface SmallFile {
+  readonly tag: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+const REQUIRED = ["config.json", "tokenizer.json"];
+const OPTIONAL = [
+  "generation_config.json",
+  "preprocessor_config.json",
+  "processor_config.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "chat_template.jinja",
+];
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+/** Shards of the largest checkpoints number in the hundreds. */
+const MAX_SHARDS = 1000;
+
+/**
+ * Reads the small files and the headers of the weights.
+ *
+ * @throws HttpError, InterruptedError, Error for files that make no sense, the signal's reason
+ */
+export async function openRemote(source: Source, http: Http, cache: Cache): Promise<Remote> {
+  // What fails at once is mostly a wrong address: waiting long for it helps nobody.
+  const folder: Folder = { source, http: { ...http, retries: Math.min(http.retries, 2) }, cache };
+  const listing = await readListing(folder);
+  const listed = { ...folder, listing };
+  const weights = openWeights(listed);
+  // The small files say better what is wrong with an address.
+  weights.catch(() => {});
+  const files = await readSmallFiles(listed);
+  return { commit: listing?.commit, files, weights: await weights };
+}
+
+interface Folder {
+  readonly source: Source;
+  readonly http: Http;
+  readonly cache: Cache;
+  readonly listing?: Listing | undefined;
+}
+
+/** A hub's own account of a revision. */
+interface Listing {
+  readonly commit: string;
+  readonly files: ReadonlyMap<string, FileTag>;
+}
+
+/** @returns undefined where there is no hub, or it doesn't tell */
+async function readListing({ source, http }: Folder): Promise<Listing | undefined> {
+  const { repository } = source;
+  if (!repository) return undefined;
+  const { hub, name, revision } = repository;
+  const url = `${hub}/api/models/${name}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  try {
+    const { bytes } = await readWhole(http, url);
+    return parseListing(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch (error) {
+    const silent = error instanceof HttpError || error instanceof InterruptedError;
+    // Without the listing, what is kept goes by other tags: a busy hub must not have it dropped.
+    if (isBusy(error) || !(silent || error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+function parseListing(body: { sha?: unknown; siblings?: unknown } | null): Listing | undefined {
+  const commit = body?.sha;
+  if (typeof commit !== "string" || !Array.isArray(body?.siblings)) return undefined;
+  const files = new Map<string, FileTag>();
+  for (const { rfilename, blobId, size, lfs } of body.siblings as Record<string, unknown>[]) {
+    const sha256 = (lfs as { sha256?: unknown } | undefined)?.sha256;
+    files.set(String(rfilename), {
+      tag: String(sha256 ?? blobId ?? commit),
+      ...(typeof size === "number" && { bytes: size }),
+      ...(isSha256(sha256) && { sha256 }),
+    });
+  }
+  return { commit, files };
+}
+
+async function readSmallFiles(folder: Folder): Promise<Map<string, SmallFile>> {
+  const files = new Map<string, SmallFile>();
+  const read = async (name: string) => {
+    const file = await readSmallFile(folder, name);
+    if (file) files.set(name, file);
+  };
+  await Promise.all([...REQUIRED, ...OPTIONAL].map(read));
+  // Where templates used to be, before they had a file of their own.
+  const config = files.get("tokenizer_config.json");
+  const named = config && new TextDecoder().decode(config.bytes).includes('"chat_template"');
+  if (!named && !files.has("chat_template.jinja")) await read("chat_template.json");
+  return files;
+}
+
+/** @returns undefined when an optional file is not there */
+async function readSmallFile(
+  { source, http, cache, listing }: Folder,
+  name: string,
+): Promise<SmallFile | undefined> {
+  const required = REQUIRED.includes(name);
+  const url = fileUrl(source, name, listing?.commit);
+  const tag = listing?.files.get(name)?.tag;
+  if (listing && !tag && !required) return undefined;
+  const kept = tag && (await cache.get(fileKey(source.folder, name, tag)));
+  if (kept) return { tag, bytes: kept };
+  try {
+    const { bytes, headers } = await readWhole(http, url);
+    if (isPage(headers)) throw new HttpError(url, 404);
+    return { tag: tag ?? fileTag(source, headers, false).tag, bytes };
+  } catch (error) {
+    if (required || !(error instanceof HttpError) || isBusy(error)) throw error;
+    return undefined;
+  }
+}
+
+async function openWeights(folder: Folder): Promise<Remote["weights"]> {
+  const { listing } = folder;
+  if (!listing || listing.files.has(SINGLE)) {
+    try {
+      return [await openWeightFile(folder, SINGLE)];
+    } catch (error) {
+      if (!(error instanceof HttpError) || isBusy(error)) throw error;
+    }
+  }
+  const { source, http } = folder;
+  const url = fileUrl(source, INDEX, listing?.commit);
+  const { bytes, headers } = await readWhole(http, url);
+  if (isPage(headers)) throw new HttpError(url, 404);
+  const shards = parseIndex(bytes);
+  return Promise.all(
+    [...shards].map(async ([name, tensors]) => {
+      const weights = await openWeightFile(folder, name);
+      const { tensors: present } = parseHeader(name, weights.header);
+      const absent = tensors.find((tensor) => !present.has(tensor));
+      if (absent === undefined) return weights;
+      throw new Error(`${INDEX}: ${absent} should be in ${name}, which does not have it`);
+    }),
+  );
+}
+
+/** @returns the files that an index names, in order, and the tensors that each should have */
+function parseIndex(bytes: Uint8Array): Map<string, string[]> {
+  let map: unknown;
+  try {
+    const index = JSON.parse(new TextDecoder().decode(bytes)) as { weight_map?: unknown } | null;
+    map = index?.weight_map;
+  } catch (cause) {
+    throw new Error(`${INDEX} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof map !== "object" || map === null) throw new Error(`${INDEX} has no weight_map`);
+  const files = new Map<string, string[]>();
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== "string" || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
+      throw new Error(`${INDEX}: ${tensor} is in ${JSON.stringify(file)}, expected a file's name`);
+    }
+    files.set(file, [...(files.get(file) ?? []), tensor]);
+  }
+  if (files.size === 0 || files.size > MAX_SHARDS) {
+    throw new Error(`${INDEX} names ${files.size} files, expected 1 to ${MAX_SHARDS}`);
+  }
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Reads the header of a file of weights, and finds out what content it has. */
+async function openWeightFile(
+  { source, http, listing }: Folder,
+  name: string,
+): Promise<Remote["weights"][number]> {
+  const url = fileUrl(source, name, listing?.commit);
+  let told: FileTag = { tag: "" };
+  const check = (response: Response) => {
+    if (isPage(response.headers)) throw new HttpError(url, 404);
+    told = fileTag(source, response.headers, response.redirected);
+  };
+  const read = async (begin: number, end: number) => {
+    const bytes = new Uint8Array(end - begin);
+    let position = 0;
+    for await (const piece of download(http, url, begin, end, check)) {
+      bytes.set(piece, position);
+      position += piece.length;
+    }
+    return bytes;
+  };
+  const length = await read(0, 8);
+  const header = new Uint8Array(headerBytes(name, length));
+  header.set(length);
+  header.set(await read(8, header.length), 8);
+  const { fileBytes } = parseHeader(name, header);
+  const { tag, sha256, bytes } = { ...told, ...listing?.files.get(name) };
+  if (bytes !== undefined && bytes !== fileBytes) {
+    throw new Error(`${name} has ${bytes} bytes, its header speaks of ${fileBytes}: it is damaged`);
+  }
+  return { file: { name, tag, bytes: fileBytes, sha256 }, header };
+}
+
+interface FileTag {
+  readonly tag: string;
+  readonly sha256?: string;
+  readonly bytes?: number;
+}
+
+/**
+ * What a response tells about the content of its file.
+ *
+ * @param redirected whether it comes from another server than was asked, whose ETag need not be
+ *   the hub's SHA-256
+ */
+export function fileTag({ repository }: Source, headers: Headers, redirected: boolean): FileTag {
+  const bare = (name: string) => headers.get(name)?.replace(/^W\//, "").replaceAll('"', "");
+  const total = /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
+  const linked = bare("x-linked-etag");
+  const etag = bare("etag");
+  const bytes = total ?? headers.get("x-linked-size") ?? undefined;
+  const hash = linked ?? (repository && !redirected ? etag : undefined);
+  return {
+    tag: linked ?? etag ?? headers.get("last-modified") ?? "unknown",
+    ...(bytes !== undefined && { bytes: Number(bytes) }),
+    ...(isSha256(hash) && { sha256: hash }),
+  };
+}
+
+/** Servers of one-page apps answer a path that they don't have with their page. */
+function isPage(headers: Headers): boolean {
+  return headers.get("content-type")?.startsWith("text/html") ?? false;
+}
+
+function isSha256(text: unknown): text is string {
+  return typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
+}

@@ -1,0 +1,40 @@
+/** Writes rows `first ..< first + count`; may keep `bytes` until it resolves, not longer. */
+export type WriteRows = (first: number, count: number, bytes: Uint8Array) => void | Promise<void>;
+
+/** Takes a tensor's bytes in pieces cut anywhere, and writes them as whole rows. */
+export class RowWriter {
+  readonly #rowBytes: number;
+  readonly #write: WriteRows;
+  /** The beginning of a row whose end has not come yet. */
+  readonly #partial: Uint8Array;
+  #partialBytes = 0;
+  /** Rows written. */
+  rows = 0;
+
+  constructor(rowBytes: number, write: WriteRows) {
+    this.#rowBytes = rowBytes;
+    this.#write = write;
+    this.#partial = new Uint8Array(rowBytes);
+  }
+
+  async push(bytes: Uint8Array): Promise<void> {
+    if (this.#partialBytes > 0) {
+      const rest = bytes.subarray(0, this.#rowBytes - this.#partialBytes);
+      this.#partial.set(rest, this.#partialBytes);
+      this.#partialBytes += rest.length;
+      bytes = bytes.subarray(rest.length);
+      if (this.#partialBytes < this.#rowBytes) return;
+      this.#partialBytes = 0;
+      await this.#write(this.rows++, 1, this.#partial);
+    }
+    const count = Math.floor(bytes.length / this.#rowBytes);
+    const whole = bytes.subarray(0, count * this.#rowBytes);
+    const rest = bytes.subarray(whole.length);
+    this.#partial.set(rest);
+    this.#partialBytes = rest.length;
+    if (count === 0) return;
+    const first = this.rows;
+    this.rows += count;
+    await this.#write(first, count, whole);
+  }
+}

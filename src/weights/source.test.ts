@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import { fileUrl, resolveSource } from "./source.ts";
+
+const base = "https://page.example/demo/index.html";
+
+describe("resolveSource", () => {
+  test.each([
+    ["org/name", "org/name", "https://huggingface.co/org/name/resolve/main/"],
+    [" org/na.me-2@v1 ", "org/na.me-2", "https://huggingface.co/org/na.me-2/resolve/v1/"],
+    ["org/name@refs/pr/1", "org/name", "https://huggingface.co/org/name/resolve/refs%2Fpr%2F1/"],
+    [
+      "https://huggingface.co/org/name",
+      "org/name",
+      "https://huggingface.co/org/name/resolve/main/",
+    ],
+    ["https://hf.co/org/name/", "org/name", "https://huggingface.co/org/name/resolve/main/"],
+    [
+      "https://huggingface.co/org/name/tree/v2?x=1#files",
+      "org/name",
+      "https://huggingface.co/org/name/resolve/v2/",
+    ],
+    [
+      "https://huggingface.co/org/name/blob/v2/model.safetensors",
+      "org/name",
+      "https://huggingface.co/org/name/resolve/v2/",
+    ],
+    ["/models/sample", "sample", "https://page.example/models/sample/"],
+    ["./models/sample/", "sample", "https://page.example/demo/models/sample/"],
+    ["../sample", "sample", "https://page.example/sample/"],
+    ["https://cdn.example/a/my%20model", "my model", "https://cdn.example/a/my%20model/"],
+    ["https://cdn.example/a/m/config.json", "m", "https://cdn.example/a/m/"],
+    ["https://cdn.example/m?key=1", "m", "https://cdn.example/m/?key=1"],
+    ["https://cdn.example", "cdn.example", "https://cdn.example/"],
+    // A space or a data set of the hub is a folder like any other: it fails when it is read.
+    ["https://huggingface.co/spaces/org/name", "name", "https://huggingface.co/spaces/org/name/"],
+  ])("%s", (source, id, folder) => {
+    expect(resolveSource(source, { base })).toMatchObject({ id, folder });
+  });
+
+  test("asks another hub, for another revision", () => {
+    const options = { hub: "http://localhost:8080/mirror/", revision: "v3" };
+    expect(resolveSource("org/name", options)).toEqual({
+      id: "org/name",
+      folder: "http://localhost:8080/mirror/org/name/resolve/v3/",
+      repository: { hub: "http://localhost:8080/mirror", name: "org/name", revision: "v3" },
+    });
+    expect(resolveSource("http://localhost:8080/mirror/org/name", options).id).toBe("org/name");
+    expect(resolveSource("org/name@v4", options).repository?.revision).toBe("v4");
+  });
+
+  test.each(["", "name", "a/b/c", "org/name@", "org/name@a b", "../", "https://", "org/ name"])(
+    'says what can be given instead of "%s"',
+    (source) => {
+      expect(() => resolveSource(source)).toThrow(/resolveSource: .*(org\/name|base URL)/);
+    },
+  );
+
+  test("says that GGUF is not read", () => {
+    expect(() => resolveSource("https://cdn.example/model.gguf")).toThrow("safetensors");
+  });
+});
+
+describe("fileUrl", () => {
+  test("is of the revision, or of a commit", () => {
+    const source = resolveSource("org/name");
+    expect(fileUrl(source, "a.json")).toBe("https://huggingface.co/org/name/resolve/main/a.json");
+    expect(fileUrl(source, "a.json", "c0ffee")).toBe(
+      "https://huggingface.co/org/name/resolve/c0ffee/a.json",
+    );
+  });
+
+  test("keeps a folder's query", () => {
+    const source = resolveSource("https://cdn.example/m?key=1");
+    expect(fileUrl(source, "a.json", "c0ffee")).toBe("https://cdn.example/m/a.json?key=1");
+  });
+});

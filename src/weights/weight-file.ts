@@ -1,0 +1,146 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { type Cache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
+import { type Http, InterruptedError, download } from "./http.ts";
+
+/** Bytes of a file of weights, in their order. */
+export interface Piece {
+  readonly file: string;
+  /** Position in the file of the first byte. */
+  readonly begin: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether they came over the network. */
+  readonly network: boolean;
+}
+
+export interface ReadOptions {
+  readonly http: Http;
+  readonly cache: Cache;
+  readonly folder: string;
+  readonly url: string;
+  readonly chunkBytes: number;
+  /** Keys of the cache. */
+  readonly stored: ReadonlySet<string>;
+  /** Compare the whole file's hash with the hub's, where it is known. */
+  readonly verify: boolean;
+  /** Throws when a response is not of the file as it was opened. */
+  readonly check: (response: Response) => void;
+}
+
+/** What a server now has is not what was begun with. */
+export class ChangedError extends Error {
+  override name = "ChangedError";
+}
+
+interface Chunk {
+  readonly key: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Cuts a file into chunks, the unit of what is kept and passed on. */
+export function chunksOf(folder: string, file: WeightFile, chunkBytes: number): Chunk[] {
+  const chunks: Chunk[] = [];
+  for (let begin = 0; begin < file.bytes; begin += chunkBytes) {
+    const end = Math.min(begin + chunkBytes, file.bytes);
+    chunks.push({ key: chunkKey(folder, file, begin, end), begin, end });
+  }
+  return chunks;
+}
+
+/**
+ * Reads a file chunk by chunk, from the cache where it is there, else by one request for each
+ * missing stretch. A chunk is kept before the next one is passed on, so that memory holds a few
+ * of them at most.
+ *
+ * @throws ChangedError when the file is not what it was, Error when its hash is wrong: either way
+ *   what was kept of it is dropped
+ */
+export async function* readWeightFile(
+  file: WeightFile,
+  options: ReadOptions,
+): AsyncGenerator<Piece, void, void> {
+  const { cache, folder } = options;
+  const hash = options.verify && file.sha256 ? sha256.create() : undefined;
+  try {
+    for await (const piece of readPieces(file, options)) {
+      hash?.update(piece.bytes);
+      yield piece;
+    }
+    const actual = hash && bytesToHex(hash.digest());
+    if (actual !== undefined && actual !== file.sha256) {
+      throw new ChangedError(
+        `${file.name} arrived damaged: its SHA-256 is ${actual}, the hub's ${file.sha256}; ` +
+          `it was dropped, load again to fetch it anew`,
+      );
+    }
+  } catch (error) {
+    if (error instanceof ChangedError) await dropWeights(cache, folder, file);
+    if (!(error instanceof InterruptedError)) throw error;
+    const next = cache.works ? "what has arrived is kept: load again to go on" : "load again";
+    throw new InterruptedError(`${error.message}; ${next}`, { cause: error });
+  }
+}
+
+async function* readPieces(
+  file: WeightFile,
+  options: ReadOptions,
+): AsyncGenerator<Piece, void, void> {
+  const { cache, folder, stored, http } = options;
+  const chunks = chunksOf(folder, file, options.chunkBytes);
+  const read = (chunk: Chunk | undefined) =>
+    chunk && stored.has(chunk.key) ? cache.get(chunk.key) : undefined;
+  // While one chunk is worked on, the next is read.
+  let ahead = read(chunks[0]);
+  for (let i = 0; i < chunks.length;) {
+    http.signal?.throwIfAborted();
+    const chunk = chunks[i] as Chunk;
+    const bytes = await ahead;
+    if (bytes?.length === chunk.end - chunk.begin) {
+      ahead = read(chunks[++i]);
+      yield { file: file.name, begin: chunk.begin, bytes, network: false };
+    } else {
+      let last = i + 1;
+      while (last < chunks.length && !stored.has((chunks[last] as Chunk).key)) last++;
+      yield* fetchPieces(file, chunks.slice(i, last), options);
+      i = last;
+      ahead = read(chunks[i]);
+    }
+  }
+}
+
+/** Fetches chunks that lie side by side. */
+async function* fetchPieces(
+  file: WeightFile,
+  chunks: readonly Chunk[],
+  { http, cache, url, check }: ReadOptions,
+): AsyncGenerator<Piece, void, void> {
+  const { begin } = chunks[0] as Chunk;
+  const { end } = chunks.at(-1) as Chunk;
+  let bytes = new Uint8Array();
+  let filled = 0;
+  let next = 0;
+  let kept = Promise.resolve();
+  try {
+    for await (let rest of download(http, url, begin, end, check)) {
+      while (rest.length > 0) {
+        const chunk = chunks[next] as Chunk;
+        if (filled === 0) bytes = new Uint8Array(chunk.end - chunk.begin);
+        const taken = rest.subarray(0, bytes.length - filled);
+        bytes.set(taken, filled);
+        filled += taken.length;
+        rest = rest.subarray(taken.length);
+        if (filled < bytes.length) continue;
+        await kept;
+        kept = cache.set(chunk.key, bytes);
+        yield { file: file.name, begin: chunk.begin, bytes, network: true };
+        http.signal?.throwIfAborted();
+        filled = 0;
+        next++;
+      }
+    }
+  } finally {
+    // However it ends, what came whole is there for the next time.
+    await kept;
+  }
+}

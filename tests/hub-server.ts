@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What the server does wrong. Set between requests; counters go down as they are used up. */
+export interface Faults {
+  /** The connection dies after so many bytes of a body of weights ... */
+  dieAfterBytes?: number | undefined;
+  /** ... this many times; by default always. */
+  deaths?: number | undefined;
+  /** Nothing more comes after so many bytes, once; the connection stays open. */
+  stallAfterBytes?: number | undefined;
+  /** Answers this many requests of weights with status 503. */
+  busy?: number;
+  /** Sends whole files, whatever range is asked for. */
+  ignoreRange?: boolean;
+  /** Only a request with this token is answered, as for a gated repository. */
+  token?: string;
+  /** Has no listing of a revision. */
+  noListing?: boolean;
+  /** Names no hashes, as a plain web server does. */
+  noHashes?: boolean;
+  /** Flips a bit of the byte at this position of each file of weights. */
+  corruptByte?: number | undefined;
+  /** Waits between pieces of 64 KiB. */
+  pieceDelayMs?: number;
+}
+
+export interface SeenRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly range: string | undefined;
+  readonly authorization: string | undefined;
+}
+
+/** A local server that behaves as the hub does. */
+export interface HubServer {
+  /** Endpoint of the hub: `/org/name/resolve/main/…`; plain folders are at `/folders/org/name/…`. */
+  readonly url: string;
+  /** Files by repository (`org/name`) and name; change them as you like. */
+  readonly repositories: Record<string, Record<string, Uint8Array>>;
+  readonly faults: Faults;
+  /** All requests so far; empty it with `length = 0`. */
+  readonly requests: SeenRequest[];
+  close(): Promise<void>;
+}
+
+const EXPOSED =
+  "X-Repo-Commit,X-Error-Code,X-Error-Message,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag";
+const PIECE_BYTES = 64 << 10;
+
+export async function startHub(
+  repositories: Record<string, Record<string, Uint8Array>>,
+): Promise<HubServer> {
+  const faults: Faults = {};
+  const requests: SeenRequest[] = [];
+  const server = createServer((request, response) => {
+    const { method = "GET", url: path = "/", headers } = request;
+    requests.push({ method, path, range: headers.range, authorization: headers.authorization });
+    answer({ repositories, faults }, request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    repositories,
+    faults,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** @returns the files of a folder of this machine, by name */
+export function readFolder(folder: string): Record<string, Uint8Array> {
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(files.map(({ name }) => [name, readFileSync(join(folder, name))]));
+}
+
+/** What the hub calls a state of a repository: here, a hash of all its files. */
+export function commitOf(files: Readonly<Record<string, Uint8Array>>): string {
+  const hash = createHash("sha1");
+  for (const name of Object.keys(files).sort()) hash.update(name).update(files[name] as Uint8Array);
+  return hash.digest("hex");
+}
+
+type State = Pick<HubServer, "repositories" | "faults">;
+
+async function answer(
+  { repositories, faults }: State,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  response.setHeader("Access-Control-Allow-Origin", request.headers.origin ?? "*");
+  response.setHeader("Access-Control-Expose-Headers", EXPOSED);
+  if (request.method === "OPTIONS") {
+    response.setHeader("Access-Control-Allow-Headers", "Authorization,Range");
+    response.setHeader("Access-Control-Allow-Methods", "GET,HEAD,OPTIONS");
+    response.writeHead(204).end();
+    return;
+  }
+  const path = decodeURIComponent(new URL(request.url ?? "/", "http://hub").pathname);
+  const refuse = (status: number, code: string) =>
+    response.writeHead(status, { "X-Error-Code": code, "Content-Type": "text/plain" }).end(code);
+
+  const [, cdnRepository = "", cdnFile = ""] = /^\/cdn\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const cdnBytes = repositories[cdnRepository]?.[cdnFile];
+  // The content network has tags of its own, and asks for no token: its links are signed.
+  if (cdnBytes) return send(request, response, cdnBytes, `"cdn-${md5(cdnBytes)}"`, faults);
+
+  if (faults.token && request.headers.authorization !== `Bearer ${faults.token}`) {
+    return void refuse(401, "GatedRepo");
+  }
+  const [, listed = ""] = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/.+$/.exec(path) ?? [];
+  if (listed) {
+    const files = repositories[listed];
+    if (!files || faults.noListing) return void refuse(404, "RepoNotFound");
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(listing(listed, files)));
+    return;
+  }
+  const [, folder = "", plain = ""] = /^\/folders\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const plainBytes = repositories[folder]?.[plain];
+  if (plainBytes) return send(request, response, plainBytes, `W/"${md5(plainBytes)}"`, faults);
+
+  const [, repository = "", file = ""] =
+    /^\/([^/]+\/[^/]+)\/resolve\/.+\/([^/]+)$/.exec(path) ?? [];
+  const files = repositories[repository];
+  if (!files) return void refuse(repository ? 401 : 404, "RepoNotFound");
+  const bytes = files[file];
+  if (!bytes) return void refuse(404, "EntryNotFound");
+  response.setHeader("X-Repo-Commit", commitOf(files));
+  if (!isLarge(file)) return send(request, response, bytes, `"${sha1(bytes)}"`, faults);
+  if (!faults.noHashes) {
+    response.setHeader("X-Linked-Size", bytes.length);
+    response.setHeader("X-Linked-ETag", `"${sha256(bytes)}"`);
+  }
+  response
+    .writeHead(302, { Location: `/cdn/${repository}/${file}?signature=${sha1(bytes)}` })
+    .end();
+}
+
+function listing(name: string, files: Readonly<Record<string, Uint8Array>>): object {
+  const siblings = Object.entries(files).map(([rfilename, bytes]) => ({
+    rfilename,
+    size: bytes.length,
+    blobId: sha1(bytes),
+    ...(isLarge(rfilename) && {
+      lfs: { sha256: sha256(bytes), size: bytes.length, pointerSize: 134 },
+    }),
+  }));
+  return { id: name, sha: commitOf(files), gated: false, siblings };
+}
+
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: Uint8Array,
+  etag: string,
+  faults: Faults,
+): Promise<void> {
+  const large = isLarge(new URL(request.url ?? "/", "http://hub").pathname);
+  if (large && faults.busy) {
+    faults.busy--;
+    response.writeHead(503).end();
+    return;
+  }
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  const ranged = from !== undefined && !faults.ignoreRange;
+  const begin = ranged ? Number(from) : 0;
+  const end = ranged && to ? Math.min(Number(to) + 1, file.length) : file.length;
+  if (begin >= end) {
+    response.writeHead(416, { "Content-Range": `bytes */${file.length}` }).end();
+    return;
+  }
+  response.writeHead(ranged ? 206 : 200, {
+    ETag: etag,
+    "Accept-Ranges": "bytes",
+    "Content-Length": end - begin,
+    "Content-Type": large ? "application/octet-stream" : "text/plain",
+    ...(ranged && { "Content-Range": `bytes ${begin}-${end - 1}/${file.length}` }),
+  });
+  if (request.method === "HEAD") return void response.end();
+  const body = Buffer.from(file.subarray(begin, end));
+  const corrupt = large && faults.corruptByte !== undefined ? faults.corruptByte - begin : -1;
+  if (corrupt >= 0 && corrupt < body.length) body[corrupt] = (body[corrupt] as number) ^ 1;
+  await pour(response, body, large ? faults : {});
+}
+
+/** Writes a body at the pace at which it is read, with what shall go wrong. */
+async function pour(response: ServerResponse, body: Buffer, faults: Faults): Promise<void> {
+  const dies = faults.dieAfterBytes !== undefined && faults.deaths !== 0;
+  const stalls = !dies && faults.stallAfterBytes !== undefined;
+  const limit = Math.min(
+    (dies ? faults.dieAfterBytes : faults.stallAfterBytes) ?? Infinity,
+    body.length,
+  );
+  const cut = (dies || stalls) && limit < body.length;
+  for (let begin = 0; begin < limit && !response.destroyed; begin += PIECE_BYTES) {
+    const piece = body.subarray(begin, Math.min(begin + PIECE_BYTES, limit));
+    if (!response.write(piece)) {
+      await new Promise<void>((resolve) => response.once("drain", resolve).once("close", resolve));
+    }
+    if (faults.pieceDelayMs) await sleep(faults.pieceDelayMs);
+  }
+  if (!cut) return void response.end();
+  if (stalls) {
+    faults.stallAfterBytes = undefined;
+    return;
+  }
+  if (faults.deaths !== undefined) faults.deaths--;
+  // What was written shall arrive before the connection ends.
+  await sleep(5);
+  response.destroy();
+}
+
+const isLarge = (path: string) => path.endsWith(".safetensors");
+const digest = (algorithm: string) => (bytes: Uint8Array) =>
+  createHash(algorithm).update(bytes).digest("hex");
+const sha256 = digest("sha256");
+const sha1 = digest("sha1");
+const md5 = digest("md5");
