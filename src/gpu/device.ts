@@ -7,11 +7,6 @@ export interface Kernel {
   readonly constants?: Readonly<Record<string, number>>;
 }
 
-/** Thrown when the browser offers no WebGPU, or no adapter; the message says what to do. */
-export class NoGpuError extends Error {
-  override name = "NoGpuError";
-}
-
 /** Thrown by work on a GPU that went away (driver reset, sleep, `dispose`). */
 export class DeviceLostError extends Error {
   override name = "DeviceLostError";
@@ -48,6 +43,7 @@ export class Gpu {
   /** Set once the device is gone. */
   lost: DeviceLostError | undefined;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #constants = new Map<string, Tensor>();
 
   constructor(device: GPUDevice, adapter: GPUAdapterInfo) {
     this.device = device;
@@ -95,6 +91,21 @@ export class Gpu {
       GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     );
     if (data) this.write(tensor, data);
+    return tensor;
+  }
+
+  /** A tensor that never changes, made once for each `key`, which must say all that it depends on. */
+  constant(
+    key: string,
+    shape: readonly number[],
+    dtype: DType,
+    make: () => Float32Array | Uint32Array,
+  ): Tensor {
+    let tensor = this.#constants.get(key);
+    if (!tensor) {
+      tensor = this.tensor(key, shape, dtype, make());
+      this.#constants.set(key, tensor);
+    }
     return tensor;
   }
 
@@ -150,6 +161,7 @@ export class Gpu {
   /** Frees everything at once. */
   destroy(): void {
     this.#pipelines.clear();
+    this.#constants.clear();
     this.scratch.length = 0;
     this.bytes = 0;
     this.device.destroy();

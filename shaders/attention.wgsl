@@ -1,0 +1,172 @@
+// y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t.
+//
+// One workgroup takes 32 queries of one key/value head - the heads that share it, of consecutive
+// rows - and walks the pages of their keys, 64 keys a step, with an online softmax: m is the
+// largest score so far, l the sum of exp(score - m), acc the sum of exp(score - m) * value.
+//
+// Eight lanes share four queries. Each scores them with 8 of the keys, then sums 8 of every 64
+// channels for them, in matrices whose columns are keys or channels and whose rows the queries:
+// registers feed most of the arithmetic, and loads come straight from memory, for staging in
+// workgroup memory gains little on GPUs with caches and loses much on software adapters.
+
+const LANES = 64u;
+const QUERIES = 32u;
+const ACROSS = 8u;  // lanes that share four queries
+
+override H: u32;         // query heads
+override K: u32;         // key/value heads, dividing H
+override C: u32;         // channels per head, a multiple of 4, at most 256
+override Q_STRIDE: u32;  // channels from a row of q to the next
+override SCALE: f32;
+override WINDOW: bool;   // keys start at window_first instead of first
+
+@group(0) @binding(0) var<storage, read> rows: array<Row>;       // [T]
+@group(0) @binding(1) var<storage, read> q: array<vec4f>;        // [T, Q_STRIDE/4]
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;  // [T, H * C/4]
+
+/// The keys first ..= last of a sequence.
+struct Span {
+  sequence: u32,
+  first: u32,
+  last: u32,
+}
+
+/// Queries up to end - 1 of the tile, all of one sequence, and the keys that any of them attends.
+struct Run {
+  end: u32,
+  span: Span,
+}
+
+var<workgroup> spans: array<Span, QUERIES>;
+var<workgroup> shared_run: Run;
+var<workgroup> partial: array<array<vec4f, 8>, ACROSS>;    // [ACROSS, QUERIES/4]
+var<workgroup> weights: array<array<mat4x4f, 8>, 16>;      // [PAGE_TOKENS/4, QUERIES/4]
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let head = group.y;
+  let tile = group.x * QUERIES;
+  if (lane < QUERIES) { spans[lane] = span_of(tile + lane); }
+  workgroupBarrier();
+
+  let along = lane % ACROSS;
+  let quad = lane / ACROSS;
+  let q_at = q_starts(tile + 4u * quad, head);
+
+  var m = vec4f(NO_MAX);
+  var l = vec4f();  // of the lane's own keys
+  var acc_a: array<mat4x4f, 4>;  // channels 4 * along ..+ 3 of every 64
+  var acc_b: array<mat4x4f, 4>;  // channels 4 * along + 32 ..+ 3 of every 64
+
+  var begin = 0u;
+  while (begin < QUERIES) {
+    if (lane == 0u) { shared_run = next_run(begin); }
+    let run = workgroupUniformLoad(&shared_run);
+    var first = vec4u(1);
+    var last = vec4u(0);
+    for (var i = 0u; i < 4u; i++) {
+      let query = 4u * quad + i;
+      if (query >= begin && query < run.end) {
+        first[i] = spans[query].first;
+        last[i] = spans[query].last;
+      }
+    }
+
+    for (var page = run.span.first / PAGE_TOKENS; page * PAGE_TOKENS <= run.span.last; page++) {
+      let start = page * PAGE_TOKENS;
+      let row = page_row(run.span.sequence, start);
+
+      // The lane's keys: 4 * along ..+ 3 and 4 * along + 32 ..+ 3 of the page. Zeros are written
+      // out, for Chromium forgets to reset a variable without them when a loop comes round.
+      var s_a = mat4x4f();
+      var s_b = mat4x4f();
+      for (var c = 0u; c < C / 4u; c++) {
+        let queries = transpose(mat4x4f(q[q_at.x + c], q[q_at.y + c], q[q_at.z + c], q[q_at.w + c]));
+        s_a += queries * key_block(row + 4u * along, head, c);
+        s_b += queries * key_block(row + 4u * along + 32u, head, c);
+      }
+      s_a = masked(s_a, start + 4u * along, first, last);
+      s_b = masked(s_b, start + 4u * along + 32u, first, last);
+      partial[along][quad] = max(column_max(s_a), column_max(s_b));
+      workgroupBarrier();
+
+      var largest = m;
+      for (var i = 0u; i < ACROSS; i++) { largest = max(largest, partial[i][quad]); }
+      let p_a = exp_minus(s_a, largest);
+      let p_b = exp_minus(s_b, largest);
+      weights[along][quad] = p_a;
+      weights[along + ACROSS][quad] = p_b;
+      let shrink = exp2(m - largest);
+      l = l * shrink + (p_a + p_b) * vec4f(1);
+      m = largest;
+      workgroupBarrier();
+
+      // Rows of the page that no query attends may hold anything, and 0 * NaN is NaN: the nearest
+      // attended row is read in their stead.
+      let low = max(run.span.first, start) - start;
+      let high = min(run.span.last - start, PAGE_TOKENS - 1u);
+      for (var i = 0u; i < C; i += 64u) {
+        let c = i / 4u + along;
+        var sum_a = mat4x4f();
+        var sum_b = mat4x4f();
+        for (var four = low / 4u; four <= high / 4u; four++) {
+          let p = weights[four][quad];
+          let at = row + clamp(4u * four + vec4u(0, 1, 2, 3), vec4u(low), vec4u(high));
+          sum_a += p * value_block(at, head, c);
+          sum_b += p * value_block(at, head, c + ACROSS);
+        }
+        acc_a[i / 64u] = scaled(acc_a[i / 64u], shrink) + sum_a;
+        acc_b[i / 64u] = scaled(acc_b[i / 64u], shrink) + sum_b;
+      }
+    }
+    begin = run.end;
+  }
+
+  partial[along][quad] = l;
+  workgroupBarrier();
+  l = vec4f();
+  for (var i = 0u; i < ACROSS; i++) { l += partial[i][quad]; }
+  let share = select(vec4f(), 1 / l, l > vec4f());
+  for (var i = 0u; i < C; i += 64u) {
+    let c = i / 4u + along;
+    let y_a = transpose(scaled(acc_a[i / 64u], share));
+    let y_b = transpose(scaled(acc_b[i / 64u], share));
+    for (var j = 0u; j < 4u; j++) {
+      write(tile + 4u * quad + j, head, c, y_a[j]);
+      write(tile + 4u * quad + j, head, c + ACROSS, y_b[j]);
+    }
+  }
+}
+
+/// Query i of a key/value head is head i % (H/K) of those that share it, of row i / (H/K).
+fn span_of(i: u32) -> Span {
+  let t = i / (H / K);
+  if (t >= arrayLength(&rows)) { return Span(0, 1, 0); }
+  let row = rows[t];
+  return Span(row.sequence, select(row.first, row.window_first, WINDOW), row.last);
+}
+
+/// Where the channels of queries i .. i+3 start; those beyond the last row are some earlier ones.
+fn q_starts(i: u32, head: u32) -> vec4u {
+  let all = i + vec4u(0, 1, 2, 3);
+  let t = min(all / (H / K), vec4u(arrayLength(&rows) - 1u));
+  return t * (Q_STRIDE / 4u) + (head * (H / K) + all % (H / K)) * (C / 4u);
+}
+
+/// The run that starts at query `begin` of the tile; idle queries join any run.
+fn next_run(begin: u32) -> Run {
+  var all = Span(NOWHERE, NOWHERE, 0);
+  for (var i = begin; i < QUERIES; i++) {
+    let span = spans[i];
+    if (span.first > span.last) { continue; }
+    if (all.sequence != NOWHERE && span.sequence != all.sequence) { return Run(i, all); }
+    all = Span(span.sequence, min(all.first, span.first), max(all.last, span.last));
+  }
+  return Run(QUERIES, all);
+}
+
+fn write(i: u32, head: u32, c: u32, channels: vec4f) {
+  let t = i / (H / K);
+  if (t >= arrayLength(&rows) || c >= C / 4u) { return; }
+  y[(t * H + head * (H / K) + i % (H / K)) * (C / 4u) + c] = channels;
+}

@@ -1,0 +1,79 @@
+// y[t, o] = epilogue(dot(x[t], W[o])) on software adapters, where workgroup memory and barriers cost
+// more than they save: all operands go straight to registers. One lane makes ROW_TILE rows by 4
+// outputs.
+
+const LANES = 16u;
+override D: u32;           // input width, a multiple of 4
+override O: u32;           // output width
+override FIRST: u32 = 0u;  // the output of the weight's first row
+override ROWS: u32;        // rows of the weight
+override ROW_TILE: u32;    // 1, 2, 4, 8 or 16
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;      // [T, D/4]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [T, O]
+
+/// Up to 16 rows of x by 4 of W: a column a row of x.
+struct Sums { a: mat4x4f, b: mat4x4f, c: mat4x4f, d: mat4x4f }
+
+fn x_row(t: u32, i: u32) -> vec4f {
+  return x[min(t, arrayLength(&x) / (D / 4u) - 1u) * (D / 4u) + i];
+}
+
+/// The products of 4 rows of x and 4 of W over 4 inputs.
+fn products(xs: mat4x4f, ws: mat4x4f) -> mat4x4f {
+  if (ROW_TILE == 1u) { return mat4x4f(xs[0] * ws, vec4f(), vec4f(), vec4f()); }
+  if (ROW_TILE == 2u) { return mat4x4f(xs[0] * ws, xs[1] * ws, vec4f(), vec4f()); }
+  return mat4x4f(xs[0] * ws, xs[1] * ws, xs[2] * ws, xs[3] * ws);
+}
+
+fn accumulate(sums: Sums, ws: mat4x4f, t: u32, i: u32, lane: u32) -> Sums {
+  var next = sums;
+  next.a += products(x_rows(t, i, lane), ws);
+  if (ROW_TILE > 4u) { next.b += products(x_rows(t + 4u, i, lane), ws); }
+  if (ROW_TILE > 8u) {
+    next.c += products(x_rows(t + 8u, i, lane), ws);
+    next.d += products(x_rows(t + 12u, i, lane), ws);
+  }
+  return next;
+}
+
+fn store(t: u32, row: u32, sums: vec4f) {
+  if (t >= arrayLength(&x) / (D / 4u)) { return; }
+  for (var j = 0u; j < min(4u, ROWS - row); j++) {
+    y[t * O + FIRST + row + j] = epilogue(t, FIRST + row + j, sums[j]);
+  }
+}
+
+fn store4(t: u32, row: u32, sums: mat4x4f) {
+  store(t, row, sums[0]);
+  if (ROW_TILE > 1u) { store(t + 1u, row, sums[1]); }
+  if (ROW_TILE > 2u) {
+    store(t + 2u, row, sums[2]);
+    store(t + 3u, row, sums[3]);
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let t = group.x * ROW_TILE;
+  let row = (group.y * LANES + lane) * 4u;
+  // Lanes beyond the last row of W work on that one: the others may want their share of x.
+  let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(ROWS - 1u));
+  var sums = Sums();
+  for (var i = 0u; i < (D + 4u) / 8u; i++) {
+    let w0 = weight8(o.x, i);
+    let w1 = weight8(o.y, i);
+    let w2 = weight8(o.z, i);
+    let w3 = weight8(o.w, i);
+    sums = accumulate(sums, mat4x4f(w0[0], w1[0], w2[0], w3[0]), t, 2u * i, lane);
+    if (D % 8u != 0u && i == D / 8u) { break; }
+    sums = accumulate(sums, mat4x4f(w0[1], w1[1], w2[1], w3[1]), t, 2u * i + 1u, lane);
+  }
+  if (row >= ROWS) { return; }
+  store4(t, row, sums.a);
+  if (ROW_TILE > 4u) { store4(t + 4u, row, sums.b); }
+  if (ROW_TILE > 8u) {
+    store4(t + 8u, row, sums.c);
+    store4(t + 12u, row, sums.d);
+  }
+}

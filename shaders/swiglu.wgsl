@@ -1,0 +1,17 @@
+// y[t, f] = silu(x[t, f]) * x[t, F + f]. One lane four channels.
+
+const LANES = 64u;
+override F: u32;  // width of the result, a multiple of 4
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;        // [T, 2F/4]: gate, up
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;  // [T, F/4]
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * LANES + id.x;
+  if (i >= arrayLength(&y)) { return; }
+  let start = i / (F / 4u) * (F / 2u) + i % (F / 4u);
+  let gate = x[start];
+  // exp() overflows beyond 88, where the sigmoid is 0 all the same.
+  y[i] = gate / (1 + exp(min(-gate, vec4f(80)))) * x[start + F / 4u];
+}

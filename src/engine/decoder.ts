@@ -1,0 +1,170 @@
+import type { Gpu } from "../gpu/device.ts";
+import { Graph } from "../gpu/graph.ts";
+import type { Plan } from "../gpu/plan.ts";
+import { type Tensor, bufferOf } from "../gpu/tensor.ts";
+import type { Model, Weights } from "../models/model.ts";
+import { gatherRows } from "../ops/gather-rows.ts";
+import { ROW_WORDS } from "../ops/row.ts";
+import { SAMPLE_WORDS, sample } from "../ops/sample.ts";
+import type { KvCache } from "./kv-cache.ts";
+
+/** Row buckets of prefill; one more row than a bucket holds pays for the next. */
+const BUCKETS = [8, 32, 64, 128, 256, 512, 1024];
+
+/** Read-backs that may be under way at once: a step's own and the one before it. */
+const READBACKS = 2;
+
+/** Plans of the text side, and the small buffers that they share. */
+export class Decoder {
+  /** `[maxRows, ROW_WORDS]`; row 0 is the decode row that `sample` advances. */
+  readonly rows: Tensor;
+  /** `[1, SAMPLE_WORDS]` */
+  readonly sampling: Tensor;
+  /** Forward passes submitted so far. */
+  steps = 0;
+  /** What ran last, for tests and profiles. */
+  lastForward: Plan | undefined;
+  lastLogits: Tensor | undefined;
+
+  readonly #gpu: Gpu;
+  readonly #model: Model;
+  readonly #weights: Weights;
+  readonly #cache: KvCache;
+  readonly #images: Tensor;
+  readonly #taps: boolean;
+  readonly #buckets: readonly number[];
+  readonly #forwards = new Map<number, Promise<Plan>>();
+  readonly #finishes = new Map<boolean, Promise<{ plan: Plan; logits: Tensor }>>();
+  /** `[1]` index of the row whose next token is wanted. */
+  readonly #head: Tensor;
+  /** `[1, D]` hidden state of that row. */
+  readonly #last: Tensor;
+  /** `[1]` the token drawn. */
+  readonly #token: Tensor;
+  readonly #staging: readonly GPUBuffer[];
+
+  /**
+   * @param images image embeddings `[N, D]`
+   * @param maxRows rows of the largest prefill chunk
+   */
+  constructor(
+    gpu: Gpu,
+    model: Model,
+    weights: Weights,
+    cache: KvCache,
+    images: Tensor,
+    { maxRows, taps = false }: { maxRows: number; taps?: boolean },
+  ) {
+    this.#gpu = gpu;
+    this.#model = model;
+    this.#weights = weights;
+    this.#cache = cache;
+    this.#images = images;
+    this.#taps = taps;
+    this.#buckets = [1, ...BUCKETS.filter((rows) => rows < maxRows), maxRows];
+    this.rows = gpu.tensor("rows", [maxRows, ROW_WORDS], "u32");
+    this.sampling = gpu.tensor("sampling", [1, SAMPLE_WORDS], "u32");
+    this.#head = gpu.tensor("head row", [1], "u32");
+    this.#last = gpu.tensor("last hidden", [1, model.text.hidden_size]);
+    this.#token = gpu.tensor("token", [1], "u32");
+    this.#staging = Array.from({ length: READBACKS }, () =>
+      gpu.buffer("token read-back", 4, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST),
+    );
+  }
+
+  /** Compiles what every request needs: the largest chunk, the decode step, and both samplers. */
+  async prepare(): Promise<void> {
+    const largest = this.#buckets.at(-1) as number;
+    // The largest first: the smaller ones then find all the scratch memory that they need.
+    await Promise.all([
+      this.forward(largest),
+      this.forward(1),
+      this.#finish(true),
+      this.#finish(false),
+    ]);
+  }
+
+  /** @returns the plan of the smallest bucket that holds `rows` rows */
+  forward(rows: number): Promise<Plan> {
+    const bucket = this.#buckets.find((size) => size >= rows);
+    if (bucket === undefined) throw new RangeError(`Decoder.forward: ${rows} rows are too many`);
+    let plan = this.#forwards.get(bucket);
+    if (!plan) {
+      plan = this.#recordForward(bucket);
+      this.#forwards.set(bucket, plan);
+    }
+    return plan;
+  }
+
+  /** @returns rows of the bucket that `forward(rows)` runs */
+  bucket(rows: number): number {
+    return this.#buckets.find((size) => size >= rows) ?? rows;
+  }
+
+  /** Chooses the row of the next forward pass whose next token is wanted. */
+  chooseHead(row: number): void {
+    this.#gpu.write(this.#head, Uint32Array.of(row));
+  }
+
+  /** @returns the plan that draws a token */
+  finish(greedy: boolean): Promise<{ plan: Plan; logits: Tensor }> {
+    return this.#finish(greedy);
+  }
+
+  /** Runs a prefill chunk whose logits nobody wants. */
+  submit(forward: Plan): void {
+    forward.submit();
+    this.steps++;
+    this.lastForward = forward;
+  }
+
+  /**
+   * Runs a forward pass and draws a token, all in one command buffer. The token is on its way
+   * back when this returns; the next step may be submitted before it is here.
+   */
+  step(forward: Plan, finish: { plan: Plan; logits: Tensor }): Promise<number> {
+    const staging = this.#staging[this.steps % READBACKS] as GPUBuffer;
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    forward.encode(pass);
+    finish.plan.encode(pass);
+    pass.end();
+    encoder.copyBufferToBuffer(bufferOf(this.#token), 0, staging, 0, 4);
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    this.steps++;
+    this.lastForward = forward;
+    this.lastLogits = finish.logits;
+    return readToken(staging);
+  }
+
+  async #recordForward(bucket: number): Promise<Plan> {
+    const g = new Graph(this.#gpu, { taps: this.#taps });
+    const rows: Tensor = { ...this.rows, shape: [bucket, ROW_WORDS] };
+    const hidden = this.#model.forward(g, this.#weights, rows, this.#images, this.#cache.layers);
+    gatherRows(g, hidden, this.#head, this.#last);
+    return g.compile(`forward of ${bucket} rows`);
+  }
+
+  #finish(greedy: boolean): Promise<{ plan: Plan; logits: Tensor }> {
+    let finish = this.#finishes.get(greedy);
+    if (!finish) {
+      finish = this.#recordFinish(greedy);
+      this.#finishes.set(greedy, finish);
+    }
+    return finish;
+  }
+
+  async #recordFinish(greedy: boolean): Promise<{ plan: Plan; logits: Tensor }> {
+    const g = new Graph(this.#gpu);
+    const logits = g.keep(this.#model.head(g, this.#weights, this.#last)); // [1, V]
+    sample(g, logits, this.sampling, this.rows, this.#token, { greedy });
+    return { plan: await g.compile(greedy ? "head, greedy" : "head, sampled"), logits };
+  }
+}
+
+async function readToken(staging: GPUBuffer): Promise<number> {
+  await staging.mapAsync(GPUMapMode.READ);
+  const [token] = new Uint32Array(staging.getMappedRange());
+  staging.unmap();
+  return token as number;
+}

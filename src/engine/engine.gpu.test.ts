@@ -1,0 +1,204 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  type Golden,
+  type GoldenCase,
+  generate,
+  openEngine,
+  openGolden,
+  prepareImages,
+} from "../../tests/golden.ts";
+import { expectClose, testGpu } from "../../tests/support.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Graph } from "../gpu/graph.ts";
+import { bufferOf } from "../gpu/tensor.ts";
+import type { Model } from "../models/model.ts";
+import { ROW_WORDS } from "../ops/row.ts";
+import type { GpuWeights } from "../weights/gpu-weights.ts";
+import type { Engine } from "./engine.ts";
+import type { GenerationInput } from "./generation.ts";
+import { KvCache } from "./kv-cache.ts";
+import { writePromptRows } from "./prompt-rows.ts";
+
+const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+
+let gpu: Gpu;
+let golden: Golden;
+let engine: Engine;
+let model: Model;
+let weights: GpuWeights;
+
+beforeAll(async () => {
+  gpu = await testGpu();
+  golden = await openGolden("smolvlm");
+  ({ engine, model, weights } = await openEngine(gpu, golden.checkpoint, "f32", {
+    contextLength: 512,
+    queueLength: 2,
+  }));
+});
+
+async function inputOf(case_: GoldenCase): Promise<GenerationInput> {
+  const images = await prepareImages(case_, model, "/e2e/goldens");
+  const { input_ids: ids, max_tokens: maxTokens } = case_;
+  return { ids, images, maxTokens, stopTokenIds: [], sampling: GREEDY };
+}
+
+const run = async (case_: GoldenCase, on = engine): Promise<number[]> =>
+  generate(on, await inputOf(case_), golden.checkpoint.files);
+
+describe("plans", () => {
+  test("one plan replayed at many positions equals a fresh recording at each", async () => {
+    const tokens = golden.cases.find(({ name }) => name === "text")?.input_ids ?? expect.fail();
+    const hidden = async (fresh: boolean): Promise<Float32Array[]> => {
+      const cache = new KvCache(gpu, model.text, 256);
+      const rows = gpu.tensor("rows", [1, ROW_WORDS], "u32");
+      const words = new Uint32Array(ROW_WORDS);
+      const record = async () => {
+        const g = new Graph(gpu);
+        const images = engine.imageEmbeddings;
+        const x = g.keep(model.forward(g, weights, rows, images, cache.layers));
+        return { x, plan: await g.compile() };
+      };
+      cache.reserve(0, tokens.length);
+      const states: Float32Array[] = [];
+      let recorded = await record();
+      for (let position = 0; position < tokens.length; position++) {
+        if (fresh && position > 0) {
+          recorded.plan.dispose();
+          recorded = await record();
+        }
+        writePromptRows(words, tokens, position, 1);
+        gpu.write(rows, words);
+        recorded.plan.submit();
+        states.push(await gpu.read(recorded.x));
+      }
+      recorded.plan.dispose();
+      gpu.release(bufferOf(rows));
+      return states;
+    };
+    expect(tokens.length).toBeGreaterThan(20);
+    expect(await hidden(false)).toEqual(await hidden(true));
+  });
+
+  test("prefill in chunks of any size gives the logits of one pass", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "two_images") ?? expect.fail();
+    const logits = async (prefillRows: number): Promise<Float32Array> => {
+      const { engine: other } = await openEngine(gpu, golden.checkpoint, "f32", {
+        contextLength: 256,
+        prefillRows,
+      });
+      await generate(other, { ...(await inputOf(case_)), maxTokens: 1 }, golden.checkpoint.files);
+      return gpu.read(other.decoder.lastLogits ?? expect.fail("no logits"));
+    };
+    const whole = await logits(256);
+    for (const rows of [1, 5, 16, 33, 64, 81]) expectClose(await logits(rows), whole, 2e-5);
+  });
+
+  test("scratch memory does not grow with the number of requests", async () => {
+    const [case_ = expect.fail()] = golden.cases;
+    await run(case_);
+    const before = engine.stats.gpuBytes;
+    await run(case_);
+    expect(engine.stats.gpuBytes).toBe(before);
+  });
+});
+
+describe("requests", () => {
+  test("in any order don't see each other's cache", async () => {
+    const order = [...golden.cases, ...[...golden.cases].reverse()];
+    for (const case_ of order) expect(await run(case_), case_.name).toEqual(case_.output_ids);
+  });
+
+  test("at once are answered one after another, first come first served", async () => {
+    const cases = golden.cases.slice(0, 3);
+    const finished: string[] = [];
+    const answers = await Promise.all(
+      cases.map(async (case_) => {
+        const ids = await run(case_);
+        finished.push(case_.name);
+        return ids;
+      }),
+    );
+    expect(answers).toEqual(cases.map(({ output_ids }) => output_ids));
+    expect(finished.length).toBe(3);
+    expect(engine.stats.requests).toBe(0);
+  });
+
+  test("beyond the queue are refused, and the rest are answered", async () => {
+    const [case_ = expect.fail()] = golden.cases;
+    const input = await inputOf(case_);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 5 }, () => generate(engine, input, golden.checkpoint.files)),
+    );
+    const refused = outcomes.filter(({ status }) => status === "rejected");
+    expect(refused.length).toBe(2);
+    expect(String((refused[0] as PromiseRejectedResult).reason)).toContain("QueueFullError");
+    expect(await run(case_)).toEqual(case_.output_ids);
+  });
+
+  test("that are too long say so, and leave the engine working", async () => {
+    const [case_ = expect.fail()] = golden.cases;
+    const ids = new Array<number>(512).fill(5);
+    const long = { ...(await inputOf(case_)), ids, images: [] };
+    await expect(generate(engine, long, golden.checkpoint.files)).rejects.toThrow(
+      "512 prompt tokens",
+    );
+    expect(await run(case_)).toEqual(case_.output_ids);
+  });
+
+  test("whose placeholders and images differ are refused", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "image") ?? expect.fail();
+    const input = { ...(await inputOf(case_)), images: [] };
+    await expect(generate(engine, input, golden.checkpoint.files)).rejects.toThrow("image tokens");
+  });
+
+  test("stop within a step when the reader leaves", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
+    const input = { ...(await inputOf(case_)), maxTokens: 200 };
+    const before = engine.stats.steps;
+    let read = 0;
+    for await (const _ of engine.generate(input)) if (++read === 4) break;
+    const chunks = 1;
+    expect(engine.stats.steps - before).toBeLessThanOrEqual(chunks + 4);
+    expect(engine.stats.requests).toBe(0);
+    expect(await run(case_)).toEqual(case_.output_ids);
+  });
+
+  test("stop within a step when their signal aborts", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
+    const controller = new AbortController();
+    const input = { ...(await inputOf(case_)), maxTokens: 200, signal: controller.signal };
+    const before = engine.stats.steps;
+    const read = async (): Promise<void> => {
+      let count = 0;
+      for await (const _ of engine.generate(input)) {
+        if (++count === 3) controller.abort(new Error("enough"));
+      }
+    };
+    await expect(read()).rejects.toThrow("enough");
+    expect(engine.stats.steps - before).toBeLessThanOrEqual(5);
+    expect(await run(case_)).toEqual(case_.output_ids);
+  });
+
+  test("end at maxTokens without one step more", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
+    const before = engine.stats.steps;
+    let read = 0;
+    for await (const _ of engine.generate({ ...(await inputOf(case_)), maxTokens: 3 })) read++;
+    expect([read, engine.stats.steps - before]).toEqual([3, 3]);
+  });
+
+  test("with a seed draw the same tokens again, and others with another seed", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
+    const draw = async (seed: number): Promise<number[]> => {
+      const sampling = { temperature: 1.5, topK: 0, topP: 1, minP: 0, seed };
+      const ids: number[] = [];
+      const input = { ...(await inputOf(case_)), maxTokens: 12, sampling };
+      for await (const id of engine.generate(input)) ids.push(id);
+      return ids;
+    };
+    const first = await draw(7);
+    await run(case_);
+    expect(await draw(7)).toEqual(first);
+    expect(await draw(8)).not.toEqual(first);
+  });
+});

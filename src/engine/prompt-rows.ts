@@ -1,0 +1,55 @@
+import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+
+/**
+ * Writes one prefill chunk of a causal prompt into a row buffer, idle rows up to the bucket.
+ *
+ * @param words `[bucket, ROW_WORDS]`
+ * @param tokens what each prompt position looks up: an id, or V + image row
+ * @param start position of the chunk's first token
+ * @param count tokens of the chunk, at most the bucket
+ */
+export function writePromptRows(
+  words: Uint32Array,
+  tokens: ArrayLike<number>,
+  start: number,
+  count: number,
+  sequence = 0,
+): void {
+  for (let i = 0; i < words.length / ROW_WORDS; i++) {
+    const p = start + i;
+    writeRow(
+      words,
+      i,
+      i < count
+        ? {
+            rope: [p, p, p],
+            token: tokens[p] as number,
+            sequence,
+            position: p,
+            first: 0,
+            last: p,
+            windowFirst: 0,
+          }
+        : IDLE_ROW,
+    );
+  }
+}
+
+/**
+ * Replaces each image placeholder id by `V + n`, n counting the image rows of the prompt.
+ *
+ * @throws RangeError when the prompt has another number of placeholders than there are rows
+ */
+export function resolveImageRows(
+  ids: readonly number[],
+  imageTokenId: number,
+  imageRows: number,
+  V: number,
+): Uint32Array {
+  let next = 0;
+  const tokens = Uint32Array.from(ids, (id) => (id === imageTokenId ? V + next++ : id));
+  if (next !== imageRows) {
+    throw new RangeError(`prompt has ${next} image tokens, its images have ${imageRows} rows`);
+  }
+  return tokens;
+}

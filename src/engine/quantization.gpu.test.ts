@@ -1,0 +1,105 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  type Golden,
+  buildEngine,
+  generate,
+  openEngine,
+  openGolden,
+  prepareImages,
+} from "../../tests/golden.ts";
+import { expectClose, testGpu } from "../../tests/support.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { type Weight, type WeightFormat, weightBytes } from "../gpu/weight.ts";
+import type { Weights } from "../models/model.ts";
+import { allocateWeight } from "../weights/format.ts";
+import { dequantize } from "../weights/pack.ts";
+import { writeWeightRows } from "../weights/write.ts";
+import type { Engine } from "./engine.ts";
+
+const OPTIONS = { contextLength: 512, prefillRows: 128 };
+
+let gpu: Gpu;
+let golden: Golden;
+
+beforeAll(async () => {
+  gpu = await testGpu();
+  golden = await openGolden("smolvlm");
+});
+
+/** The same weights, with another matrix in the place of each. */
+function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight): Weights {
+  return {
+    under: (prefix) => replaceMatrices(weights.under(prefix), replace),
+    has: (name) => weights.has(name),
+    vector: (name) => weights.vector(name),
+    matrix: (name) => replace(weights.matrix(name)),
+  };
+}
+
+/** What the GPU holds, decoded by plain code into an f32 weight. */
+async function toF32(weight: Weight): Promise<Weight> {
+  const [O, D] = weight.shape;
+  const plain = allocateWeight(gpu, `${weight.label} in f32`, O, D, "f32");
+  for (const { first, rows, parts } of weight.slices) {
+    const words = await Promise.all(
+      parts.map(async (part) => new Uint32Array(await gpu.readBytes(part))),
+    );
+    const values = dequantize(words, [rows, D], weight.format);
+    await writeWeightRows(gpu, plain, first, rows, new Uint8Array(values.buffer), "F32");
+  }
+  return plain;
+}
+
+async function logitsOf(engine: Engine, name: string): Promise<Float32Array> {
+  const case_ = golden.cases.find((one) => one.name === name) ?? expect.fail(name);
+  const model = (await import("../models/registry.ts")).createModel(golden.checkpoint.files);
+  const images = await prepareImages(case_, model, "/e2e/goldens");
+  await generate(engine, { ids: case_.input_ids, images, maxTokens: 1 }, golden.checkpoint.files);
+  return gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
+}
+
+describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) => {
+  test("logits are those of the dequantized weights in f32", async () => {
+    const { engine, model, weights } = await openEngine(gpu, golden.checkpoint, format, OPTIONS);
+    const seen = new Set<Weight>();
+    const watched = replaceMatrices(weights, (weight) => {
+      seen.add(weight);
+      return weight;
+    });
+    await buildEngine(gpu, model, watched, OPTIONS).prepare();
+    const formats = new Set<WeightFormat>([...seen].map((weight) => weight.format));
+    expect([...formats]).toEqual([format]);
+
+    const plain = new Map<Weight, Weight>();
+    for (const weight of seen) plain.set(weight, await toF32(weight));
+    const dequantized = replaceMatrices(weights, (weight) => plain.get(weight) ?? expect.fail());
+    const reference = buildEngine(gpu, model, dequantized, OPTIONS);
+    await reference.prepare();
+
+    for (const name of ["image", "text"]) {
+      expectClose(await logitsOf(engine, name), await logitsOf(reference, name), 2e-5);
+    }
+  });
+});
+
+test("weights take the bytes that their format promises", async () => {
+  const bytes: Partial<Record<WeightFormat, number>> = {};
+  for (const format of ["f32", "f16", "q8", "q4"] as const) {
+    const { model, weights } = await openEngine(gpu, golden.checkpoint, format, OPTIONS);
+    let sum = 0;
+    const counted = new Set<Weight>();
+    const watched = replaceMatrices(weights, (weight) => {
+      if (!counted.has(weight)) sum += weightBytes(weight);
+      counted.add(weight);
+      return weight;
+    });
+    await buildEngine(gpu, model, watched, OPTIONS).prepare();
+    bytes[format] = sum;
+  }
+  const { f32 = 0, f16 = 0, q8 = 0, q4 = 0 } = bytes;
+  expect(f16 / f32).toBe(0.5);
+  // A byte a weight and a scale for 32 of them; half a byte, and a scale and a bias for 32. Rows
+  // that are no multiple of 32 long are filled up.
+  expect(q8 / f32).toBeLessThan((1 + 4 / 32) / 4 + 0.02);
+  expect(q4 / f32).toBeLessThan((0.5 + 4 / 32) / 4 + 0.02);
+});

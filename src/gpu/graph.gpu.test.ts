@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { testGpu } from "../../tests/support.ts";
+import type { Gpu, Kernel } from "./device.ts";
+import { Graph } from "./graph.ts";
+import { profile, summarize } from "./profile.ts";
+import type { Tensor } from "./tensor.ts";
+
+const ADD_ONE: Kernel = {
+  name: "add-one",
+  code: `
+    @group(0) @binding(0) var<storage, read> x: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) id: vec3u) {
+      if (id.x < arrayLength(&y)) { y[id.x] = x[id.x] + 1.0; }
+    }`,
+};
+
+function chain(g: Graph, x: Tensor, length: number): Tensor {
+  for (let i = 0; i < length; i++) {
+    const y = g.tap(`step ${i}`, g.scratch(x.shape));
+    g.dispatch(ADD_ONE, [[x, y]], [Math.ceil((x.shape[0] as number) / 64)]);
+    x = y;
+  }
+  return x;
+}
+
+const zeros = (gpu: Gpu, size: number): Tensor => gpu.tensor("zeros", [size]);
+
+describe("Graph", () => {
+  test("shares scratch memory between tensors whose lives don't meet, and between plans", async () => {
+    const gpu = await testGpu();
+    gpu.scratch.length = 0;
+    const plans = [];
+    for (const size of [1000, 900, 1000]) {
+      const g = new Graph(gpu);
+      const y = g.keep(chain(g, zeros(gpu, size), 20));
+      plans.push({ plan: await g.compile(), y, size });
+    }
+    expect(gpu.scratch.length).toBe(2);
+    for (const { plan, y, size } of plans) {
+      plan.submit();
+      expect(await gpu.read(y)).toEqual(new Float32Array(size).fill(20));
+    }
+  });
+
+  test("keeps what is tapped only where taps are on", async () => {
+    const gpu = await testGpu();
+    for (const taps of [false, true]) {
+      const g = new Graph(gpu, { taps });
+      chain(g, zeros(gpu, 10), 3);
+      const plan = await g.compile();
+      plan.submit();
+      expect(plan.taps.size).toBe(taps ? 3 : 0);
+      const middle = plan.taps.get("step 1");
+      if (middle) expect(await gpu.read(middle)).toEqual(new Float32Array(10).fill(2));
+    }
+  });
+
+  test("compiles each kernel once", async () => {
+    const gpu = await testGpu();
+    const before = gpu.pipelineCount;
+    const kernel = { name: "again", code: ADD_ONE.code + "// again" };
+    const compiled = await Promise.all([gpu.pipeline(kernel), gpu.pipeline({ ...kernel })]);
+    expect(compiled[0]).toBe(compiled[1]);
+    expect(gpu.pipelineCount).toBe(before + 1);
+  });
+
+  test("tells the kernel's name, the compiler's message and the line", async () => {
+    const gpu = await testGpu();
+    const g = new Graph(gpu);
+    const code = ADD_ONE.code.replace("x[id.x] + 1.0", "x[id.x] + true");
+    const y = g.scratch([4]);
+    g.dispatch({ name: "wrong", code }, [[zeros(gpu, 4), y]], [1]);
+    const compiled = g.compile();
+    await expect(compiled).rejects.toThrow(/kernel wrong does not compile:\n\s+\d+:\d+ .*operator/);
+    await expect(compiled).rejects.toThrow("y[id.x] = x[id.x] + true");
+  });
+
+  test("refuses a grid that the device does not have", async () => {
+    const gpu = await testGpu();
+    const g = new Graph(gpu);
+    const x = zeros(gpu, 4);
+    expect(() => g.dispatch(ADD_ONE, [[x, x]], [1_000_000])).toThrow("add-one: grid [1000000,1,1]");
+    expect(() => g.dispatch(ADD_ONE, [[x, x]], [0])).toThrow("each must be 1 to");
+  });
+});
+
+describe("profile", () => {
+  test("times each dispatch by name", async () => {
+    const gpu = await testGpu();
+    const g = new Graph(gpu);
+    g.keep(chain(g, zeros(gpu, 5000), 5));
+    const plan = await g.compile();
+    const times = await profile(gpu, plan);
+    expect(times.map(({ name }) => name)).toEqual(new Array(5).fill("add-one"));
+    expect(times.every(({ ms }) => ms >= 0)).toBe(true);
+    expect(summarize(times)).toMatchObject([{ name: "add-one", count: 5 }]);
+  });
+
+  test("names the kernel whose dispatch is not valid", async () => {
+    const gpu = await testGpu();
+    const g = new Graph(gpu);
+    const x = zeros(gpu, 4);
+    g.dispatch(ADD_ONE, [[x, x]], [1]); // one buffer, read and written
+    const plan = await g.compile("aliased");
+    await expect(profile(gpu, plan)).rejects.toThrow("aliased: add-one:");
+  });
+});

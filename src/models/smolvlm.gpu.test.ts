@@ -1,0 +1,150 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  type Golden,
+  generate,
+  openEngine,
+  openGolden,
+  prepareImages,
+} from "../../tests/golden.ts";
+import { expectClose, testGpu } from "../../tests/support.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { Plan } from "../gpu/plan.ts";
+import { bufferOf } from "../gpu/tensor.ts";
+import type { Model } from "./model.ts";
+
+/** Tolerances of the goldens' README, for f32: relative to the expected tensor's rms. */
+const VISION = 1e-4;
+const HIDDEN = 2e-4;
+/** Absolute. */
+const LOGITS = 1e-3;
+
+/** Rows enough for every prompt of the goldens in one chunk, so that taps hold all of it. */
+const ROWS = 512;
+
+describe.each(["smolvlm", "smolvlm-tiles"])("goldens of %s", (folder) => {
+  let gpu: Gpu;
+  let golden: Golden;
+  let engine: Engine;
+  let model: Model;
+  /** Vision taps of the case that runs, tile after tile. */
+  const vision = new Map<string, number[]>();
+  const names = ["image", "two_images", "large", "text", "image_last", "two_turns", "system"];
+
+  beforeAll(async () => {
+    gpu = await testGpu();
+    golden = await openGolden(folder);
+    const onVisionPass = async (plan: Plan): Promise<void> => {
+      for (const [name, tensor] of plan.taps) {
+        const all = vision.get(name) ?? [];
+        for (const value of await gpu.read(tensor)) all.push(value);
+        vision.set(name, all);
+      }
+    };
+    const options = { taps: true, prefillRows: ROWS, contextLength: 1024, onVisionPass };
+    ({ engine, model } = await openEngine(gpu, golden.checkpoint, "f32", options));
+  });
+
+  test("has the cases that are looked at here", () => {
+    const known = golden.cases.map(({ name }) => name);
+    expect(names.filter((name) => known.includes(name)).length).toBeGreaterThan(3);
+  });
+
+  test("every case: tiles, image tokens, greedy ids", async () => {
+    for (const golden_ of golden.cases) {
+      const images = await prepareImages(golden_, model, "/e2e/goldens");
+      const layouts = images.map(({ layout }) => layout);
+      if (golden_.rows_cols) {
+        expect(layouts.map(({ rows, cols }) => [rows, cols])).toEqual(golden_.rows_cols);
+      }
+      const rows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+      expect(rows).toBe(golden_.image_token_count);
+      const input = { ids: golden_.input_ids, images, maxTokens: golden_.max_tokens };
+      const ids = await generate(engine, input, golden.checkpoint.files);
+      expect(ids, golden_.name).toEqual(golden_.output_ids);
+    }
+  });
+
+  test.each(["image", "two_images", "large"])("every recorded tensor of %s", async (name) => {
+    const recorded = [...golden.expected.keys()].filter((key) => key.startsWith(`${name}.`));
+    const case_ = golden.cases.find((one) => one.name === name);
+    if (recorded.length === 0 || !case_) return expect(recorded).toEqual([]);
+    vision.clear();
+    const images = await prepareImages(case_, model, "/e2e/goldens");
+    await generate(engine, { ids: case_.input_ids, images, maxTokens: 1 }, golden.checkpoint.files);
+
+    const compared = new Set<string>();
+    const compare = (key: string, actual: ArrayLike<number>, tolerance: number): void => {
+      const expected = golden.expected.get(`${name}.${key}`);
+      if (!expected) return;
+      compared.add(`${name}.${key}`);
+      try {
+        expectClose(Array.from(actual).slice(0, expected.length), expected, tolerance);
+      } catch (error) {
+        throw new Error(`${name}.${key}: ${(error as Error).message}`, { cause: error });
+      }
+    };
+    for (const [key, values] of vision) compare(key, values, VISION);
+    for (const [key, tensor] of engine.decoder.lastForward?.taps ?? []) {
+      compare(key, await gpu.read(tensor), HIDDEN);
+    }
+    const logits = await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
+    const expected = golden.expected.get(`${name}.logits`) as Float32Array;
+    compared.add(`${name}.logits`);
+    expected.forEach((value, i) =>
+      expect(Math.abs((logits[i] as number) - value)).toBeLessThan(LOGITS),
+    );
+
+    const rows = new Float32Array(await gpu.readBytes(engine.imageEmbeddings));
+    compare("image_embeds", rows, VISION);
+    const source = await prepareImages(case_, model, "/e2e/goldens");
+    compare("pixel_values", await pixelValues(gpu, model, source[0] ?? expect.fail()), 1e-5);
+    const elsewhere = [`${name}.step_logits`];
+    expect(recorded.filter((key) => !compared.has(key) && !elsewhere.includes(key))).toEqual([]);
+  });
+
+  test("logits of every greedy step", async () => {
+    const case_ = golden.cases.find(({ name }) => name === "image") ?? expect.fail();
+    const expected = golden.expected.get("image.step_logits") as Float32Array;
+    const V = model.text.vocab_size;
+    const images = await prepareImages(case_, model, "/e2e/goldens");
+    for (let step = 0; step < expected.length / V; step++) {
+      // Step n's logits are those of the last prompt position when n answers are in the prompt.
+      const ids = [...case_.input_ids, ...case_.output_ids.slice(0, step)];
+      await generate(engine, { ids, images, maxTokens: 1 }, golden.checkpoint.files);
+      const logits = await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
+      for (let i = 0; i < V; i++) {
+        const difference = Math.abs((logits[i] as number) - (expected[step * V + i] as number));
+        expect(difference).toBeLessThan(LOGITS);
+      }
+    }
+  });
+});
+
+/** `[tiles, 3, H, W]` as the reference's processor returns it, put together from patches. */
+async function pixelValues(
+  gpu: Gpu,
+  model: Model,
+  image: Awaited<ReturnType<typeof prepareImages>>[number],
+): Promise<Float32Array> {
+  const { preparePatches } = await import("../image/preprocess.ts");
+  const source = await preparePatches(gpu, image, model.processor);
+  const p = model.processor.patchSize;
+  const P = model.patchesPerTile;
+  const into = gpu.tensor("patches", [source.tiles * P, 3 * p * p]);
+  source.write(0, source.tiles, into);
+  const patches = await gpu.read(into);
+  source.release();
+  gpu.release(bufferOf(into));
+  const side = Math.sqrt(P);
+  const pixels = new Float32Array(patches.length);
+  patches.forEach((value, i) => {
+    const [x, y] = [i % p, Math.floor(i / p) % p];
+    const channel = Math.floor(i / (p * p)) % 3;
+    const index = Math.floor(i / (3 * p * p));
+    const [column, row] = [index % side, Math.floor((index % P) / side)];
+    const plane = Math.floor(index / P) * 3 + channel;
+    pixels[(plane * side * p + row * p + y) * side * p + column * p + x] = value;
+  });
+  return pixels;
+}

@@ -1,0 +1,86 @@
+import * as z from "zod/mini";
+import { linear } from "../ops/linear.ts";
+import { layerNorm } from "../ops/layer-norm.ts";
+import { rmsNorm } from "../ops/rms-norm.ts";
+import { spaceToDepth } from "../ops/space-to-depth.ts";
+import { parseConfig, ropeTheta } from "./config.ts";
+import { llama } from "./llama.ts";
+import type { Family } from "./model.ts";
+import { siglip } from "./siglip.ts";
+import { smolvlmProcessor } from "./smolvlm-processor.ts";
+
+/** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
+const Config = z.object({
+  scale_factor: z._default(z.int(), 2),
+  tie_word_embeddings: z._default(z.boolean(), false),
+  text_config: z.object({
+    vocab_size: z.int(),
+    hidden_size: z.int(),
+    intermediate_size: z.int(),
+    num_hidden_layers: z.int(),
+    num_attention_heads: z.int(),
+    num_key_value_heads: z.optional(z.int()),
+    head_dim: z.optional(z.nullable(z.int())),
+    rms_norm_eps: z._default(z.number(), 1e-5),
+    max_position_embeddings: z._default(z.int(), 2048),
+    hidden_act: z._default(z.literal("silu"), "silu"),
+  }),
+  vision_config: z.object({
+    hidden_size: z._default(z.int(), 1152),
+    image_size: z._default(z.int(), 224),
+    patch_size: z._default(z.int(), 32),
+    num_hidden_layers: z._default(z.int(), 12),
+    num_attention_heads: z._default(z.int(), 16),
+    layer_norm_eps: z._default(z.number(), 1e-6),
+    hidden_act: z._default(z.literal("gelu_pytorch_tanh"), "gelu_pytorch_tanh"),
+  }),
+});
+
+/**
+ * SmolVLM and SmolVLM2 (arXiv 2504.05299), and Idefics3 (arXiv 2408.12637): SigLIP, pixel
+ * shuffle and one linear layer, Llama.
+ */
+export const smolvlm: Family = (files) => {
+  const config = parseConfig(Config, files);
+  const { scale_factor } = config;
+  const text = {
+    ...config.text_config,
+    num_key_value_heads:
+      config.text_config.num_key_value_heads ?? config.text_config.num_attention_heads,
+    head_dim:
+      config.text_config.head_dim ??
+      config.text_config.hidden_size / config.text_config.num_attention_heads,
+    rope_theta: ropeTheta(files, "text_config"),
+  };
+  const tower = { ...config.vision_config, hidden_act: "gelu_tanh" as const };
+  const side = Math.floor(tower.image_size / tower.patch_size); // patches a tile is wide
+  return {
+    text,
+    processor: smolvlmProcessor(files),
+    patchesPerTile: side ** 2,
+    rowsPerTile: (side / scale_factor) ** 2,
+
+    vision(g, w, patches, tiles) {
+      const v = w.under("model.vision_model");
+      const x = siglip(g, v, tower, patches, tiles); // [tiles * side², vision D]
+      const norm = v.under("post_layernorm");
+      const states = g.tap(
+        "vision",
+        layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), tower.layer_norm_eps),
+      );
+      const shuffled = spaceToDepth(g, states, side, scale_factor);
+      return linear(g, shuffled, w.matrix("model.connector.modality_projection.proj.weight"));
+    },
+
+    forward(g, w, rows, images, cache) {
+      return llama(g, w.under("model.text_model"), text, rows, images, cache);
+    },
+
+    head(g, w, hidden) {
+      const t = w.under("model.text_model");
+      const x = rmsNorm(g, hidden, t.vector("norm.weight"), text.rms_norm_eps);
+      const tied = config.tie_word_embeddings || !w.has("lm_head.weight");
+      return linear(g, x, tied ? t.matrix("embed_tokens.weight") : w.matrix("lm_head.weight"));
+    },
+  };
+};

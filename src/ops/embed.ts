@@ -1,0 +1,35 @@
+import shader from "../../shaders/embed.wgsl?raw";
+import row from "../../shaders/lib/row.wgsl?raw";
+import type { Graph } from "../gpu/graph.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { Weight } from "../gpu/weight.ts";
+import { fold } from "./grid.ts";
+import { ROW_WORDS } from "./row.ts";
+
+/**
+ * The embedding of each row's token; a token >= V is row token - V of the images.
+ *
+ * @param rows `[T, ROW_WORDS]` u32
+ * @param table `[V, D]`, D a multiple of 4
+ * @param images `[N, D]`
+ * @returns `[T, D]`
+ * @throws TypeError when the shapes don't fit
+ */
+export function embed(g: Graph, rows: Tensor, table: Weight, images: Tensor): Tensor {
+  const [T, words] = rows.shape as [number, number];
+  const [V, D] = table.shape;
+  if (words !== ROW_WORDS) {
+    throw new TypeError(`embed: rows are [${rows.shape}], expected [T, ${ROW_WORDS}]`);
+  }
+  if (D % 4 !== 0) throw new TypeError(`embed: D is ${D}, expected a multiple of 4`);
+  if (images.shape[1] !== D) {
+    throw new TypeError(`embed: images are [${images.shape}], expected [N, ${D}]`);
+  }
+  const y = g.scratch([T, D], "embed");
+  const code = shader + row + table.code;
+  for (const slice of table.slices) {
+    const constants = { ...table.constants, D, V, FIRST: slice.first, SLICE_ROWS: slice.rows };
+    g.dispatch({ name: "embed", code, constants }, [[rows, images, y], slice.parts], fold(T));
+  }
+  return y;
+}

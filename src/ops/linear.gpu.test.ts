@@ -1,0 +1,210 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { Weight, WeightFormat } from "../gpu/weight.ts";
+import { type AllocateOptions, allocateWeight } from "../weights/format.ts";
+import { dequantize, packWeight } from "../weights/pack.ts";
+import { writeWeightRows } from "../weights/write.ts";
+import { type Activation, linear } from "./linear.ts";
+import { matmulVariant, setMatmulVariant } from "./matmul-variant.ts";
+
+/** A matrix in a format, and the numbers that the format made of it. */
+async function testWeight(
+  gpu: Gpu,
+  O: number,
+  D: number,
+  format: WeightFormat,
+  options: AllocateOptions = {},
+): Promise<{ weight: Weight; values: Float32Array }> {
+  const source = random(O * D, O + D);
+  const weight = allocateWeight(gpu, "w", O, D, format, options);
+  await writeWeightRows(gpu, weight, 0, O, new Uint8Array(source.buffer), "F32");
+  const parts = packWeight(source, D, format, options.block);
+  return { weight, values: dequantize(parts, [O, D], format, options.block) };
+}
+
+function release(gpu: Gpu, weight: Weight): void {
+  for (const { parts } of weight.slices) for (const { buffer } of parts) gpu.release(buffer!);
+}
+
+/** x W^T in double precision. */
+function product(x: Float32Array, w: Float32Array, D: number): Float64Array {
+  const [T, O] = [x.length / D, w.length / D];
+  const y = new Float64Array(T * O);
+  for (let t = 0; t < T; t++) {
+    for (let o = 0; o < O; o++) {
+      let sum = 0;
+      for (let k = 0; k < D; k++) sum += x[t * D + k]! * w[o * D + k]!;
+      y[t * O + o] = sum;
+    }
+  }
+  return y;
+}
+
+const FORMATS: [WeightFormat, number][] = [
+  ["f32", 32],
+  ["f16", 32],
+  ["bf16", 32],
+  ["q8", 32],
+  ["q4", 32],
+  ["q4", 64],
+];
+
+describe("linear", () => {
+  const shapes = [
+    { D: 64, O: 131 },
+    { D: 200, O: 64 },
+    { D: 216, O: 7 },
+    { D: 8, O: 1 },
+    { D: 1096, O: 1 },
+    { D: 520, O: 300 },
+  ];
+  const cases = FORMATS.flatMap(([format, block]) =>
+    shapes.map((shape) => ({ format, block, ...shape })),
+  );
+
+  const variants = (["direct", "tiled"] as const).flatMap((variant) =>
+    cases.map((matrix) => ({ variant, ...matrix })),
+  );
+
+  test.each(variants)("$variant $format/$block [$O, $D], 1 to 65 rows", async (c) => {
+    const { variant, format, block, D, O } = c;
+    const gpu = await testGpu();
+    const usual = matmulVariant(gpu);
+    onTestFinished(() => setMatmulVariant(gpu, usual));
+    setMatmulVariant(gpu, variant);
+    const { weight, values } = await testWeight(gpu, O, D, format, { block });
+    const x = random(65 * D, 5);
+    const expected = product(x, values, D);
+    for (const T of [1, 2, 3, 4, 5, 8, 9, 17, 64, 65]) {
+      const rows = gpu.tensor("x", [T, D], "f32", x.subarray(0, T * D));
+      const y = await runOp(gpu, (g) => linear(g, rows, weight));
+      expectClose(y, expected.subarray(0, T * O), 1e-5);
+    }
+    release(gpu, weight);
+  });
+
+  test.each(FORMATS.slice(0, 4))("%s: rows of 588, no multiple of 8", async (format) => {
+    const gpu = await testGpu();
+    const [O, D] = [37, 588];
+    const { weight, values } = await testWeight(gpu, O, D, format);
+    for (const T of [1, 6, 21]) {
+      const x = random(T * D, T);
+      const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
+      expectClose(y, product(x, values, D), 1e-5);
+    }
+  });
+
+  test.each(["f32", "q4"] as const)("%s: as many outputs as a vocabulary", async (format) => {
+    const gpu = await testGpu();
+    const [O, D] = [70_001, 32];
+    const { weight, values } = await testWeight(gpu, O, D, format);
+    for (const T of [1, 3, 9]) {
+      const x = random(T * D, T);
+      const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
+      expectClose(y, product(x, values, D), 1e-5);
+    }
+    release(gpu, weight);
+  });
+
+  test.each(FORMATS)("%s/%i: a matrix in slices", async (format, block) => {
+    const gpu = await testGpu();
+    const [O, D] = [150, 96];
+    const maxBytes = 41 * D * (format === "f32" ? 4 : format.endsWith("16") ? 2 : 1);
+    const { weight, values } = await testWeight(gpu, O, D, format, { block, maxBytes });
+    expect(weight.slices.length).toBeGreaterThan(1);
+    const bias = random(O, 3);
+    for (const T of [1, 8, 33]) {
+      const x = random(T * D, T);
+      const y = await runOp(gpu, (g) =>
+        linear(g, gpu.tensor("x", [T, D], "f32", x), weight, {
+          bias: gpu.tensor("bias", [O], "f32", bias),
+        }),
+      );
+      expectClose(
+        y,
+        product(x, values, D).map((sum, i) => sum + bias[i % O]!),
+        1e-5,
+      );
+    }
+  });
+
+  const activations: Record<Activation, (v: number) => number> = {
+    silu: (v) => v / (1 + Math.exp(-v)),
+    quick_gelu: (v) => v / (1 + Math.exp(-1.702 * v)),
+    gelu_tanh: (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+    gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
+  };
+  const epilogues = [undefined, ...(Object.keys(activations) as Activation[])].flatMap(
+    (activation) =>
+      [false, true].flatMap((bias) => [0, 1, 3].map((R) => ({ activation, bias, R }))),
+  );
+
+  test.each(epilogues)("epilogue: bias $bias, $activation, residual rows $R", async (c) => {
+    const gpu = await testGpu();
+    const [O, D] = [72, 64];
+    const { weight, values } = await testWeight(gpu, O, D, "bf16");
+    const bias = random(O, 11);
+    const residual = random(c.R * O, 12);
+    const tensor = (label: string, data: Float32Array, columns: number): Tensor =>
+      gpu.tensor(label, [data.length / columns, columns], "f32", data);
+    for (const T of [3, 12]) {
+      const x = random(T * D, T);
+      const y = await runOp(gpu, (g) =>
+        linear(g, tensor("x", x, D), weight, {
+          ...(c.bias && { bias: gpu.tensor("bias", [O], "f32", bias) }),
+          ...(c.activation && { activation: c.activation }),
+          ...(c.R > 0 && { residual: tensor("residual", residual, O) }),
+        }),
+      );
+      const act = c.activation ? activations[c.activation] : (v: number) => v;
+      const expected = product(x, values, D).map((sum, i) => {
+        const value = act(sum + (c.bias ? bias[i % O]! : 0));
+        return value + (c.R > 0 ? residual[i % residual.length]! : 0);
+      });
+      expectClose(y, expected, 1e-5);
+    }
+  });
+
+  test("activations of large values stay finite", async () => {
+    const gpu = await testGpu();
+    const weight = allocateWeight(gpu, "w", 4, 4, "f32");
+    const w = Float32Array.from({ length: 16 }, (_, i) => (i % 4 === 0 ? 1 : 0));
+    await writeWeightRows(gpu, weight, 0, 4, new Uint8Array(w.buffer), "F32");
+    for (const activation of Object.keys(activations) as Activation[]) {
+      for (const value of [-3e4, -90, 90, 3e4]) {
+        const x = gpu.tensor("x", [1, 4], "f32", Float32Array.of(value, 0, 0, 0));
+        const y = await runOp(gpu, (g) => linear(g, x, weight, { activation }));
+        expectClose(y, Array(4).fill(Math.max(value, 0)), 1e-6);
+      }
+    }
+  });
+
+  test("refuses shapes that don't fit", async () => {
+    const gpu = await testGpu();
+    const { weight } = await testWeight(gpu, 8, 16, "f32");
+    const x = gpu.tensor("x", [2, 16]);
+    const record = (options: Parameters<typeof linear>[3], input = x) =>
+      runOp(gpu, (g) => linear(g, input, weight, options));
+    await expect(record({}, gpu.tensor("x", [2, 8]))).rejects.toThrow("linear: x is [2,8]");
+    await expect(record({ bias: gpu.tensor("b", [16]) })).rejects.toThrow("bias is [16]");
+    await expect(record({ residual: gpu.tensor("r", [3, 8]) })).rejects.toThrow("residual is");
+  });
+});
+
+/** Error function by its series, and by its continued fraction where that converges faster. */
+function erf(x: number): number {
+  if (Math.abs(x) < 3) {
+    let [term, sum] = [x, x];
+    for (let n = 1; n < 80; n++) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = 0;
+  for (let n = 40; n > 0; n--) fraction = n / 2 / (Math.abs(x) + fraction);
+  const tail = Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + fraction);
+  return Math.sign(x) * (1 - tail);
+}

@@ -1,0 +1,24 @@
+import type { Gpu } from "../gpu/device.ts";
+
+/**
+ * How matrix products are made: `tiled` shares operands through workgroup memory, as graphics
+ * processors like it; `direct` keeps all in registers, as software adapters do.
+ */
+export type MatmulVariant = "tiled" | "direct";
+
+const chosen = new WeakMap<Gpu, MatmulVariant>();
+
+/** Sets the variant that products recorded from now on use. */
+export function setMatmulVariant(gpu: Gpu, variant: MatmulVariant): void {
+  chosen.set(gpu, variant);
+}
+
+/** @returns the variant set, else what the adapter says of itself suggests */
+export function matmulVariant(gpu: Gpu): MatmulVariant {
+  return chosen.get(gpu) ?? (isSoftware(gpu.adapter) ? "direct" : "tiled");
+}
+
+function isSoftware({ isFallbackAdapter, vendor, architecture, description }: GPUAdapterInfo) {
+  const names = `${vendor} ${architecture} ${description}`.toLowerCase();
+  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|software|warp/.test(names);
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "vitest";
+import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
+import { rmsNorm } from "./rms-norm.ts";
+
+/** x `[T, D]`, weight `[D]` → `[T, D]` */
+function reference(x: Float32Array, weight: Float32Array, eps: number, offset: number) {
+  const D = weight.length;
+  return x.map((value, i) => {
+    const row = x.subarray(i - (i % D), i - (i % D) + D);
+    const mean = row.reduce((sum, v) => sum + v * v, 0) / D;
+    return (value / Math.sqrt(mean + eps)) * ((weight[i % D] as number) + offset);
+  });
+}
+
+describe("rmsNorm", () => {
+  test.each([
+    { T: 1, D: 4, eps: 1e-5, offset: 0 },
+    { T: 1, D: 576, eps: 1e-5, offset: 0 },
+    { T: 7, D: 260, eps: 1e-6, offset: 1 },
+    { T: 3, D: 2048, eps: 0.5, offset: 0 },
+    { T: 65, D: 100, eps: 1e-6, offset: 0 },
+    { T: 65_600, D: 4, eps: 1e-6, offset: 0 },
+  ] as const)("[$T, $D] eps $eps offset $offset", async ({ T, D, eps, offset }) => {
+    const gpu = await testGpu();
+    const x = random(T * D, 1);
+    const weight = random(D, 2);
+    const y = await runOp(gpu, (g) =>
+      rmsNorm(g, gpu.tensor("x", [T, D], "f32", x), gpu.tensor("weight", [D], "f32", weight), eps, {
+        offset,
+      }),
+    );
+    expectClose(y, reference(x, weight, eps, offset), 1e-5);
+  });
+
+  test("refuses shapes that don't fit", async () => {
+    const gpu = await testGpu();
+    const run = (D: number, W: number) =>
+      runOp(gpu, (g) => rmsNorm(g, gpu.tensor("x", [2, D]), gpu.tensor("weight", [W]), 1e-5));
+    await expect(run(8, 4)).rejects.toThrow("rmsNorm: weight is [4], expected [8]");
+    await expect(run(6, 6)).rejects.toThrow("rmsNorm: D is 6, expected a multiple of 4");
+  });
+});

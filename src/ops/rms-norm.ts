@@ -1,0 +1,39 @@
+import reduce from "../../shaders/lib/reduce.wgsl?raw";
+import shader from "../../shaders/rms-norm.wgsl?raw";
+import type { Graph } from "../gpu/graph.ts";
+import { type Tensor, elementCount } from "../gpu/tensor.ts";
+import { fold } from "./grid.ts";
+
+export interface RmsNormOptions {
+  /** Added to the weight: 1 where the checkpoint stores weight - 1, as Gemma's do. */
+  readonly offset?: 0 | 1;
+}
+
+/**
+ * y = x / sqrt(mean(x²) + eps) * (weight + offset), row by row.
+ *
+ * @param x `[T, D]`, D a multiple of 4
+ * @param weight `[D]`
+ * @returns `[T, D]`
+ * @throws TypeError when the shapes don't fit
+ */
+export function rmsNorm(
+  g: Graph,
+  x: Tensor,
+  weight: Tensor,
+  eps: number,
+  { offset = 0 }: RmsNormOptions = {},
+): Tensor {
+  const [T, D] = x.shape as [number, number];
+  if (D % 4 !== 0) throw new TypeError(`rmsNorm: D is ${D}, expected a multiple of 4`);
+  if (elementCount(weight.shape) !== D) {
+    throw new TypeError(`rmsNorm: weight is [${weight.shape}], expected [${D}]`);
+  }
+  const y = g.scratch([T, D], "rms-norm");
+  g.dispatch(
+    { name: "rms-norm", code: shader + reduce, constants: { D, EPS: eps, OFFSET: offset } },
+    [[x, weight, y]],
+    fold(T),
+  );
+  return y;
+}

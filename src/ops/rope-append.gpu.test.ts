@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import { expectClose, random, testGpu } from "../../tests/support.ts";
+import { Graph } from "../gpu/graph.ts";
+import { PAGE_TOKENS } from "./cache.ts";
+import { type Heads, ropeAppend } from "./rope-append.ts";
+import { IDLE_ROW, NOWHERE, ROW_WORDS, type Row, writeRow } from "./row.ts";
+
+/** [T, (H + 2K) * C] → q `[T, H * C]`; changes keys and values `[pages * 64, K * C]`. */
+function reference(
+  rows: readonly Row[],
+  qkv: Float32Array,
+  { H, K, C }: Heads,
+  inverseFrequencies: Float32Array,
+  axes: Uint32Array,
+  pageTable: Uint32Array,
+  maxPages: number,
+  keys: Float32Array,
+  values: Float32Array,
+): Float32Array {
+  const q = new Float32Array(rows.length * H * C);
+  rows.forEach((row, t) => {
+    const rotate = (head: number) => {
+      const start = (t * (H + 2 * K) + head) * C;
+      return Float32Array.from({ length: C }, (_, i) => {
+        const c = i % (C / 2);
+        const position = row.rope[axes[c] as number] as number;
+        const angle = Math.fround(position * (inverseFrequencies[c] as number));
+        const [a, b] = [qkv[start + c] as number, qkv[start + c + C / 2] as number];
+        return i < C / 2
+          ? a * Math.cos(angle) - b * Math.sin(angle)
+          : b * Math.cos(angle) + a * Math.sin(angle);
+      });
+    };
+    for (let h = 0; h < H; h++) q.set(rotate(h), (t * H + h) * C);
+    if (row.position === NOWHERE) return;
+    const page = pageTable[row.sequence * maxPages + Math.floor(row.position / PAGE_TOKENS)];
+    const slot = (page as number) * PAGE_TOKENS + (row.position % PAGE_TOKENS);
+    for (let k = 0; k < K; k++) {
+      const value = (t * (H + 2 * K) + H + K + k) * C;
+      keys.set(rotate(H + k), (slot * K + k) * C);
+      values.set(qkv.subarray(value, value + C), (slot * K + k) * C);
+    }
+  });
+  return q;
+}
+
+/** A text row of `sequence`; its rope position may differ from where it is written. */
+function at(
+  sequence: number,
+  position: number,
+  rope: Row["rope"] = [position, position, position],
+) {
+  return { ...IDLE_ROW, sequence, position, rope };
+}
+
+async function check(
+  heads: Heads,
+  rows: readonly Row[],
+  theta: number,
+  axisOf: (c: number) => number,
+) {
+  const gpu = await testGpu();
+  const { H, K, C } = heads;
+  const T = rows.length;
+  const [sequences, maxPages, pages] = [3, 5, 16];
+  const pageTable = Uint32Array.from(
+    { length: sequences * maxPages },
+    (_, i) => (i * 7 + 3) % pages,
+  );
+  const inverseFrequencies = Float32Array.from(
+    { length: C / 2 },
+    (_, c) => theta ** ((-2 * c) / C),
+  );
+  const axes = Uint32Array.from({ length: C / 2 }, (_, c) => axisOf(c));
+  const qkv = random(T * (H + 2 * K) * C, 1);
+  const keys = random(pages * PAGE_TOKENS * K * C, 2);
+  const values = random(pages * PAGE_TOKENS * K * C, 3);
+  const words = new Uint32Array(T * ROW_WORDS);
+  rows.forEach((row, t) => writeRow(words, t, row));
+
+  const cache = {
+    keys: gpu.tensor("keys", [pages * PAGE_TOKENS, K * C], "f32", keys),
+    values: gpu.tensor("values", [pages * PAGE_TOKENS, K * C], "f32", values),
+    pageTable: gpu.tensor("pageTable", [sequences, maxPages], "u32", pageTable),
+  };
+  const g = new Graph(gpu);
+  const q = g.keep(
+    ropeAppend(
+      g,
+      gpu.tensor("rows", [T, ROW_WORDS], "u32", words),
+      gpu.tensor("qkv", [T, (H + 2 * K) * C], "f32", qkv),
+      gpu.tensor("frequencies", [C / 2], "f32", inverseFrequencies),
+      gpu.tensor("axes", [C / 2], "u32", axes),
+      cache,
+      heads,
+    ),
+  );
+  (await g.compile()).submit();
+
+  const expected = reference(
+    rows,
+    qkv,
+    heads,
+    inverseFrequencies,
+    axes,
+    pageTable,
+    maxPages,
+    keys,
+    values,
+  );
+  expectClose(await gpu.read(q), expected, 1e-6);
+  expectClose(await gpu.read(cache.keys), keys, 1e-6);
+  expectClose(await gpu.read(cache.values), values, 0);
+}
+
+describe("ropeAppend", () => {
+  const consecutive = (T: number) => Array.from({ length: T }, (_, i) => at(1, i + 60));
+
+  test.each([
+    { heads: { H: 1, K: 1, C: 8 }, T: 1 },
+    { heads: { H: 9, K: 3, C: 64 }, T: 1 },
+    { heads: { H: 14, K: 2, C: 64 }, T: 70 },
+    { heads: { H: 4, K: 4, C: 72 }, T: 7 },
+    { heads: { H: 8, K: 1, C: 256 }, T: 9 },
+  ])("$heads.H/$heads.K heads of $heads.C, $T rows", async ({ heads, T }) => {
+    await check(heads, consecutive(T), 1e4, () => 0);
+  });
+
+  test("several sequences, idle rows, page borders", async () => {
+    const rows = [at(2, 63), at(0, 64), IDLE_ROW, at(2, 319), at(1, 0), IDLE_ROW];
+    await check({ H: 6, K: 2, C: 64 }, rows, 1e5, () => 0);
+  });
+
+  test("angles of many turns", async () => {
+    const far = [8191, 8192, 32_767, 65_535, 100_000, 40_321, 99_999];
+    const rows = far.map((rope, i) => at(0, i, [rope, rope, rope]));
+    await check({ H: 2, K: 1, C: 128 }, rows, 1e6, () => 0);
+  });
+
+  test("a position for each channel pair", async () => {
+    const rows = [at(0, 0, [5, 100, 900]), at(0, 1, [77, 3, 1]), at(0, 2, [0, 0, 12])];
+    await check({ H: 4, K: 2, C: 64 }, rows, 1e4, (c) => (c < 16 ? c % 3 : 0));
+  });
+
+  test("refuses shapes that don't fit", async () => {
+    await expect(check({ H: 1, K: 1, C: 12 }, [IDLE_ROW], 1e4, () => 0)).rejects.toThrow(
+      "ropeAppend: C is 12, expected a multiple of 8",
+    );
+  });
+});

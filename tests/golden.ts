@@ -1,0 +1,122 @@
+import { Engine, type EngineOptions } from "../src/engine/engine.ts";
+import type { Gpu } from "../src/gpu/device.ts";
+import { preparePatches } from "../src/image/preprocess.ts";
+import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
+import { createModel } from "../src/models/registry.ts";
+import { decodeImage } from "../src/platform/decode-image.ts";
+import type { PreparedImage } from "../src/engine/generation.ts";
+import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
+import { GpuWeights, type Quantization } from "../src/weights/gpu-weights.ts";
+import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";
+import { resolveSource } from "../src/weights/source.ts";
+
+interface Part {
+  readonly type: string;
+  readonly text?: string;
+  readonly image_url?: { readonly url: string };
+}
+
+/** One line of a family folder's cases.json. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly messages: readonly { readonly role: string; readonly content: string | Part[] }[];
+  readonly prompt: string;
+  readonly input_ids: number[];
+  readonly output_ids: number[];
+  readonly rows_cols?: readonly (readonly [number, number])[];
+  readonly pixel_values_shape?: readonly number[];
+  readonly image_token_count: number;
+  readonly max_tokens: number;
+  readonly finish_reason: "stop" | "length";
+  readonly text: string;
+}
+
+/** The recorded tensors of a folder, by `<case>.<name>`. */
+export type Expected = ReadonlyMap<string, Float32Array>;
+
+/** A family folder of `e2e/goldens`. */
+export interface Golden {
+  readonly cases: readonly GoldenCase[];
+  readonly expected: Expected;
+  readonly checkpoint: Checkpoint;
+}
+
+export async function openGolden(folder: string): Promise<Golden> {
+  const url = `/e2e/goldens/${folder}`;
+  const [cases, expected, checkpoint] = await Promise.all([
+    fetch(`${url}/cases.json`).then((response) => response.json() as Promise<GoldenCase[]>),
+    fetch(`${url}/expected.safetensors`).then(async (response) =>
+      readTensors(new Uint8Array(await response.arrayBuffer())),
+    ),
+    openCheckpoint(resolveSource(url, { base: location.href })),
+  ]);
+  return { cases, expected, checkpoint };
+}
+
+/** All tensors of a safetensors file of f32. */
+export function readTensors(file: Uint8Array<ArrayBuffer>): Expected {
+  const header = parseHeader("expected", file.subarray(0, headerBytes("expected", file)));
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, { begin, end }] of header.tensors) {
+    tensors.set(name, new Float32Array(file.slice(begin, end).buffer));
+  }
+  return tensors;
+}
+
+/** Decodes a case's pictures and lays them out. */
+export async function prepareImages(
+  { messages }: { readonly messages: GoldenCase["messages"] },
+  model: Model,
+  folder: string,
+): Promise<PreparedImage[]> {
+  const urls = messages.flatMap(({ content }) =>
+    typeof content === "string" ? [] : content.flatMap((part) => part.image_url?.url ?? []),
+  );
+  return Promise.all(
+    urls.map(async (url) => {
+      const picture = await decodeImage(await (await fetch(`${folder}/${url}`)).blob());
+      const layout = model.processor.layout(picture.width, picture.height, "auto");
+      return { picture, layout };
+    }),
+  );
+}
+
+/** An engine over `checkpoint`, its weights on the GPU. */
+export async function openEngine(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  quantization: Quantization,
+  options: EngineOptions = {},
+): Promise<{ engine: Engine; model: Model; weights: GpuWeights }> {
+  const model = createModel(checkpoint.files);
+  const weights = new GpuWeights(gpu, checkpoint, { quantization });
+  const engine = buildEngine(gpu, model, weights, options);
+  const prepared = engine.prepare();
+  await weights.load(checkpoint);
+  await prepared;
+  return { engine, model, weights };
+}
+
+export function buildEngine(
+  gpu: Gpu,
+  model: Model,
+  weights: Weights,
+  options: EngineOptions,
+): Engine {
+  const preprocess = (image: PreparedImage) => preparePatches(gpu, image, model.processor);
+  return new Engine(gpu, model, weights, preprocess, options);
+}
+
+/** Greedy decoding. */
+export async function generate(
+  engine: Engine,
+  input: { ids: readonly number[]; images: readonly PreparedImage[]; maxTokens: number },
+  files: CheckpointFiles,
+): Promise<number[]> {
+  const { eos_token_id } = files["generation_config.json"] as { eos_token_id: number };
+  const ids: number[] = [];
+  const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+  const tokens = engine.generate({ ...input, stopTokenIds: [eos_token_id], sampling });
+  for await (const id of tokens) ids.push(id);
+  return ids;
+}
