@@ -1,0 +1,202 @@
+import { describe, expect, test } from "vitest";
+import { ScriptedGenerator, dataUrl, random, scriptedModel } from "../../tests/chat-support.ts";
+import { type ChatRequest, type Delta, chat } from "./chat.ts";
+import type { Message } from "./messages.ts";
+
+const HELLO: Message[] = [{ role: "user", content: "Hello" }];
+const EOS = 1023;
+
+const generator = new ScriptedGenerator();
+const model = scriptedModel(generator);
+const idsOf = (text: string) => model.tokenizer.encode(text, { addSpecialTokens: false });
+
+/** The deltas of an answer whose tokens are `ids`. */
+async function run(ids: readonly number[], request: Partial<ChatRequest> = {}): Promise<Delta[]> {
+  generator.ids = ids;
+  const { deltas } = await chat(model, { messages: HELLO, ...request });
+  const all = [];
+  for await (const delta of deltas) all.push(delta);
+  return all;
+}
+
+const textOf = (deltas: readonly Delta[]) => deltas.map(({ text }) => text).join("");
+
+describe("how an answer ends", () => {
+  test("at the end-of-sequence token, which is not in the text", async () => {
+    const ids = [...idsOf("Two red circles."), EOS];
+    const deltas = await run([...ids, ...idsOf("More")], { skipSpecialTokens: false });
+    expect(textOf(deltas)).toBe("Two red circles.");
+    expect(deltas.at(-1)).toEqual({
+      text: "",
+      token: EOS,
+      completionTokens: ids.length,
+      finish: { reason: "stop", matched: EOS },
+    });
+  });
+
+  test("at a token of the request's own", async () => {
+    const [stop] = idsOf("!") as [number];
+    const deltas = await run([...idsOf("Yes!"), EOS], { stopTokenIds: [stop] });
+    expect(textOf(deltas)).toBe("Yes");
+    expect(deltas.at(-1)?.finish).toEqual({ reason: "stop", matched: stop });
+    expect(generator.inputs.at(-1)?.stopTokenIds).toEqual([EOS, stop]);
+  });
+
+  test("not at the end-of-sequence token when told so", async () => {
+    const deltas = await run([...idsOf("a"), EOS, ...idsOf("b")], {
+      ignoreEos: true,
+      maxTokens: 3,
+    });
+    expect(textOf(deltas)).toBe("ab");
+    expect(deltas.at(-1)?.finish).toEqual({ reason: "length", matched: null });
+  });
+
+  test("at the length limit, with what was held back", async () => {
+    const ids = idsOf("熊");
+    expect(ids.length).toBe(3);
+    const deltas = await run(ids, { maxTokens: 2 });
+    expect(deltas.map(({ text }) => text)).toEqual(["", "", "\uFFFD"]);
+    expect(deltas.at(-1)).toMatchObject({ completionTokens: 2, finish: { reason: "length" } });
+  });
+
+  test("at a stop string over several tokens, and the model stops too", async () => {
+    const ids = idsOf("A red circle. END of it");
+    const before = generator.ended;
+    const deltas = await run(ids, { stop: ["xyz", " END"] });
+    expect(textOf(deltas)).toBe("A red circle.");
+    expect(deltas.at(-1)?.finish).toEqual({ reason: "stop", matched: " END" });
+    expect(generator.ended).toBe(before + 1);
+    const { completionTokens } = deltas.at(-1) as Delta;
+    expect(completionTokens).toBeLessThan(ids.length);
+    expect(model.tokenizer.decode(ids.slice(0, completionTokens))).toContain(" END");
+  });
+
+  test("with the beginning of a stop string that did not come", async () => {
+    expect(textOf(await run([...idsOf("A red EN"), EOS], { stop: ["END"] }))).toBe("A red EN");
+  });
+
+  test("the same for any text and stop strings as for the whole text at once", async () => {
+    const next = random(11);
+    for (let round = 0; round < 300; round++) {
+      const ids = Array.from({ length: 1 + next(30) }, () => 3 + next(980));
+      const whole = model.tokenizer.decode(ids);
+      const from = next(whole.length);
+      const stop = whole.slice(from, from + 1 + next(6));
+      const deltas = await run([...ids, EOS], { stop: stop ? [stop] : [] });
+      const expected = stop ? whole.slice(0, whole.indexOf(stop)) : whole;
+      expect(textOf(deltas)).toBe(expected);
+      expect(deltas.at(-1)?.finish?.matched).toBe(stop || EOS);
+    }
+  });
+});
+
+describe("how many tokens there may be", () => {
+  const limits = async (contextLength: number, maxTokens?: number) => {
+    const small = new ScriptedGenerator();
+    small.contextLength = contextLength;
+    const answer = await chat({ ...model, generator: small }, { messages: HELLO, maxTokens });
+    await answer.deltas.next();
+    return small.inputs[0]?.maxTokens;
+  };
+  const promptTokens = chat(model, { messages: HELLO }).then(({ prompt }) => prompt.ids.length);
+
+  test("as many as the context has room for", async () => {
+    expect(await limits((await promptTokens) + 5)).toBe(5);
+    expect(await limits((await promptTokens) + 5, 5)).toBe(5);
+    expect(await limits((await promptTokens) + 5, 3)).toBe(3);
+    expect(await limits((await promptTokens) + 1)).toBe(1);
+  });
+
+  test("more than fit are refused", async () => {
+    const prompt = await promptTokens;
+    const refused = { code: "context_length_exceeded", param: "messages" };
+    await expect(limits(prompt + 5, 6)).rejects.toMatchObject(refused);
+    await expect(limits(prompt)).rejects.toMatchObject(refused);
+    await expect(limits(2)).rejects.toThrow(
+      `maximum context length is 2 tokens. However, you asked for ${prompt + 1} tokens: ` +
+        `${prompt} in the messages (${prompt} of text, 0 of images) and at least 1`,
+    );
+  });
+
+  test("image rows are counted apart", async () => {
+    const url = dataUrl("e2e/goldens/sample/red-circle.png");
+    const content: Message["content"] = [{ type: "image_url", image_url: { url } }];
+    const messages: Message[] = [{ role: "user", content }];
+    const { prompt } = await chat(model, { messages });
+    expect(prompt.imageTokens).toBe(16);
+    const small = new ScriptedGenerator();
+    small.contextLength = 10;
+    await expect(chat({ ...model, generator: small }, { messages })).rejects.toThrow(
+      `(${prompt.ids.length - 16} of text, 16 of images)`,
+    );
+  });
+});
+
+describe("sampling", () => {
+  const sampling = async (asked: ChatRequest["sampling"], temperature = 0.7) => {
+    const defaults = {
+      ...model.defaults,
+      sampling: { temperature, topK: 20, topP: 0.8, minP: 0.1 },
+    };
+    generator.ids = [];
+    const answer = await chat({ ...model, defaults }, { messages: HELLO, sampling: asked });
+    await answer.deltas.next();
+    return generator.inputs.at(-1)?.sampling;
+  };
+
+  test("the request's, then the checkpoint's", async () => {
+    expect(await sampling({ seed: 4 })).toEqual({
+      temperature: 0.7,
+      topK: 20,
+      topP: 0.8,
+      minP: 0.1,
+      seed: 4,
+    });
+    const asked = { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 };
+    expect(await sampling(asked)).toEqual(asked);
+  });
+
+  test("hardly any temperature is greedy", async () => {
+    expect((await sampling({ temperature: 9e-7 }))?.temperature).toBe(0);
+    expect((await sampling({ temperature: 1e-6 }))?.temperature).toBe(1e-6);
+    expect((await sampling({}, 1e-9))?.temperature).toBe(0);
+  });
+
+  test("another seed each time unless one is given", async () => {
+    const seeds = [await sampling({}), await sampling({})].map((drawn) => drawn?.seed);
+    expect(seeds[0]).not.toBe(seeds[1]);
+    for (const seed of seeds) expect(Number.isInteger(seed)).toBe(true);
+  });
+});
+
+describe("being stopped", () => {
+  test("an aborted signal throws its reason before anything is read", async () => {
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    await expect(chat(model, { messages: HELLO, signal })).rejects.toBe(reason);
+  });
+
+  test("a signal ends the model's work with its reason", async () => {
+    const stalled = new ScriptedGenerator(idsOf("A"));
+    stalled.stalls = true;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { deltas } = await chat({ ...model, generator: stalled }, { messages: HELLO, signal });
+    expect((await deltas.next()).value).toMatchObject({ text: "A" });
+    const next = deltas.next();
+    const reason = new Error("enough");
+    controller.abort(reason);
+    await expect(next).rejects.toBe(reason);
+    expect(stalled.ended).toBe(1);
+  });
+
+  test("leaving the deltas ends the model's work", async () => {
+    const long = new ScriptedGenerator(idsOf("A long answer"));
+    const { deltas } = await chat({ ...model, generator: long }, { messages: HELLO });
+    for await (const delta of deltas) {
+      expect(delta.completionTokens).toBe(1);
+      break;
+    }
+    expect(long).toMatchObject({ given: 1, ended: 1 });
+  });
+});

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { SAMPLE, readCheckpoint } from "../../tests/chat-support.ts";
+import { Tokenizer } from "../text/tokenizer.ts";
+import { generationDefaults } from "./defaults.ts";
+
+const files = readCheckpoint(SAMPLE);
+const tokenizer = new Tokenizer(files["tokenizer.json"] as object, {});
+const withEos = new Tokenizer(files["tokenizer.json"] as object, { eos_token: "<|im_end|>" });
+
+describe("sampling", () => {
+  const read = (config?: object) =>
+    generationDefaults({ "generation_config.json": config }, tokenizer).sampling;
+  const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 };
+
+  test.each([
+    ["no file", undefined, greedy],
+    ["do_sample left out", { temperature: 0.7 }, greedy],
+    ["do_sample false", { do_sample: false, temperature: 0.7, top_k: 5 }, { ...greedy, topK: 5 }],
+    ["do_sample true", { do_sample: true }, { ...greedy, temperature: 1 }],
+    [
+      "all of them",
+      { do_sample: true, temperature: 0.1, top_k: 20, top_p: 0.8, min_p: 0.05 },
+      { temperature: 0.1, topK: 20, topP: 0.8, minP: 0.05 },
+    ],
+    ["nulls", { do_sample: true, temperature: null, top_p: null }, { ...greedy, temperature: 1 }],
+  ])("%s", (_, config, expected) => {
+    expect(read(config)).toEqual(expected);
+  });
+});
+
+describe("stop tokens", () => {
+  test.each([
+    ["a number", { "generation_config.json": { eos_token_id: 5 } }, tokenizer, [5]],
+    ["a list", { "generation_config.json": { eos_token_id: [5, 6] } }, tokenizer, [5, 6]],
+    [
+      "of every source",
+      { "generation_config.json": { eos_token_id: [5, 2] }, "config.json": { eos_token_id: 7 } },
+      withEos,
+      [5, 2, 7],
+    ],
+    ["of the tokenizer alone", {}, withEos, [2]],
+    ["of the text model", { "config.json": { text_config: { eos_token_id: 9 } } }, tokenizer, [9]],
+    [
+      "not of the text model beside another",
+      { "config.json": { eos_token_id: 7, text_config: { eos_token_id: 9 } } },
+      tokenizer,
+      [7],
+    ],
+    ["none", {}, tokenizer, []],
+  ])("%s", (_, config, from, expected) => {
+    expect(generationDefaults(config, from).stopTokenIds).toEqual(expected);
+  });
+});

@@ -1,0 +1,55 @@
+import type { Sampling } from "../engine/generation.ts";
+import type { CheckpointFiles } from "../models/model.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+
+/** What a checkpoint says about generation, for requests that say nothing. */
+export interface GenerationDefaults {
+  readonly sampling: Omit<Sampling, "seed">;
+  /** Every token that ends an answer. */
+  readonly stopTokenIds: readonly number[];
+}
+
+interface GenerationConfig {
+  readonly do_sample?: boolean;
+  readonly temperature?: number | null;
+  readonly top_k?: number | null;
+  readonly top_p?: number | null;
+  readonly min_p?: number | null;
+  readonly eos_token_id?: number | readonly number[] | null;
+}
+
+interface Config {
+  readonly eos_token_id?: number | readonly number[] | null;
+  readonly text_config?: Config;
+}
+
+/**
+ * Reads generation_config.json as Hugging Face does: without `do_sample` it is greedy. The end of
+ * an answer is any end-of-sequence token that generation_config.json, config.json or the tokenizer
+ * names; the text model's own only counts when neither file has one, since it is often left at a
+ * class default.
+ */
+export function generationDefaults(
+  files: CheckpointFiles,
+  tokenizer: Tokenizer,
+): GenerationDefaults {
+  const generation = (files["generation_config.json"] ?? {}) as GenerationConfig;
+  const config = (files["config.json"] ?? {}) as Config;
+  const named = [...idList(generation.eos_token_id), ...idList(config.eos_token_id)];
+  const ids = named.length > 0 ? named : idList(config.text_config?.eos_token_id);
+  const { eos_token: eos } = tokenizer.namedTokens;
+  const tokenizerEos = eos === undefined ? undefined : tokenizer.id(eos);
+  return {
+    sampling: {
+      temperature: generation.do_sample === true ? (generation.temperature ?? 1) : 0,
+      topK: generation.top_k ?? 0,
+      topP: generation.top_p ?? 1,
+      minP: generation.min_p ?? 0,
+    },
+    stopTokenIds: [...new Set([...ids, ...idList(tokenizerEos)])],
+  };
+}
+
+function idList(ids: number | readonly number[] | null | undefined): readonly number[] {
+  return typeof ids === "number" ? [ids] : (ids ?? []);
+}

@@ -1,0 +1,25 @@
+/** A message of a conversation, in OpenAI's shape. */
+export interface Message {
+  readonly role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
+  readonly content: string | readonly Part[];
+  readonly name?: string;
+}
+
+export type Part = TextPart | ImagePart;
+
+export interface TextPart {
+  readonly type: "text";
+  readonly text: string;
+}
+
+export interface ImagePart {
+  readonly type: "image_url";
+  readonly image_url: {
+    /** http(s), data, blob or relative URL, or bare base64. */
+    readonly url: string;
+    readonly detail?: Detail;
+  };
+}
+
+/** How much of a model's budget an image may take. */
+export type Detail = "auto" | "low" | "high";

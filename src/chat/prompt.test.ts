@@ -1,0 +1,174 @@
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import {
+  SAMPLE,
+  ScriptedGenerator,
+  type TextCase,
+  decodePng,
+  readBytes,
+  readJson,
+  scriptedModel,
+} from "../../tests/chat-support.ts";
+import type { ImageLayout } from "../models/model.ts";
+import { chatTemplate } from "../text/template.ts";
+import { type ChatModel, chat } from "./chat.ts";
+import type { Message, Part } from "./messages.ts";
+import { buildPrompt } from "./prompt.ts";
+import { RequestError } from "./request-error.ts";
+
+const GOLDENS = "e2e/goldens";
+const ORIGIN = "http://goldens.test";
+
+interface GoldenPicture {
+  readonly file: string;
+  readonly upright_width: number;
+  readonly upright_height: number;
+}
+
+const PICTURES = readJson(`${GOLDENS}/images.json`) as readonly GoldenPicture[];
+
+/** Upright sizes of the goldens' pictures, by how many bytes their files have. */
+const SIZES = new Map(
+  PICTURES.map(({ file, upright_width: width, upright_height: height }) => [
+    readBytes(`${GOLDENS}/images/${file}`).length,
+    { width, height },
+  ]),
+);
+
+test("no two of the goldens' pictures are files of one length", () => {
+  expect(SIZES.size).toBe(PICTURES.length);
+});
+
+/** A model that reads `/x/y.png` as `e2e/goldens/x/y.png`. */
+function goldenModel(generator: ScriptedGenerator, checkpoint: string, images: string): ChatModel {
+  return scriptedModel(
+    generator,
+    {
+      baseUrl: `${ORIGIN}/${images}`,
+      fetch: async (url) => new Response(readBytes(join(GOLDENS, new URL(url as string).pathname))),
+      decodeImage: async (file) => {
+        const size = SIZES.get(file.size);
+        return size ? { ...size, source: new Uint8Array() } : decodePng(file);
+      },
+    },
+    checkpoint,
+  );
+}
+
+describe.each([
+  ["sample", SAMPLE, "sample/"],
+  ["smolvlm", `${GOLDENS}/smolvlm`, ""],
+  ["smolvlm-tiles", `${GOLDENS}/smolvlm-tiles`, ""],
+])("goldens of %s", (name, checkpoint, images) => {
+  test.each(
+    (readJson(`${GOLDENS}/${name}/cases.json`) as TextCase[]).map((golden, i) => ({
+      label: golden.name ?? i,
+      ...golden,
+    })),
+  )("$label", async (golden) => {
+    const generator = new ScriptedGenerator(golden.output_ids);
+    const model = goldenModel(generator, checkpoint, images);
+    const maxTokens = golden.output_ids.length;
+    const answer = await chat(model, { messages: golden.messages, maxTokens });
+    // The sample's prompts are written down with their images unexpanded, its answers trimmed.
+    if (name !== "sample") expect(answer.prompt.text).toBe(golden.prompt);
+    expect(answer.prompt.ids).toEqual(golden.input_ids);
+
+    let text = "";
+    let finish;
+    for await (const delta of answer.deltas) {
+      text += delta.text;
+      finish = delta.finish;
+    }
+    expect(name === "sample" ? text.trim() : text).toBe(golden.text);
+    expect(finish?.reason).toBe(golden.finish_reason ?? "stop");
+    expect(generator.inputs[0]).toMatchObject({ ids: golden.input_ids, maxTokens });
+    expect(generator.inputs[0]?.sampling.temperature).toBe(0);
+  });
+});
+
+describe("buildPrompt", () => {
+  const model = scriptedModel(new ScriptedGenerator());
+  const { imageTokenId } = model.processor;
+  const layout: ImageLayout = model.processor.layout(64, 64, "auto");
+  const picture = { width: 64, height: 64, source: new Uint8Array() };
+  const image: Part = { type: "image_url", image_url: { url: "data:," } };
+  const text = (words: string): Part => ({ type: "text", text: words });
+  const prompt = (content: Message["content"], images = 0) =>
+    buildPrompt(model, [{ role: "user", content }], Array(images).fill({ picture, layout }));
+  const imageTokens = (ids: readonly number[]) => ids.filter((id) => id === imageTokenId).length;
+
+  test.each<[string, Message["content"], number]>([
+    ["in a string", "What does <image> mean?", 0],
+    ["in a part", [text("<image><image> "), image, text("<image>")], 1],
+    ["over two parts", [text("<ima"), text("ge> and "), image], 1],
+    ["character by character", [..."<image>"].map(text), 0],
+    ["around an image", [text("<ima"), image, text("ge>")], 1],
+    ["beside private-use characters", "\ue000<image>\ue001", 0],
+  ])("a placeholder written %s stays text", (_, content, images) => {
+    const { ids, text: written, imageTokens: counted } = prompt(content, images);
+    expect(imageTokens(ids)).toBe(images * layout.tokenCount);
+    expect(counted).toBe(images * layout.tokenCount);
+    const said = typeof content === "string" ? content : "<image>";
+    expect(written).toContain(said);
+    expect(model.tokenizer.decode(ids, { skipSpecialTokens: false })).toBe(written);
+  });
+
+  test("images stand where their parts stand", () => {
+    const { text: written } = prompt([text("one"), image, text("two"), image], 2);
+    expect(written).toContain(`one${layout.prompt}two${layout.prompt}<end_of_utterance>`);
+  });
+
+  test("a developer is a system to templates", () => {
+    const { text: written } = buildPrompt(model, [{ role: "developer", content: "Be brief" }], []);
+    expect(written).toContain("System: Be brief");
+  });
+
+  test("a template that drops an image is refused", () => {
+    expect(() => prompt([text("no image part")], 1)).toThrow(RequestError);
+    expect(() => prompt([image], 0)).toThrow(/places for 1 of 0 images/);
+  });
+
+  test("a template's own refusal is the request's fault", () => {
+    const template = chatTemplate(
+      { "chat_template.jinja": "{{ raise_exception('Roles must alternate') }}" },
+      {},
+    );
+    const refused = () => buildPrompt({ ...model, template }, [{ role: "user", content: "" }], []);
+    expect(refused).toThrow(RequestError);
+    expect(refused).toThrow(/Roles must alternate/);
+  });
+
+  test.each<[string, string, Message["content"], string]>([
+    [
+      "lists only",
+      "{% for p in messages[0].content %}{{ p['text'] }}{% endfor %}",
+      "Hello",
+      "Hello",
+    ],
+    ["strings only", "{{ messages[0].content }}", [text("Hello"), text("there")], "Hello\nthere"],
+    [
+      "strings only, with an image",
+      "{{ messages[0].content }}",
+      [image, text("there")],
+      `${layout.prompt}\nthere`,
+    ],
+  ])("a template that writes %s", (_, jinja, content, expected) => {
+    const template = chatTemplate({ "chat_template.jinja": jinja }, {});
+    const images = expected.includes(layout.prompt) ? [{ picture, layout }] : [];
+    const built = buildPrompt({ ...model, template }, [{ role: "user", content }], images);
+    expect(built.text).toBe(expected);
+  });
+
+  test("a tokenizer adds its own special tokens unless the template wrote them", () => {
+    const encode = vi.spyOn(model.tokenizer, "encode");
+    const written = (jinja: string) => {
+      encode.mockClear();
+      const template = chatTemplate({ "chat_template.jinja": jinja }, {});
+      buildPrompt({ ...model, template }, [{ role: "user", content: "a <image>" }], []);
+      return encode.mock.calls.map(([, { addSpecialTokens }]) => addSpecialTokens);
+    };
+    expect(written("{{ messages[0].content }}")).toEqual([true, false]);
+    expect(written("<|im_start|>{{ messages[0].content }}")).toEqual([false, false]);
+  });
+});

@@ -1,0 +1,95 @@
+import { RequestError } from "../chat/request-error.ts";
+import { QueueFullError } from "../engine/generation.ts";
+import { DeviceLostError } from "../gpu/device.ts";
+import type { ErrorBody } from "./wire.ts";
+
+/** What an `OpenAIError` may say beside its status and message. */
+export interface ErrorDetails {
+  readonly type?: string;
+  readonly code?: string | null;
+  /** The path of the offending part, such as `messages[0].content[1].image_url.url`. */
+  readonly param?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** A failure as clients see it: an HTTP status and OpenAI's error body. */
+export class OpenAIError extends Error {
+  override name = "OpenAIError";
+  readonly status: number;
+  readonly type: string;
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
+    this.status = status;
+    this.type = details.type ?? (status < 500 ? "invalid_request_error" : "server_error");
+    this.code = details.code ?? null;
+    this.param = details.param ?? null;
+    this.headers = details.headers ?? {};
+  }
+
+  get body(): ErrorBody {
+    const { message, type, param, code } = this;
+    return { error: { message, type, param, code } };
+  }
+
+  /** Clients retry what says `retry-after`, and are told not to retry anything else. */
+  toResponse(): Response {
+    const headers = new Headers(this.headers);
+    if (!headers.has("retry-after")) headers.set("x-should-retry", "false");
+    return Response.json(this.body, { status: this.status, headers });
+  }
+}
+
+/** What clients are told about anything that was thrown. */
+export function toOpenAIError(error: unknown): OpenAIError {
+  if (error instanceof OpenAIError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RequestError) {
+    const { code, param } = error;
+    return new OpenAIError(400, message, { code, param, cause: error });
+  }
+  if (error instanceof QueueFullError) {
+    return new OpenAIError(429, message, {
+      type: "rate_limit_error",
+      code: "queue_full",
+      headers: { "retry-after": "1" },
+      cause: error,
+    });
+  }
+  if (error instanceof DeviceLostError) {
+    return new OpenAIError(500, message, { code: "device_lost", cause: error });
+  }
+  const code = isOutOfMemory(error, message) ? "out_of_memory" : null;
+  return new OpenAIError(500, message, { code, cause: error });
+}
+
+/** WebGPU tells by class, JavaScript engines only by their messages. */
+function isOutOfMemory(error: unknown, message: string): boolean {
+  const { name, constructor } = Object(error) as Error;
+  return (
+    /OutOfMemory/.test(`${name} ${constructor?.name}`) ||
+    /out of memory|memory allocation|allocation failed|bytes asked, the device allows/i.test(
+      message,
+    )
+  );
+}
+
+export function modelLoading(): OpenAIError {
+  return new OpenAIError(503, "The model is still loading.", {
+    code: "model_loading",
+    headers: { "retry-after": "2" },
+  });
+}
+
+/** @param loaded the ids that can be asked for */
+export function modelNotFound(model: string, loaded: readonly string[]): OpenAIError {
+  const names = loaded.map((id) => `'${id}'`).join(", ") || "none";
+  return new OpenAIError(404, `The model '${model}' is not loaded. Loaded: ${names}.`, {
+    code: "model_not_found",
+    param: "model",
+  });
+}

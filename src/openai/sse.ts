@@ -1,0 +1,41 @@
+import { toOpenAIError } from "./errors.ts";
+
+/**
+ * Server-sent events of a stream of objects: one `data:` line each as they are asked for, then
+ * `data: [DONE]`. A failure becomes a last event `{"error": ...}`, except an abort, which fails
+ * the stream as a broken connection would.
+ *
+ * @param signal fails the stream with its reason
+ * @param cancel stops the events: the reader lost interest, or the signal aborted
+ */
+export function eventStream(
+  events: AsyncIterator<unknown>,
+  signal: AbortSignal,
+  cancel: () => Promise<void>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const utf8 = new TextEncoder();
+  return new ReadableStream({
+    start(controller) {
+      // At once, even while nobody reads, as with a fetch's body.
+      const abort = () => {
+        controller.error(signal.reason);
+        cancel().catch(() => {}); // there is nobody left to tell
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+    },
+    async pull(controller) {
+      const send = (data: string) => controller.enqueue(utf8.encode(`data: ${data}\n\n`));
+      try {
+        const { done, value } = await events.next();
+        if (!done) return send(JSON.stringify(value));
+        send("[DONE]");
+      } catch (error) {
+        if (signal.aborted) return;
+        send(JSON.stringify(toOpenAIError(error).body));
+      }
+      controller.close();
+    },
+    cancel,
+  });
+}

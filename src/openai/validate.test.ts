@@ -1,0 +1,254 @@
+import { describe, expect, test } from "vitest";
+import { OpenAIError } from "./errors.ts";
+import { messagesOf, validateChatCompletion } from "./validate.ts";
+
+const HELLO = [{ role: "user", content: "Hello" }];
+const url = "data:,";
+
+const withContent = (...content: unknown[]) => ({ messages: [{ role: "user", content }] });
+const withMessage = (message: unknown) => ({ messages: [message] });
+const withField = (field: string, value: unknown) => ({ messages: HELLO, [field]: value });
+
+function refusal(body: unknown): OpenAIError {
+  try {
+    validateChatCompletion(body);
+  } catch (error) {
+    if (error instanceof OpenAIError) return error;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(body)}`);
+}
+
+describe("what is accepted", () => {
+  test("every field", () => {
+    const body = {
+      model: "default",
+      messages: HELLO,
+      max_completion_tokens: 5,
+      max_tokens: 6,
+      temperature: 0.5,
+      top_p: 0.9,
+      top_k: -1,
+      min_p: 0.1,
+      seed: 2 ** 60,
+      stop: ["a", "b", "c", "d", "e"],
+      stop_token_ids: [1],
+      ignore_eos: true,
+      skip_special_tokens: false,
+      stream: true,
+      stream_options: { include_usage: true, continuous_usage_stats: false },
+      n: 1,
+      chat_template_kwargs: { enable_thinking: false },
+    };
+    expect(validateChatCompletion(body)).toEqual(body);
+  });
+
+  test("null for every optional field", () => {
+    const names = [
+      ..."model max_completion_tokens max_tokens temperature top_p top_k min_p seed stop".split(
+        " ",
+      ),
+      ..."stop_token_ids stream stream_options n chat_template_kwargs tools logprobs".split(" "),
+      ..."response_format logit_bias frequency_penalty presence_penalty".split(" "),
+    ];
+    const nulls = Object.fromEntries(names.map((name) => [name, null]));
+    expect(validateChatCompletion({ messages: HELLO, ...nulls }).messages).toEqual(HELLO);
+  });
+
+  test("fields that change nothing, and unknown ones", () => {
+    const body = {
+      messages: HELLO,
+      user: "me",
+      metadata: { a: "b" },
+      store: true,
+      service_tier: "auto",
+      verbosity: "low",
+      parallel_tool_calls: true,
+      reasoning_effort: "low",
+      cache_salt: "x",
+      whatever: { it: "is" },
+    };
+    expect(validateChatCompletion(body)).toEqual({ messages: HELLO });
+  });
+
+  test("values of other fields that ask for nothing", () => {
+    const body = {
+      messages: [{ role: "assistant", content: "Hi", tool_calls: [] }],
+      tools: [],
+      tool_choice: "none",
+      response_format: { type: "text" },
+      logprobs: false,
+      top_logprobs: 0,
+      logit_bias: {},
+      frequency_penalty: 0,
+      presence_penalty: 0,
+      repetition_penalty: 1,
+      min_tokens: 0,
+    };
+    expect(() => validateChatCompletion(body)).not.toThrow();
+  });
+
+  test("every role, in any case, and an assistant without content", () => {
+    const roles = ["system", "developer", "user", "tool", "function", "User", "SYSTEM"];
+    const body = { messages: roles.map((role) => ({ role, content: "x", name: "n" })) };
+    const { messages } = validateChatCompletion(body);
+    expect(messages.map(({ role }) => role)).toEqual(roles.map((role) => role.toLowerCase()));
+    for (const message of [{ role: "assistant" }, { role: "assistant", content: null }]) {
+      expect(messagesOf(validateChatCompletion({ messages: [message] }))).toEqual([
+        { role: "assistant", content: [] },
+      ]);
+    }
+  });
+
+  test("every kind of part", () => {
+    const body = withContent(
+      { type: "text", text: "Hello" },
+      { type: "image_url", image_url: { url } },
+      { type: "image_url", image_url: { url, detail: "low" }, modalities: "image" },
+      { type: "image_url", image_url: { url, detail: null } },
+      { type: "refusal", refusal: "No" },
+    );
+    expect(messagesOf(validateChatCompletion(body))).toEqual(
+      withContent(
+        { type: "text", text: "Hello" },
+        { type: "image_url", image_url: { url } },
+        { type: "image_url", image_url: { url, detail: "low" } },
+        { type: "image_url", image_url: { url } },
+        { type: "text", text: "No" },
+      ).messages,
+    );
+  });
+});
+
+describe("what is refused", () => {
+  test.each<[string, unknown]>([
+    ["messages", {}],
+    ["messages[0].role", withMessage({ content: "x" })],
+    ["messages[0].content", withMessage({ role: "user" })],
+    ["messages[0].content[0].type", withContent({})],
+    ["messages[0].content[0].text", withContent({ type: "text" })],
+    [
+      "messages[0].content[1].image_url",
+      withContent({ type: "text", text: "" }, { type: "image_url" }),
+    ],
+    ["messages[0].content[0].image_url.url", withContent({ type: "image_url", image_url: {} })],
+  ])("%s missing", (param, body) => {
+    expect(refusal(body)).toMatchObject({ status: 400, code: "missing_required_parameter", param });
+  });
+
+  test.each<[string, unknown]>([
+    ["messages", { messages: "Hello" }],
+    ["messages", { messages: null }],
+    ["messages[0]", withMessage("Hello")],
+    ["messages[0].role", withMessage({ role: 1, content: "x" })],
+    ["messages[0].content", withMessage({ role: "user", content: 1 })],
+    ["messages[0].content", withMessage({ role: "user", content: null })],
+    ["messages[0].content[0]", withContent("text")],
+    ["messages[0].content[0].type", withContent({ type: 1 })],
+    ["messages[0].content[0].text", withContent({ type: "text", text: 1 })],
+    ["messages[0].content[0].image_url", withContent({ type: "image_url", image_url: url })],
+    [
+      "messages[0].content[0].image_url.url",
+      withContent({ type: "image_url", image_url: { url: 1 } }),
+    ],
+    ["model", withField("model", 1)],
+    ["max_tokens", withField("max_tokens", "5")],
+    ["max_completion_tokens", withField("max_completion_tokens", 1.5)],
+    ["temperature", withField("temperature", "hot")],
+    ["stop", withField("stop", 1)],
+    ["stop[1]", withField("stop", ["a", 1])],
+    ["stream", withField("stream", "yes")],
+    ["stream_options", withField("stream_options", true)],
+    ["chat_template_kwargs", withField("chat_template_kwargs", [])],
+  ])("%s of a wrong type", (param, body) => {
+    expect(refusal(body)).toMatchObject({ status: 400, code: "invalid_type", param });
+  });
+
+  test.each<[string, unknown]>([
+    ["messages", { messages: [] }],
+    ["messages[0].role", withMessage({ role: "wizard", content: "x" })],
+    [
+      "messages[0].content[0].image_url.url",
+      withContent({ type: "image_url", image_url: { url: "" } }),
+    ],
+    [
+      "messages[0].content[0].image_url.detail",
+      withContent({ type: "image_url", image_url: { url, detail: "most" } }),
+    ],
+    ["max_tokens", withField("max_tokens", 0)],
+    ["temperature", withField("temperature", -0.1)],
+    ["temperature", withField("temperature", 2.1)],
+    ["top_p", withField("top_p", 1.1)],
+    ["top_k", withField("top_k", -2)],
+    ["min_p", withField("min_p", -1)],
+    ["seed", withField("seed", 0.5)],
+    ["stop", withField("stop", "")],
+    ["stop[0]", withField("stop", [""])],
+    ["n", withField("n", 0)],
+    ["n", withField("n", 2)],
+  ])("%s out of range", (param, body) => {
+    expect(refusal(body)).toMatchObject({ status: 400, code: "invalid_value", param });
+  });
+
+  test.each<[string, unknown]>([
+    ["a kind nobody knows", { type: "hologram" }],
+    ["audio", { type: "input_audio", input_audio: { data: "", format: "wav" } }],
+    ["a file", { type: "file", file: { file_id: "x" } }],
+    ["video", { type: "video_url", video_url: { url } }],
+  ])("%s among the parts", (_, part) => {
+    expect(refusal(withContent({ type: "text", text: "Hi" }, part))).toMatchObject({
+      status: 400,
+      code: "unsupported_content_part",
+      param: "messages[0].content[1]",
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ["tools", [{ type: "function" }]],
+    ["tool_choice", "required"],
+    ["response_format", { type: "json_object" }],
+    ["logprobs", true],
+    ["top_logprobs", 3],
+    ["logit_bias", { "5": 1 }],
+    ["frequency_penalty", 0.5],
+    ["presence_penalty", -0.5],
+    ["repetition_penalty", 1.1],
+    ["min_tokens", 3],
+    ["regex", "a+"],
+    ["continue_final_message", true],
+  ])("%s, which is not supported yet", (param, value) => {
+    const error = refusal(withField(param, value));
+    expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param });
+    expect(error.message).toContain("not supported yet");
+  });
+
+  test("tool calls in a message", () => {
+    const message = { role: "assistant", content: null, tool_calls: [{ id: "call_1" }] };
+    expect(refusal({ messages: [HELLO[0], message] })).toMatchObject({
+      code: "unsupported_parameter",
+      param: "messages[1].tool_calls",
+    });
+  });
+});
+
+test("messages say what was expected and what came", () => {
+  const messages = [
+    {},
+    withField("temperature", "hot"),
+    withField("max_tokens", 1.5),
+    withField("top_p", 3),
+    withMessage({ role: "user", content: 1 }),
+    withMessage({ role: "wizard", content: "" }),
+    withField("n", 3),
+  ].map((body) => refusal(body).message);
+  expect(messages).toEqual([
+    "Missing required parameter: 'messages'.",
+    "Invalid type for 'temperature': expected number, but got string instead.",
+    "Invalid type for 'max_tokens': expected integer, but got number instead.",
+    "Invalid value for 'top_p': expected at most 1, but got 3 instead.",
+    "Invalid type for 'messages[0].content': expected string or array, but got number instead.",
+    "Invalid value for 'messages[0].role': expected one of 'system', 'developer', 'user', " +
+      "'assistant', 'tool', 'function', but got \"wizard\" instead.",
+    "Invalid value for 'n': only 1 is supported yet, but got 3 instead.",
+  ]);
+});

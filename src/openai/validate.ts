@@ -1,0 +1,194 @@
+import * as z from "zod/mini";
+import type { Message } from "../chat/messages.ts";
+import { OpenAIError } from "./errors.ts";
+import { refuseUnsupported } from "./unsupported.ts";
+import type { ChatCompletionRequest, RequestMessage } from "./wire.ts";
+
+const part = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("refusal"), refusal: z.string() }),
+  z.object({
+    type: z.literal("image_url"),
+    image_url: z.object({
+      url: z.string().check(z.minLength(1)),
+      detail: z.nullish(z.enum(["auto", "low", "high"])),
+    }),
+  }),
+]);
+
+const ROLES = ["system", "developer", "user", "assistant", "tool", "function"] as const;
+
+const content = z.union([z.string(), z.array(part)]);
+
+const message = z.discriminatedUnion("role", [
+  z.object({
+    role: z.enum(["system", "developer", "user", "tool", "function"]),
+    content,
+    name: z.nullish(z.string()),
+  }),
+  z.object({
+    role: z.literal("assistant"),
+    content: z.nullish(content),
+    name: z.nullish(z.string()),
+  }),
+]);
+
+const stopString = z.string().check(z.minLength(1));
+
+const chatCompletionRequest = z.object({
+  messages: z.array(message).check(z.minLength(1)),
+  model: z.nullish(z.string()),
+  max_completion_tokens: z.nullish(z.int().check(z.gte(1))),
+  max_tokens: z.nullish(z.int().check(z.gte(1))),
+  temperature: z.nullish(z.number().check(z.gte(0), z.lte(2))),
+  top_p: z.nullish(z.number().check(z.gte(0), z.lte(1))),
+  top_k: z.nullish(z.int().check(z.gte(-1))),
+  min_p: z.nullish(z.number().check(z.gte(0), z.lte(1))),
+  seed: z.nullish(z.number().check(z.multipleOf(1))),
+  stop: z.nullish(z.union([stopString, z.array(stopString)])),
+  stop_token_ids: z.nullish(z.array(z.int().check(z.gte(0)))),
+  ignore_eos: z.nullish(z.boolean()),
+  skip_special_tokens: z.nullish(z.boolean()),
+  return_token_ids: z.nullish(z.boolean()),
+  stream: z.nullish(z.boolean()),
+  stream_options: z.nullish(
+    z.object({
+      include_usage: z.nullish(z.boolean()),
+      continuous_usage_stats: z.nullish(z.boolean()),
+    }),
+  ),
+  n: z.nullish(z.int().check(z.gte(1))),
+  chat_template_kwargs: z.nullish(z.record(z.string(), z.unknown())),
+});
+
+/**
+ * Checks the body of `POST chat/completions`. Unknown fields are ignored.
+ *
+ * @throws OpenAIError for the first thing that is wrong, naming its path
+ */
+export function validateChatCompletion(body: unknown): ChatCompletionRequest {
+  const lowered = lowerRoles(body);
+  const result = chatCompletionRequest.safeParse(lowered);
+  if (!result.success) throw issueError(result.error.issues[0] as Issue, lowered);
+  refuseUnsupported(lowered as Record<string, unknown>);
+  return result.data;
+}
+
+/** The messages as the chat layer takes them. */
+export function messagesOf(request: ChatCompletionRequest): Message[] {
+  return request.messages.map(({ role, content, name }) => ({
+    role,
+    content: contentOf(content),
+    ...(name && { name }),
+  }));
+}
+
+function contentOf(content: RequestMessage["content"]): Message["content"] {
+  if (typeof content === "string") return content;
+  return (content ?? []).map((part) => {
+    if (part.type === "refusal") return { type: "text", text: part.refusal };
+    if (part.type === "text") return part;
+    const { url, detail } = part.image_url;
+    return { type: "image_url", image_url: { url, ...(detail && { detail }) } };
+  });
+}
+
+/** Roles are told apart whatever their case, as SGLang does. */
+function lowerRoles(body: unknown): unknown {
+  const messages = (body as { messages?: unknown } | null)?.messages;
+  if (!Array.isArray(messages)) return body;
+  const lowered = messages.map((message: { role?: unknown } | null) =>
+    typeof message?.role === "string" ? { ...message, role: message.role.toLowerCase() } : message,
+  );
+  return { ...(body as object), messages: lowered };
+}
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * The error for an issue.
+ *
+ * @param path where in the body the issue's own path begins
+ */
+function issueError(issue: Issue, body: unknown, path: readonly PropertyKey[] = []): OpenAIError {
+  const whole = [...path, ...issue.path];
+  const param = pathName(whole);
+  const value = whole.reduce<unknown>((at, key) => (at as never)?.[key as never], body);
+
+  if (value === undefined) {
+    const message = `Missing required parameter: '${param}'.`;
+    return new OpenAIError(400, message, { code: "missing_required_parameter", param });
+  }
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    const deepest = deepestIssue(issue.errors as Issue[][]);
+    if (deepest) return issueError(deepest, body, whole);
+    const expected = issue.errors.flatMap((branch) => expectedOf(branch[0] as Issue));
+    return typeError(param, expected.join(" or "), value);
+  }
+  if (issue.code === "invalid_union" && typeof value === "string") {
+    return whole.at(-1) === "type"
+      ? partError(whole, value)
+      : valueError(param, oneOf(ROLES), value);
+  }
+  if (issue.code === "invalid_type") return typeError(param, issue.expected, value);
+  if (issue.code === "invalid_union") return typeError(param, "string", value);
+  return valueError(param, rangeOf(issue), value);
+}
+
+/** The issue of the branch that came furthest: it is the one that was meant. */
+function deepestIssue(branches: readonly Issue[][]): Issue | undefined {
+  const issues = branches.flatMap(([first]) => (first ? [first] : []));
+  const meant = issues.filter(({ path, code }) => path.length > 0 || code !== "invalid_type");
+  return meant.sort((a, b) => b.path.length - a.path.length)[0];
+}
+
+function partError(path: readonly PropertyKey[], type: string): OpenAIError {
+  const param = pathName(path.slice(0, -1));
+  const message = `Content parts of type '${type}' are not supported: only 'text' and 'image_url' are.`;
+  return new OpenAIError(400, message, { code: "unsupported_content_part", param });
+}
+
+function typeError(param: string, expected: string, value: unknown): OpenAIError {
+  const got = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+  const wanted = expected === "int" ? "integer" : expected;
+  const message = `Invalid type for '${param}': expected ${wanted}, but got ${got} instead.`;
+  return new OpenAIError(400, message, { code: "invalid_type", param });
+}
+
+function valueError(param: string, expected: string, value: unknown): OpenAIError {
+  const got = typeof value === "object" ? "" : `, but got ${JSON.stringify(value)} instead`;
+  const message = `Invalid value for '${param}': expected ${expected}${got}.`;
+  return new OpenAIError(400, message, { code: "invalid_value", param });
+}
+
+function expectedOf(issue: Issue): string[] {
+  return issue.code === "invalid_type" ? [issue.expected] : [];
+}
+
+function rangeOf(issue: Issue): string {
+  switch (issue.code) {
+    case "too_small":
+      return issue.origin === "array" || issue.origin === "string"
+        ? "something that is not empty"
+        : `at least ${issue.minimum}`;
+    case "too_big":
+      return `at most ${issue.maximum}`;
+    case "invalid_value":
+      return oneOf(issue.values as readonly string[]);
+    case "not_multiple_of":
+      return "an integer";
+    default:
+      return "something else";
+  }
+}
+
+function oneOf(values: readonly string[]): string {
+  return `one of ${values.map((value) => `'${value}'`).join(", ")}`;
+}
+
+/** `messages[0].content[1].image_url.url` */
+function pathName(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
+    .join("");
+}

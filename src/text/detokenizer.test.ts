@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { Detokenizer } from "./detokenizer.ts";
+
+/** What a decoder makes of tokens, piece by piece. */
+function pieces(decoder: ConstructorParameters<typeof Detokenizer>[0], tokens: string[]): string[] {
+  const detokenizer = new Detokenizer(decoder, (id) => tokens[id]);
+  return [...tokens.map((_, id) => detokenizer.push(id)), detokenizer.end()];
+}
+
+const SENTENCEPIECE = {
+  type: "Sequence",
+  decoders: [
+    { type: "Replace", pattern: { String: "▁" }, content: " " },
+    { type: "ByteFallback" },
+    { type: "Fuse" },
+    { type: "Strip", content: " ", start: 1, stop: 0 },
+  ],
+};
+
+describe("byte-level", () => {
+  const decoder = { type: "ByteLevel" };
+  test.each([
+    ["a character over three tokens", ["ç", "Ĩ", "Ĭ", "!"], ["", "", "熊", "!", ""]],
+    ["one that is never finished", ["ç", "Ĩ"], ["", "", "\uFFFD"]],
+    ["one that is cut off by text", ["ç", "x"], ["", "\uFFFDx", ""]],
+    ["a stray continuation byte", ["Ĭ", "Ċ"], ["\uFFFD", "\n", ""]],
+    ["a real U+FFFD", ["ï", "¿½"], ["", "\uFFFD", ""]],
+    ["a byte-order mark", ["ï»¿", "a"], ["\uFEFF", "a", ""]],
+    ["an added token beyond the alphabet", ["<tool 工具>"], ["<tool 工具>", ""]],
+  ])("%s", (_, tokens, expected) => {
+    expect(pieces(decoder, tokens)).toEqual(expected);
+  });
+});
+
+describe("SentencePiece", () => {
+  test.each([
+    ["word boundaries", ["▁A", "▁red", "▁▁c"], ["A", " red", "  c", ""]],
+    ["one leading space alone", ["▁", "▁A"], ["", " A", ""]],
+    ["a first token that is only bytes", ["<0x20>", "a"], ["", "a", ""]],
+    ["bytes, once they are complete", ["<0xE7>", "<0x86>", "<0x8A>", "x"], ["", "", "", "熊x", ""]],
+    ["bytes at the end", ["<0xE7>", "<0x86>", "<0x8A>"], ["", "", "", "熊"]],
+    ["a broken run, one U+FFFD a byte", ["<0x41>", "<0xFF>", "▁b"], ["", "", "\uFFFD\uFFFD b", ""]],
+  ])("%s", (_, tokens, expected) => {
+    expect(pieces(SENTENCEPIECE, tokens)).toEqual(expected);
+  });
+
+  test("Metaspace, the older way of writing it", () => {
+    expect(pieces({ type: "Metaspace" }, ["▁A", "▁red"])).toEqual(["A", " red", ""]);
+    const never = { type: "Metaspace", prepend_scheme: "never" };
+    expect(pieces(never, ["▁A", "▁red"])).toEqual([" A", " red", ""]);
+  });
+});
+
+test("ids without a token are left out", () => {
+  const detokenizer = new Detokenizer({ type: "ByteLevel" }, (id) => ["ç", undefined, "ĨĬ"][id]);
+  expect([0, 1, 2].map((id) => detokenizer.push(id))).toEqual(["", "", "熊"]);
+});
+
+test("an unknown step is refused", () => {
+  const stripped = { type: "Sequence", decoders: [{ type: "Strip", content: " ", start: 1 }] };
+  expect(() => pieces(stripped, [])).toThrow(/unknown decoder step .*Strip/);
+});

@@ -1,0 +1,158 @@
+/** One step of a tokenizer's decoder: pieces in, text that can no longer change out. */
+interface Stage {
+  push(piece: string): string;
+  end(): string;
+}
+
+/** The `decoder` of a tokenizer.json. */
+export interface DecoderConfig {
+  readonly type: string;
+  readonly decoders?: readonly DecoderConfig[];
+  readonly pattern?: { readonly String?: string; readonly Regex?: string };
+  readonly content?: string;
+  readonly start?: number;
+  readonly stop?: number;
+  readonly replacement?: string;
+  readonly prepend_scheme?: string;
+}
+
+/**
+ * Turns tokens into text as they come. What `push` and `end` return, joined, is the text of all
+ * tokens, however they are grouped: no character is split, and bytes that are not UTF-8 come out
+ * as U+FFFD once nothing can complete them.
+ */
+export class Detokenizer {
+  readonly #stages: readonly Stage[];
+  readonly #tokenOf: (id: number) => string | undefined;
+
+  /**
+   * @param decoder the `decoder` of tokenizer.json; throws Error when it has an unknown step
+   * @param tokenOf the token of an id, undefined for ids to leave out
+   */
+  constructor(decoder: DecoderConfig, tokenOf: (id: number) => string | undefined) {
+    this.#stages = stagesOf(decoder);
+    this.#tokenOf = tokenOf;
+  }
+
+  /** Adds a token and returns the text that is certain now, which may be empty. */
+  push(id: number): string {
+    const token = this.#tokenOf(id);
+    return token === undefined ? "" : this.#stages.reduce((text, s) => s.push(text), token);
+  }
+
+  /** Ends the text and returns what was held back. */
+  end(): string {
+    return this.#stages.reduce((text, stage) => {
+      const last = text === "" ? "" : stage.push(text);
+      return last + stage.end();
+    }, "");
+  }
+}
+
+function stagesOf(decoder: DecoderConfig): Stage[] {
+  const steps = decoder.type === "Sequence" ? (decoder.decoders ?? []) : [decoder];
+  let fused = false;
+  return steps.map((step) => {
+    fused ||= step.type === "Fuse";
+    switch (step.type) {
+      case "ByteLevel":
+        return byteLevel();
+      case "ByteFallback":
+        return byteFallback();
+      case "Replace":
+        return replace(step);
+      case "Metaspace":
+        return metaspace(step);
+      case "Fuse": // joins the pieces, as whoever reads a stream does
+        return stateless((text) => text);
+      case "Strip":
+        if (fused && !step.stop) return stripStart(step.content ?? " ", step.start ?? 0);
+    }
+    throw new Error(`Detokenizer: unknown decoder step ${JSON.stringify(step)}`);
+  });
+}
+
+function stateless(map: (text: string) => string): Stage {
+  return { push: map, end: () => "" };
+}
+
+function replace({ pattern, content = "" }: DecoderConfig): Stage {
+  const from = pattern?.String ?? new RegExp(pattern?.Regex ?? "", "gu");
+  return stateless((text) => text.replaceAll(from, () => content));
+}
+
+/** SentencePiece's word boundary; the one that begins the text stands for nothing. */
+function metaspace({ replacement = "▁", prepend_scheme = "always" }: DecoderConfig): Stage {
+  let first = prepend_scheme !== "never";
+  return stateless((text) => {
+    const rest = first && text.startsWith(replacement) ? text.slice(replacement.length) : text;
+    first = false;
+    return rest.replaceAll(replacement, " ");
+  });
+}
+
+function stripStart(content: string, count: number): Stage {
+  let left = count;
+  return stateless((text) => {
+    let from = 0;
+    for (; left > 0 && from < text.length; left--) {
+      if (text[from] === content) from++;
+      else left = 1;
+    }
+    return text.slice(from);
+  });
+}
+
+/** Byte-level BPE: every character of a token stands for a byte. */
+function byteLevel(): Stage {
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  return {
+    push: (token) => utf8.decode(tokenBytes(token), { stream: true }),
+    end: () => utf8.decode(),
+  };
+}
+
+function tokenBytes(token: string): Uint8Array {
+  const bytes = [];
+  for (const character of token) {
+    const byte = BYTE_OF.get(character);
+    // Added tokens are plain text; one that holds other characters is taken as it is.
+    if (byte === undefined) return new TextEncoder().encode(token);
+    bytes.push(byte);
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes for U+0100 onwards. */
+const BYTE_OF = new Map<string, number>();
+for (let byte = 0, others = 0; byte < 256; byte++) {
+  const printable =
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xff && byte !== 0xad);
+  BYTE_OF.set(String.fromCodePoint(printable ? byte : 0x100 + others++), byte);
+}
+
+/**
+ * Tokens such as `<0xE2>` are bytes. A run of them that is not UTF-8 from end to end becomes one
+ * U+FFFD a byte, as in the reference, so a run is held until it ends.
+ */
+function byteFallback(): Stage {
+  let run: number[] = [];
+  const flush = () => {
+    const bytes = Uint8Array.from(run);
+    run = [];
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      return "\uFFFD".repeat(bytes.length);
+    }
+  };
+  return {
+    push(token) {
+      const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
+      if (byte === undefined) return flush() + token;
+      run.push(parseInt(byte, 16));
+      return "";
+    },
+    end: flush,
+  };
+}

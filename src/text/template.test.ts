@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { type TemplateMessage, TemplateError, chatTemplate } from "./template.ts";
+
+const HELLO: TemplateMessage[] = [{ role: "user", content: "Hello" }];
+const BOTH =
+  "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}" +
+  "{% for p in m.content %}{{ p.text if p.type == 'text' else '<image>' }}{% endfor %}{% endif %}{% endfor %}";
+
+const read = (source: string, named = {}) => chatTemplate({ "chat_template.jinja": source }, named);
+
+describe("where a template is found", () => {
+  const named = [
+    { name: "tool_use", template: "tools" },
+    { name: "default", template: "default" },
+  ];
+  test.each([
+    [
+      "chat_template.jinja",
+      { "chat_template.jinja": "jinja", "chat_template.json": { chat_template: "json" } },
+      "jinja",
+    ],
+    [
+      "chat_template.json",
+      {
+        "chat_template.json": { chat_template: "json" },
+        "tokenizer_config.json": { chat_template: "config" },
+      },
+      "json",
+    ],
+    ["tokenizer_config.json", { "tokenizer_config.json": { chat_template: "config" } }, "config"],
+    ["a list of named templates", { "tokenizer_config.json": { chat_template: named } }, "default"],
+  ])("%s", (_, files, expected) => {
+    expect(chatTemplate(files, {}).render(HELLO)).toBe(expected);
+  });
+
+  test("nowhere", () => {
+    expect(() => chatTemplate({ "tokenizer_config.json": {} }, {})).toThrow(TemplateError);
+  });
+});
+
+describe("what a template is given", () => {
+  test("special tokens, and a prompt to answer", () => {
+    const template = read("{{ bos_token }}{{ eos_token }}{{ 'yes' if add_generation_prompt }}", {
+      bos_token: "<s>",
+    });
+    expect(template.render(HELLO)).toBe("<s>yes");
+  });
+
+  test("variables, which do not replace the messages", () => {
+    const template = read("{{ mood }} {{ messages | length }}");
+    expect(template.render(HELLO, { mood: "calm", messages: [] })).toBe("calm 1");
+  });
+
+  test("the date", () => {
+    expect(read("{{ strftime_now('%Y') }}").render(HELLO)).toMatch(/^20\d\d$/);
+  });
+});
+
+describe("which content a template writes", () => {
+  test.each([
+    ["both", BOTH, true, true],
+    ["strings only", "{% for m in messages %}{{ m.content + '!' }}{% endfor %}", true, false],
+    ["strings only, dumping lists", "{{ messages[0].content }}", true, false],
+    ["lists only", "{% for p in messages[0].content %}{{ p['text'] }}{% endfor %}", false, true],
+    ["nothing", "{{ raise_exception('no') }}", false, false],
+  ])("%s", (_, source, string, list) => {
+    expect(read(source).content).toEqual({ string, list });
+  });
+});
+
+describe("errors", () => {
+  test("the template's own words", () => {
+    const template = read("{{ raise_exception('Roles must alternate') }}");
+    expect(() => template.render(HELLO)).toThrow(
+      new TemplateError("chat template: Roles must alternate"),
+    );
+  });
+
+  test("a template that is not Jinja", () => {
+    expect(() => read("{% if %}")).toThrow(TemplateError);
+  });
+});

@@ -1,0 +1,96 @@
+import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
+import { describe, expect, test } from "vitest";
+import {
+  SAMPLE,
+  type TextCase,
+  random,
+  readCheckpoint,
+  readJson,
+} from "../../tests/chat-support.ts";
+import { Tokenizer } from "./tokenizer.ts";
+
+const FOLDERS = {
+  sample: [SAMPLE, "e2e/goldens/sample"],
+  smolvlm: ["e2e/goldens/smolvlm", "e2e/goldens/smolvlm"],
+  "smolvlm-tiles": ["e2e/goldens/smolvlm-tiles", "e2e/goldens/smolvlm-tiles"],
+} as const;
+
+describe.each(Object.entries(FOLDERS))("%s", (name, [checkpoint, cases]) => {
+  const files = readCheckpoint(checkpoint);
+  const [json, config] = [
+    files["tokenizer.json"] as object,
+    files["tokenizer_config.json"] as object,
+  ];
+  const tokenizer = new Tokenizer(json, config);
+
+  test("has the reference's ids for every prompt and its text for every answer", () => {
+    for (const golden of readJson(`${cases}/cases.json`) as TextCase[]) {
+      const addSpecialTokens = golden.add_special_tokens ?? false;
+      // The sample's prompts are written down with their images unexpanded, its answers trimmed.
+      if (name === "sample") {
+        expect(tokenizer.decode(golden.output_ids).trim()).toBe(golden.text);
+      } else {
+        expect(tokenizer.encode(golden.prompt, { addSpecialTokens })).toEqual(golden.input_ids);
+        expect(tokenizer.decode(golden.output_ids)).toBe(golden.text);
+      }
+    }
+  });
+
+  test("streams what the library decodes at once, whatever the tokens", () => {
+    const hub = new HubTokenizer(json, config);
+    const next = random(1);
+    const size = hub.get_vocab().size;
+    for (let round = 0; round < 500; round++) {
+      const ids = Array.from({ length: 1 + next(40) }, () => next(size));
+      for (const skipSpecialTokens of [true, false]) {
+        const detokenizer = tokenizer.detokenizer({ skipSpecialTokens });
+        const streamed = ids.map((id) => detokenizer.push(id)).join("") + detokenizer.end();
+        const options = {
+          skip_special_tokens: skipSpecialTokens,
+          clean_up_tokenization_spaces: false,
+        };
+        expect(streamed).toBe(hub.decode(ids, options));
+      }
+    }
+  });
+
+  test("splits no character of a real text", () => {
+    const text = "Ein Bär, 熊, ひぐま, 🐻‍❄️ and ﷽ — naïve?\n";
+    const detokenizer = tokenizer.detokenizer();
+    const deltas = tokenizer
+      .encode(text, { addSpecialTokens: false })
+      .map((id) => detokenizer.push(id));
+    expect(deltas.join("")).toBe(text);
+    for (const delta of deltas) expect(delta).not.toContain("\uFFFD");
+  });
+});
+
+describe("Tokenizer", () => {
+  const files = readCheckpoint(SAMPLE);
+  const json = files["tokenizer.json"] as object;
+  const tokenizer = new Tokenizer(json, files["tokenizer_config.json"] as object);
+
+  test("leaves out ids that the vocabulary does not have", () => {
+    const [id] = tokenizer.encode("a", { addSpecialTokens: false }) as [number];
+    expect(tokenizer.decode([id, 1_000_000, id])).toBe("aa");
+    expect(tokenizer.decode([])).toBe("");
+  });
+
+  test("encodes a lone surrogate as U+FFFD", () => {
+    const ids = tokenizer.encode("a\ud800b", { addSpecialTokens: false });
+    expect(tokenizer.decode(ids)).toBe("a\uFFFDb");
+  });
+
+  test("names its special tokens, written as strings or objects", () => {
+    expect(tokenizer.namedTokens).toMatchObject({ eos_token: "<end_of_utterance>" });
+    const other = new Tokenizer(json, { bos_token: { content: "<s>" }, eos_token: null });
+    expect(other.namedTokens).toEqual({ bos_token: "<s>" });
+  });
+
+  test("refuses a decoder that it does not know", () => {
+    const odd = { ...json, decoder: { type: "ByteLevel", decoders: [] } };
+    expect(() => new Tokenizer(odd)).not.toThrow();
+    const unknown = { ...json, decoder: { type: "WordPiece", prefix: "##", cleanup: true } };
+    expect(() => new Tokenizer(unknown)).toThrow(/unknown decoder step .*WordPiece/);
+  });
+});

@@ -1,0 +1,121 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/chat.ts";
+import type { Message } from "../src/chat/messages.ts";
+import type { GenerationInput, Generator } from "../src/engine/generation.ts";
+import type { CheckpointFiles } from "../src/models/model.ts";
+import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
+import type { Picture } from "../src/platform/platform.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+export const SAMPLE = "public/models/sample";
+
+/** The small files of a checkpoint in the repository. */
+export function readCheckpoint(folder: string): CheckpointFiles {
+  const files: Record<string, unknown> = {};
+  for (const name of readdirSync(join(ROOT, folder))) {
+    if (name.endsWith(".json")) files[name] = readJson(`${folder}/${name}`);
+    if (name.endsWith(".jinja")) files[name] = readBytes(`${folder}/${name}`).toString();
+  }
+  return files;
+}
+
+export function readJson(path: string): unknown {
+  return JSON.parse(readBytes(path).toString());
+}
+
+export function readBytes(path: string): Buffer<ArrayBuffer> {
+  return readFileSync(join(ROOT, path));
+}
+
+/** A line of a cases.json, as far as text is concerned. */
+export interface TextCase {
+  readonly name?: string;
+  readonly messages: readonly Message[];
+  readonly prompt: string;
+  readonly add_special_tokens?: boolean;
+  readonly input_ids: readonly number[];
+  readonly output_ids: readonly number[];
+  readonly text: string;
+  readonly finish_reason?: "stop" | "length";
+}
+
+/** Plays back token ids, and remembers what it was asked. */
+export class ScriptedGenerator implements Generator {
+  contextLength = 2048;
+  /** Thrown instead of the next token once the script has run out. */
+  failure: unknown;
+  /** Wait for the signal once the script has run out. */
+  stalls = false;
+  readonly inputs: GenerationInput[] = [];
+  /** Tokens given so far, and calls that have come to their end. */
+  given = 0;
+  ended = 0;
+  ids: readonly number[];
+
+  constructor(ids: readonly number[] = []) {
+    this.ids = ids;
+  }
+
+  async *generate(input: GenerationInput): AsyncGenerator<number, void, void> {
+    this.inputs.push(input);
+    try {
+      for (const id of this.ids.slice(0, input.maxTokens)) {
+        await Promise.resolve();
+        input.signal?.throwIfAborted();
+        this.given++;
+        yield id;
+        if (input.stopTokenIds.includes(id)) return;
+      }
+      if (this.failure !== undefined) throw this.failure;
+      if (this.stalls) await aborted(input.signal);
+    } finally {
+      this.ended++;
+    }
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason as Error));
+  });
+}
+
+/** The sample checkpoint (or another) around a scripted generator; pictures come out `size`d. */
+export function scriptedModel(
+  generator: Generator,
+  options: Partial<ChatModelOptions> = {},
+  folder = SAMPLE,
+): ChatModel {
+  const files = readCheckpoint(folder);
+  return chatModel(files, {
+    generator,
+    processor: smolvlmProcessor(files),
+    decodeImage: decodePng,
+    ...options,
+  });
+}
+
+/** Stands in for a decoder: reads a PNG's size and leaves its pixels. */
+export async function decodePng(file: Blob): Promise<Picture> {
+  const header = new DataView(await file.slice(0, 24).arrayBuffer());
+  if (header.byteLength < 24 || header.getUint32(0) !== 0x89504e47) throw new Error("not a PNG");
+  const source = new Uint8Array();
+  return { width: header.getUint32(16), height: header.getUint32(20), source };
+}
+
+/** A data URL of a file in the repository. */
+export function dataUrl(path: string, type = "image/png"): string {
+  return `data:${type};base64,${readBytes(path).toString("base64")}`;
+}
+
+/** Seeded whole numbers: each call gives one in 0 ..< `below` (mulberry32). */
+export function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
