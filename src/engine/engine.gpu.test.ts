@@ -155,8 +155,8 @@ describe("requests", () => {
     const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
     const input = { ...(await inputOf(case_)), maxTokens: 200 };
     const before = engine.stats.steps;
-    let read = 0;
-    for await (const _ of engine.generate(input)) if (++read === 4) break;
+    const read: number[] = [];
+    for await (const id of engine.generate(input)) if (read.push(id) === 4) break;
     const chunks = 1;
     expect(engine.stats.steps - before).toBeLessThanOrEqual(chunks + 4);
     expect(engine.stats.requests).toBe(0);
@@ -169,9 +169,9 @@ describe("requests", () => {
     const input = { ...(await inputOf(case_)), maxTokens: 200, signal: controller.signal };
     const before = engine.stats.steps;
     const read = async (): Promise<void> => {
-      let count = 0;
-      for await (const _ of engine.generate(input)) {
-        if (++count === 3) controller.abort(new Error("enough"));
+      const ids: number[] = [];
+      for await (const id of engine.generate(input)) {
+        if (ids.push(id) === 3) controller.abort(new Error("enough"));
       }
     };
     await expect(read()).rejects.toThrow("enough");
@@ -182,9 +182,10 @@ describe("requests", () => {
   test("end at maxTokens without one step more", async () => {
     const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
     const before = engine.stats.steps;
-    let read = 0;
-    for await (const _ of engine.generate({ ...(await inputOf(case_)), maxTokens: 3 })) read++;
-    expect([read, engine.stats.steps - before]).toEqual([3, 3]);
+    const ids: number[] = [];
+    const input = { ...(await inputOf(case_)), maxTokens: 3 };
+    for await (const id of engine.generate(input)) ids.push(id);
+    expect([ids.length, engine.stats.steps - before]).toEqual([3, 3]);
   });
 
   test("with a seed draw the same tokens again, and others with another seed", async () => {

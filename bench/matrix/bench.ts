@@ -1,0 +1,82 @@
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright";
+import { createServer } from "vite";
+import { CHROMIUM_ARGS, findChromium } from "../../scripts/chromium.ts";
+import { MATRICES, type Result } from "./cases.ts";
+
+declare global {
+  interface Window {
+    matrix: typeof import("./page.ts");
+  }
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ORT = "/node_modules/onnxruntime-web/dist/";
+
+/**
+ * Times our matrix products beside onnxruntime-web's, in one page on one adapter, and prints them
+ * as they come.
+ *
+ * @param select keeps the matrices whose name ("q4 2048x11008") includes it
+ */
+export async function benchMatrix(select = ""): Promise<Result[]> {
+  const server = await createServer({
+    root: ROOT,
+    configFile: false,
+    logLevel: "error",
+    server: { port: 0, host: "127.0.0.1", watch: null, hmr: false },
+    optimizeDeps: { exclude: ["onnxruntime-web"], noDiscovery: true },
+  });
+  await server.listen();
+  const executablePath = findChromium();
+  const browser = await chromium.launch({
+    ...(executablePath && { executablePath }),
+    args: CHROMIUM_ARGS,
+  });
+  try {
+    const page = await browser.newPage();
+    page.on("pageerror", (error) => console.error(error.message));
+    await page.goto(`${server.resolvedUrls?.local[0]}bench/matrix/index.html`);
+    await page.waitForFunction(() => "matrix" in window);
+    const adapter = await page.evaluate(() => window.matrix.adapterName());
+    console.log(`matrix products on ${adapter}: y[T, O] = x[T, D] W[O, D]^T`);
+    console.log(line(HEADINGS));
+    const results: Result[] = [];
+    for (const matrix of MATRICES) {
+      if (!`${matrix.format} ${matrix.D}x${matrix.O}`.includes(select)) continue;
+      const measured = await page.evaluate(([matrix, ort]) => window.matrix.measure(matrix, ort), [
+        matrix,
+        ORT,
+      ] as const);
+      for (const result of measured) console.log(line(row(result)));
+      results.push(...measured);
+    }
+    return results;
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+const HEADINGS = [
+  "format", "D x O", "T", "ours ms", "GFLOP/s", "GB/s", "ort ms", "GFLOP/s", "ort/ours",
+]; // prettier-ignore
+
+function row({ format, D, O, T, oursMs, ortMs, weightBytes }: Result): string[] {
+  const gflops = (ms: number) => ((2 * T * D * O) / ms / 1e6).toFixed(2);
+  return [
+    format,
+    `${D}x${O}`,
+    `${T}`,
+    oursMs.toFixed(2),
+    gflops(oursMs),
+    (weightBytes / oursMs / 1e6).toFixed(2),
+    ortMs.toFixed(2),
+    gflops(ortMs),
+    `${(ortMs / oursMs).toFixed(2)}x`,
+  ];
+}
+
+function line(cells: readonly string[]): string {
+  return cells.map((cell, i) => (i < 2 ? cell.padEnd(11) : cell.padStart(9))).join("");
+}

@@ -1,0 +1,29 @@
+/** One product y[T, O] = x[T, D] W[O, D]^T to be timed. */
+export interface Product {
+  readonly format: "f32" | "q4";
+  readonly D: number;
+  readonly O: number;
+  readonly T: number;
+}
+
+/** Medians of one product's times. */
+export interface Result extends Product {
+  readonly oursMs: number;
+  readonly ortMs: number;
+  /** Bytes of weights that ours reads. */
+  readonly weightBytes: number;
+}
+
+const SHAPES = [
+  { D: 576, O: 1536 },
+  { D: 2048, O: 2048 },
+  { D: 2048, O: 11008 },
+] as const;
+
+/** Rows of one matrix are measured together, so that it is uploaded once. */
+export const ROWS = [1, 8, 64] as const;
+
+export const MATRICES = (["f32", "q4"] as const).flatMap((format) =>
+  SHAPES.map((shape) => ({ format, ...shape })),
+);
+export type Matrix = (typeof MATRICES)[number];

@@ -1,0 +1,46 @@
+import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import { Graph } from "../../src/gpu/graph.ts";
+import { bufferOf } from "../../src/gpu/tensor.ts";
+import type { Weight } from "../../src/gpu/weight.ts";
+import { linear } from "../../src/ops/linear.ts";
+import { allocateWeight } from "../../src/weights/format.ts";
+import { releaseStaging, writeWeightRows } from "../../src/weights/write.ts";
+import type { Matrix } from "./cases.ts";
+import type { Contender } from "./timing.ts";
+import { BLOCK, type Source } from "./weights.ts";
+
+export async function openOurs(): Promise<Gpu> {
+  const adapter = await navigator.gpu.requestAdapter();
+  if (!adapter) throw new Error("bench: this browser has no WebGPU adapter");
+  return openGpu(adapter);
+}
+
+export async function uploadWeight(gpu: Gpu, matrix: Matrix, source: Source): Promise<Weight> {
+  const { O, D, format } = matrix;
+  const weight = allocateWeight(gpu, "w", O, D, format, { block: BLOCK });
+  await writeWeightRows(gpu, weight, 0, O, new Uint8Array(source.values.buffer), "F32");
+  releaseStaging(gpu);
+  return weight;
+}
+
+export function releaseWeight(gpu: Gpu, weight: Weight): void {
+  for (const { parts } of weight.slices) for (const part of parts) gpu.release(bufferOf(part));
+}
+
+/** @param x `[T, D]` */
+export async function ours(gpu: Gpu, weight: Weight, x: Float32Array): Promise<Contender> {
+  const D = weight.shape[1];
+  const input = gpu.tensor("x", [x.length / D, D], "f32", x);
+  const g = new Graph(gpu);
+  const y = g.keep(linear(g, input, weight));
+  const plan = await g.compile();
+  return {
+    run: () => plan.submit(),
+    done: () => gpu.device.queue.onSubmittedWorkDone(),
+    read: () => gpu.read(y),
+    dispose() {
+      plan.dispose();
+      gpu.release(bufferOf(input));
+    },
+  };
+}
