@@ -19,17 +19,11 @@ export default defineConfig({
         },
       },
       {
-        optimizeDeps: {
-          include: [
-            "@huggingface/jinja",
-            "@huggingface/tokenizers",
-            "comlink",
-            "idb-keyval",
-            "zod",
-          ],
-        },
+        extends: "./vite.config.ts",
         test: {
           name: "gpu",
+          // One kind after another: two at once would share the software adapter's few cores.
+          sequence: { groupOrder: 1 },
           include: ["{src,tests}/**/*.gpu.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
@@ -46,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          sequence: { groupOrder: 2 },
           include: ["e2e/**/*.e2e.ts"],
           fileParallelism: false,
           testTimeout: 300_000,

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { chromium } from "playwright";
 
 /** Where a Chromium or Chrome usually is; `CHROMIUM_PATH` goes before all of them. */
 const CANDIDATES = [
@@ -15,7 +17,37 @@ const CANDIDATES = [
 export function findChromium(): string | undefined {
   const named = process.env.CHROMIUM_PATH;
   if (named) return named;
-  return CANDIDATES.find((path) => existsSync(path));
+  return [...CANDIDATES, chromium.executablePath()].find((path) => existsSync(path));
+}
+
+/**
+ * Installs a Chromium where there is none: Debian's as root on Debian, Playwright's elsewhere.
+ *
+ * @returns its path
+ * @throws Error saying how to get one when that fails
+ */
+export function installChromium(): string {
+  const there = findChromium();
+  if (there) return there;
+  if (existsSync("/etc/debian_version") && process.getuid?.() === 0) {
+    run("apt-get", "update");
+    run("apt-get", "install", "-y", "--no-install-recommends", "chromium");
+  } else {
+    run("npx", "playwright", "install", "chromium");
+  }
+  const installed = findChromium();
+  if (installed) return installed;
+  throw new Error(
+    "The tests need a Chromium or Chrome, and none could be installed: install one yourself, or " +
+      "set CHROMIUM_PATH to one.",
+  );
+}
+
+function run(command: string, ...args: string[]): void {
+  console.log(`> ${command} ${args.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const shell = process.platform === "win32"; // npx is a script there.
+  spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env, shell });
 }
 
 /**

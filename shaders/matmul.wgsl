@@ -5,9 +5,7 @@
 const OUTPUTS = 64u;
 const DEPTH = 8u;          // inputs of a step, in fours
 override D: u32;           // input width, a multiple of 4
-override O: u32;           // output width
 override FIRST: u32 = 0u;  // the output of the weight's first row
-override ROWS: u32;        // rows of the weight
 override ROW_TILE: u32;    // 32 or 64
 override LANES: u32 = ROW_TILE * 2u;
 
@@ -40,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let i = n % (DEPTH / 2u);
       let o = n / (DEPTH / 2u);
       var weights = mat2x4f();
-      if (k + 2u * i < D / 4u) { weights = weight8(min(row0 + o, ROWS - 1u), k / 2u + i); }
+      if (k + 2u * i < D / 4u) { weights = weight8(min(row0 + o, weight_rows() - 1u), k / 2u + i); }
       w_tile[2u * i * OUTPUTS + o] = weights[0];
       // Half of the last eight may lie beyond the row.
       if (k + 2u * i + 1u >= D / 4u) { weights[1] = vec4f(); }
@@ -53,12 +51,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var t = 0u; t < 8u; t++) { sums[t] += x_tile[i * ROW_TILE + down * 8u + t] * ws; }
     }
   }
+  let O = arrayLength(&y) / T;
   for (var r = 0u; r < 8u; r++) {
     let t = t0 + down * 8u + r;
     if (t >= T) { return; }
     for (var j = 0u; j < 4u; j++) {
       let row = row0 + across + 16u * j;
-      if (row < ROWS) { y[t * O + FIRST + row] = epilogue(t, FIRST + row, sums[r][j]); }
+      let at = t * O + FIRST + row;
+      if (row < weight_rows()) { y[at] = epilogue(at, FIRST + row, sums[r][j]); }
     }
   }
 }

@@ -4,9 +4,7 @@
 
 const LANES = 16u;
 override D: u32;           // input width, a multiple of 4
-override O: u32;           // output width
 override FIRST: u32 = 0u;  // the output of the weight's first row
-override ROWS: u32;        // rows of the weight
 override ROW_TILE: u32;    // 1, 2, 4, 8 or 16
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;      // [T, D/4]
@@ -38,9 +36,12 @@ fn accumulate(sums: Sums, ws: mat4x4f, t: u32, i: u32, lane: u32) -> Sums {
 }
 
 fn store(t: u32, row: u32, sums: vec4f) {
-  if (t >= arrayLength(&x) / (D / 4u)) { return; }
-  for (var j = 0u; j < min(4u, ROWS - row); j++) {
-    y[t * O + FIRST + row + j] = epilogue(t, FIRST + row + j, sums[j]);
+  let T = arrayLength(&x) / (D / 4u);
+  if (t >= T) { return; }
+  let O = arrayLength(&y) / T;
+  for (var j = 0u; j < min(4u, weight_rows() - row); j++) {
+    let o = FIRST + row + j;
+    y[t * O + o] = epilogue(t * O + o, o, sums[j]);
   }
 }
 
@@ -58,7 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let t = group.x * ROW_TILE;
   let row = (group.y * LANES + lane) * 4u;
   // Lanes beyond the last row of W work on that one: the others may want their share of x.
-  let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(ROWS - 1u));
+  let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(weight_rows() - 1u));
   var sums = Sums();
   for (var i = 0u; i < (D + 4u) / 8u; i++) {
     let w0 = weight8(o.x, i);
@@ -69,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (D % 8u != 0u && i == D / 8u) { break; }
     sums = accumulate(sums, mat4x4f(w0[1], w1[1], w2[1], w3[1]), t, 2u * i + 1u, lane);
   }
-  if (row >= ROWS) { return; }
+  if (row >= weight_rows()) { return; }
   store4(t, row, sums.a);
   if (ROW_TILE > 4u) { store4(t + 4u, row, sums.b); }
   if (ROW_TILE > 8u) {

@@ -3,9 +3,7 @@
 
 const LANES = 64u;
 override D: u32;           // input width, a multiple of 4
-override O: u32;           // output width
 override FIRST: u32 = 0u;  // the output of the weight's first row
-override ROWS: u32;        // rows of the weight
 override ROW_TILE: u32;    // 1, 2, 4 or 8
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;      // [T, D/4]
@@ -17,8 +15,8 @@ var<workgroup> partial: array<vec4f, ROW_TILE * LANES>;  // [ROW_TILE, LANES] 4 
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let row = (group.y * groups.x + group.x) * 4u;
-  if (row >= ROWS) { return; }
-  let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(ROWS - 1u));
+  if (row >= weight_rows()) { return; }
+  let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(weight_rows() - 1u));
   let T = arrayLength(&x) / (D / 4u);
   var sums = array<vec4f, 8>();
   for (var i = lane; i < (D + 4u) / 8u; i += LANES) {
@@ -45,8 +43,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   workgroupBarrier();
   let t = lane / 4u;
-  if (t < min(ROW_TILE, T) && row + lane % 4u < ROWS) {
+  if (t < min(ROW_TILE, T) && row + lane % 4u < weight_rows()) {
     let column = FIRST + row + lane % 4u;
-    y[t * O + column] = epilogue(t, column, partial[t * LANES][lane % 4u]);
+    let at = t * (arrayLength(&y) / T) + column;
+    y[at] = epilogue(at, column, partial[t * LANES][lane % 4u]);
   }
 }

@@ -1,5 +1,5 @@
 @group(3) @binding(0) var<storage, read> residual: array<f32>;  // [R, O]; R divides T
 
-fn add_residual(t: u32, o: u32, value: f32) -> f32 {
-  return value + residual[(t * O + o) % arrayLength(&residual)];
+fn add_residual(i: u32, value: f32) -> f32 {
+  return value + residual[i % arrayLength(&residual)];
 }

@@ -2,6 +2,11 @@
 
 @group(1) @binding(0) var<storage, read> w: array<vec4f>;  // [O, D/4]
 
+/// Rows of the matrix, or of the slice of it that is bound.
+fn weight_rows() -> u32 {
+  return arrayLength(&w) / (D / 4u);
+}
+
 /// Weights o, 4i .. 4i+3.
 fn weight4(o: u32, i: u32) -> vec4f {
   return w[o * (D / 4u) + i];

@@ -8,6 +8,11 @@ override BLOCK: u32;  // 32 or 64
 override ROW_WORDS: u32 = (D + 31u) / 32u * 4u;
 override ROW_BLOCKS: u32 = (D + BLOCK - 1u) / BLOCK;
 
+/// Rows of the matrix, or of the slice of it that is bound.
+fn weight_rows() -> u32 {
+  return arrayLength(&w) / ROW_WORDS;
+}
+
 /// Weights o, 4i .. 4i+3.
 fn weight4(o: u32, i: u32) -> vec4f {
   let word = w[o * ROW_WORDS + i / 2u] >> (i % 2u * 16u);

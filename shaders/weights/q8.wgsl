@@ -5,6 +5,11 @@
 
 override ROW_BLOCKS: u32 = (D + 31u) / 32u;
 
+/// Rows of the matrix, or of the slice of it that is bound.
+fn weight_rows() -> u32 {
+  return arrayLength(&w) / (ROW_BLOCKS * 4u);
+}
+
 /// Weights o, 4i .. 4i+3.
 fn weight4(o: u32, i: u32) -> vec4f {
   let word = w[o * ROW_BLOCKS * 4u + i / 2u][i % 2u];

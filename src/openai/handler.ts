@@ -97,14 +97,15 @@ async function postChatCompletion({ request, model }: Context): Promise<Response
     model: model.id,
     system_fingerprint: model.fingerprint,
   };
+  const tokenIds = body.return_token_ids ?? false;
   if (!body.stream) {
     const answer = await chat(model.chat, chatRequest(body, request.signal));
-    return Response.json(await completion(answer, identity));
+    return Response.json(await completion(answer, identity, tokenIds));
   }
   const closed = new AbortController();
   const signal = AbortSignal.any([request.signal, closed.signal]);
   const answer = await chat(model.chat, chatRequest(body, signal));
-  const chunks = await completionChunks(answer, identity, body.stream_options ?? {});
+  const chunks = await completionChunks(answer, identity, body.stream_options ?? {}, tokenIds);
   const stop = async () => {
     closed.abort(); // a step that is under way
     await answer.deltas.return(); // or whatever waits for the next

@@ -29,9 +29,8 @@ export interface AttentionOptions {
 /** Up to this many rows a tile of queries would be mostly empty, and the keys are split instead. */
 const DECODE_ROWS = 8;
 
-/** Queries of a workgroup of attention.wgsl; splits of one of attention-decode.wgsl. */
+/** Queries of one workgroup of attention.wgsl. */
 const QUERIES = 32;
-const SLOTS = 4;
 
 /** More splits than this would cost more to merge than they gain. */
 const MAX_SPLITS = 64;
@@ -78,13 +77,13 @@ export function attention(
   }
 
   const maxPages = source.cache.pageTable.shape[1] as number;
-  const SPLITS = Math.min(MAX_SPLITS, Math.ceil(maxPages / SLOTS) * SLOTS);
+  const SPLITS = Math.min(MAX_SPLITS, maxPages);
   const sums = g.scratch([T, H, SPLITS, C], "attention sums");
   const stats = g.scratch([T, H, SPLITS, 2], "attention stats");
   g.dispatch(
     { name: "attention-decode", code: decode + code, constants: { ...constants, SPLITS } },
     [[rows, q, sums, stats], keys.parts],
-    [SPLITS / SLOTS, K * Math.ceil(H / K / 4), T],
+    [SPLITS, K * Math.ceil(H / K / 4), T],
   );
   g.dispatch(
     { name: "attention-merge", code: merge + row, constants: { ...shared, SPLITS } },

@@ -55,7 +55,7 @@ describe("linear", () => {
   const shapes = [
     { D: 64, O: 131 },
     { D: 200, O: 64 },
-    { D: 216, O: 7 },
+    { D: 216, O: 71 },
     { D: 8, O: 1 },
     { D: 1096, O: 1 },
     { D: 520, O: 300 },
@@ -64,9 +64,11 @@ describe("linear", () => {
     shapes.map((shape) => ({ format, block, ...shape })),
   );
 
-  const variants = (["direct", "tiled"] as const).flatMap((variant) =>
-    cases.map((matrix) => ({ variant, ...matrix })),
-  );
+  const variants = [
+    ...cases.map((matrix) => ({ variant: "direct" as const, ...matrix })),
+    // Workgroup memory takes a software adapter seconds to compile: fewer shapes.
+    ...cases.filter(({ D }) => D === 216).map((m) => ({ variant: "tiled" as const, ...m })),
+  ];
 
   test.each(variants)("$variant $format/$block [$O, $D], 1 to 65 rows", async (c) => {
     const { variant, format, block, D, O } = c;

@@ -90,9 +90,9 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
   for (const { first, rows, parts } of w.slices) {
     g.dispatch(
       {
-        name: `${name} ${w.format} ${O}x${D}`,
+        name: `${name} ${w.format} ${D}x${O}`,
         code: linked,
-        constants: { D, O, FIRST: first, ROWS: rows, ROW_TILE: rowTile, ...w.constants },
+        constants: { D, ROW_TILE: rowTile, ...(first > 0 && { FIRST: first }), ...w.constants },
       },
       [[x, y], parts, ...groups],
       grid(rows),

@@ -16,10 +16,15 @@ export interface ByteStore {
 
 /** All that differs between a page, a worker and Node. */
 export interface Platform {
-  /** Throws NoGpuError-like Error with what to do when there is no WebGPU. */
+  /** Throws NoGpuError when there is no WebGPU. */
   requestAdapter(): Promise<GPUAdapter>;
   /** Decodes PNG, JPEG, WebP ... upright, with straight alpha. Throws Error when it is no image. */
   decodeImage(bytes: Blob): Promise<Picture>;
   /** Where weights are kept; undefined where nothing can be. */
   openStore(name: string): ByteStore | undefined;
+}
+
+/** Thrown when the browser offers no WebGPU, or no adapter; the message says what to do. */
+export class NoGpuError extends Error {
+  override name = "NoGpuError";
 }
