@@ -33,7 +33,7 @@ const DECODE_ROWS = 8;
 const QUERIES = 32;
 
 /** More splits than this would cost more to merge than they gain. */
-const MAX_SPLITS = 64;
+const MAX_SPLITS = 32;
 
 /**
  * y = softmax(scale * q kᵀ) v, where each row attends to keys `first ..= last` of its sequence;

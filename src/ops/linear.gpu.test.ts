@@ -66,8 +66,10 @@ describe("linear", () => {
 
   const variants = [
     ...cases.map((matrix) => ({ variant: "direct" as const, ...matrix })),
-    // Workgroup memory takes a software adapter seconds to compile: fewer shapes.
-    ...cases.filter(({ D }) => D === 216).map((m) => ({ variant: "tiled" as const, ...m })),
+    // Workgroup memory takes a software adapter seconds to compile: fewer shapes and formats.
+    ...cases
+      .filter(({ D, format, block }) => D === 216 && (format === "f32" || block === 64))
+      .map((m) => ({ variant: "tiled" as const, ...m })),
   ];
 
   test.each(variants)("$variant $format/$block [$O, $D], 1 to 65 rows", async (c) => {
@@ -79,7 +81,7 @@ describe("linear", () => {
     const { weight, values } = await testWeight(gpu, O, D, format, { block });
     const x = random(65 * D, 5);
     const expected = product(x, values, D);
-    for (const T of [1, 2, 3, 4, 5, 8, 9, 17, 64, 65]) {
+    for (const T of variant === "direct" ? [1, 2, 3, 4, 5, 8, 9, 17, 64, 65] : [1, 3, 9, 65]) {
       const rows = gpu.tensor("x", [T, D], "f32", x.subarray(0, T * D));
       const y = await runOp(gpu, (g) => linear(g, rows, weight));
       expectClose(y, expected.subarray(0, T * O), 1e-5);

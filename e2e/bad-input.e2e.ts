@@ -1,0 +1,132 @@
+import type { Page } from "playwright";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Site, openSite, openTools } from "./browser.ts";
+
+let site: Site;
+let page: Page;
+beforeAll(async () => {
+  site = await openSite();
+  page = await openTools(site);
+  await page.evaluate(async () => void (await window.tools.interceptSample()));
+});
+afterAll(() => site.close());
+
+const hello = { messages: [{ role: "user", content: "Hello!" }] };
+const picture = (url: string) => ({
+  messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }],
+});
+const URL_PARAM = "messages[0].content[0].image_url.url";
+
+const send = (body: unknown, path?: string) =>
+  page.evaluate(async ([body, path]) => window.tools.answer(await window.tools.post(body, path)), [
+    body,
+    path,
+  ] as const);
+
+// After each refusal the next good request must work.
+afterEach(async () => {
+  const { status } = await send({ ...hello, max_tokens: 1 });
+  expect(status).toBe(200);
+});
+
+describe("a bad request is refused, naming what is wrong", () => {
+  test.each([
+    { what: "no JSON", body: "{", code: null, param: null },
+    { what: "no object", body: "[]", code: null, param: null },
+    { what: "no messages", body: {}, code: "missing_required_parameter", param: "messages" },
+    { what: "empty messages", body: { messages: [] }, code: "invalid_value", param: "messages" },
+    {
+      what: "a role that there is none of",
+      body: { messages: [{ role: "wizard", content: "Hello!" }] },
+      code: "invalid_value",
+      param: "messages[0].role",
+    },
+    {
+      what: "text for a number",
+      body: { ...hello, max_tokens: "ten" },
+      code: "invalid_type",
+      param: "max_tokens",
+    },
+    {
+      what: "a temperature out of range",
+      body: { ...hello, temperature: 3 },
+      code: "invalid_value",
+      param: "temperature",
+    },
+    {
+      what: "sound",
+      body: {
+        messages: [
+          {
+            role: "user",
+            content: [{ type: "input_audio", input_audio: { data: "", format: "wav" } }],
+          },
+        ],
+      },
+      code: "unsupported_content_part",
+      param: "messages[0].content[0]",
+    },
+    {
+      what: "more text than the context holds",
+      body: { messages: [{ role: "user", content: "red circle ".repeat(3000) }] },
+      code: "context_length_exceeded",
+      param: "messages",
+    },
+    {
+      what: "a picture with bad base64",
+      body: picture("data:image/png;base64,%%%"),
+      code: "invalid_base64_image",
+      param: URL_PARAM,
+    },
+    {
+      what: "an empty picture",
+      body: picture("data:image/png;base64,"),
+      code: "empty_image_file",
+      param: URL_PARAM,
+    },
+    {
+      what: "a picture that is none",
+      body: picture(`data:image/png;base64,${btoa("not a PNG")}`),
+      code: "image_parse_error",
+      param: URL_PARAM,
+    },
+    {
+      what: "a file of another kind",
+      body: picture("data:application/pdf;base64,JVBERi0xLjcK"),
+      code: "unsupported_image_media_type",
+      param: URL_PARAM,
+    },
+    {
+      what: "a picture that can't be downloaded",
+      body: picture("http://127.0.0.1:1/picture.png"),
+      code: "failed_to_download_image",
+      param: URL_PARAM,
+    },
+  ])("$what", async ({ body, code, param }) => {
+    const { status, retry, body: told } = await send(body);
+    expect({ status, retry }).toEqual({ status: 400, retry: "false" });
+    expect(told).toEqual({
+      error: { message: expect.stringMatching(/./), type: "invalid_request_error", param, code },
+    });
+  });
+
+  test("a model that is not loaded", async () => {
+    const { status, body } = await send({ ...hello, model: "gpt-9" });
+    expect(status).toBe(404);
+    expect(body).toMatchObject({ error: { code: "model_not_found", param: "model" } });
+  });
+
+  test("a path that there is none of", async () => {
+    const { status, body } = await send(hello, "/v1/embeddings");
+    expect(status).toBe(404);
+    expect(body).toMatchObject({ error: { type: "invalid_request_error" } });
+  });
+
+  test("a method that a path does not have", async () => {
+    const [status, allow] = await page.evaluate(async () => {
+      const response = await fetch("/v1/chat/completions");
+      return [response.status, response.headers.get("allow")];
+    });
+    expect([status, allow]).toEqual([405, "POST"]);
+  });
+});

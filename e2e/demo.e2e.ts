@@ -1,0 +1,121 @@
+import type { BrowserContext, Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Site, openSite } from "./browser.ts";
+
+let site: Site;
+let context: BrowserContext;
+beforeAll(async () => {
+  site = await openSite();
+});
+afterAll(() => site.close());
+beforeEach(async () => {
+  context = await site.browser.newContext();
+});
+afterEach(() => context.close());
+
+const status = (page: Page) => page.getByRole("status");
+const lastAnswer = (page: Page) => page.getByRole("article", { name: "Answer" }).last();
+
+const ready = (page: Page) => status(page).getByText("Sample model is ready.").waitFor();
+
+async function ask(page: Page, question: string): Promise<void> {
+  await page.getByRole("textbox", { name: "Message" }).fill(question);
+  await page.getByRole("button", { name: "Send" }).click();
+}
+
+/** Drops a picture of the goldens onto the page, as from the desktop. */
+async function drop(page: Page, name: string): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(async (name) => {
+    const response = await fetch(`/e2e/goldens/sample/${name}`);
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([await response.blob()], name, { type: "image/png" }));
+    return transfer;
+  }, name);
+  await page.dispatchEvent("main", "drop", { dataTransfer });
+  await page.getByRole("button", { name: `Picture 1, ${name}` }).waitFor();
+}
+
+const finished = (page: Page) => page.locator('article[data-role="assistant"][aria-busy="false"]');
+
+/** @returns the text of the last answer once it is whole */
+async function answered(page: Page, count = 1): Promise<string> {
+  await finished(page)
+    .nth(count - 1)
+    .waitFor();
+  return (await lastAnswer(page).locator(".answer-text").innerText()).trim();
+}
+
+test("a dropped picture is asked about, and a second question follows", async () => {
+  const page = await site.open("", context);
+  await drop(page, "circle-and-star.png");
+  await ask(page, "What is in this image?"); // Written while the model still loads.
+  expect(await answered(page)).toBe("A red circle and a small blue star.");
+  await ask(page, "What color is the star?");
+  expect(await answered(page, 2)).toBe("The star is blue.");
+});
+
+test("an answer is stopped in the middle, and the next one is whole", async () => {
+  const page = await site.open("", context);
+  await ready(page);
+  // Holds the page back after a few chunks, so that the answer is stopped in its middle for sure.
+  await page.evaluate(() => {
+    const prototype = ReadableStreamDefaultReader.prototype;
+    const { read } = prototype;
+    let reads = 0;
+    prototype.read = function (this: ReadableStreamDefaultReader) {
+      if (++reads < 5) return read.call(this);
+      prototype.read = read;
+      return new Promise((_, reject) => {
+        this.closed.catch(reject); // As a read that waits does when the fetch is aborted.
+      });
+    };
+  });
+  await drop(page, "four-shapes.png");
+  await ask(page, "Describe this image.");
+  await page.waitForFunction(
+    () => (document.querySelector(".answer-text")?.textContent ?? "").length > 0,
+  );
+  await page.getByRole("button", { name: "Stop" }).click();
+  await lastAnswer(page).getByText("Stopped.").waitFor();
+  const whole = "A green triangle, a small pink heart, an orange square and a small purple moon.";
+  const part = await answered(page);
+  expect(part.length).toBeLessThan(whole.length);
+  expect(whole.startsWith(part)).toBe(true);
+
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await page.waitForFunction((text) => document.body.innerText.includes(text), whole);
+});
+
+test("after a reload the model comes from this device", async () => {
+  const page = await site.open("", context);
+  await ready(page);
+  const asked: string[] = [];
+  await context.route("**/models/sample/**", (route) => {
+    asked.push(route.request().url());
+    return route.abort();
+  });
+  await page.reload();
+  await drop(page, "word-cat.png");
+  await ask(page, "What does it say?");
+  expect(await answered(page)).toBe('It says "CAT".');
+  expect(asked.filter((url) => url.endsWith(".safetensors"))).toEqual([]);
+});
+
+test("loading is cancelled, and started again", async () => {
+  const page = await context.newPage();
+  await context.route("**/*.safetensors", () => {}); // Never answered.
+  await page.goto(site.url);
+  const loading = page.getByRole("region", { name: "Loading the model" });
+  await loading.getByRole("button", { name: "Cancel" }).click();
+  await status(page).getByText("No model is loaded.").waitFor();
+  await context.unroute("**/*.safetensors");
+  await page.getByRole("button", { name: "Load the sample model" }).click();
+  await ready(page);
+});
+
+test("a model that isn't there says so, and the sample is one click away", async () => {
+  const page = await site.open("?model=./models/nothing-here", context);
+  await page.getByRole("alert").getByText("nothing-here").first().waitFor();
+  await page.getByRole("button", { name: "Use the sample model" }).click();
+  await ready(page);
+});

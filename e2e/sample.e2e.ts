@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ChatCompletion, RequestMessage } from "../src/openai/wire.ts";
+import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+
+/** A conversation with what the reference implementation answered, greedily. */
+interface Case {
+  readonly messages: RequestMessage[];
+  readonly input_ids: number[];
+  readonly output_ids: number[];
+  /** Trimmed; the answer itself begins with a space, which is in its first token. */
+  readonly text: string;
+}
+
+const FOLDER = "e2e/goldens/sample";
+const cases = JSON.parse(readFileSync(join(ROOT, FOLDER, "cases.json"), "utf8")) as Case[];
+
+/** The messages with their pictures' file names made into paths. */
+function withPaths(messages: readonly RequestMessage[]): RequestMessage[] {
+  return messages.map(({ content, ...message }) => {
+    if (!Array.isArray(content)) return { ...message, content };
+    const parts = content.map((part) =>
+      part.type === "image_url"
+        ? { ...part, image_url: { url: `/${FOLDER}/${part.image_url.url}` } }
+        : part,
+    );
+    return { ...message, content: parts };
+  });
+}
+
+/** A short name for a case: its last question. */
+function question({ messages }: Case): string {
+  const content = messages.at(-1)?.content ?? "";
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : "[image]")).join(" ");
+}
+
+let site: Site;
+let page: Page;
+beforeAll(async () => {
+  site = await openSite();
+  page = await openTools(site);
+  await page.evaluate(async () => void (await window.tools.interceptSample()));
+});
+afterAll(() => site.close());
+
+describe("the sample model answers as the reference did", () => {
+  test.each(cases.map((golden, i) => [i, question(golden), golden] as const))(
+    "%i: %s",
+    async (_, __, golden) => {
+      const { whole, streamed } = await page.evaluate(async (messages) => {
+        const { answer, chunks, post } = window.tools;
+        const request = { messages, temperature: 0 };
+        const whole = await answer(await post(request));
+        const include_usage = { stream: true, stream_options: { include_usage: true } };
+        return { whole, streamed: await chunks(await post({ ...request, ...include_usage })) };
+      }, withPaths(golden.messages));
+      const usage = {
+        prompt_tokens: golden.input_ids.length,
+        completion_tokens: golden.output_ids.length,
+      };
+      expect(whole).toMatchObject({
+        status: 200,
+        body: {
+          choices: [
+            { message: { role: "assistant", content: golden.text }, finish_reason: "stop" },
+          ],
+          usage,
+        },
+      });
+      const text = streamed.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+      expect(text).toBe(golden.text);
+      expect(streamed.at(-2)?.choices[0]?.finish_reason).toBe("stop");
+      expect(streamed.at(-1)).toMatchObject({ choices: [], usage });
+    },
+  );
+});
+
+describe("a picture given as", () => {
+  const file = `/${FOLDER}/red-circle.png`;
+  test.each([
+    { form: "a path", make: async (path: string) => path },
+    { form: "a relative path", make: async (path: string) => `../goldens/${path.slice(13)}` },
+    { form: "a URL", make: async (path: string) => new URL(path, location.href).href },
+    {
+      form: "a blob: URL",
+      make: async (path: string) => URL.createObjectURL(await (await fetch(path)).blob()),
+    },
+    {
+      form: "a data: URL",
+      make: async (path: string) => {
+        const bytes = new Uint8Array(await (await fetch(path)).arrayBuffer());
+        return `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
+      },
+    },
+    {
+      form: "bare base64",
+      make: async (path: string) => {
+        const bytes = new Uint8Array(await (await fetch(path)).arrayBuffer());
+        return btoa(String.fromCharCode(...bytes));
+      },
+    },
+  ])("$form is seen", async ({ make }) => {
+    const url = await page.evaluate(`(${make})(${JSON.stringify(file)})`);
+    const whole = await page.evaluate(async (url) => {
+      const content = [
+        { type: "image_url", image_url: { url } },
+        { type: "text", text: "What's in this image?" },
+      ];
+      const { answer, post } = window.tools;
+      return answer(await post({ messages: [{ role: "user", content }], temperature: 0 }));
+    }, url);
+    const { choices } = whole.body as ChatCompletion;
+    expect(choices[0]?.message.content.trim()).toBe("A red circle.");
+  });
+});

@@ -1,0 +1,16 @@
+import { existsSync } from "node:fs";
+import { expect, test } from "vitest";
+import { EXAMPLES, nameOf, SAMPLE } from "./catalogue.ts";
+
+test.each([
+  [SAMPLE, "Sample model"],
+  ["HuggingFaceTB/SmolVLM2-256M-Video-Instruct", "SmolVLM2 256M"],
+  ["org/My-Model", "My-Model"],
+  ["https://host.example/models/tiny/", "tiny"],
+])("%s is called %s", (source, name) => {
+  expect(nameOf(source)).toBe(name);
+});
+
+test.each(EXAMPLES)("$picture is there", ({ picture }) => {
+  expect(existsSync(`public/pictures/${picture}`)).toBe(true);
+});

@@ -1,0 +1,41 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { addFiles } from "../compose.ts";
+import { PictureIcon } from "./icons.tsx";
+
+/** Takes files dropped anywhere on the page, and shows while some hover over it. */
+export function DropOverlay() {
+  const hovering = useSignal(false);
+
+  useEffect(() => {
+    const listeners = new AbortController();
+    const listen = (type: "dragenter" | "dragover" | "dragleave" | "drop", on: Listener) =>
+      window.addEventListener(type, (event) => hasFiles(event) && on(event), listeners);
+    listen("dragenter", () => (hovering.value = true));
+    listen("dragover", (event) => event.preventDefault());
+    // Leaving the window has nothing that is entered instead.
+    listen("dragleave", (event) => (hovering.value = event.relatedTarget !== null));
+    listen("drop", (event) => {
+      event.preventDefault();
+      hovering.value = false;
+      void addFiles(event.dataTransfer?.files ?? []);
+    });
+    return () => listeners.abort();
+  }, []);
+
+  if (!hovering.value) return null;
+  return (
+    <div class="drop-overlay" aria-hidden="true">
+      <div class="drop-target">
+        <PictureIcon />
+        Drop pictures anywhere
+      </div>
+    </div>
+  );
+}
+
+type Listener = (event: DragEvent) => void;
+
+function hasFiles(event: DragEvent): boolean {
+  return event.dataTransfer?.types.includes("Files") ?? false;
+}

@@ -1,0 +1,116 @@
+import { loadAs } from "../choose-model.ts";
+import { nameOf, SAMPLE } from "../catalogue.ts";
+import { show } from "../dialogs.ts";
+import { bytes, remaining } from "../format.ts";
+import { cancelLoad, loadModel, model, type ModelState } from "../model.ts";
+import { settings } from "../settings.ts";
+import { explain } from "../trouble.ts";
+
+/** What there is to say and do while no model is ready. */
+export function LoadCard() {
+  const state = model.value;
+  switch (state.status) {
+    case "loading":
+      return <Loading state={state} />;
+    case "failed":
+      return <Failed state={state} />;
+    case "none":
+      return <NoModel />;
+    case "ready":
+      return null;
+  }
+}
+
+type Of<Status> = Extract<ModelState, { status: Status }>;
+
+function Loading({ state }: { state: Of<"loading"> }) {
+  const { progress } = state;
+  const total = progress?.totalBytes || undefined;
+  return (
+    <section class="load-card" aria-label="Loading the model">
+      <div class="load-line">
+        <strong>Loading {nameOf(state.source)}</strong>
+        <button type="button" class="quiet" onClick={cancelLoad}>
+          Cancel
+        </button>
+      </div>
+      <progress
+        aria-label={`Loading ${nameOf(state.source)}`}
+        max={total ?? 1}
+        value={total && progress?.loadedBytes}
+      />
+      <p class="load-detail">{detailOf(state)}</p>
+    </section>
+  );
+}
+
+function detailOf({ progress, since }: Of<"loading">): string {
+  if (!progress || progress.stage === "files") return "Reading its configuration…";
+  const { loadedBytes, totalBytes, networkBytes } = progress;
+  if (progress.stage === "ready" || loadedBytes >= totalBytes) return "Preparing the GPU…";
+  const parts = [`Weights: ${bytes(loadedBytes)} of ${bytes(totalBytes)}`];
+  if (networkBytes === 0) parts.push("from this device");
+  else if (networkBytes >= loadedBytes) parts.push("downloading");
+  else parts.push(`${bytes(networkBytes)} of it downloaded, the rest from this device`);
+  const elapsed = since ? performance.now() - since.time : 0;
+  const arrived = since ? loadedBytes - since.bytes : 0;
+  // An estimate from the first moments would only jump about.
+  if (elapsed > 3000 && arrived > 0) {
+    parts.push(remaining(((totalBytes - loadedBytes) / arrived) * (elapsed / 1000)));
+  }
+  return parts.join(" · ");
+}
+
+function Failed({ state: { source, error } }: { state: Of<"failed"> }) {
+  const { kind, title, advice } = explain(error, isSecureContext);
+  const q4Helps = kind === "memory" && settings.value.quantization !== "q4";
+  return (
+    <section class="load-card failed" role="alert">
+      <strong>{title}</strong>
+      {advice.length > 0 && (
+        <ul>
+          {advice.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      )}
+      <p class="load-error">{error.message}</p>
+      <div class="actions">
+        <button type="button" class="primary" onClick={() => void loadModel(source)}>
+          Try again
+        </button>
+        {q4Helps && (
+          <button type="button" onClick={() => loadAs(source, "q4")}>
+            Try with q4
+          </button>
+        )}
+        {kind !== "no-gpu" && source !== SAMPLE && (
+          <button type="button" onClick={() => loadAs(SAMPLE)}>
+            Use the sample model
+          </button>
+        )}
+        {kind !== "no-gpu" && (
+          <button type="button" onClick={show("model")}>
+            Choose another model
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function NoModel() {
+  return (
+    <section class="load-card" aria-label="No model">
+      <strong>No model is loaded</strong>
+      <div class="actions">
+        <button type="button" class="primary" onClick={() => loadAs(SAMPLE)}>
+          Load the sample model
+        </button>
+        <button type="button" onClick={show("model")}>
+          Choose a model
+        </button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,84 @@
+import { ask } from "../chat.ts";
+import { type Example, EXAMPLES, nameOf, OFFERS, SAMPLE } from "../catalogue.ts";
+import { loadAs } from "../choose-model.ts";
+import { focusBox } from "../compose.ts";
+import { model } from "../model.ts";
+import { say } from "../notice.ts";
+import { fetchPicture } from "../pictures.ts";
+
+/** What an empty conversation shows: what this is, and something to try at once. */
+export function Welcome() {
+  const source = model.value.status === "none" ? SAMPLE : model.value.source;
+  return (
+    <div class="welcome">
+      <h2>Ask about a picture</h2>
+      <p class="lead">
+        The model runs in this page, on your own GPU. What you show it never leaves this device.
+      </p>
+      {source === SAMPLE ? (
+        <p class="sample-note">
+          <strong>The sample model is tiny.</strong> It knows simple drawings only: shapes, colors,
+          letters and short words. Try one of these, or draw your own.
+        </p>
+      ) : (
+        <p class="sample-note">
+          <strong>{nameOf(source)}</strong> takes photos of your own, or one of these drawings.
+        </p>
+      )}
+      <ul class="examples" aria-label="Examples">
+        {EXAMPLES.map((example) => (
+          <li key={example.picture}>
+            <ExampleButton example={example} />
+          </li>
+        ))}
+      </ul>
+      {source === SAMPLE && <RealModels />}
+    </div>
+  );
+}
+
+function ExampleButton({ example: { picture, alt, question } }: { example: Example }) {
+  const path = `./pictures/${picture}`;
+  const tryIt = async () => {
+    focusBox();
+    try {
+      const shown = { ...(await fetchPicture(path, picture)), name: alt };
+      await ask([
+        { type: "picture", picture: shown },
+        { type: "text", text: question },
+      ]);
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <button type="button" class="example" onClick={tryIt}>
+      <span class="example-picture">
+        <img src={path} alt={alt} />
+      </span>
+      <span>{question}</span>
+    </button>
+  );
+}
+
+function RealModels() {
+  return (
+    <section class="real-models" aria-labelledby="real-models">
+      <h3 id="real-models">For photos, load a real model</h3>
+      {OFFERS.filter((offer) => offer.source !== SAMPLE).map((offer) => (
+        <button
+          key={offer.source}
+          type="button"
+          class="real-model"
+          onClick={() => loadAs(offer.source)}
+        >
+          <span class="offer-title">
+            <strong>{offer.name}</strong>
+            <span class="size">{offer.download} download</span>
+          </span>
+          <span class="hint">{offer.about}</span>
+        </button>
+      ))}
+    </section>
+  );
+}

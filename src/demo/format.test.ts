@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { bytes, duration, plural, remaining } from "./format.ts";
+
+test.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [1_000, "1 kB"],
+  [13_020_888, "13.0 MB"],
+  [1_020_000_000, "1.0 GB"],
+  [5e12, "5000.0 GB"],
+])("%i bytes are %s", (count, text) => expect(bytes(count)).toBe(text));
+
+test.each([
+  [84.6, "85 ms"],
+  [1_440, "1.4 s"],
+])("%d ms are %s", (ms, text) => expect(duration(ms)).toBe(text));
+
+test.each([
+  [4, "a few seconds left"],
+  [42, "about 40 seconds left"],
+  [170, "about 3 minutes left"],
+])("%d s: %s", (seconds, text) => expect(remaining(seconds)).toBe(text));
+
+test.each([
+  [1, "1 token"],
+  [1_200, "1,200 tokens"],
+])("%i tokens: %s", (count, text) => expect(plural(count, "token")).toBe(text));

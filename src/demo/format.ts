@@ -1,0 +1,24 @@
+const UNITS = ["B", "kB", "MB", "GB"] as const;
+
+/** Decimal units, as downloads are told: `13.0 MB`. */
+export function bytes(count: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const digits = power < 2 ? 0 : 1;
+  return `${(count / 1000 ** power).toFixed(digits)} ${UNITS[power]}`;
+}
+
+/** @param ms milliseconds, told as `85 ms` or `1.4 s` */
+export function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Time left, in words as rough as the estimate is. */
+export function remaining(seconds: number): string {
+  if (seconds < 10) return "a few seconds left";
+  if (seconds < 90) return `about ${Math.round(seconds / 10) * 10} seconds left`;
+  return `about ${Math.round(seconds / 60)} minutes left`;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}

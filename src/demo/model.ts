@@ -1,0 +1,83 @@
+import { signal } from "@preact/signals";
+import { load, type Vlm } from "../index.ts";
+import type { Progress } from "../weights/progress.ts";
+import { nameOf } from "./catalogue.ts";
+import { settings } from "./settings.ts";
+
+/** Where the page stands with its model. `source` is as the user gave it. */
+export type ModelState =
+  | { readonly status: "none" }
+  | {
+      readonly status: "loading";
+      readonly source: string;
+      readonly progress: Progress | undefined;
+      /** When the first bytes came (`performance.now()`), and how many there were then. */
+      readonly since: { readonly time: number; readonly bytes: number } | undefined;
+    }
+  | { readonly status: "ready"; readonly source: string; readonly id: string }
+  | { readonly status: "failed"; readonly source: string; readonly error: Error };
+
+export const model = signal<ModelState>({ status: "none" });
+
+let loading: AbortController | undefined;
+let loaded: { vlm: Vlm; undo: () => void } | undefined;
+
+/** Loads a model in place of the one there is, whose memory is given back first. */
+export async function loadModel(source: string): Promise<void> {
+  loading?.abort();
+  unload();
+  const controller = (loading = new AbortController());
+  const { signal: cancelled } = controller;
+  model.value = { status: "loading", source, progress: undefined, since: undefined };
+  try {
+    const vlm = await load(source, {
+      quantization: settings.value.quantization,
+      signal: cancelled,
+      onProgress: (progress) => {
+        if (!cancelled.aborted) showProgress(progress);
+      },
+    });
+    if (cancelled.aborted) return vlm.dispose();
+    loaded = { vlm, undo: vlm.intercept() };
+    model.value = { status: "ready", source, id: vlm.id };
+  } catch (cause) {
+    if (cancelled.aborted) return;
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    model.value = { status: "failed", source, error };
+  }
+}
+
+function showProgress(progress: Progress): void {
+  const state = model.value;
+  if (state.status !== "loading") return;
+  const started = { time: performance.now(), bytes: progress.loadedBytes };
+  model.value = { ...state, progress, since: state.since ?? started };
+}
+
+export function cancelLoad(): void {
+  loading?.abort();
+  if (model.value.status === "loading") model.value = { status: "none" };
+}
+
+function unload(): void {
+  loaded?.undo();
+  loaded?.vlm.dispose();
+  loaded = undefined;
+}
+
+/**
+ * @returns the loaded model's id, once there is one
+ * throws Error when the load fails or is cancelled, the signal's reason when that aborts
+ */
+export function whenReady(aborted: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    aborted.addEventListener("abort", () => reject(aborted.reason));
+    const unsubscribe = model.subscribe((state) => {
+      if (aborted.aborted || state.status !== "loading") queueMicrotask(() => unsubscribe());
+      if (state.status === "ready") resolve(state.id);
+      if (state.status === "failed")
+        reject(new Error(`${nameOf(state.source)} did not load: ${state.error.message}`));
+      if (state.status === "none") reject(new Error("No model is loaded."));
+    });
+  });
+}

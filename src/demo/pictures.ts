@@ -1,0 +1,17 @@
+import type { Picture } from "./draft.ts";
+
+/** @returns the file's own bytes as a `data:` URL, as any client of the API would send them */
+export function readPicture(file: Blob, name: string): Promise<Picture> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve({ name, url: reader.result as string });
+    reader.onerror = () => reject(new Error(`${name} could not be read.`));
+    reader.readAsDataURL(file);
+  });
+}
+
+export async function fetchPicture(path: string, name: string): Promise<Picture> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} could not be loaded: HTTP ${response.status}.`);
+  return readPicture(await response.blob(), name);
+}

@@ -1,0 +1,76 @@
+import { effect, signal } from "@preact/signals";
+
+export const QUANTIZATIONS = ["auto", "f32", "f16", "q8", "q4"] as const;
+export type Quantization = (typeof QUANTIZATIONS)[number];
+
+export const THEMES = ["system", "light", "dark"] as const;
+export type Theme = (typeof THEMES)[number];
+
+export interface Settings {
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly systemPrompt: string;
+  readonly quantization: Quantization;
+  readonly theme: Theme;
+}
+
+export const DEFAULTS: Settings = {
+  maxTokens: 300,
+  temperature: 0,
+  systemPrompt: "",
+  quantization: "auto",
+  theme: "system",
+};
+
+const KEY = "webvlm.settings";
+
+/** What was saved, field by field; a field that is missing or out of range takes its default. */
+export function parseSettings(json: string | null): Settings {
+  const saved = fieldsOf(json);
+  return {
+    maxTokens: numberIn(saved.maxTokens, 1, 8192, DEFAULTS.maxTokens),
+    temperature: numberIn(saved.temperature, 0, 2, DEFAULTS.temperature),
+    systemPrompt: typeof saved.systemPrompt === "string" ? saved.systemPrompt : "",
+    quantization: QUANTIZATIONS.find((q) => q === saved.quantization) ?? DEFAULTS.quantization,
+    theme: THEMES.find((t) => t === saved.theme) ?? DEFAULTS.theme,
+  };
+}
+
+function fieldsOf(json: string | null): Partial<Record<keyof Settings, unknown>> {
+  try {
+    return Object(JSON.parse(json ?? "{}")) as Partial<Record<keyof Settings, unknown>>;
+  } catch {
+    return {}; // written by something else
+  }
+}
+
+function numberIn(value: unknown, least: number, most: number, otherwise: number): number {
+  return typeof value === "number" && value >= least && value <= most ? value : otherwise;
+}
+
+export const settings = signal<Settings>(DEFAULTS);
+
+export function change(fields: Partial<Settings>): void {
+  settings.value = { ...settings.value, ...fields };
+}
+
+/** Reads the settings of earlier visits, and from then on saves them and applies the theme. */
+export function rememberSettings(): void {
+  settings.value = parseSettings(attempt(() => localStorage.getItem(KEY)) ?? null);
+  effect(() => {
+    const { theme } = settings.value;
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    const json = JSON.stringify(settings.value);
+    attempt(() => localStorage.setItem(KEY, json));
+  });
+}
+
+/** Storage throws where the browser forbids it; the page then forgets, and works. */
+function attempt<T>(use: () => T): T | undefined {
+  try {
+    return use();
+  } catch {
+    return undefined;
+  }
+}

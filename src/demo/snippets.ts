@@ -1,0 +1,43 @@
+/** The page's own calls, as a reader would paste them. */
+export function fetchSnippet(source: string): string {
+  return `import { load } from "webvlm";
+
+const vlm = await load("${source}");
+vlm.intercept(); // fetch("/v1/…") in this page now answers here
+
+const response = await fetch("/v1/chat/completions", {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({
+    model: vlm.id,
+    messages: [{ role: "user", content: [
+      { type: "image_url", image_url: { url: "./picture.png" } },
+      { type: "text", text: "What is in this image?" },
+    ] }],
+  }),
+});
+console.log((await response.json()).choices[0].message.content);`;
+}
+
+export function openaiSnippet(source: string): string {
+  return `import OpenAI from "openai";
+import { load } from "webvlm";
+
+const vlm = await load("${source}");
+const openai = new OpenAI({
+  baseURL: "https://webvlm.local/v1", // never reached: vlm.fetch answers
+  apiKey: "none",
+  fetch: vlm.fetch,
+  dangerouslyAllowBrowser: true,
+});
+
+const stream = await openai.chat.completions.create({
+  model: vlm.id,
+  stream: true,
+  messages: [{ role: "user", content: [
+    { type: "image_url", image_url: { url: "./picture.png" } },
+    { type: "text", text: "What is in this image?" },
+  ] }],
+});
+for await (const chunk of stream) console.log(chunk.choices[0]?.delta.content);`;
+}

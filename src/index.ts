@@ -1,0 +1,150 @@
+import { readEvents } from "./net/event-stream.ts";
+import { type InterceptOptions, intercept } from "./net/intercept.ts";
+import { OpenAIError } from "./openai/errors.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  ErrorBody,
+} from "./openai/wire.ts";
+import type { ServeOptions, Stats } from "./worker/api.ts";
+import { loadInWorker } from "./worker/client.ts";
+import ModelWorker from "./worker/entry.ts?worker&inline";
+import type { OnProgress, Progress } from "./weights/progress.ts";
+
+export { OpenAIError };
+export type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  InterceptOptions,
+  OnProgress,
+  Progress,
+  Stats,
+};
+
+export interface LoadOptions extends Omit<ServeOptions, "base"> {
+  /** Stops loading; `load` then rejects with its reason. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+export interface CallOptions {
+  /** Stops the GPU work within a step; the call then throws its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** A loaded model, in a worker of its own. */
+export interface Vlm {
+  /** The model's id, as `GET /v1/models` lists it. */
+  readonly id: string;
+  /**
+   * A `fetch` that this model answers, for clients that take one: whatever the origin, the part of
+   * the path from "/v1/" on says what is asked.
+   */
+  readonly fetch: typeof globalThis.fetch;
+  /**
+   * Answers the page's own `fetch("/v1/…")` with this model; other calls are not touched.
+   *
+   * @returns the undo, which `dispose` calls too
+   * @throws RangeError for a bad prefix, Error for one that is already intercepted
+   */
+  intercept(options?: InterceptOptions): () => void;
+  /**
+   * One whole answer.
+   *
+   * @throws OpenAIError when the request is refused or fails
+   */
+  generate(
+    body: Omit<ChatCompletionRequest, "stream">,
+    options?: CallOptions,
+  ): Promise<ChatCompletion>;
+  /**
+   * An answer as it is written. Leaving the loop stops the GPU work within a step.
+   *
+   * @throws OpenAIError when the request is refused or fails
+   */
+  stream(
+    body: Omit<ChatCompletionRequest, "stream">,
+    options?: CallOptions,
+  ): AsyncGenerator<ChatCompletionChunk, void, void>;
+  stats(): Promise<Stats>;
+  /** Frees the model and its GPU memory; what still runs fails with `device_lost`. */
+  dispose(): void;
+}
+
+/**
+ * Loads a model; resolves when the first request can be served.
+ *
+ * @param source a hub repository (`org/name`, `org/name@revision`), or the URL or path of a folder
+ *   in Hugging Face's layout; a path is resolved against the page
+ * @throws NoGpuError where there is no WebGPU, the signal's reason, or Error with what went wrong
+ */
+export async function load(source: string, options: LoadOptions = {}): Promise<Vlm> {
+  const { signal, onProgress, ...serve } = options;
+  const client = await loadInWorker(
+    new ModelWorker(),
+    source,
+    { ...serve, base: document.baseURI },
+    onProgress,
+    signal,
+  );
+  const undos: (() => void)[] = [];
+
+  const post = async (body: object, { signal }: CallOptions): Promise<Response> => {
+    const url = new URL("/v1/chat/completions", location.origin);
+    const headers = { "content-type": "application/json" };
+    const init = { method: "POST", headers, body: JSON.stringify(body), signal: signal ?? null };
+    const response = await client.fetch(new Request(url, init));
+    if (response.ok) return response;
+    throw failure(response.status, (await response.json()) as ErrorBody);
+  };
+
+  return {
+    id: client.id,
+
+    fetch: async (input, init) => {
+      const request = new Request(input, init);
+      return client.fetch(request, servedUrl(request.url));
+    },
+
+    intercept(interceptOptions) {
+      const undo = intercept(client.fetch, interceptOptions);
+      undos.push(undo);
+      return undo;
+    },
+
+    async generate(body, callOptions = {}) {
+      const response = await post({ ...body, stream: false }, callOptions);
+      return (await response.json()) as ChatCompletion;
+    },
+
+    async *stream(body, callOptions = {}) {
+      const response = await post({ ...body, stream: true }, callOptions);
+      for await (const data of readEvents(response.body as ReadableStream<Uint8Array>)) {
+        if (data === "[DONE]") return;
+        const chunk = JSON.parse(data) as ChatCompletionChunk | ErrorBody;
+        if ("error" in chunk) throw failure(response.status, chunk);
+        yield chunk;
+      }
+    },
+
+    stats: () => client.stats(),
+
+    dispose() {
+      for (const undo of undos) undo();
+      client.dispose();
+    },
+  };
+}
+
+/** @returns the URL with its path cut to begin at "/v1/", where it has that */
+function servedUrl(href: string): string {
+  const url = new URL(href);
+  url.pathname = url.pathname.slice(Math.max(0, url.pathname.indexOf("/v1/")));
+  return url.href;
+}
+
+function failure(status: number, { error }: ErrorBody): OpenAIError {
+  return new OpenAIError(status, error.message, error);
+}

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { goldenPicture } from "../../tests/pictures.ts";
+import { decodeImage } from "./decode-image.ts";
+
+test("a picture stands upright", async () => {
+  const { width, height } = await goldenPicture("rotated.jpg"); // stored as 140 x 90
+  expect([width, height]).toEqual([90, 140]);
+});
+
+test("what is no image is refused", async () => {
+  const text = new Blob(["not a picture"], { type: "image/png" });
+  await expect(decodeImage(text)).rejects.toThrow("13 bytes of image/png");
+  await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
+});
+
+test("works in a worker", async () => {
+  const worker = new Worker(new URL("../../tests/decode-worker.ts", import.meta.url), {
+    type: "module",
+  });
+  const size = await new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage("alpha.png");
+  });
+  worker.terminate();
+  expect(size).toEqual([90, 90]);
+});

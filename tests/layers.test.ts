@@ -1,0 +1,50 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { expect, test } from "vitest";
+
+/** From the top down; a file may import from lines below its own, and from its own folder. */
+const LAYERS = [
+  ["demo", "cli"],
+  ["index.ts"],
+  ["net"],
+  ["worker"],
+  ["openai"],
+  ["chat"],
+  ["engine", "text", "image", "grammar"],
+  ["models"],
+  ["weights", "ops"],
+  ["gpu"],
+  ["platform"],
+];
+
+const src = join(import.meta.dirname, "..", "src");
+const shaders = join("..", "shaders");
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
+  (path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path),
+);
+
+/** @returns what a file names in `import`, `export … from` and `import()`, relative to `src/` */
+function imports(file: string): string[] {
+  const code = readFileSync(join(src, file), "utf8");
+  const named = code.matchAll(/\b(?:from|import)\s*\(?\s*["'](\.[^"'?]+)/g);
+  return [...named].map(([, path]) => join(dirname(file), path as string));
+}
+
+const folder = (path: string): string => path.split(sep)[0] as string;
+const layer = (path: string): number => LAYERS.findIndex((line) => line.includes(folder(path)));
+
+test("every file in src/ is in a layer", () => {
+  expect(files.filter((file) => layer(file) < 0)).toEqual([]);
+});
+
+test("imports point downward", () => {
+  const all = files.flatMap((file) => imports(file).map((path) => ({ file, path })));
+  expect(all).toContainEqual({ file: "index.ts", path: join("worker", "client.ts") });
+  // What lies outside of src/, tests above all, is in no layer; the shaders are everybody's.
+  const upward = all.filter(
+    ({ file, path }) =>
+      folder(path) !== folder(file) && layer(path) <= layer(file) && !path.startsWith(shaders),
+  );
+  expect(upward).toEqual([]);
+});
