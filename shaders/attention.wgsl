@@ -1,16 +1,16 @@
 // y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t.
 //
-// One workgroup takes 32 queries of one key/value head - the heads that share it, of consecutive
+// One workgroup takes 16 queries of one key/value head - the heads that share it, of consecutive
 // rows - and walks the pages of their keys, 64 keys a step, with an online softmax: m is the
 // largest score so far, l the sum of exp(score - m), acc the sum of exp(score - m) * value.
 //
 // Eight lanes share four queries. Each scores them with 8 of the keys, then sums 8 of every 64
 // channels for them, in matrices whose columns are keys or channels and whose rows the queries:
-// registers feed most of the arithmetic, and loads come straight from memory, for staging in
-// workgroup memory gains little on GPUs with caches and loses much on software adapters.
+// registers feed most of the arithmetic. Keys and values are not staged in workgroup memory, and
+// the workgroup is small: software adapters zero that memory once for each handful of lanes.
 
-const LANES = 64u;
-const QUERIES = 32u;
+const LANES = 32u;
+const QUERIES = 16u;
 const ACROSS = 8u;  // lanes that share four queries
 
 override H: u32;         // query heads
@@ -39,8 +39,8 @@ struct Run {
 
 var<workgroup> spans: array<Span, QUERIES>;
 var<workgroup> shared_run: Run;
-var<workgroup> partial: array<array<vec4f, 8>, ACROSS>;    // [ACROSS, QUERIES/4]
-var<workgroup> weights: array<array<mat4x4f, 8>, 16>;      // [PAGE_TOKENS/4, QUERIES/4]
+var<workgroup> partial: array<array<vec4f, QUERIES / 4u>, ACROSS>;
+var<workgroup> weights: array<array<mat4x4f, QUERIES / 4u>, PAGE_TOKENS / 4u>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -81,9 +81,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var s_a = mat4x4f();
       var s_b = mat4x4f();
       for (var c = 0u; c < C / 4u; c++) {
-        let queries = transpose(mat4x4f(q[q_at.x + c], q[q_at.y + c], q[q_at.z + c], q[q_at.w + c]));
-        s_a += queries * key_block(row + 4u * along, head, c);
-        s_b += queries * key_block(row + 4u * along + 32u, head, c);
+        let queries = mat4x4f(q[q_at.x + c], q[q_at.y + c], q[q_at.z + c], q[q_at.w + c]);
+        s_a += transpose(queries) * key_block(row + 4u * along, head, c);
+        s_b += transpose(queries) * key_block(row + 4u * along + 32u, head, c);
       }
       s_a = masked(s_a, start + 4u * along, first, last);
       s_b = masked(s_b, start + 4u * along + 32u, first, last);

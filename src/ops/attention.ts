@@ -30,7 +30,7 @@ export interface AttentionOptions {
 const DECODE_ROWS = 8;
 
 /** Queries of one workgroup of attention.wgsl. */
-const QUERIES = 32;
+const QUERIES = 16;
 
 /** More splits than this would cost more to merge than they gain. */
 const MAX_SPLITS = 32;
