@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type HubServer, readFolder, startHub } from "../tests/hub-server.ts";
+import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+
+const NAME = "org/sample";
+/** The loader keeps chunks of this size; the sample's weights are one and a half of them. */
+const CHUNK_BYTES = 8 * 2 ** 20;
+
+/** A browser drops what it has received and not passed on yet when the connection dies. */
+const MORE_BYTES = 4e6;
+
+let site: Site;
+let hub: HubServer;
+let page: Page;
+
+beforeAll(async () => {
+  site = await openSite();
+  hub = await startHub({ [NAME]: readFolder(join(ROOT, "public/models/sample")) });
+});
+afterAll(async () => {
+  await site.close();
+  await hub.close();
+});
+afterEach(async () => {
+  for (const fault of Object.keys(hub.faults))
+    delete (hub.faults as Record<string, unknown>)[fault];
+  await page.context().close();
+});
+
+/** A page with an empty store of its own. */
+async function freshPage(): Promise<void> {
+  page = await openTools(site, await site.browser.newContext());
+  hub.requests.length = 0;
+}
+
+interface Outcome {
+  readonly answer?: string;
+  readonly error?: string;
+  /** Bytes of weights that came over the network. */
+  readonly networkBytes: number;
+}
+
+/** Loads from the hub, asks one question, and disposes; aborts once so many bytes are there. */
+function loadAndAsk(abortAtBytes = Infinity): Promise<Outcome> {
+  return page.evaluate(
+    async ({ name, hub, abortAtBytes }) => {
+      const controller = new AbortController();
+      let networkBytes = 0;
+      try {
+        const vlm = await window.tools.load(name, {
+          hub,
+          signal: controller.signal,
+          onProgress: (progress) => {
+            networkBytes = Math.max(networkBytes, progress.networkBytes);
+            if (networkBytes >= abortAtBytes) controller.abort(new Error("no longer wanted"));
+          },
+        });
+        const { choices } = await vlm.generate({ messages: [{ role: "user", content: "Hello!" }] });
+        vlm.dispose();
+        return { answer: choices[0]?.message.content.trim(), networkBytes };
+      } catch (error) {
+        return { error: String(error), networkBytes };
+      }
+    },
+    // Infinity does not cross to the page.
+    { name: NAME, hub: hub.url, abortAtBytes: Math.min(abortAtBytes, Number.MAX_SAFE_INTEGER) },
+  );
+}
+
+/** First bytes of the ranges of weights that were asked for. */
+function startsOfWeights(): number[] {
+  return hub.requests
+    .filter(({ path }) => path.includes("model.safetensors"))
+    .map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? "bytes=0-")?.[1]));
+}
+
+/** The header's few bytes apart, nothing that is there may be asked for again. */
+function expectTheRestOnly(): void {
+  const starts = startsOfWeights();
+  // A redirect makes two requests of one.
+  expect([...new Set(starts.filter((first) => first >= CHUNK_BYTES))]).toEqual([CHUNK_BYTES]);
+  const before = starts.filter((first) => first < CHUNK_BYTES);
+  expect(before.every((first) => first < 100_000)).toBe(true);
+}
+
+const ANSWER = "Hello! Show me a simple drawing and ask me about it.";
+
+describe("loading from a hub", () => {
+  test("the second time needs no network", async () => {
+    await freshPage();
+    expect(await loadAndAsk()).toMatchObject({ answer: ANSWER });
+    hub.requests.length = 0;
+    expect(await loadAndAsk()).toEqual({ answer: ANSWER, networkBytes: 0 });
+    expect(hub.requests).toEqual([]);
+  });
+
+  test("when it was aborted, goes on from the chunks that are there", async () => {
+    await freshPage();
+    hub.faults.stallAfterBytes = CHUNK_BYTES + MORE_BYTES;
+    const aborted = await loadAndAsk(CHUNK_BYTES / 2);
+    expect(aborted.error).toContain("no longer wanted");
+    delete hub.faults.stallAfterBytes;
+    hub.requests.length = 0;
+    const again = await loadAndAsk();
+    expect(again).toMatchObject({ answer: ANSWER });
+    const whole = hub.repositories[NAME]?.["model.safetensors"]?.length ?? 0;
+    expect(again.networkBytes).toBeLessThanOrEqual(whole - CHUNK_BYTES);
+    expectTheRestOnly();
+  });
+
+  test("when the server died half-way, says so, and goes on from there once it is back", async () => {
+    await freshPage();
+    // It gives a chunk and a bit, and from then on nothing, however often it is asked again.
+    Object.defineProperty(hub.faults, "dieAfterBytes", {
+      configurable: true,
+      enumerable: true,
+      get: () => (startsOfWeights().some((first) => first > 1e6) ? 0 : CHUNK_BYTES + MORE_BYTES),
+    });
+    const failed = await loadAndAsk();
+    expect(failed.error).toMatch(/InterruptedError|interrupted|network/i);
+    delete hub.faults.dieAfterBytes;
+    hub.requests.length = 0;
+    expect(await loadAndAsk()).toMatchObject({ answer: ANSWER });
+    expectTheRestOnly();
+  });
+});
