@@ -204,7 +204,13 @@ async function pour(response: ServerResponse, body: Buffer, faults: Faults): Pro
   for (let begin = 0; begin < limit && !response.destroyed; begin += PIECE_BYTES) {
     const piece = body.subarray(begin, Math.min(begin + PIECE_BYTES, limit));
     if (!response.write(piece)) {
-      await new Promise<void>((resolve) => response.once("drain", resolve).once("close", resolve));
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          response.off("drain", go).off("close", go);
+          resolve();
+        };
+        response.on("drain", go).on("close", go);
+      });
     }
     if (faults.pieceDelayMs) await sleep(faults.pieceDelayMs);
   }

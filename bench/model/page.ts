@@ -39,7 +39,7 @@ export async function measureSample(
   quantization: Quantization,
   tokens: number,
 ): Promise<ModelResult> {
-  const source = resolveSource("/public/models/sample", { base: location.href });
+  const source = resolveSource("/models/sample", { base: location.href });
   return measure(await openCheckpoint(source), quantization, 256, tokens);
 }
 

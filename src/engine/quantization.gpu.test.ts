@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Golden,
+  type GoldenCase,
   buildEngine,
   generate,
   openEngine,
@@ -11,8 +12,10 @@ import { expectClose, testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Weight, type WeightFormat, weightBytes } from "../gpu/weight.ts";
 import type { Weights } from "../models/model.ts";
+import { openCheckpoint } from "../weights/checkpoint.ts";
 import { allocateWeight } from "../weights/format.ts";
 import { dequantize } from "../weights/pack.ts";
+import { resolveSource } from "../weights/source.ts";
 import { writeWeightRows } from "../weights/write.ts";
 import type { Engine } from "./engine.ts";
 
@@ -102,4 +105,28 @@ test("weights take the bytes that their format promises", async () => {
   // that are no multiple of 32 long are filled up.
   expect(q8 / f32).toBeLessThan((1 + 4 / 32) / 4 + 0.02);
   expect(q4 / f32).toBeLessThan((0.5 + 4 / 32) / 4 + 0.02);
+});
+
+/** A case of the bundled sample model; `margin` is the least top-1 to top-2 distance of its path. */
+interface SampleCase {
+  readonly messages: GoldenCase["messages"];
+  readonly input_ids: number[];
+  readonly output_ids: number[];
+  readonly margin: number;
+}
+
+test("in q8 the sample model answers what it answers in f32, wherever it is sure", async () => {
+  const source = resolveSource("/models/sample", { base: location.href });
+  const checkpoint = await openCheckpoint(source);
+  const { engine, model } = await openEngine(gpu, checkpoint, "q8");
+  const response = await fetch("/e2e/goldens/sample/cases.json");
+  const cases = (await response.json()) as SampleCase[];
+  const sure = cases.filter(({ margin }) => margin >= 1);
+  expect(sure.length).toBeGreaterThan(25);
+  for (const case_ of sure) {
+    const images = await prepareImages(case_, model, "/e2e/goldens/sample");
+    const input = { ids: case_.input_ids, images, maxTokens: 60 };
+    const ids = await generate(engine, input, checkpoint.files);
+    expect(ids, JSON.stringify(case_.messages.at(-1))).toEqual(case_.output_ids);
+  }
 });
