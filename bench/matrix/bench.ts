@@ -1,16 +1,13 @@
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright";
-import { createServer } from "vite";
-import { CHROMIUM_ARGS, findChromium } from "../../scripts/chromium.ts";
+import { withPage } from "../open-page.ts";
 import { MATRICES, type Result } from "./cases.ts";
+import type * as Page from "./page.ts";
 
 declare global {
   interface Window {
-    matrix: typeof import("./page.ts");
+    matrix: typeof Page;
   }
 }
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ORT = "/node_modules/onnxruntime-web/dist/";
 
 /**
@@ -19,25 +16,8 @@ const ORT = "/node_modules/onnxruntime-web/dist/";
  *
  * @param select keeps the matrices whose name ("q4 2048x11008") includes it
  */
-export async function benchMatrix(select = ""): Promise<Result[]> {
-  const server = await createServer({
-    root: ROOT,
-    configFile: false,
-    logLevel: "error",
-    server: { port: 0, host: "127.0.0.1", watch: null, hmr: false },
-    optimizeDeps: { exclude: ["onnxruntime-web"], noDiscovery: true },
-  });
-  await server.listen();
-  const executablePath = findChromium();
-  const browser = await chromium.launch({
-    ...(executablePath && { executablePath }),
-    args: CHROMIUM_ARGS,
-  });
-  try {
-    const page = await browser.newPage();
-    page.on("pageerror", (error) => console.error(error.message));
-    await page.goto(`${server.resolvedUrls?.local[0]}bench/matrix/index.html`);
-    await page.waitForFunction(() => "matrix" in window);
+export function benchMatrix(select = ""): Promise<Result[]> {
+  return withPage("bench/matrix/index.html", "matrix", async (page) => {
     const adapter = await page.evaluate(() => window.matrix.adapterName());
     console.log(`matrix products on ${adapter}: y[T, O] = x[T, D] W[O, D]^T`);
     console.log(line(HEADINGS));
@@ -52,10 +32,7 @@ export async function benchMatrix(select = ""): Promise<Result[]> {
       results.push(...measured);
     }
     return results;
-  } finally {
-    await browser.close();
-    await server.close();
-  }
+  });
 }
 
 const HEADINGS = [

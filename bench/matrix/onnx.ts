@@ -61,7 +61,8 @@ export function matMul(D: number, O: number, weights: Float32Array): Uint8Array<
 }
 
 /**
- * w[o, k] = (code - 8) * scale.
+ * w[o, k] = (code - 8) * scale. `accuracy_level` stays unset: at 4, which rounds x to 8 bits, the
+ * products no longer agree, and on a software adapter they take longer.
  *
  * @param codes `[O, D/2]`, two to a byte, the lower half first
  * @param scales `[O, D/block]`

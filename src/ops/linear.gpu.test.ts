@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
-import type { Gpu } from "../gpu/device.ts";
+import { Gpu } from "../gpu/device.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight, WeightFormat } from "../gpu/weight.ts";
 import { type AllocateOptions, allocateWeight } from "../weights/format.ts";
@@ -94,6 +94,20 @@ describe("linear", () => {
     const [O, D] = [37, 588];
     const { weight, values } = await testWeight(gpu, O, D, format);
     for (const T of [1, 6, 21]) {
+      const x = random(T * D, T);
+      const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
+      expectClose(y, product(x, values, D), 1e-5);
+    }
+  });
+
+  test("on a device without subgroups", async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const gpu = new Gpu(await adapter!.requestDevice(), adapter!.info);
+    onTestFinished(() => gpu.destroy());
+    setMatmulVariant(gpu, "direct");
+    const [O, D] = [70, 72];
+    const { weight, values } = await testWeight(gpu, O, D, "q4");
+    for (const T of [1, 2, 7, 18]) {
       const x = random(T * D, T);
       const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
       expectClose(y, product(x, values, D), 1e-5);

@@ -1,8 +1,9 @@
 import type { Gpu } from "../gpu/device.ts";
 
 /**
- * How matrix products are made: `tiled` shares operands through workgroup memory, as graphics
- * processors like it; `direct` keeps all in registers, as software adapters do.
+ * How matrix products are made: `tiled` shares operands through workgroup memory, which suits
+ * graphics processors; `direct` keeps all in registers, which suits software adapters (they take
+ * seconds to compile a barrier, so timing both to choose would cost more than it gains).
  */
 export type MatmulVariant = "tiled" | "direct";
 

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { random } from "../../tests/support.ts";
+import type { WeightFormat } from "../gpu/weight.ts";
+import { formatFits } from "./format.ts";
+import { dequantize, fromBf16, fromF16, packWeight, toBf16, toF16 } from "./pack.ts";
+
+describe("half floats", () => {
+  test("every one is the nearest to its own value", () => {
+    for (let bits = 0; bits < 65536; bits++) {
+      if (!Number.isNaN(fromF16(bits))) expect(toF16(fromF16(bits))).toBe(bits);
+      if (!Number.isNaN(fromBf16(bits))) expect(toBf16(fromBf16(bits))).toBe(bits);
+    }
+  });
+
+  test.each([
+    [1 + 2 ** -11, 0x3c00],
+    [1 + 3 * 2 ** -11, 0x3c02],
+    [1 + 2 ** -11 + 2 ** -20, 0x3c01],
+    [2 - 2 ** -12, 0x4000],
+    [2 ** -25, 0],
+    [1.5 * 2 ** -24, 2],
+    [65519, 0x7bff],
+    [-65520, 0xfc00],
+  ])("f16 of %f rounds to nearest, ties to even", (value, bits) => {
+    expect(toF16(value)).toBe(bits);
+  });
+
+  test.each([
+    [1 + 2 ** -8, 0x3f80],
+    [1 + 3 * 2 ** -8, 0x3f82],
+    [1 + 2 ** -8 + 2 ** -20, 0x3f81],
+  ])("bf16 of %f rounds to nearest, ties to even", (value, bits) => {
+    expect(toBf16(value)).toBe(bits);
+  });
+});
+
+describe("packWeight", () => {
+  const formats: [WeightFormat, number, number][] = [
+    // Half a step of values in [-1, 1): of a mantissa, of 2/254, of 2/15 and what f16 adds.
+    ["f32", 32, 0],
+    ["f16", 32, 2 ** -12],
+    ["bf16", 32, 2 ** -9],
+    ["q8", 32, 1 / 254 + 1e-6],
+    ["q4", 32, 1 / 15 + 2e-3],
+    ["q4", 64, 1 / 15 + 2e-3],
+  ];
+  test.each(formats)("%s/%i is undone to within half a step", (format, block, step) => {
+    const [O, D] = [5, 200];
+    const values = random(O * D, 4);
+    const back = dequantize(packWeight(values, D, format, block), [O, D], format, block);
+    expect(back).toHaveLength(O * D);
+    values.forEach((value, i) => expect(Math.abs(value - back[i]!)).toBeLessThanOrEqual(step));
+  });
+});
+
+test("formatFits", () => {
+  expect([4, 588].every((D) => formatFits("q8", D) && formatFits("bf16", D))).toBe(true);
+  expect([200, 1096].every((D) => formatFits("q4", D))).toBe(true);
+  expect([588, 6, 0].some((D) => formatFits("q4", D))).toBe(false);
+  expect([6, 0].some((D) => formatFits("f32", D))).toBe(false);
+});
