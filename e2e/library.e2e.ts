@@ -6,14 +6,25 @@ import { extname, join } from "node:path";
 import type { Browser } from "playwright";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type * as library from "../src/index.ts";
+import type * as webvlm from "../src/index.ts";
 import { ROOT, launch } from "./browser.ts";
 
 /**
  * The built library on a plain page, with no bundler, from another origin: as from a CDN. A worker
  * script of another origin would be refused, so this also tells that the worker is inlined.
  */
-const PAGE = `<!doctype html><title>plain page</title>`;
+const page = (library: string): string => `<!doctype html>
+<title>A plain page</title>
+<script type="module">
+  import * as webvlm from "${library}";
+  window.webvlm = webvlm;
+</script>`;
+
+declare global {
+  interface Window {
+    readonly webvlm: typeof webvlm;
+  }
+}
 
 let folder: string;
 let cdn: Server;
@@ -30,7 +41,7 @@ beforeAll(async () => {
   });
   cdn = await listen(async (path) => readFile(join(folder, path)));
   app = await listen(async (path) => {
-    return path === "/" ? PAGE : readFile(join(ROOT, "public", path));
+    return path === "/" ? page(`${origin(cdn)}/webvlm.js`) : readFile(join(ROOT, "public", path));
   });
   browser = await launch();
 });
@@ -68,45 +79,43 @@ const origin = (server: Server): string =>
   `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 test("one import of one file, from another origin, and fetch is answered", async () => {
-  const page = await browser.newPage();
-  await page.goto(`${origin(app)}/`);
-  const told = await page.evaluate(
-    async (module) => {
-      const { load, OpenAIError } = (await import(module)) as typeof library;
-      const vlm = await load("./models/sample");
-      vlm.intercept();
-      const messages = [
-        {
-          role: "user" as const,
-          content: [
-            { type: "image_url" as const, image_url: { url: "./pictures/red-circle.png" } },
-            { type: "text" as const, text: "What's in this image?" },
-          ],
-        },
-      ];
-      const body = JSON.stringify({ messages, temperature: 0 });
-      const headers = { "content-type": "application/json" };
-      const response = await fetch("/v1/chat/completions", { method: "POST", headers, body });
-      const fetched = (await response.json()).choices[0].message.content;
+  const tab = await browser.newPage();
+  await tab.goto(`${origin(app)}/`);
+  await tab.waitForFunction(() => "webvlm" in window);
+  const told = await tab.evaluate(async () => {
+    const { load, OpenAIError } = window.webvlm;
+    const vlm = await load("./models/sample");
+    vlm.intercept();
+    const messages = [
+      {
+        role: "user" as const,
+        content: [
+          { type: "image_url" as const, image_url: { url: "./pictures/red-circle.png" } },
+          { type: "text" as const, text: "What's in this image?" },
+        ],
+      },
+    ];
+    const body = JSON.stringify({ messages, temperature: 0 });
+    const headers = { "content-type": "application/json" };
+    const response = await fetch("/v1/chat/completions", { method: "POST", headers, body });
+    const fetched = (await response.json()).choices[0].message.content;
 
-      const generated = await vlm.generate({ messages, temperature: 0 });
-      let streamed = "";
-      for await (const { choices } of vlm.stream({ messages, temperature: 0 })) {
-        streamed += choices[0]?.delta.content ?? "";
-      }
-      const refused = await vlm.generate({ messages: [] }).catch((error: unknown) => error);
-      const { status, param } = refused as InstanceType<typeof OpenAIError>;
+    const generated = await vlm.generate({ messages, temperature: 0 });
+    let streamed = "";
+    for await (const { choices } of vlm.stream({ messages, temperature: 0 })) {
+      streamed += choices[0]?.delta.content ?? "";
+    }
+    const refused = await vlm.generate({ messages: [] }).catch((error: unknown) => error);
+    const { status, param } = refused as InstanceType<typeof OpenAIError>;
 
-      vlm.dispose();
-      const after = await fetch("/v1/models");
-      return {
-        answers: [fetched, generated.choices[0]?.message.content, streamed].map((t) => t.trim()),
-        refused: [refused instanceof OpenAIError, status, param],
-        after: after.status,
-      };
-    },
-    `${origin(cdn)}/webvlm.js`,
-  );
+    vlm.dispose();
+    const after = await fetch("/v1/models");
+    return {
+      answers: [fetched, generated.choices[0]?.message.content, streamed].map((t) => t.trim()),
+      refused: [refused instanceof OpenAIError, status, param],
+      after: after.status,
+    };
+  });
   expect(told).toEqual({
     answers: ["A red circle.", "A red circle.", "A red circle."],
     refused: [true, 400, "messages"],

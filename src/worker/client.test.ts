@@ -193,6 +193,21 @@ describe("fetch", () => {
     client.dispose();
   });
 
+  test("stopped while nobody reads", async () => {
+    const { body, cancel } = endless();
+    let inner: AbortSignal | undefined;
+    const { client } = await connect((request) => {
+      inner = request.signal;
+      return new Response(body);
+    });
+    const controller = new AbortController();
+    const response = await post(client, { signal: controller.signal });
+    controller.abort();
+    await vi.waitFor(() => expect([cancel.mock.calls.length, inner?.aborted]).toEqual([1, true]));
+    await expect(response.text()).rejects.toMatchObject({ name: "AbortError" });
+    client.dispose();
+  });
+
   test("a worker that crashes: 500 device_lost, then and later", async () => {
     const { client, worker } = await connect(() => new Promise(() => {}));
     const answer = post(client);

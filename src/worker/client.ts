@@ -80,10 +80,7 @@ export async function loadInWorker(
           end();
           return new Response(null, init);
         }
-        // The pipe ends when all was read, the reader cancels, the signal aborts or the worker is lost.
-        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-        receiveStream(body).pipeTo(writable, { signal: stop }).then(end, end);
-        return new Response(readable, init);
+        return new Response(endable(receiveStream(body), stop, end), init);
       } catch (error) {
         end();
         if (lost.signal.aborted && !signal.aborted) return lostResponse(lost.signal.reason);
@@ -103,6 +100,51 @@ export async function loadInWorker(
       remote.dispose().then(terminate, terminate);
     },
   };
+}
+
+/**
+ * A body that fails at once when the signal aborts, even while nobody reads it, which piping with a
+ * signal would wait for. `end` is called when it is over: read, failed, cancelled or aborted.
+ */
+function endable(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+  end: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  const over = (): void => {
+    signal.removeEventListener("abort", abort);
+    end();
+  };
+  let abort: () => void;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        abort = () => {
+          controller.error(signal.reason);
+          over();
+          reader.cancel(signal.reason).catch(() => {});
+        };
+        if (signal.aborted) abort();
+        else signal.addEventListener("abort", abort);
+      },
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (!done) return controller.enqueue(value);
+          controller.close();
+        } catch (error) {
+          controller.error(error);
+        }
+        over();
+      },
+      cancel(reason) {
+        over();
+        return reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** Settles as `promise` does, or rejects with the signal's reason once it is aborted. */
