@@ -52,7 +52,7 @@ describe("the sample model answers as the reference did", () => {
     async (_, __, golden) => {
       const { whole, streamed } = await page.evaluate(async (messages) => {
         const { answer, chunks, post } = window.tools;
-        const request = { messages, temperature: 0 };
+        const request = { messages, temperature: 0, return_token_ids: true };
         const whole = await answer(await post(request));
         const include_usage = { stream: true, stream_options: { include_usage: true } };
         return { whole, streamed: await chunks(await post({ ...request, ...include_usage })) };
@@ -65,10 +65,15 @@ describe("the sample model answers as the reference did", () => {
         status: 200,
         body: { choices: [{ message: { role: "assistant" }, finish_reason: "stop" }], usage },
       });
-      const text = (whole.body as ChatCompletion).choices[0]?.message.content;
+      const { choices, prompt_token_ids } = whole.body as ChatCompletion;
+      expect(prompt_token_ids).toEqual(golden.input_ids);
+      expect(choices[0]?.token_ids).toEqual(golden.output_ids);
+      const text = choices[0]?.message.content;
       expect(text?.trim()).toBe(golden.text);
       const deltas = streamed.map(({ choices }) => choices[0]?.delta.content ?? "");
       expect(deltas.join("")).toBe(text);
+      const ids = streamed.flatMap(({ choices }) => choices[0]?.token_ids ?? []);
+      expect(ids).toEqual(golden.output_ids);
       expect(streamed.at(-2)?.choices[0]?.finish_reason).toBe("stop");
       expect(streamed.at(-1)).toMatchObject({ choices: [], usage });
     },

@@ -1,10 +1,10 @@
 import type { Quantization } from "../../src/weights/choose-format.ts";
 import { withPage } from "../open-page.ts";
-import type { ModelResult } from "./page.ts";
+import type * as model from "./page.ts";
 
 declare global {
   interface Window {
-    model: typeof import("./page.ts");
+    readonly model: typeof model;
   }
 }
 
@@ -33,7 +33,7 @@ export async function benchModels(select = ""): Promise<void> {
   });
 }
 
-function report(title: string, r: ModelResult): string {
+function report(title: string, r: model.ModelResult): string {
   const lines = [
     ["decode", `${r.decodeTokensPerSecond.toFixed(2)} tokens/s`],
     ["prefill", `${r.prefillTokensPerSecond.toFixed(1)} tokens/s (${r.prefillRows} rows)`],

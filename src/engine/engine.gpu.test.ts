@@ -145,6 +145,14 @@ describe("requests", () => {
     expect(await run(case_)).toEqual(case_.output_ids);
   });
 
+  test("fail when the device reports an error, and the next is answered", async () => {
+    const [case_ = expect.fail()] = golden.cases;
+    gpu.device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
+    await gpu.device.queue.onSubmittedWorkDone();
+    await expect(run(case_)).rejects.toThrow(/usage/i);
+    expect(await run(case_)).toEqual(case_.output_ids);
+  });
+
   test("whose placeholders and images differ are refused", async () => {
     const case_ = golden.cases.find(({ name }) => name === "image") ?? expect.fail();
     const input = { ...(await inputOf(case_)), images: [] };

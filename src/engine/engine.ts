@@ -126,7 +126,7 @@ export class Engine implements Generator {
           `the context holds ${this.contextLength}`,
       );
     }
-    this.#throwIfLost();
+    this.#gpu.throwIfFailed();
     const imageRows = images.reduce((sum, { layout }) => sum + layout.tokenCount, 0);
     const { vocab_size } = this.#model.text;
     const { imageTokenId } = this.#model.processor;
@@ -150,7 +150,7 @@ export class Engine implements Generator {
         pending = produced < count ? this.decoder.step(decode, finish) : undefined;
         const token = await current;
         signal?.throwIfAborted();
-        this.#throwIfLost();
+        this.#gpu.throwIfFailed();
         yield token;
         signal?.throwIfAborted();
         if (stops.has(token)) return;
@@ -199,9 +199,5 @@ export class Engine implements Generator {
       this.decoder.submit(plan);
       before = this.#gpu.device.queue.onSubmittedWorkDone();
     }
-  }
-
-  #throwIfLost(): void {
-    if (this.#gpu.lost) throw this.#gpu.lost;
   }
 }

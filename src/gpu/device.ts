@@ -12,6 +12,11 @@ export class DeviceLostError extends Error {
   override name = "DeviceLostError";
 }
 
+/** Thrown when the device does not hold what is wanted of it. */
+export class OutOfMemoryError extends Error {
+  override name = "OutOfMemoryError";
+}
+
 const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as const;
 
 /**
@@ -42,6 +47,7 @@ export class Gpu {
   readonly scratch: GPUBuffer[] = [];
   /** Set once the device is gone. */
   lost: DeviceLostError | undefined;
+  #failure: Error | undefined;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #constants = new Map<string, Tensor>();
 
@@ -51,6 +57,20 @@ export class Gpu {
     void device.lost.then(({ message }) => {
       this.lost = new DeviceLostError(`the GPU was lost: ${message || "no reason given"}`);
     });
+    device.addEventListener("uncapturederror", ({ error }) => {
+      const full = error instanceof GPUOutOfMemoryError;
+      this.#failure ??= full ? new OutOfMemoryError(error.message) : new Error(error.message);
+    });
+  }
+
+  /**
+   * Throws what went wrong on the device since it was last asked, DeviceLostError or
+   * OutOfMemoryError among it: WebGPU reports such things late, and goes on with garbage.
+   */
+  throwIfFailed(): void {
+    const failure = this.lost ?? this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure;
   }
 
   /** Number of distinct pipelines asked for so far. */

@@ -1,7 +1,7 @@
 import { chatModel } from "../chat/chat.ts";
 import { Engine } from "../engine/engine.ts";
 import type { PreparedImage } from "../engine/generation.ts";
-import { openGpu } from "../gpu/device.ts";
+import { OutOfMemoryError, openGpu } from "../gpu/device.ts";
 import { preparePatches } from "../image/preprocess.ts";
 import { createModel } from "../models/registry.ts";
 import { createHandler } from "../openai/handler.ts";
@@ -55,9 +55,10 @@ export async function serveModel(
     const refused = gpu.device.popErrorScope();
     // Awaited below; a failure before that is reported there.
     prepared.catch(() => {});
-    if (await refused) throw new OutOfMemoryError(checkpoint.id, gpu.bytes);
+    if (await refused) throw tooLarge(checkpoint.id, gpu.bytes);
     await weights.load(checkpoint, { signal, onProgress });
     await prepared;
+    gpu.throwIfFailed();
 
     const served = {
       id: checkpoint.id,
@@ -86,15 +87,10 @@ export async function serveModel(
   }
 }
 
-/** Thrown when the device does not hold a model. */
-class OutOfMemoryError extends Error {
-  override name = "OutOfMemoryError";
-
-  constructor(id: string, bytes: number) {
-    const size = (bytes / 2 ** 30).toFixed(1);
-    super(
-      `${id} needs ${size} GiB of GPU memory, which this device does not give. ` +
-        `Try quantization "q4", a shorter contextLength, or a smaller model.`,
-    );
-  }
+function tooLarge(id: string, bytes: number): OutOfMemoryError {
+  const size = (bytes / 2 ** 30).toFixed(1);
+  return new OutOfMemoryError(
+    `${id} needs ${size} GiB of GPU memory, which this device does not give. ` +
+      `Try quantization "q4", a shorter contextLength, or a smaller model.`,
+  );
 }
