@@ -1,5 +1,5 @@
-// y[first + patch, (channel, row, column)] = (byte - mean) / std, for the patches of one tile of a
-// picture, row by row. One lane a pixel.
+// y[first + patch, (channel, frame, row, column)] = (byte - mean) / std, for the patches of one tile
+// of a picture: blocks of merge x merge row by row, and row by row inside each. One lane a pixel.
 
 const LANES = 64u;
 
@@ -7,30 +7,46 @@ struct Tile {
   stride: u32,      // width of the picture
   x: u32,           // where the tile lies in it
   y: u32,
-  columns: u32,     // patches across, P = rows * columns
+  columns: u32,     // patches across, P = rows * columns; both are multiples of merge
   rows: u32,
   patch_size: u32,  // p
+  merge: u32,
+  frames: u32,      // copies of the pixels in a patch
   first: u32,       // row of y for the first patch
 }
 
 @group(0) @binding(0) var<storage, read> tile: Tile;
 @group(0) @binding(1) var<storage, read> scale: array<vec4f>;  // [2] mean and std of bytes by channel, and padding
 @group(0) @binding(2) var<storage, read> picture: array<u32>;  // [H, W] RGBA8
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [first + P or more, 3 * p * p]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [first + P or more, 3 * frames * p * p]
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * LANES + id.x;
-  let p = tile.patch_size;
-  if (i >= tile.rows * tile.columns * p * p) { return; }
+  let pixels = tile.patch_size * tile.patch_size;
+  if (i >= tile.rows * tile.columns * pixels) { return; }
 
-  let index = i / (p * p);
-  let row = tile.y + index / tile.columns * p + i / p % p;
-  let column = tile.x + index % tile.columns * p + i % p;
+  let index = i / pixels;
+  let place = patch_place(index) * tile.patch_size;
+  let row = tile.y + place.y + i / tile.patch_size % tile.patch_size;
+  let column = tile.x + place.x + i % tile.patch_size;
   let bytes = (vec3u(picture[row * tile.stride + column]) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
   let values = (vec3f(bytes) - scale[0].xyz) / scale[1].xyz;
-  let at = (tile.first + index) * 3u * p * p + i % (p * p);
-  y[at] = values.r;
-  y[at + p * p] = values.g;
-  y[at + 2u * p * p] = values.b;
+  var at = (tile.first + index) * 3u * tile.frames * pixels + i % pixels;
+  for (var channel = 0u; channel < 3u; channel++) {
+    for (var frame = 0u; frame < tile.frames; frame++) {
+      y[at] = values[channel];
+      at += pixels;
+    }
+  }
+}
+
+/// Column and row of a patch in the tile.
+fn patch_place(index: u32) -> vec2u {
+  let merge = tile.merge;
+  let block = index / (merge * merge);
+  let blocks_across = tile.columns / merge;
+  let inside = index % (merge * merge);
+  return vec2u(block % blocks_across, block / blocks_across) * merge
+    + vec2u(inside % merge, inside / merge);
 }

@@ -1,10 +1,6 @@
-// Rotates queries and keys by their row's position, and appends keys and values to the cache:
-//
-//   angle[c] = rope[axes[c]] * inverse_frequencies[c]                      for c < C/2
-//   y[c]       = x[c] cos(angle[c]) - x[c + C/2] sin(angle[c])
-//   y[c + C/2] = x[c + C/2] cos(angle[c]) + x[c] sin(angle[c])
-//
-// One lane four of these pairs of one head of a row; heads are the H queries, K keys, K values.
+// Rotates queries and keys by their row's position (lib/rope.wgsl), normed before where the model
+// does (heads/*.wgsl), and appends keys and values to the cache. One lane four channel pairs of one
+// head of a row; heads are the H queries, K keys, K values.
 
 const LANES = 64u;
 const PAGE_TOKENS = 64u;
@@ -33,9 +29,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let writes = row.position != NOWHERE;
   if (head >= H && !writes) { return; }
 
-  let start = (t * (H + 2u * K) + head) * (C / 4u) + c;
-  let a = qkv[start];
-  let b = qkv[start + C / 8u];
+  let first = (t * (H + 2u * K) + head) * (C / 4u);
+  let a = qkv[first + c];
+  let b = qkv[first + c + C / 8u];
   let slot = cache_row(row) * K;
 
   if (head >= H + K) {
@@ -45,19 +41,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
 
-  let axis = axes[c];
-  let position = vec4f(vec4u(row.rope[axis.x], row.rope[axis.y], row.rope[axis.z], row.rope[axis.w]));
-  let turn = sin_cos(position * inverse_frequencies[c]);
-  let rotated_a = a * turn.cos - b * turn.sin;
-  let rotated_b = b * turn.cos + a * turn.sin;
+  let scale = head_scale(first);
+  let normed = Pairs(a * scale * head_weight(head, c), b * scale * head_weight(head, c + C / 8u));
+  let y = rotated(normed, row.rope, c);
   if (head < H) {
     let place = (t * H + head) * (C / 4u) + c;
-    q[place] = rotated_a;
-    q[place + C / 8u] = rotated_b;
+    q[place] = y.a;
+    q[place + C / 8u] = y.b;
   } else {
     let place = (slot + head - H) * (C / 4u) + c;
-    keys[place] = rotated_a;
-    keys[place + C / 8u] = rotated_b;
+    keys[place] = y.a;
+    keys[place + C / 8u] = y.b;
   }
 }
 

@@ -24,6 +24,7 @@ export interface GoldenCase {
   readonly input_ids: number[];
   readonly output_ids: number[];
   readonly rows_cols?: readonly (readonly [number, number])[];
+  readonly image_grid_thw?: readonly (readonly [t: number, h: number, w: number])[];
   readonly pixel_values_shape?: readonly number[];
   readonly image_token_count: number;
   readonly max_tokens: number;
@@ -89,7 +90,7 @@ export async function openEngine(
   options: EngineOptions = {},
 ): Promise<{ engine: Engine; model: Model; weights: GpuWeights }> {
   const model = createModel(checkpoint.files);
-  const weights = new GpuWeights(gpu, checkpoint, { quantization });
+  const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
   const engine = buildEngine(gpu, model, weights, options);
   const prepared = engine.prepare();
   await weights.load(checkpoint);
@@ -113,10 +114,12 @@ export async function generate(
   input: { ids: readonly number[]; images: readonly PreparedImage[]; maxTokens: number },
   files: CheckpointFiles,
 ): Promise<number[]> {
-  const { eos_token_id } = files["generation_config.json"] as { eos_token_id: number };
+  const { eos_token_id } = files["generation_config.json"] as {
+    eos_token_id: number | number[];
+  };
   const ids: number[] = [];
   const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
-  const tokens = engine.generate({ ...input, stopTokenIds: [eos_token_id], sampling });
+  const tokens = engine.generate({ ...input, stopTokenIds: [eos_token_id].flat(), sampling });
   for await (const id of tokens) ids.push(id);
   return ids;
 }

@@ -30,7 +30,7 @@ export class Decoder {
   readonly #model: Model;
   readonly #weights: Weights;
   readonly #cache: KvCache;
-  readonly #images: Tensor;
+  readonly #images: readonly Tensor[];
   readonly #taps: boolean;
   readonly #buckets: readonly number[];
   readonly #forwards = new Map<number, Promise<Plan>>();
@@ -44,7 +44,7 @@ export class Decoder {
   readonly #staging: readonly GPUBuffer[];
 
   /**
-   * @param images image embeddings `[N, D]`
+   * @param images image states, each `[N, D]`
    * @param maxRows rows of the largest prefill chunk
    */
   constructor(
@@ -52,7 +52,7 @@ export class Decoder {
     model: Model,
     weights: Weights,
     cache: KvCache,
-    images: Tensor,
+    images: readonly Tensor[],
     { maxRows, taps = false }: { maxRows: number; taps?: boolean },
   ) {
     this.#gpu = gpu;

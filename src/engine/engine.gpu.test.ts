@@ -54,7 +54,7 @@ describe("plans", () => {
       const words = new Uint32Array(ROW_WORDS);
       const record = async () => {
         const g = new Graph(gpu);
-        const images = engine.imageEmbeddings;
+        const images = engine.imageStates;
         const x = g.keep(model.forward(g, weights, rows, images, cache.layers));
         return { x, plan: await g.compile() };
       };
@@ -66,7 +66,7 @@ describe("plans", () => {
           recorded.plan.dispose();
           recorded = await record();
         }
-        writePromptRows(words, tokens, position, 1);
+        writePromptRows(words, { tokens }, position, 1);
         gpu.write(rows, words);
         recorded.plan.submit();
         states.push(await gpu.read(recorded.x));

@@ -1,7 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Model, Weights } from "../models/model.ts";
+import type { Model, PatchSource, PromptPositions, Weights } from "../models/model.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, writeSampling } from "../ops/sample.ts";
 import { Decoder } from "./decoder.ts";
@@ -9,7 +9,7 @@ import type { GenerationInput, Generator, PreparedImage, Sampling } from "./gene
 import { KvCache, kvBytesPerToken } from "./kv-cache.ts";
 import { resolveImageRows, writePromptRows } from "./prompt-rows.ts";
 import { Turns } from "./turns.ts";
-import { type PatchSource, Vision } from "./vision.ts";
+import { Vision } from "./vision.ts";
 
 export interface EngineOptions {
   /** Tokens of prompt and answer together; default: what the model allows, within `KV_BYTES`. */
@@ -29,6 +29,9 @@ export type Preprocess = (image: PreparedImage) => Promise<PatchSource>;
 
 /** Keys and values may take this much when nobody names a context length. */
 const KV_BYTES = 512 * 2 ** 20;
+
+/** ... but a conversation about a picture needs some room. */
+const MIN_CONTEXT = 4096;
 
 export interface EngineStats {
   /** Forward passes and vision passes submitted so far. */
@@ -52,7 +55,7 @@ export class Engine implements Generator {
   readonly #cache: KvCache;
   readonly #turns: Turns;
   readonly #prefillRows: number;
-  readonly #images: Tensor;
+  readonly #images: readonly Tensor[];
   readonly #rowWords: Uint32Array;
   readonly #samplingWords = new Uint32Array(SAMPLE_WORDS);
 
@@ -64,7 +67,7 @@ export class Engine implements Generator {
     preprocess: Preprocess,
     options: EngineOptions = {},
   ) {
-    const affordable = Math.floor(KV_BYTES / kvBytesPerToken(model.text));
+    const affordable = Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / kvBytesPerToken(model.text)));
     const most = model.text.max_position_embeddings;
     this.contextLength = Math.min(options.contextLength ?? affordable, most);
     this.#prefillRows = Math.min(options.prefillRows ?? 256, this.contextLength);
@@ -74,7 +77,9 @@ export class Engine implements Generator {
     this.#options = options;
     this.#turns = new Turns(options.queueLength ?? 64);
     this.#cache = new KvCache(gpu, model.text, this.contextLength);
-    this.#images = gpu.tensor("image embeddings", [this.contextLength, model.text.hidden_size]);
+    this.#images = Array.from({ length: model.imageStates }, (_, i) =>
+      gpu.tensor(`image states ${i}`, [this.contextLength, model.text.hidden_size]),
+    );
     this.#rowWords = new Uint32Array(this.#prefillRows * ROW_WORDS);
     this.vision = new Vision(gpu, model, weights, options.taps);
     this.decoder = new Decoder(gpu, model, weights, this.#cache, this.#images, {
@@ -88,8 +93,8 @@ export class Engine implements Generator {
     await Promise.all([this.decoder.prepare(), this.vision.prepare()]);
   }
 
-  /** `[N, D]`: those of the request that ran last. */
-  get imageEmbeddings(): Tensor {
+  /** Each `[N, D]`, the embeddings first: those of the request that ran last. */
+  get imageStates(): readonly Tensor[] {
     return this.#images;
   }
 
@@ -139,7 +144,9 @@ export class Engine implements Generator {
       this.decoder.forward(1),
       this.decoder.finish(greedy),
     ]);
-    const lastChunk = await this.#prefill(tokens, input.sampling, signal);
+    const layouts = images.map(({ layout }) => layout);
+    const positions = this.#model.promptPositions?.(ids, layouts);
+    const lastChunk = await this.#prefill(tokens, positions, input.sampling, signal);
     const stops = new Set(input.stopTokenIds);
     let pending: Promise<number> | undefined = this.decoder.step(lastChunk, finish);
     this.decoder.chooseHead(0);
@@ -167,7 +174,9 @@ export class Engine implements Generator {
       signal?.throwIfAborted();
       const source = await this.#preprocess(image);
       try {
-        await this.vision.encode(source, this.#images, row, signal, this.#options.onVisionPass);
+        const { layout } = image;
+        const { onVisionPass } = this.#options;
+        await this.vision.encode(source, layout, this.#images, row, signal, onVisionPass);
       } finally {
         source.release();
       }
@@ -180,7 +189,12 @@ export class Engine implements Generator {
    *
    * @returns the last chunk's plan, to be run with a sampler behind it
    */
-  async #prefill(tokens: Uint32Array, sampling: Sampling, signal?: AbortSignal): Promise<Plan> {
+  async #prefill(
+    tokens: Uint32Array,
+    positions: PromptPositions | undefined,
+    sampling: Sampling,
+    signal?: AbortSignal,
+  ): Promise<Plan> {
     let before: Promise<undefined> | undefined;
     for (let start = 0; ; start += this.#prefillRows) {
       const count = Math.min(this.#prefillRows, tokens.length - start);
@@ -188,11 +202,13 @@ export class Engine implements Generator {
       await before;
       signal?.throwIfAborted();
       const words = this.#rowWords.subarray(0, this.decoder.bucket(count) * ROW_WORDS);
-      writePromptRows(words, tokens, start, count);
+      writePromptRows(words, { tokens, positions: positions?.positions }, start, count);
       this.#gpu.write(this.decoder.rows, words);
       if (start + count === tokens.length) {
         this.decoder.chooseHead(count - 1);
-        writeSampling(this.#samplingWords, 0, { ...sampling, row: 0, position: tokens.length });
+        const ropeOffset = positions?.offset ?? 0;
+        const next = { row: 0, position: tokens.length, ropeOffset };
+        writeSampling(this.#samplingWords, 0, { ...sampling, ...next });
         this.#gpu.write(this.decoder.sampling, this.#samplingWords);
         return plan;
       }

@@ -4,25 +4,27 @@ import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
  * Writes one prefill chunk of a causal prompt into a row buffer, idle rows up to the bucket.
  *
  * @param words `[bucket, ROW_WORDS]`
- * @param tokens what each prompt position looks up: an id, or V + image row
+ * @param prompt of each position, what it looks up (an id, or V + image row), and where it stands for
+ *   RoPE `[T, 3]`, by default its position on all three axes
  * @param start position of the chunk's first token
  * @param count tokens of the chunk, at most the bucket
  */
 export function writePromptRows(
   words: Uint32Array,
-  tokens: ArrayLike<number>,
+  { tokens, positions }: { tokens: ArrayLike<number>; positions?: Uint32Array | undefined },
   start: number,
   count: number,
   sequence = 0,
 ): void {
   for (let i = 0; i < words.length / ROW_WORDS; i++) {
     const p = start + i;
+    const [t = p, h = p, w = p] = positions?.subarray(3 * p, 3 * p + 3) ?? [];
     writeRow(
       words,
       i,
       i < count
         ? {
-            rope: [p, p, p],
+            rope: [t, h, w],
             token: tokens[p] as number,
             sequence,
             position: p,

@@ -2,35 +2,28 @@ import type { Gpu } from "../gpu/device.ts";
 import { Graph } from "../gpu/graph.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import type { Model, Weights } from "../models/model.ts";
-
-/** Patches of one picture, tile after tile. */
-export interface PatchSource {
-  readonly tiles: number;
-  /** Writes the patches of tiles `first .. first + count - 1` from the start of `into` on. */
-  write(first: number, count: number, into: Tensor): void;
-  release(): void;
-}
+import type { ImageLayout, Model, PatchSource, VisionPass, Weights } from "../models/model.ts";
 
 /** About as many patches as keep a GPU busy in one pass. */
 const PATCHES_PER_PASS = 1024;
 
-interface VisionPass {
-  readonly tiles: number;
-  /** `[tiles * P, channels * patchSize²]` */
+interface RecordedPass {
+  /** `[P, channels * frames * patchSize²]` */
   readonly patches: Tensor;
-  /** `[tiles * rowsPerTile, D]` */
-  readonly rows: Tensor;
+  readonly tables: Readonly<Record<string, Tensor>>;
+  /** Each `[P / patchesPerRow, D]` */
+  readonly states: readonly Tensor[];
   readonly plan: Plan;
 }
 
-/** The vision side of a model: patches in, image embeddings out. */
+/** The vision side of a model: patches in, image states out. */
 export class Vision {
   readonly #gpu: Gpu;
   readonly #model: Model;
   readonly #weights: Weights;
   readonly #taps: boolean;
-  readonly #passes = new Map<number, Promise<VisionPass>>();
+  /** By number of patches. */
+  readonly #passes = new Map<number, Promise<RecordedPass>>();
   /** Passes run so far. */
   steps = 0;
 
@@ -41,75 +34,88 @@ export class Vision {
     this.#taps = taps;
   }
 
-  /** Records the pass for single tiles, so that its weights are known before they are loaded. */
+  /** Records one pass, so that its weights are known before they are loaded. */
   async prepare(): Promise<void> {
-    await this.#pass(1);
+    const layout = this.#model.processor.layout(512, 512, "low");
+    await this.#record(this.#model.visionPass(layout, 1));
   }
 
   /**
-   * Runs the tower over a picture and writes its embeddings to rows `firstRow ...` of `images`.
+   * Runs the tower over a picture and writes its states to rows `firstRow ...` of `images`.
    * Waits for the pass before the last one, so that an abort stops the GPU within two passes.
    *
-   * @param images `[N, D]`
+   * @param images each `[N, D]`
    * @param onPass told each pass after it has been submitted
    * @throws the signal's reason when it aborts
    */
   async encode(
     source: PatchSource,
-    images: Tensor,
+    layout: ImageLayout,
+    images: readonly Tensor[],
     firstRow: number,
     signal?: AbortSignal,
     onPass?: (plan: Plan, firstTile: number) => Promise<void>,
   ): Promise<void> {
-    const rowBytes = (images.shape[1] as number) * 4;
+    const tilePatches = layout.grid[0] * layout.grid[1];
+    const tileRows = tilePatches / this.#model.patchesPerRow;
     let before: Promise<undefined> | undefined;
     for (let tile = 0; tile < source.tiles;) {
-      const pass = await this.#pass(this.#passTiles(source.tiles - tile));
+      const tiles = passTiles(source.tiles - tile, tilePatches);
+      const wanted = this.#model.visionPass(layout, tiles);
+      const pass = await this.#record(wanted);
       await before;
       signal?.throwIfAborted();
-      source.write(tile, pass.tiles, pass.patches);
-      const encoder = this.#gpu.device.createCommandEncoder({ label: "vision" });
-      const compute = encoder.beginComputePass();
-      pass.plan.encode(compute);
-      compute.end();
-      const rows = pass.tiles * this.#model.rowsPerTile;
-      const first = firstRow + tile * this.#model.rowsPerTile;
-      encoder.copyBufferToBuffer(
-        bufferOf(pass.rows),
-        0,
-        bufferOf(images),
-        first * rowBytes,
-        rows * rowBytes,
-      );
-      this.#gpu.device.queue.submit([encoder.finish()]);
-      this.steps++;
+      for (const [name, { data }] of Object.entries(wanted.tables)) {
+        this.#gpu.write(pass.tables[name] as Tensor, data);
+      }
+      source.write(tile, tiles, pass.patches);
+      this.#submit(pass, images, firstRow + tile * tileRows, tiles * tileRows);
       await onPass?.(pass.plan, tile);
       before = this.#gpu.device.queue.onSubmittedWorkDone();
-      tile += pass.tiles;
+      tile += tiles;
     }
   }
 
-  /** The largest power of two of tiles that is there and not too much for one pass. */
-  #passTiles(left: number): number {
-    const most = Math.max(1, Math.floor(PATCHES_PER_PASS / this.#model.patchesPerTile));
-    return 2 ** Math.floor(Math.log2(Math.min(left, most)));
+  #submit(pass: RecordedPass, images: readonly Tensor[], firstRow: number, rows: number): void {
+    const encoder = this.#gpu.device.createCommandEncoder({ label: "vision" });
+    const compute = encoder.beginComputePass();
+    pass.plan.encode(compute);
+    compute.end();
+    pass.states.forEach((state, i) => {
+      const rowBytes = (state.shape[1] as number) * 4;
+      const into = bufferOf(images[i] as Tensor);
+      encoder.copyBufferToBuffer(bufferOf(state), 0, into, firstRow * rowBytes, rows * rowBytes);
+    });
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    this.steps++;
   }
 
-  #pass(tiles: number): Promise<VisionPass> {
-    let pass = this.#passes.get(tiles);
+  #record(wanted: VisionPass): Promise<RecordedPass> {
+    let pass = this.#passes.get(wanted.P);
     if (!pass) {
-      pass = this.#record(tiles);
-      this.#passes.set(tiles, pass);
+      pass = this.#recordPass(wanted);
+      this.#passes.set(wanted.P, pass);
     }
     return pass;
   }
 
-  async #record(tiles: number): Promise<VisionPass> {
-    const { patchesPerTile, processor } = this.#model;
-    const values = processor.mean.length * processor.patchSize ** 2;
-    const patches = this.#gpu.tensor("patches", [tiles * patchesPerTile, values]);
+  async #recordPass({ P, tables: wanted }: VisionPass): Promise<RecordedPass> {
+    const { mean, frames, patchSize } = this.#model.processor;
+    const patches = this.#gpu.tensor("patches", [P, mean.length * frames * patchSize ** 2]);
+    const tables: Record<string, Tensor> = {};
+    for (const [name, { shape, data }] of Object.entries(wanted)) {
+      const dtype = data instanceof Uint32Array ? "u32" : "f32";
+      tables[name] = this.#gpu.tensor(name, shape, dtype, data);
+    }
     const g = new Graph(this.#gpu, { taps: this.#taps });
-    const rows = g.keep(this.#model.vision(g, this.#weights, patches, tiles));
-    return { tiles, patches, rows, plan: await g.compile(`vision of ${tiles} tiles`) };
+    const states = this.#model.vision(g, this.#weights, patches, tables);
+    for (const state of states) g.keep(state);
+    return { patches, tables, states, plan: await g.compile(`vision of ${P} patches`) };
   }
+}
+
+/** The largest power of two of tiles that is there and not too much for one pass. */
+function passTiles(left: number, tilePatches: number): number {
+  const most = Math.max(1, Math.floor(PATCHES_PER_PASS / tilePatches));
+  return 2 ** Math.floor(Math.log2(Math.min(left, most)));
 }

@@ -40,7 +40,7 @@ export class Graph {
 
   /** Makes a scratch tensor readable after the run. */
   keep(tensor: Tensor): Tensor {
-    this.#kept.add(tensor);
+    this.#kept.add(tensor.base ?? tensor);
     return tensor;
   }
 
@@ -82,6 +82,12 @@ export class Graph {
     return new Plan(this.gpu, name, steps, this.#taps, owned);
   }
 
+  /** The scratch tensors that a dispatch uses. */
+  #scratchOf({ groups }: Dispatch): Set<Tensor> {
+    const bases = groups.flat().map((tensor) => tensor.base ?? tensor);
+    return new Set(bases.filter((tensor) => this.#scratch.has(tensor)));
+  }
+
   #bind({ kernel, groups, grid }: Dispatch, pipeline: GPUComputePipeline): Step {
     const bindGroups = groups.map((tensors, index) =>
       this.gpu.device.createBindGroup({
@@ -105,14 +111,14 @@ export class Graph {
    */
   #place(): GPUBuffer[] {
     const last = new Map<Tensor, number>();
-    this.#dispatches.forEach(({ groups }, index) => {
-      for (const tensor of groups.flat()) if (this.#scratch.has(tensor)) last.set(tensor, index);
+    this.#dispatches.forEach((dispatch, index) => {
+      for (const tensor of this.#scratchOf(dispatch)) last.set(tensor, index);
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const owned: GPUBuffer[] = [];
     const free = [...this.gpu.scratch];
-    this.#dispatches.forEach(({ kernel, groups }, index) => {
-      const used = groups.flat().filter((tensor) => this.#scratch.has(tensor));
+    this.#dispatches.forEach((dispatch, index) => {
+      const used = this.#scratchOf(dispatch);
       for (const tensor of used) {
         if (tensor.buffer) continue;
         const size = byteSize(tensor);
@@ -123,11 +129,11 @@ export class Graph {
         }
         tensor.buffer = takeBestFit(free, size);
         if (!tensor.buffer) {
-          tensor.buffer = this.gpu.buffer(`scratch of ${kernel.name}`, size, usage);
+          tensor.buffer = this.gpu.buffer(`scratch of ${dispatch.kernel.name}`, size, usage);
           this.gpu.scratch.push(tensor.buffer);
         }
       }
-      for (const tensor of new Set(used)) {
+      for (const tensor of used) {
         if (last.get(tensor) === index && !this.#kept.has(tensor)) free.push(bufferOf(tensor));
       }
     });

@@ -12,6 +12,8 @@ export interface Tensor {
   readonly label: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
+  /** Whose elements these are, in another shape. */
+  readonly base?: Tensor;
   buffer?: GPUBuffer;
 }
 
@@ -28,8 +30,21 @@ export function byteSize(tensor: { readonly shape: readonly number[] }): number 
   return elementCount(tensor.shape) * ELEMENT_BYTES;
 }
 
+/**
+ * The same elements in another shape.
+ *
+ * @throws TypeError when that has another number of them
+ */
+export function reshape(tensor: Tensor, shape: readonly number[]): Tensor {
+  if (elementCount(shape) !== elementCount(tensor.shape)) {
+    throw new TypeError(`reshape: ${tensor.label} is [${tensor.shape}], asked for [${shape}]`);
+  }
+  return { label: tensor.label, shape, dtype: tensor.dtype, base: tensor.base ?? tensor };
+}
+
 /** @returns the buffer of a tensor; throws Error when its graph has not been compiled yet */
 export function bufferOf(tensor: Tensor): GPUBuffer {
+  if (tensor.base) return bufferOf(tensor.base);
   if (!tensor.buffer) throw new Error(`${tensor.label} [${tensor.shape}] has no buffer yet`);
   return tensor.buffer;
 }

@@ -1,7 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import type { ImageLayout, ImageProcessor } from "../models/model.ts";
-import { compilePatchify, patchGrid } from "../ops/patchify.ts";
+import { compilePatchify } from "../ops/patchify.ts";
 import { resize } from "../ops/resize.ts";
 import type { Picture } from "../platform/platform.ts";
 import { uploadPicture } from "./upload-picture.ts";
@@ -12,7 +12,7 @@ export interface PatchSource {
   /**
    * Writes the patches of tiles `firstTile .. firstTile + count - 1` from the start of `into` on.
    *
-   * @param into `[at least count * P, 3 * patchSize²]`
+   * @param into `[at least count * P, 3 * frames * patchSize²]`
    * @throws RangeError when there are no such tiles, or `into` does not hold them
    */
   write(firstTile: number, count: number, into: Tensor): void;
@@ -36,9 +36,8 @@ export async function preparePatches(
   { picture, layout }: LaidOutPicture,
   processor: ImageProcessor,
 ): Promise<PatchSource> {
-  const { patchSize } = processor;
   const { tiles } = layout;
-  const patchify = await compilePatchify(gpu, patchSize, processor);
+  const patchify = await compilePatchify(gpu, processor);
   const pictures = await resizeAll(gpu, picture, layout);
   const held = new Set(tiles.map(({ from }) => pictures[from] as Tensor));
   return {
@@ -50,9 +49,7 @@ export async function preparePatches(
       }
       let row = 0;
       for (const tile of tiles.slice(firstTile, firstTile + count)) {
-        patchify(pictures[tile.from] as Tensor, tile, into, row);
-        const { rows, columns } = patchGrid(tile, patchSize);
-        row += rows * columns;
+        row += patchify(pictures[tile.from] as Tensor, tile, into, row);
       }
     },
 

@@ -6,10 +6,19 @@ export function parseConfig<T extends z.ZodMiniType>(
   schema: T,
   files: CheckpointFiles,
 ): z.output<T> {
-  const parsed = schema.safeParse(files["config.json"]);
+  return parse(schema, files["config.json"], "config.json");
+}
+
+/** Reads a part of a config by its schema. Throws Error naming the first field that is wrong. */
+export function parse<T extends z.ZodMiniType>(
+  schema: T,
+  part: unknown,
+  name: string,
+): z.output<T> {
+  const parsed = schema.safeParse(part);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new Error(`config.json: ${issue?.path.join(".")}: ${issue?.message}`);
+  throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
 }
 
 const Rope = z.object({

@@ -53,6 +53,8 @@ export interface ImageLayout {
   /** Tiles by row and column; 0 x 0 where the picture is not split. */
   readonly rows: number;
   readonly cols: number;
+  /** Patches of each tile by height and width. */
+  readonly grid: readonly [height: number, width: number];
   /** Rows of image embeddings that it takes in the prompt. */
   readonly tokenCount: number;
   /** What stands in the prompt for the template's placeholder. */
@@ -65,6 +67,10 @@ export interface ImageProcessor {
   /** The token id that stands for one image row in `ImageLayout.prompt`. */
   readonly imageTokenId: number;
   readonly patchSize: number;
+  /** Patches come in blocks of merge x merge; 1: row by row. */
+  readonly merge: number;
+  /** How often a still picture's pixels are repeated in a patch, `[channels, frames, p, p]`. */
+  readonly frames: number;
   /** Per channel; pixel = (byte * rescale - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -73,28 +79,82 @@ export interface ImageProcessor {
   layout(width: number, height: number, detail: "auto" | "low" | "high"): ImageLayout;
 }
 
+/** A table that the vision side reads beside the patches, by arithmetic on a picture's layout. */
+export interface VisionTable {
+  readonly shape: readonly number[];
+  readonly data: Uint32Array | Float32Array;
+}
+
+/** One pass of the vision side. */
+export interface VisionPass {
+  /** Patches that the pass has room for: those of its tiles, or a bucket that holds them. */
+  readonly P: number;
+  /** Tables by name, of shapes that depend on P alone. */
+  readonly tables: Readonly<Record<string, VisionTable>>;
+}
+
+/** The patches of one picture, tile after tile, on the GPU. */
+export interface PatchSource {
+  readonly tiles: number;
+  /**
+   * Writes the patches of tiles `first .. first + count - 1` from the start of `into` on.
+   *
+   * @param into `[at least count * P, channels * frames * patchSize²]`
+   * @throws RangeError when there are no such tiles, or `into` does not hold them
+   */
+  write(first: number, count: number, into: Tensor): void;
+  release(): void;
+}
+
+/** Where the tokens of a prompt stand for RoPE. */
+export interface PromptPositions {
+  /** `[T, 3]`: temporal, height, width */
+  readonly positions: Uint32Array;
+  /** What is added to the position in the sequence from the end of the prompt on. */
+  readonly offset: number;
+}
+
 /** A model family applied to one checkpoint's configuration. */
 export interface Model {
   readonly text: TextShape;
   readonly processor: ImageProcessor;
-  /** Patches of one tile, and the image rows that they become. */
-  readonly patchesPerTile: number;
-  readonly rowsPerTile: number;
+  /** The checkpoint's name of a tensor that it does not have under the name used here. */
+  rename?(name: string): string;
+  /** Patches that become one image row: merge² of them. */
+  readonly patchesPerRow: number;
+  /** Tensors that `vision` returns: the embeddings, and what is added in deeper layers. */
+  readonly imageStates: number;
+  /** What a pass over `tiles` tiles of a picture works on, beside their patches. */
+  visionPass(layout: ImageLayout, tiles: number): VisionPass;
   /**
    * Vision tower and connector.
    *
-   * @param patches `[tiles * P, channels * patchSize * patchSize]`
-   * @returns image embeddings `[tiles * rowsPerTile, D]`
+   * @param patches `[P, channels * frames * patchSize²]`
+   * @param tables as `visionPass` shapes them
+   * @returns image embeddings `[P / patchesPerRow, D]`, and the other image states
    */
-  vision(g: Graph, w: Weights, patches: Tensor, tiles: number): Tensor;
+  vision(
+    g: Graph,
+    w: Weights,
+    patches: Tensor,
+    tables: Readonly<Record<string, Tensor>>,
+  ): readonly Tensor[];
+  /** Absent where RoPE has one axis. */
+  promptPositions?(ids: readonly number[], images: readonly ImageLayout[]): PromptPositions;
   /**
    * Embedding and decoder layers.
    *
    * @param rows `[T, ROW_WORDS]` u32
-   * @param images image embeddings `[N, D]`
+   * @param images image states, each `[N, D]`: the embeddings first
    * @returns hidden states `[T, D]`, before the final norm
    */
-  forward(g: Graph, w: Weights, rows: Tensor, images: Tensor, cache: readonly LayerCache[]): Tensor;
+  forward(
+    g: Graph,
+    w: Weights,
+    rows: Tensor,
+    images: readonly Tensor[],
+    cache: readonly LayerCache[],
+  ): Tensor;
   /**
    * Final norm and language-model head.
    *
@@ -104,5 +164,11 @@ export interface Model {
   head(g: Graph, w: Weights, hidden: Tensor): Tensor;
 }
 
+/** What a user decides about a model, whatever its family. */
+export interface ModelOptions {
+  /** Image rows that one picture may take; default: as many as the checkpoint asks for. */
+  readonly maxImageTokens?: number | undefined;
+}
+
 /** A family: one file, and one line in the registry. Throws Error naming a field that is missing. */
-export type Family = (files: CheckpointFiles) => Model;
+export type Family = (files: CheckpointFiles, options?: ModelOptions) => Model;

@@ -1,17 +1,23 @@
-import type { CheckpointFiles, Family, Model } from "./model.ts";
+import type { CheckpointFiles, Family, Model, ModelOptions } from "./model.ts";
+import { qwen25Vl } from "./qwen2-5-vl.ts";
+import { qwen2Vl } from "./qwen2-vl.ts";
+import { qwen3Vl } from "./qwen3-vl.ts";
 import { smolvlm } from "./smolvlm.ts";
 
 /** `model_type` of config.json, and the family that runs it. */
 const FAMILIES: Readonly<Record<string, Family>> = {
   smolvlm,
   idefics3: smolvlm,
+  qwen2_vl: qwen2Vl,
+  qwen2_5_vl: qwen25Vl,
+  qwen3_vl: qwen3Vl,
 };
 
 /** Throws Error naming what is supported when the checkpoint is of another family. */
-export function createModel(files: CheckpointFiles): Model {
+export function createModel(files: CheckpointFiles, options?: ModelOptions): Model {
   const { model_type } = (files["config.json"] ?? {}) as { model_type?: unknown };
   const family = typeof model_type === "string" ? FAMILIES[model_type] : undefined;
-  if (family) return family(files);
+  if (family) return family(files, options);
   const known = Object.keys(FAMILIES).join(", ");
   throw new Error(`config.json: model_type is ${JSON.stringify(model_type)}, supported: ${known}`);
 }

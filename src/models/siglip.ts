@@ -3,7 +3,6 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { attention } from "../ops/attention.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { type Activation, linear } from "../ops/linear.ts";
-import { tileRows } from "./tile-rows.ts";
 import type { Weights } from "./model.ts";
 
 /** The fields of `vision_config` that a SigLIP tower reads. */
@@ -19,7 +18,7 @@ export interface SiglipConfig {
  * SigLIP vision transformer (arXiv 2303.15343): every patch attends to all patches of its tile.
  *
  * @param patches `[tiles * P, channels * patchSize²]`
- * @param tiles number of tiles, each with the same P
+ * @param rows `[tiles * P, ROW_WORDS]`
  * @returns hidden states before the post-layernorm, `[tiles * P, D]`
  */
 export function siglip(
@@ -27,10 +26,8 @@ export function siglip(
   w: Weights,
   c: SiglipConfig,
   patches: Tensor,
-  tiles: number,
+  rows: Tensor,
 ): Tensor {
-  const P = (patches.shape[0] as number) / tiles;
-  const rows = tileRows(g.gpu, tiles, P);
   const e = w.under("embeddings");
   let x = linear(g, patches, e.matrix("patch_embedding.weight"), {
     bias: e.vector("patch_embedding.bias"),

@@ -38,8 +38,9 @@ describe("published settings", () => {
     "preprocess/settings.json",
   );
   const cases = golden<Case[]>("preprocess/cases.json");
+  const own = cases.filter(({ family }) => family.startsWith("smolvlm"));
 
-  test.each(cases)("$family, $image", (expected) => {
+  test.each(own)("$family, $image", (expected) => {
     const { preprocessor_config, image_seq_len } = settings[expected.family] as {
       preprocessor_config: unknown;
       image_seq_len: number;
@@ -57,6 +58,7 @@ describe("published settings", () => {
     const [, tiles, channels, height, width] = expected.shape;
     expect(layout.tiles).toHaveLength(tiles);
     for (const tile of layout.tiles) expect([tile.height, tile.width]).toEqual([height, width]);
+    expect(layout.grid).toEqual([height / processor.patchSize, width / processor.patchSize]);
     expect(processor.mean).toHaveLength(channels);
   });
 
@@ -200,5 +202,32 @@ describe("what is wrong is named", () => {
   ])("%j", (settings, message) => {
     const files = { "config.json": CONFIG, "preprocessor_config.json": settings };
     expect(() => smolvlmProcessor(files)).toThrow(message);
+  });
+});
+
+describe("maxImageTokens", () => {
+  const files = {
+    "config.json": CONFIG,
+    "preprocessor_config.json": {
+      do_image_splitting: true,
+      size: { longest_edge: 2048 },
+      max_image_size: { longest_edge: 512 },
+    },
+    "processor_config.json": { image_seq_len: 64 },
+  };
+
+  test.each([
+    { maxImageTokens: Infinity, tokens: 1088 },
+    { maxImageTokens: 1088, tokens: 1088 },
+    { maxImageTokens: 1087, tokens: 640 },
+    { maxImageTokens: 320, tokens: 320 },
+    { maxImageTokens: 100, tokens: 64 },
+    { maxImageTokens: 1, tokens: 64 },
+  ])("$maxImageTokens: a square takes $tokens", ({ maxImageTokens, tokens }) => {
+    const { layout, placeholder } = smolvlmProcessor(files, { maxImageTokens });
+    const { tokenCount, prompt, tiles } = layout(900, 900, "auto");
+    expect(tokenCount).toBe(tokens);
+    expect(prompt.split(placeholder).length - 1).toBe(tokens);
+    expect(tiles).toHaveLength(tokens / 64);
   });
 });

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
+import { normalization, parseImageSettings, resizeFilter } from "./image-settings.ts";
 import type {
   CheckpointFiles,
   ImageLayout,
@@ -7,6 +8,7 @@ import type {
   Resize,
   ResizeFilter,
   Tile,
+  ModelOptions,
 } from "./model.ts";
 
 /** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
@@ -36,13 +38,6 @@ const Settings = z.object({
 });
 type Settings = z.output<typeof Settings>;
 
-/** Pillow's numbers of the filters, as `resample` has them. */
-const RESAMPLE: Readonly<Record<number, ResizeFilter>> = {
-  1: "lanczos",
-  2: "bilinear",
-  3: "bicubic",
-};
-
 /** No edge is made longer than this by the first resize. */
 const MAX_IMAGE_SIZE = 4096;
 
@@ -55,35 +50,43 @@ interface Tokens {
 /**
  * The image processing of SmolVLM and Idefics3: enlarge or shrink to `size.longest_edge`, bring
  * both edges up to multiples of `max_image_size.longest_edge`, cut to tiles of that size, and add
- * a squashed tile of the whole.
+ * a squashed tile of the whole. A picture of more than `maxImageTokens` is enlarged less, down to
+ * one tile.
  *
  * @throws Error naming the file and field that is wrong
  */
-export function smolvlmProcessor(files: CheckpointFiles): ImageProcessor {
+export function smolvlmProcessor(
+  files: CheckpointFiles,
+  { maxImageTokens = Infinity }: ModelOptions = {},
+): ImageProcessor {
   const { image_token_id, scale_factor, vision_config } = parseConfig(Config, files);
-  const settings = readSettings(files);
+  const settings = parseImageSettings(Settings, files);
   const tokens = readTokens(files);
-  const filter = RESAMPLE[settings.resample];
-  if (!filter) throw new Error(`smolvlm: resample ${settings.resample} is not known`);
+  const filter = resizeFilter(settings.resample);
   const side = Math.floor(vision_config.image_size / vision_config.patch_size);
   const image_seq_len = readSeqLen(files) ?? Math.floor(side ** 2 / scale_factor ** 2);
-  const { do_rescale, do_normalize, image_mean, image_std } = settings;
+  const edge = Math.floor(settings.max_image_size.longest_edge / vision_config.patch_size);
   return {
     placeholder: tokens.image_token,
     imageTokenId: image_token_id,
     patchSize: vision_config.patch_size,
-    rescale: do_rescale ? settings.rescale_factor : 1,
-    mean: do_normalize ? image_mean : image_mean.map(() => 0),
-    std: do_normalize ? image_std : image_std.map(() => 1),
+    merge: 1,
+    frames: 1,
+    ...normalization(settings),
 
     layout(width, height, detail): ImageLayout {
       if (!(width >= 1 && height >= 1)) {
         throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
       }
       const split = settings.do_image_splitting && detail !== "low";
-      const cut = cutTiles(settings, { width, height }, filter, split);
+      const size = { width, height };
+      const most = Math.floor(maxImageTokens / image_seq_len);
+      const cut = split
+        ? cutAtMost(most, settings, size, filter)
+        : cutTiles(settings, size, filter, false);
       return {
         ...cut,
+        grid: [edge, edge],
         tokenCount: cut.tiles.length * image_seq_len,
         prompt: promptOf(cut, tokens, image_seq_len),
       };
@@ -97,6 +100,16 @@ interface Size {
 }
 
 type Cut = Pick<ImageLayout, "resizes" | "tiles" | "rows" | "cols">;
+
+/** Cuts to at most so many tiles, by enlarging less; one tile there always is. */
+function cutAtMost(most: number, settings: Settings, size: Size, filter: ResizeFilter): Cut {
+  const step = settings.max_image_size.longest_edge;
+  for (let longest_edge = settings.size.longest_edge; longest_edge > step; longest_edge -= step) {
+    const cut = cutTiles({ ...settings, size: { longest_edge } }, size, filter, true);
+    if (cut.tiles.length <= most) return cut;
+  }
+  return cutTiles(settings, size, filter, most > 1);
+}
 
 /** Each resize starts from the bytes of the one before, as the reference's do. */
 function cutTiles(settings: Settings, size: Size, filter: ResizeFilter, split: boolean): Cut {
@@ -164,25 +177,9 @@ function promptOf({ rows, cols }: Cut, tokens: Tokens, image_seq_len: number): s
   return `${prompt}${fake}${global_image_token}${images}${fake}`;
 }
 
-/** transformers 5 may write the image processor's settings into processor_config.json only. */
-function readSettings(files: CheckpointFiles): Settings {
-  const own = files["preprocessor_config.json"];
-  const [name, value] = own
-    ? ["preprocessor_config.json", own]
-    : ["processor_config.json", processorConfig(files).image_processor ?? {}];
-  const parsed = Settings.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
-}
-
 function readSeqLen(files: CheckpointFiles): number | undefined {
-  const { image_seq_len } = processorConfig(files);
+  const { image_seq_len } = (files["processor_config.json"] ?? {}) as { image_seq_len?: unknown };
   return typeof image_seq_len === "number" ? image_seq_len : undefined;
-}
-
-function processorConfig(files: CheckpointFiles): Record<string, unknown> {
-  return (files["processor_config.json"] ?? {}) as Record<string, unknown>;
 }
 
 function readTokens(files: CheckpointFiles): Tokens {

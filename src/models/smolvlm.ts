@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { Tensor } from "../gpu/tensor.ts";
 import { linear } from "../ops/linear.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
@@ -8,6 +9,7 @@ import { llama } from "./llama.ts";
 import type { Family } from "./model.ts";
 import { siglip } from "./siglip.ts";
 import { smolvlmProcessor } from "./smolvlm-processor.ts";
+import { tileRows } from "./tile-rows.ts";
 
 /** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
 const Config = z.object({
@@ -40,7 +42,7 @@ const Config = z.object({
  * SmolVLM and SmolVLM2 (arXiv 2504.05299), and Idefics3 (arXiv 2408.12637): SigLIP, pixel
  * shuffle and one linear layer, Llama.
  */
-export const smolvlm: Family = (files) => {
+export const smolvlm: Family = (files, options) => {
   const config = parseConfig(Config, files);
   const { scale_factor } = config;
   const text = {
@@ -56,24 +58,29 @@ export const smolvlm: Family = (files) => {
   const side = Math.floor(tower.image_size / tower.patch_size); // patches a tile is wide
   return {
     text,
-    processor: smolvlmProcessor(files),
-    patchesPerTile: side ** 2,
-    rowsPerTile: (side / scale_factor) ** 2,
+    processor: smolvlmProcessor(files, options),
+    patchesPerRow: scale_factor ** 2,
+    imageStates: 1,
 
-    vision(g, w, patches, tiles) {
+    visionPass: (_, tiles) => ({
+      P: tiles * side ** 2,
+      tables: { rows: tileRows(tiles, side ** 2, tiles * side ** 2) },
+    }),
+
+    vision(g, w, patches, { rows }) {
       const v = w.under("model.vision_model");
-      const x = siglip(g, v, tower, patches, tiles); // [tiles * side², vision D]
+      const x = siglip(g, v, tower, patches, rows as Tensor); // [P, vision D]
       const norm = v.under("post_layernorm");
       const states = g.tap(
         "vision",
         layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), tower.layer_norm_eps),
       );
       const shuffled = spaceToDepth(g, states, side, scale_factor);
-      return linear(g, shuffled, w.matrix("model.connector.modality_projection.proj.weight"));
+      return [linear(g, shuffled, w.matrix("model.connector.modality_projection.proj.weight"))];
     },
 
-    forward(g, w, rows, images, cache) {
-      return llama(g, w.under("model.text_model"), text, rows, images, cache);
+    forward(g, w, rows, [images], cache) {
+      return llama(g, w.under("model.text_model"), text, rows, images as Tensor, cache);
     },
 
     head(g, w, hidden) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expectClose, random, testGpu } from "../../tests/support.ts";
-import { compilePatchify } from "./patchify.ts";
+import { type Normalization, type PatchFormat, compilePatchify } from "./patchify.ts";
+import type { Rectangle } from "./unpack-picture.ts";
 
 const CLIP = {
   mean: [0.48145466, 0.4578275, 0.40821073],
@@ -9,52 +10,85 @@ const CLIP = {
 };
 const NONE = { mean: [0, 0, 0], std: [1, 1, 1], rescale: 1 };
 
-describe("patchify", () => {
-  test.each([
-    { p: 4, W: 8, H: 12, tile: { x: 0, y: 0, width: 8, height: 12 }, scale: CLIP },
-    { p: 14, W: 60, H: 40, tile: { x: 3, y: 5, width: 56, height: 28 }, scale: CLIP },
-    { p: 16, W: 37, H: 50, tile: { x: 2, y: 1, width: 35, height: 47 }, scale: CLIP },
-    { p: 1, W: 5, H: 3, tile: { x: 4, y: 2, width: 1, height: 1 }, scale: NONE },
-  ])("p = $p, $tile", async ({ p, W, H, tile, scale }) => {
-    const gpu = await testGpu();
-    const words = Uint32Array.from(random(W * H), (v) => (v + 1) * 2 ** 31);
-    const bytes = new Uint8Array(words.buffer);
-    const [rows, columns] = [Math.floor(tile.height / p), Math.floor(tile.width / p)];
-    const expected: number[] = [];
-    for (let index = 0; index < rows * columns; index++) {
-      for (const c of [0, 1, 2]) {
-        for (let i = 0; i < p * p; i++) {
-          const y = tile.y + Math.floor(index / columns) * p + Math.floor(i / p);
-          const x = tile.x + (index % columns) * p + (i % p);
-          const byte = bytes[(y * W + x) * 4 + c] as number;
-          expected.push(
-            (byte * scale.rescale - (scale.mean[c] as number)) / (scale.std[c] as number),
-          );
+/** The patches of a tile `[P, 3 * frames * patchSize²]`, in their order. */
+function patchesOf(bytes: Uint8Array, W: number, tile: Rectangle, format: PatchFormat): number[] {
+  const { patchSize: p, merge, frames, mean, std, rescale } = format;
+  const block = p * merge;
+  const values: number[] = [];
+  const push = (top: number, left: number) => {
+    for (const c of [0, 1, 2]) {
+      for (let frame = 0; frame < frames; frame++) {
+        for (let y = top; y < top + p; y++) {
+          for (let x = left; x < left + p; x++) {
+            const byte = bytes[(y * W + x) * 4 + c] as number;
+            values.push((byte * rescale - (mean[c] as number)) / (std[c] as number));
+          }
         }
       }
     }
-
-    const values = 3 * p * p;
-    const first = 2;
-    const T = first + rows * columns + 1;
-    const into = gpu.tensor("into", [T, values], "f32", new Float32Array(T * values).fill(7));
-    const patchify = await compilePatchify(gpu, p, scale);
-    patchify(gpu.tensor("picture", [H, W], "u32", words), tile, into, first);
-    const written = await gpu.read(into);
-    expectClose(written.slice(first * values, -values), expected, 1e-6);
-    for (const untouched of [written.slice(0, first * values), written.slice(-values)]) {
-      expect(new Set(untouched)).toEqual(new Set([7]));
+  };
+  for (let y = 0; y + block <= tile.height; y += block) {
+    for (let x = 0; x + block <= tile.width; x += block) {
+      for (let dy = 0; dy < block; dy += p) {
+        for (let dx = 0; dx < block; dx += p) push(tile.y + y + dy, tile.x + x + dx);
+      }
     }
+  }
+  return values;
+}
+
+describe("patchify", () => {
+  const variant = (
+    [p, merge, frames]: readonly [number, number, number],
+    [W, H]: readonly [number, number],
+    [x, y, width, height]: readonly [number, number, number, number],
+    scale: Normalization = CLIP,
+  ) => ({
+    format: { patchSize: p, merge, frames, ...scale },
+    W,
+    H,
+    tile: { x, y, width, height },
   });
+
+  test.each([
+    variant([4, 1, 1], [8, 12], [0, 0, 8, 12]),
+    variant([14, 1, 1], [60, 40], [3, 5, 56, 28]),
+    variant([16, 1, 1], [37, 50], [2, 1, 35, 47]),
+    variant([1, 1, 1], [5, 3], [4, 2, 1, 1], NONE),
+    variant([14, 2, 2], [84, 56], [0, 0, 84, 56]),
+    variant([16, 2, 2], [32, 160], [0, 0, 32, 160]),
+    variant([3, 2, 1], [50, 31], [5, 2, 44, 29]),
+    variant([2, 3, 3], [30, 20], [1, 1, 28, 18]),
+    variant([5, 1, 2], [21, 16], [0, 1, 20, 15]),
+  ])(
+    "$format.patchSize px, merge $format.merge, $format.frames frames, $tile",
+    async ({ format, W, H, tile }) => {
+      const gpu = await testGpu();
+      const words = Uint32Array.from(random(W * H), (v) => (v + 1) * 2 ** 31);
+      const expected = patchesOf(new Uint8Array(words.buffer), W, tile, format);
+      const values = 3 * format.frames * format.patchSize ** 2;
+      const P = expected.length / values;
+      const first = 2;
+      const T = first + P + 1;
+      const into = gpu.tensor("into", [T, values], "f32", new Float32Array(T * values).fill(7));
+      const patchify = await compilePatchify(gpu, format);
+      expect(patchify(gpu.tensor("picture", [H, W], "u32", words), tile, into, first)).toBe(P);
+      const written = await gpu.read(into);
+      expectClose(written.slice(first * values, -values), expected, 1e-6);
+      for (const untouched of [written.slice(0, first * values), written.slice(-values)]) {
+        expect(new Set(untouched)).toEqual(new Set([7]));
+      }
+    },
+  );
 
   test("refuses a tensor that is too small", async () => {
     const gpu = await testGpu();
-    const patchify = await compilePatchify(gpu, 2, NONE);
+    const patchify = await compilePatchify(gpu, { patchSize: 2, merge: 2, frames: 2, ...NONE });
     const picture = gpu.tensor("picture", [4, 4], "u32");
     const tile = { x: 0, y: 0, width: 4, height: 4 };
-    expect(() => patchify(picture, tile, gpu.tensor("into", [4, 12]), 1)).toThrow(
+    expect(() => patchify(picture, tile, gpu.tensor("into", [4, 24]), 1)).toThrow(
       "expected 5 rows",
     );
-    expect(() => patchify(picture, tile, gpu.tensor("into", [4, 13]), 0)).toThrow("into is [4,13]");
+    expect(() => patchify(picture, tile, gpu.tensor("into", [4, 12]), 0)).toThrow("into is [4,12]");
   });
 });

@@ -12,48 +12,51 @@ export interface Normalization {
   readonly rescale: number;
 }
 
-/** Whole patches of a tile; what is left over at its right and bottom is cut off. */
-export function patchGrid(tile: Rectangle, patchSize: number): { rows: number; columns: number } {
-  return {
-    rows: Math.floor(tile.height / patchSize),
-    columns: Math.floor(tile.width / patchSize),
-  };
+/** What the patches of a vision tower look like. */
+export interface PatchFormat extends Normalization {
+  readonly patchSize: number;
+  /** Edge of the blocks that patches come in; 1: row by row. */
+  readonly merge: number;
+  /** How often the pixels of a still picture stand in a patch. */
+  readonly frames: number;
 }
 
 /**
- * Writes the P patches of a tile to rows `first .. first + P - 1` of `into`.
+ * Writes the P patches of a tile to rows `first .. first + P - 1` of `into`. What is left over of
+ * whole blocks at the right and bottom of the tile is cut off.
  *
  * @param picture `[H, W]` u32, RGBA8
- * @param into `[T, 3 * patchSize²]`
+ * @param into `[T, 3 * frames * patchSize²]`
+ * @returns P
  * @throws RangeError when `into` does not hold them
  */
-export type Patchify = (picture: Tensor, tile: Rectangle, into: Tensor, first: number) => void;
+export type Patchify = (picture: Tensor, tile: Rectangle, into: Tensor, first: number) => number;
 
 /**
- * Compiles the kernel that crops, normalises and cuts to patches, row by row; the values of a
- * patch go by (channel, y, x).
+ * Compiles the kernel that crops, normalises and cuts to patches: blocks of merge x merge patches
+ * row by row, and row by row inside each; the values of a patch go by (channel, frame, y, x).
  */
-export async function compilePatchify(
-  gpu: Gpu,
-  patchSize: number,
-  normalization: Normalization,
-): Promise<Patchify> {
+export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Patchify> {
+  const { patchSize, merge, frames } = format;
   const pipeline = await gpu.pipeline({ name: "patchify", code: shader });
-  const scale = byteScale(gpu, normalization);
+  const scale = byteScale(gpu, format);
   return (picture, tile, into, first) => {
-    const { rows, columns } = patchGrid(tile, patchSize);
-    const values = 3 * patchSize ** 2;
+    const whole = (length: number) => Math.floor(length / (patchSize * merge)) * merge;
+    const [rows, columns] = [whole(tile.height), whole(tile.width)];
+    const values = 3 * frames * patchSize ** 2;
     if (into.shape[1] !== values || (into.shape[0] as number) < first + rows * columns) {
       throw new RangeError(
         `patchify: into is [${into.shape}], expected ${first + rows * columns} rows of ${values}`,
       );
     }
     const stride = picture.shape[1] as number;
-    const words = Uint32Array.of(stride, tile.x, tile.y, columns, rows, patchSize, first);
+    const { x, y } = tile;
+    const words = Uint32Array.of(stride, x, y, columns, rows, patchSize, merge, frames, first);
     const place = gpu.tensor("tile", [words.length], "u32", words);
     const groups = fold(Math.ceil((rows * columns * patchSize ** 2) / 64));
     dispatch(gpu, pipeline, [place, scale, picture, into], groups);
     gpu.release(bufferOf(place));
+    return rows * columns;
   };
 }
 

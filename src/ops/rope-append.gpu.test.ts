@@ -1,9 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { expectClose, random, testGpu } from "../../tests/support.ts";
+import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
+import { Gpu } from "../gpu/device.ts";
 import { Graph } from "../gpu/graph.ts";
 import { PAGE_TOKENS } from "./cache.ts";
-import { type Heads, ropeAppend } from "./rope-append.ts";
+import { type HeadNorms, type Heads, ropeAppend } from "./rope-append.ts";
 import { IDLE_ROW, NOWHERE, ROW_WORDS, type Row, writeRow } from "./row.ts";
+
+/** Weights `[C]` of the queries' and the keys' norm. */
+interface Norms {
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly eps: number;
+}
 
 /** [T, (H + 2K) * C] → q `[T, H * C]`; changes keys and values `[pages * 64, K * C]`. */
 function reference(
@@ -16,16 +24,25 @@ function reference(
   maxPages: number,
   keys: Float32Array,
   values: Float32Array,
+  norms?: Norms,
 ): Float32Array {
   const q = new Float32Array(rows.length * H * C);
   rows.forEach((row, t) => {
-    const rotate = (head: number) => {
+    const headOf = (head: number) => {
       const start = (t * (H + 2 * K) + head) * C;
+      const x = Array.from(qkv.subarray(start, start + C));
+      if (!norms) return x;
+      const rms = Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / C + norms.eps);
+      const weight = head < H ? norms.q : norms.k;
+      return x.map((v, c) => (v / rms) * (weight[c] as number));
+    };
+    const rotate = (head: number) => {
+      const x = headOf(head);
       return Float32Array.from({ length: C }, (_, i) => {
         const c = i % (C / 2);
         const position = row.rope[axes[c] as number] as number;
         const angle = Math.fround(position * (inverseFrequencies[c] as number));
-        const [a, b] = [qkv[start + c] as number, qkv[start + c + C / 2] as number];
+        const [a, b] = [x[c] as number, x[c + C / 2] as number];
         return i < C / 2
           ? a * Math.cos(angle) - b * Math.sin(angle)
           : b * Math.cos(angle) + a * Math.sin(angle);
@@ -58,8 +75,9 @@ async function check(
   rows: readonly Row[],
   theta: number,
   axisOf: (c: number) => number,
+  { gpu, eps }: { gpu?: Gpu; eps?: number } = {},
 ) {
-  const gpu = await testGpu();
+  gpu ??= await testGpu();
   const { H, K, C } = heads;
   const T = rows.length;
   const [sequences, maxPages, pages] = [3, 5, 16];
@@ -75,6 +93,7 @@ async function check(
   const qkv = random(T * (H + 2 * K) * C, 1);
   const keys = random(pages * PAGE_TOKENS * K * C, 2);
   const values = random(pages * PAGE_TOKENS * K * C, 3);
+  const norms = eps === undefined ? undefined : { q: random(C, 4), k: random(C, 5), eps };
   const words = new Uint32Array(T * ROW_WORDS);
   rows.forEach((row, t) => writeRow(words, t, row));
 
@@ -89,10 +108,17 @@ async function check(
       g,
       gpu.tensor("rows", [T, ROW_WORDS], "u32", words),
       gpu.tensor("qkv", [T, (H + 2 * K) * C], "f32", qkv),
-      gpu.tensor("frequencies", [C / 2], "f32", inverseFrequencies),
-      gpu.tensor("axes", [C / 2], "u32", axes),
+      {
+        inverseFrequencies: gpu.tensor("frequencies", [C / 2], "f32", inverseFrequencies),
+        axes: gpu.tensor("axes", [C / 2], "u32", axes),
+      },
       cache,
       heads,
+      norms && {
+        qNorm: gpu.tensor("qNorm", [C], "f32", norms.q),
+        kNorm: gpu.tensor("kNorm", [C], "f32", norms.k),
+        eps: norms.eps,
+      },
     ),
   );
   (await g.compile()).submit();
@@ -107,9 +133,10 @@ async function check(
     maxPages,
     keys,
     values,
+    norms,
   );
-  expectClose(await gpu.read(q), expected, 1e-6);
-  expectClose(await gpu.read(cache.keys), keys, 1e-6);
+  expectClose(await gpu.read(q), expected, norms ? 1e-5 : 1e-6);
+  expectClose(await gpu.read(cache.keys), keys, norms ? 1e-5 : 1e-6);
   expectClose(await gpu.read(cache.values), values, 0);
 }
 
@@ -142,9 +169,66 @@ describe("ropeAppend", () => {
     await check({ H: 4, K: 2, C: 64 }, rows, 1e4, (c) => (c < 16 ? c % 3 : 0));
   });
 
+  const normed = [
+    { heads: { H: 1, K: 1, C: 8 }, T: 1, eps: 0.5 },
+    { heads: { H: 16, K: 8, C: 128 }, T: 1, eps: 1e-6 },
+    { heads: { H: 5, K: 1, C: 72 }, T: 33, eps: 1e-6 },
+    { heads: { H: 8, K: 4, C: 256 }, T: 9, eps: 1e-5 },
+  ];
+
+  test.each(normed)(
+    "$heads.H/$heads.K normed heads of $heads.C, $T rows",
+    async ({ heads, T, eps }) => {
+      await check(heads, [...consecutive(T), IDLE_ROW], 5e6, (c) => c % 3, { eps });
+    },
+  );
+
+  test("norms on a device that binds no more buffers than WebGPU promises", async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    if (!adapter) throw new Error("this browser has no WebGPU adapter");
+    const gpu = new Gpu(await adapter.requestDevice(), adapter.info);
+    try {
+      expect(gpu.device.limits.maxStorageBuffersPerShaderStage).toBe(8);
+      for (const { heads, T, eps } of normed) {
+        await check(heads, [...consecutive(T), IDLE_ROW], 5e6, (c) => c % 3, { gpu, eps });
+      }
+      gpu.throwIfFailed();
+    } finally {
+      gpu.destroy();
+    }
+  });
+
   test("refuses shapes that don't fit", async () => {
-    await expect(check({ H: 1, K: 1, C: 12 }, [IDLE_ROW], 1e4, () => 0)).rejects.toThrow(
-      "ropeAppend: C is 12, expected a multiple of 8",
+    const gpu = await testGpu();
+    const run = (C: number, width: number, pairs: number, cacheWidth: number, norms?: HeadNorms) =>
+      runOp(gpu, (g) =>
+        ropeAppend(
+          g,
+          gpu.tensor("rows", [2, ROW_WORDS], "u32"),
+          gpu.tensor("qkv", [2, width]),
+          {
+            inverseFrequencies: gpu.tensor("frequencies", [pairs]),
+            axes: gpu.tensor("axes", [C / 2], "u32"),
+          },
+          {
+            keys: gpu.tensor("keys", [64, cacheWidth]),
+            values: gpu.tensor("values", [64, cacheWidth]),
+            pageTable: gpu.tensor("pageTable", [1, 1], "u32"),
+          },
+          { H: 2, K: 1, C },
+          norms,
+        ),
+      );
+    const weight = (C: number) => gpu.tensor("norm", [C]);
+    await expect(run(12, 48, 6, 12)).rejects.toThrow("ropeAppend: C is 12, expected a multiple of");
+    await expect(run(8, 24, 4, 8)).rejects.toThrow("qkv is [2,24], expected [2,32]");
+    await expect(run(8, 32, 8, 8)).rejects.toThrow("[8] and axes [4], expected [4]");
+    await expect(run(8, 32, 4, 16)).rejects.toThrow("cache rows are [16], expected [8]");
+    await expect(run(8, 32, 4, 8, { qNorm: weight(8), kNorm: weight(4) })).rejects.toThrow(
+      "ropeAppend: qNorm is [8] and kNorm [4], expected [8]",
+    );
+    await expect(run(8, 32, 4, 8, { kNorm: weight(8) })).rejects.toThrow(
+      "ropeAppend: kNorm without qNorm, expected both or neither",
     );
   });
 });

@@ -15,6 +15,9 @@ import type { ServeOptions, Server } from "./api.ts";
 /** Name of the store that keeps weights between visits. */
 const STORE = "webvlm";
 
+/** What one picture may take unless the caller says otherwise: about half of a small context. */
+const IMAGE_TOKENS = 2048;
+
 /**
  * Loads a model: files, plans, weights, and a handler in front. The plans are recorded first, so
  * that pipelines compile while the weights are on their way.
@@ -39,8 +42,9 @@ export async function serveModel(
       signal,
       onProgress,
     });
-    const model = createModel(checkpoint.files);
-    const weights = new GpuWeights(gpu, checkpoint, { quantization });
+    const { maxImageTokens = IMAGE_TOKENS } = options;
+    const model = createModel(checkpoint.files, { maxImageTokens });
+    const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
     const preprocess = async (image: PreparedImage) => {
       try {
         return await preparePatches(gpu, image, model.processor);

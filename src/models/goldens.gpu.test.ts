@@ -22,7 +22,9 @@ const LOGITS = 1e-3;
 /** Rows enough for every prompt of the goldens in one chunk, so that taps hold all of it. */
 const ROWS = 512;
 
-describe.each(["smolvlm", "smolvlm-tiles"])("goldens of %s", (folder) => {
+const FOLDERS = ["smolvlm", "smolvlm-tiles", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"];
+
+describe.each(FOLDERS)("goldens of %s", (folder) => {
   let gpu: Gpu;
   let golden: Golden;
   let engine: Engine;
@@ -56,6 +58,9 @@ describe.each(["smolvlm", "smolvlm-tiles"])("goldens of %s", (folder) => {
       const layouts = images.map(({ layout }) => layout);
       if (golden_.rows_cols) {
         expect(layouts.map(({ rows, cols }) => [rows, cols])).toEqual(golden_.rows_cols);
+      }
+      if (golden_.image_grid_thw) {
+        expect(layouts.map(({ grid }) => [1, ...grid])).toEqual(golden_.image_grid_thw);
       }
       const rows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
       expect(rows).toBe(golden_.image_token_count);
@@ -95,10 +100,21 @@ describe.each(["smolvlm", "smolvlm-tiles"])("goldens of %s", (folder) => {
       expect(Math.abs((logits[i] as number) - value)).toBeLessThan(LOGITS),
     );
 
-    const rows = new Float32Array(await gpu.readBytes(engine.imageEmbeddings));
-    compare("image_embeds", rows, VISION);
+    for (const [i, state] of engine.imageStates.entries()) {
+      compare(i === 0 ? "image_embeds" : `deepstack.${i - 1}`, await gpu.read(state), VISION);
+    }
     const source = await prepareImages(case_, model, "/e2e/goldens");
     compare("pixel_values", await pixelValues(gpu, model, source[0] ?? expect.fail()), 1e-5);
+    const positions = golden.expected.get(`${name}.position_ids`);
+    if (positions) {
+      const layouts = images.map(({ layout }) => layout);
+      const ours = model.promptPositions?.(case_.input_ids, layouts).positions ?? [];
+      const T = case_.input_ids.length;
+      expect(Array.from(positions, (_, i) => ours[(i % T) * 3 + Math.floor(i / T)])).toEqual([
+        ...positions,
+      ]);
+      compared.add(`${name}.position_ids`);
+    }
     const elsewhere = [`${name}.step_logits`];
     expect(recorded.filter((key) => !compared.has(key) && !elsewhere.includes(key))).toEqual([]);
   });
@@ -121,7 +137,7 @@ describe.each(["smolvlm", "smolvlm-tiles"])("goldens of %s", (folder) => {
   });
 });
 
-/** `[tiles, 3, H, W]` as the reference's processor returns it, put together from patches. */
+/** As the reference's processor returns it: patches, or `[tiles, 3, H, W]` put together from them. */
 async function pixelValues(
   gpu: Gpu,
   model: Model,
@@ -129,13 +145,14 @@ async function pixelValues(
 ): Promise<Float32Array> {
   const { preparePatches } = await import("../image/preprocess.ts");
   const source = await preparePatches(gpu, image, model.processor);
-  const p = model.processor.patchSize;
-  const P = model.patchesPerTile;
-  const into = gpu.tensor("patches", [source.tiles * P, 3 * p * p]);
+  const { patchSize: p, frames } = model.processor;
+  const P = image.layout.grid[0] * image.layout.grid[1];
+  const into = gpu.tensor("patches", [source.tiles * P, 3 * frames * p * p]);
   source.write(0, source.tiles, into);
   const patches = await gpu.read(into);
   source.release();
   gpu.release(bufferOf(into));
+  if (frames > 1) return patches;
   const side = Math.sqrt(P);
   const pixels = new Float32Array(patches.length);
   patches.forEach((value, i) => {

@@ -1,0 +1,57 @@
+import type * as z from "zod/mini";
+import type { CheckpointFiles, ImageProcessor, ResizeFilter } from "./model.ts";
+
+/**
+ * Reads the image processor's settings by a family's schema: preprocessor_config.json, or the part
+ * of processor_config.json that transformers 5 may write in its place.
+ *
+ * @throws Error naming the file and the first field that is wrong
+ */
+export function parseImageSettings<T extends z.ZodMiniType>(
+  schema: T,
+  files: CheckpointFiles,
+): z.output<T> {
+  const own = files["preprocessor_config.json"];
+  const joined = files["processor_config.json"] as { image_processor?: unknown } | undefined;
+  const [name, value] = own
+    ? ["preprocessor_config.json", own]
+    : ["processor_config.json", joined?.image_processor ?? {}];
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+/** Pillow's numbers of the filters, as `resample` has them. */
+const RESAMPLE: Readonly<Record<number, ResizeFilter>> = {
+  1: "lanczos",
+  2: "bilinear",
+  3: "bicubic",
+};
+
+/** Throws Error where `resample` is a filter that there is no kernel for. */
+export function resizeFilter(resample: number): ResizeFilter {
+  const filter = RESAMPLE[resample];
+  if (!filter) throw new Error(`preprocessor_config.json: resample ${resample} is not known`);
+  return filter;
+}
+
+interface ScaleSettings {
+  readonly do_rescale: boolean;
+  readonly rescale_factor: number;
+  readonly do_normalize: boolean;
+  readonly image_mean: readonly number[];
+  readonly image_std: readonly number[];
+}
+
+/** The settings of rescaling and normalisation; one that is switched off does nothing. */
+export function normalization(
+  settings: ScaleSettings,
+): Pick<ImageProcessor, "mean" | "std" | "rescale"> {
+  const { do_rescale, rescale_factor, do_normalize, image_mean, image_std } = settings;
+  return {
+    rescale: do_rescale ? rescale_factor : 1,
+    mean: do_normalize ? image_mean : image_mean.map(() => 0),
+    std: do_normalize ? image_std : image_std.map(() => 1),
+  };
+}

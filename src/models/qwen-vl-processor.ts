@@ -1,0 +1,141 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import { normalization, parseImageSettings, resizeFilter } from "./image-settings.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
+
+/** The field of config.json, with the default of transformers' Qwen-VL classes. */
+const Config = z.object({ image_token_id: z._default(z.int(), 151_655) });
+
+const Positive = z.int().check(z.positive());
+
+/** The image processor's fields, with the defaults of transformers' Qwen2VLImageProcessor. */
+const Settings = z.object({
+  // A picture that is not resized has no grid of whole patches.
+  do_resize: z._default(z.literal(true), true),
+  size: z._default(
+    z.object({ shortest_edge: z.nullish(Positive), longest_edge: z.nullish(Positive) }),
+    { shortest_edge: 56 * 56, longest_edge: 28 * 28 * 1280 },
+  ),
+  min_pixels: z.nullish(Positive),
+  max_pixels: z.nullish(Positive),
+  patch_size: z._default(Positive, 14),
+  temporal_patch_size: z._default(Positive, 2),
+  merge_size: z._default(Positive, 2),
+  resample: z._default(z.int(), 3),
+  do_rescale: z._default(z.boolean(), true),
+  rescale_factor: z._default(z.number(), 1 / 255),
+  do_normalize: z._default(z.boolean(), true),
+  image_mean: z._default(z.array(z.number()), [0.48145466, 0.4578275, 0.40821073]),
+  image_std: z._default(z.array(z.number()), [0.26862954, 0.26130258, 0.27577711]),
+});
+type Settings = z.output<typeof Settings>;
+
+/** What the chat templates write between `<|vision_start|>` and `<|vision_end|>`. */
+const IMAGE_PAD = "<|image_pad|>";
+
+/** What a picture of low detail is shrunk to, unless `min_pixels` asks for more. */
+const LOW_DETAIL_TOKENS = 256;
+
+/** The longer edge may be this many times the shorter one. */
+const MAX_RATIO = 200;
+
+/**
+ * The image processing of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: resize the whole picture to a number of
+ * pixels between `min_pixels` and `max_pixels`, with edges of whole image tokens. Low detail lowers
+ * `max_pixels` to 256 tokens; automatic detail is high detail. `maxImageTokens` caps both limits;
+ * like them it may be exceeded: enlarging rounds up, and no edge becomes shorter than one token.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function qwenVlProcessor(
+  files: CheckpointFiles,
+  { maxImageTokens = Infinity }: ModelOptions = {},
+): ImageProcessor {
+  const { image_token_id } = parseConfig(Config, files);
+  const settings = parseImageSettings(Settings, files);
+  const { patch_size, merge_size, temporal_patch_size } = settings;
+  const filter = resizeFilter(settings.resample);
+  const factor = patch_size * merge_size;
+  const limits = pixelLimits(settings);
+  const cap = maxImageTokens * factor ** 2;
+  const min = Math.min(limits.min, cap);
+  const max = Math.min(limits.max, cap);
+  const low = Math.min(max, Math.max(min, LOW_DETAIL_TOKENS * factor ** 2));
+  return {
+    placeholder: IMAGE_PAD,
+    imageTokenId: image_token_id,
+    patchSize: patch_size,
+    merge: merge_size,
+    frames: temporal_patch_size,
+    ...normalization(settings),
+
+    layout(width, height, detail): ImageLayout {
+      const limits = { min, max: detail === "low" ? low : max };
+      const resized = smartResize({ width, height }, factor, limits);
+      const tokenCount = (resized.height / factor) * (resized.width / factor);
+      return {
+        resizes: [{ from: 0, ...resized, filter }],
+        tiles: [{ from: 1, x: 0, y: 0, ...resized }],
+        rows: 0,
+        cols: 0,
+        grid: [resized.height / patch_size, resized.width / patch_size],
+        tokenCount,
+        prompt: IMAGE_PAD.repeat(tokenCount),
+      };
+    },
+  };
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Pixels of a resized picture. */
+interface Limits {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The older spelling, which newer files may still have beside `size`, comes first. */
+function pixelLimits({ size, min_pixels, max_pixels }: Settings): Limits {
+  const min = min_pixels ?? size.shortest_edge;
+  const max = max_pixels ?? size.longest_edge;
+  if (min && max) return { min, max };
+  const missing = min ? "longest_edge" : "shortest_edge";
+  throw new Error(`preprocessor_config.json: size.${missing}: expected a number of pixels`);
+}
+
+/**
+ * transformers' `smart_resize`: both edges become multiples of `factor`.
+ *
+ * @throws RangeError when a picture is empty or too long for its width
+ */
+function smartResize({ width, height }: Size, factor: number, { min, max }: Limits): Size {
+  if (!(width >= 1 && height >= 1)) {
+    throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
+  }
+  if (Math.max(width, height) / Math.min(width, height) > MAX_RATIO) {
+    throw new RangeError(`layout: one edge is more than ${MAX_RATIO} times as long as the other`);
+  }
+  const nearest = (edge: number) => roundHalfToEven(edge / factor) * factor;
+  const pixels = nearest(width) * nearest(height);
+  if (pixels > max) {
+    const shrink = Math.sqrt((width * height) / max);
+    const down = (edge: number) => Math.max(1, Math.floor(edge / shrink / factor)) * factor;
+    return { width: down(width), height: down(height) };
+  }
+  if (pixels < min) {
+    const enlarge = Math.sqrt(min / (width * height));
+    const up = (edge: number) => Math.ceil((edge * enlarge) / factor) * factor;
+    return { width: up(width), height: up(height) };
+  }
+  return { width: nearest(width), height: nearest(height) };
+}
+
+/** Python's `round`. */
+function roundHalfToEven(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}

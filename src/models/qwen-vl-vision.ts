@@ -1,0 +1,115 @@
+import type { Graph } from "../gpu/graph.ts";
+import { type Tensor, reshape } from "../gpu/tensor.ts";
+import { attention } from "../ops/attention.ts";
+import { linear } from "../ops/linear.ts";
+import type { Rope } from "../ops/rope-append.ts";
+import { ropeQkv } from "../ops/rope-qkv.ts";
+import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+import type { ImageLayout, VisionTable, Weights } from "./model.ts";
+import { rope } from "./rope.ts";
+
+/** Rotary base of the towers' 2-D RoPE. */
+const THETA = 10_000;
+
+/** Vision passes are recorded for these numbers of patches, and for twice, four times ... them. */
+const BUCKETS = [64, 96];
+
+/** @returns the smallest bucket that holds `patches` patches: 64, 96, 128, 192, 256, 384 ... */
+export function patchBucket(patches: number): number {
+  const scales = BUCKETS.map(
+    (bucket) => bucket * 2 ** Math.max(0, Math.ceil(Math.log2(patches / bucket))),
+  );
+  return Math.min(...scales);
+}
+
+/** Row and column of each patch, in blocks of merge x merge. */
+export function blockOrder(
+  { grid: [height, width] }: ImageLayout,
+  merge: number,
+): { y: number; x: number }[] {
+  const patches: { y: number; x: number }[] = [];
+  for (let blockY = 0; blockY < height; blockY += merge) {
+    for (let blockX = 0; blockX < width; blockX += merge) {
+      for (let i = 0; i < merge * merge; i++) {
+        patches.push({ y: blockY + Math.floor(i / merge), x: blockX + (i % merge) });
+      }
+    }
+  }
+  return patches;
+}
+
+/**
+ * Rows `[P, ROW_WORDS]` of patches that attend to ranges of patches, idle beyond them.
+ *
+ * @param range first and last patch that the i-th one attends to
+ */
+export function patchRows(
+  patches: readonly { y: number; x: number }[],
+  range: (i: number) => readonly [first: number, last: number],
+  P: number,
+): VisionTable {
+  const data = new Uint32Array(P * ROW_WORDS);
+  for (let i = 0; i < P; i++) {
+    const patch = patches[i];
+    if (!patch) {
+      writeRow(data, i, IDLE_ROW);
+      continue;
+    }
+    const [first, last] = range(i);
+    writeRow(data, i, {
+      ...IDLE_ROW,
+      rope: [0, patch.y, patch.x],
+      first,
+      last,
+      windowFirst: first,
+    });
+  }
+  return { shape: [P, ROW_WORDS], data };
+}
+
+/** 2-D RoPE of the towers: the first half of the channel pairs turns by rows, the other by columns. */
+export function towerRope(g: Graph, C: number): Rope {
+  const half = Array.from({ length: C / 4 }, (_, c) => THETA ** ((-4 * c) / C));
+  const axes = [...half.map(() => 1), ...half.map(() => 2)];
+  return rope(g, [...half, ...half], axes);
+}
+
+/**
+ * Self-attention of a tower's block.
+ *
+ * @param w of `attn`
+ * @param x residual `[P, D]`
+ * @param h normed `[P, D]`
+ * @param H heads
+ * @returns x + attention, `[P, D]`
+ */
+export function towerAttention(
+  g: Graph,
+  w: Weights,
+  rows: Tensor,
+  x: Tensor,
+  h: Tensor,
+  H: number,
+): Tensor {
+  const C = (x.shape[1] as number) / H;
+  const heads = { H, K: H, C };
+  const fused = linear(g, h, w.matrix("qkv.weight"), { bias: w.vector("qkv.bias") });
+  const qkv = ropeQkv(g, rows, fused, towerRope(g, C), heads); // [P, 3 * H * C]
+  const mixed = attention(g, rows, qkv, { kind: "flat", qkv }, { ...heads, scale: C ** -0.5 });
+  return linear(g, mixed, w.matrix("proj.weight"), { bias: w.vector("proj.bias"), residual: x });
+}
+
+/** The patches of a block side by side, as the mergers read them: `[P / merge², merge² * D]`. */
+export function mergeBlocks(x: Tensor, merge: number): Tensor {
+  const [P, D] = x.shape as [number, number];
+  return reshape(x, [P / merge ** 2, D * merge ** 2]);
+}
+
+/** Two layers with GELU between them. */
+export function mergerMlp(g: Graph, w: Weights, x: Tensor, first: string, second: string): Tensor {
+  const h = linear(g, x, w.matrix(`${first}.weight`), {
+    bias: w.vector(`${first}.bias`),
+    activation: "gelu",
+  });
+  return linear(g, h, w.matrix(`${second}.weight`), { bias: w.vector(`${second}.bias`) });
+}

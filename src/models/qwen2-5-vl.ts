@@ -1,0 +1,136 @@
+import * as z from "zod/mini";
+import type { Graph } from "../gpu/graph.ts";
+import { type Tensor, reshape } from "../gpu/tensor.ts";
+import { gatherRows } from "../ops/gather-rows.ts";
+import { linear } from "../ops/linear.ts";
+import { rmsNorm } from "../ops/rms-norm.ts";
+import { swiglu } from "../ops/swiglu.ts";
+import { parseConfig } from "./config.ts";
+import type { Family, ImageLayout } from "./model.ts";
+import { qwenVlProcessor } from "./qwen-vl-processor.ts";
+import { mropePositions, qwenHead, qwenRename, qwenText, qwenTextConfig } from "./qwen-vl-text.ts";
+import {
+  blockOrder,
+  mergeBlocks,
+  mergerMlp,
+  patchBucket,
+  patchRows,
+  towerAttention,
+} from "./qwen-vl-vision.ts";
+
+const Config = z.object({
+  vision_config: z.object({
+    depth: z._default(z.int(), 32),
+    num_heads: z._default(z.int(), 16),
+    patch_size: z._default(z.int(), 14),
+    spatial_merge_size: z._default(z.int(), 2),
+    window_size: z._default(z.int(), 112),
+    fullatt_block_indexes: z._default(z.array(z.int()), [7, 15, 23, 31]),
+    hidden_act: z._default(z.literal("silu"), "silu"),
+  }),
+});
+
+const EPS = 1e-6;
+
+/**
+ * Qwen2.5-VL (arXiv 2502.13923): most layers of the tower attend within windows. Patches are laid
+ * out window by window, so that a window is a range of keys.
+ */
+export const qwen25Vl: Family = (files, options) => {
+  const { vision_config: tower } = parseConfig(Config, files);
+  const text = qwenTextConfig(files);
+  const processor = qwenVlProcessor(files, options);
+  const merge = tower.spatial_merge_size;
+  const unit = merge ** 2;
+  const windowSide = Math.floor(tower.window_size / merge / tower.patch_size);
+  return {
+    text,
+    processor,
+    patchesPerRow: unit,
+    imageStates: 1,
+    rename: qwenRename,
+    promptPositions: (ids, images) => mropePositions(ids, images, processor.imageTokenId, merge),
+
+    visionPass(layout) {
+      const windows = windowsOf(layout, merge, windowSide);
+      const order = windows.flat();
+      const blocks = blockOrder(layout, merge);
+      const patches = order.flatMap((block) => blocks.slice(block * unit, (block + 1) * unit));
+      const ranges = windows.flatMap((window, i) => {
+        const first = windows.slice(0, i).reduce((sum, { length }) => sum + length * unit, 0);
+        const range = [first, first + window.length * unit - 1] as const;
+        return new Array<typeof range>(window.length * unit).fill(range);
+      });
+      const P = patchBucket(patches.length);
+      const place = new Uint32Array(P / unit);
+      order.forEach((block, i) => (place[block] = i));
+      const padded = Uint32Array.from({ length: P / unit }, (_, i) => order[i] ?? 0);
+      return {
+        P,
+        tables: {
+          rows: patchRows(patches, () => [0, patches.length - 1], P),
+          window_rows: patchRows(patches, (i) => ranges[i] as (typeof ranges)[0], P),
+          window_order: { shape: [P / unit], data: padded },
+          window_place: { shape: [P / unit], data: place },
+        },
+      };
+    },
+
+    vision(g, w, patches, tables) {
+      const { rows, window_rows, window_order, window_place } = tables as Record<string, Tensor>;
+      const v = w.under("model.visual");
+      const embedded = linear(g, patches, v.matrix("patch_embed.proj.weight")); // [P, tower D]
+      const inWindows = gather(g, mergeBlocks(embedded, merge), window_order as Tensor);
+      let x = reshape(inWindows, embedded.shape);
+      for (let i = 0; i < tower.depth; i++) {
+        const b = v.under(`blocks.${i}`);
+        const seen = tower.fullatt_block_indexes.includes(i) ? rows : window_rows;
+        const h = rmsNorm(g, x, b.vector("norm1.weight"), EPS);
+        x = towerAttention(g, b.under("attn"), seen as Tensor, x, h, tower.num_heads);
+        const m = rmsNorm(g, x, b.vector("norm2.weight"), EPS);
+        const gateUp = linear(g, m, b.matrix(["mlp.gate_proj.weight", "mlp.up_proj.weight"]), {
+          bias: b.vector(["mlp.gate_proj.bias", "mlp.up_proj.bias"]),
+        }); // [P, 2F]
+        const down = { bias: b.vector("mlp.down_proj.bias"), residual: x };
+        x = linear(g, swiglu(g, gateUp), b.matrix("mlp.down_proj.weight"), down);
+        g.tap(`vision.${i}`, x);
+      }
+      const merger = v.under("merger");
+      const normed = rmsNorm(g, g.tap("vision", x), merger.vector("ln_q.weight"), EPS);
+      const merged = mergerMlp(g, merger, mergeBlocks(normed, merge), "mlp.0", "mlp.2");
+      return [gather(g, merged, window_place as Tensor)];
+    },
+
+    forward(g, w, rows, images, cache) {
+      return qwenText(g, w.under("model.language_model"), text, rows, images, cache);
+    },
+
+    head: (g, w, hidden) => qwenHead(g, w, text, hidden),
+  };
+};
+
+function gather(g: Graph, x: Tensor, indices: Tensor): Tensor {
+  const into = g.scratch([indices.shape[0] as number, x.shape[1] as number], "gather");
+  gatherRows(g, x, indices, into);
+  return into;
+}
+
+/**
+ * The blocks of each window, windows row by row, and blocks row by row inside.
+ *
+ * @param side blocks that a window is wide and high; it is smaller at the right and lower edge
+ */
+function windowsOf({ grid }: ImageLayout, merge: number, side: number): number[][] {
+  const [height, width] = grid.map((patches) => patches / merge) as [number, number];
+  const windows: number[][] = [];
+  for (let top = 0; top < height; top += side) {
+    for (let left = 0; left < width; left += side) {
+      const blocks: number[] = [];
+      for (let y = top; y < Math.min(top + side, height); y++) {
+        for (let x = left; x < Math.min(left + side, width); x++) blocks.push(y * width + x);
+      }
+      windows.push(blocks);
+    }
+  }
+  return windows;
+}
