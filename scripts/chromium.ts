@@ -31,7 +31,7 @@ export function installChromium(): string {
   if (there) return there;
   if (existsSync("/etc/debian_version") && process.getuid?.() === 0) {
     run("apt-get", "update");
-    run("apt-get", "install", "-y", "--no-install-recommends", "chromium");
+    run("apt-get", "install", "-y", "chromium");
   } else {
     run("npx", "playwright", "install", "chromium");
   }
