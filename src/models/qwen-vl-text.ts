@@ -8,7 +8,15 @@ import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { parse } from "./config.ts";
 import { type DecoderConfig, decoderLayer } from "./decoder.ts";
-import type { CheckpointFiles, ImageLayout, PromptPositions, Weights } from "./model.ts";
+import type {
+  CheckpointFiles,
+  ImageLayout,
+  Model,
+  ModelOptions,
+  PromptPositions,
+  Weights,
+} from "./model.ts";
+import { qwenVlProcessor } from "./qwen-vl-processor.ts";
 import { ropeTables } from "./rope.ts";
 
 const Rope = z.object({
@@ -34,7 +42,7 @@ const Text = z.object({
 
 const Tied = z.object({ tie_word_embeddings: z._default(z.boolean(), false) });
 
-export interface QwenTextConfig extends DecoderConfig {
+interface QwenTextConfig extends DecoderConfig {
   readonly rope_theta: number;
   /** `[C / 2]`: which of a row's three positions each channel pair turns by. */
   readonly axes: readonly number[];
@@ -42,7 +50,7 @@ export interface QwenTextConfig extends DecoderConfig {
 }
 
 /** Reads the text side's configuration, nested in `text_config` or flat beside the rest. */
-export function qwenTextConfig(files: CheckpointFiles): QwenTextConfig {
+function qwenTextConfig(files: CheckpointFiles): QwenTextConfig {
   const config = files["config.json"] as { text_config?: object };
   const text = parse(Text, "text_config" in config ? config.text_config : config, "text_config");
   const scaling = { ...text.rope_scaling, ...text.rope_parameters };
@@ -77,7 +85,7 @@ function interleavedAxes([, height = 0, width = 0]: readonly number[], pairs: nu
  * @param w of the language model
  * @returns hidden states `[T, D]`, before the final norm
  */
-export function qwenText(
+function qwenText(
   g: Graph,
   w: Weights,
   c: QwenTextConfig,
@@ -96,19 +104,11 @@ export function qwenText(
   return x;
 }
 
-/** @param w of the whole model */
-export function qwenHead(g: Graph, w: Weights, c: QwenTextConfig, hidden: Tensor): Tensor {
-  const text = w.under("model.language_model");
-  const x = rmsNorm(g, hidden, text.vector("norm.weight"), c.rms_norm_eps);
-  const tied = c.tie_word_embeddings || !w.has("lm_head.weight");
-  return linear(g, x, tied ? text.matrix("embed_tokens.weight") : w.matrix("lm_head.weight"));
-}
-
 /**
  * Text advances all three positions by one a token; an image stays at one temporal position and
  * lays its rows out by height and width from there (M-RoPE, arXiv 2409.12191 §3.1).
  */
-export function mropePositions(
+function mropePositions(
   ids: readonly number[],
   images: readonly ImageLayout[],
   imageTokenId: number,
@@ -133,7 +133,35 @@ export function mropePositions(
   return { positions, offset: next - ids.length };
 }
 
+/** All of a Qwen-VL model but its tower: what the family's members have in common. */
+export type QwenLanguage = Omit<Model, "imageStates" | "visionPass" | "vision">;
+
+/** @param merge patches that become one image row, by height and by width */
+export function qwenLanguage(
+  files: CheckpointFiles,
+  options: ModelOptions | undefined,
+  merge: number,
+): QwenLanguage {
+  const config = qwenTextConfig(files);
+  const processor = qwenVlProcessor(files, options);
+  return {
+    text: config,
+    processor,
+    patchesPerRow: merge ** 2,
+    rename: qwenRename,
+    promptPositions: (ids, images) => mropePositions(ids, images, processor.imageTokenId, merge),
+    forward: (g, w, rows, images, cache) =>
+      qwenText(g, w.under("model.language_model"), config, rows, images, cache),
+    head(g, w, hidden) {
+      const text = w.under("model.language_model");
+      const x = rmsNorm(g, hidden, text.vector("norm.weight"), config.rms_norm_eps);
+      const tied = config.tie_word_embeddings || !w.has("lm_head.weight");
+      return linear(g, x, tied ? text.matrix("embed_tokens.weight") : w.matrix("lm_head.weight"));
+    },
+  };
+}
+
 /** Names of published checkpoints for the names that a model goes by here. */
-export function qwenRename(name: string): string {
+function qwenRename(name: string): string {
   return name.replace(/^model\.language_model\./, "model.").replace(/^model\.visual\./, "visual.");
 }

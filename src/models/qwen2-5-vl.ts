@@ -7,8 +7,7 @@ import { rmsNorm } from "../ops/rms-norm.ts";
 import { swiglu } from "../ops/swiglu.ts";
 import { parseConfig } from "./config.ts";
 import type { Family, ImageLayout } from "./model.ts";
-import { qwenVlProcessor } from "./qwen-vl-processor.ts";
-import { mropePositions, qwenHead, qwenRename, qwenText, qwenTextConfig } from "./qwen-vl-text.ts";
+import { qwenLanguage } from "./qwen-vl-text.ts";
 import {
   blockOrder,
   mergeBlocks,
@@ -38,18 +37,12 @@ const EPS = 1e-6;
  */
 export const qwen25Vl: Family = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
-  const text = qwenTextConfig(files);
-  const processor = qwenVlProcessor(files, options);
   const merge = tower.spatial_merge_size;
   const unit = merge ** 2;
   const windowSide = Math.floor(tower.window_size / merge / tower.patch_size);
   return {
-    text,
-    processor,
-    patchesPerRow: unit,
+    ...qwenLanguage(files, options, merge),
     imageStates: 1,
-    rename: qwenRename,
-    promptPositions: (ids, images) => mropePositions(ids, images, processor.imageTokenId, merge),
 
     visionPass(layout) {
       const windows = windowsOf(layout, merge, windowSide);
@@ -100,12 +93,6 @@ export const qwen25Vl: Family = (files, options) => {
       const merged = mergerMlp(g, merger, mergeBlocks(normed, merge), "mlp.0", "mlp.2");
       return [gather(g, merged, window_place as Tensor)];
     },
-
-    forward(g, w, rows, images, cache) {
-      return qwenText(g, w.under("model.language_model"), text, rows, images, cache);
-    },
-
-    head: (g, w, hidden) => qwenHead(g, w, text, hidden),
   };
 };
 

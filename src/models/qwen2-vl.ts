@@ -4,8 +4,7 @@ import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
 import { parseConfig } from "./config.ts";
 import type { Family } from "./model.ts";
-import { qwenVlProcessor } from "./qwen-vl-processor.ts";
-import { mropePositions, qwenHead, qwenRename, qwenText, qwenTextConfig } from "./qwen-vl-text.ts";
+import { qwenLanguage } from "./qwen-vl-text.ts";
 import {
   blockOrder,
   mergeBlocks,
@@ -29,16 +28,10 @@ const EPS = 1e-6;
 /** Qwen2-VL (arXiv 2409.12191): a tower with 2-D RoPE, patches merged 2x2, Qwen2 with M-RoPE. */
 export const qwen2Vl: Family = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
-  const text = qwenTextConfig(files);
-  const processor = qwenVlProcessor(files, options);
   const merge = tower.spatial_merge_size;
   return {
-    text,
-    processor,
-    patchesPerRow: merge ** 2,
+    ...qwenLanguage(files, options, merge),
     imageStates: 1,
-    rename: qwenRename,
-    promptPositions: (ids, images) => mropePositions(ids, images, processor.imageTokenId, merge),
 
     visionPass(layout) {
       const patches = blockOrder(layout, merge);
@@ -72,11 +65,5 @@ export const qwen2Vl: Family = (files, options) => {
       );
       return [mergerMlp(g, merger, mergeBlocks(normed, merge), "mlp.0", "mlp.2")];
     },
-
-    forward(g, w, rows, images, cache) {
-      return qwenText(g, w.under("model.language_model"), text, rows, images, cache);
-    },
-
-    head: (g, w, hidden) => qwenHead(g, w, text, hidden),
   };
 };

@@ -5,8 +5,7 @@ import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
 import { parseConfig } from "./config.ts";
 import type { Family, ImageLayout, VisionTable } from "./model.ts";
-import { qwenVlProcessor } from "./qwen-vl-processor.ts";
-import { mropePositions, qwenHead, qwenRename, qwenText, qwenTextConfig } from "./qwen-vl-text.ts";
+import { qwenLanguage } from "./qwen-vl-text.ts";
 import {
   blockOrder,
   mergeBlocks,
@@ -32,17 +31,11 @@ const EPS = 1e-6;
 /** Qwen3-VL (arXiv 2511.21631): learned positions resampled to the picture, and DeepStack. */
 export const qwen3Vl: Family = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
-  const text = qwenTextConfig(files);
-  const processor = qwenVlProcessor(files, options);
   const merge = tower.spatial_merge_size;
   const side = Math.sqrt(tower.num_position_embeddings);
   return {
-    text,
-    processor,
-    patchesPerRow: merge ** 2,
+    ...qwenLanguage(files, options, merge),
     imageStates: 1 + tower.deepstack_visual_indexes.length,
-    rename: qwenRename,
-    promptPositions: (ids, images) => mropePositions(ids, images, processor.imageTokenId, merge),
 
     visionPass(layout) {
       const patches = blockOrder(layout, merge);
@@ -95,12 +88,6 @@ export const qwen3Vl: Family = (files, options) => {
       const merged = mergerMlp(g, last, mergeBlocks(normed, merge), "linear_fc1", "linear_fc2");
       return [merged, ...deeper];
     },
-
-    forward(g, w, rows, images, cache) {
-      return qwenText(g, w.under("model.language_model"), text, rows, images, cache);
-    },
-
-    head: (g, w, hidden) => qwenHead(g, w, text, hidden),
   };
 };
 
