@@ -5,7 +5,12 @@ import type {
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletionRequest,
+  Completion,
+  CompletionRequest,
+  Detokenization,
   ErrorBody,
+  ModelInfo,
+  Tokenization,
 } from "./openai/wire.ts";
 import type { ServeOptions, Stats } from "./worker/api.ts";
 import { loadInWorker } from "./worker/client.ts";
@@ -17,10 +22,16 @@ export type {
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletionRequest,
+  Completion,
+  CompletionRequest,
+  Detokenization,
+  ErrorBody,
   InterceptOptions,
+  ModelInfo,
   OnProgress,
   Progress,
   Stats,
+  Tokenization,
 };
 
 export interface LoadOptions extends Omit<ServeOptions, "base"> {

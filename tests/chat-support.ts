@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/chat.ts";
 import type { Message } from "../src/chat/messages.ts";
-import type { GenerationInput, Generator } from "../src/engine/generation.ts";
+import type { GeneratedToken, GenerationInput, Generator } from "../src/engine/generation.ts";
 import type { CheckpointFiles } from "../src/models/model.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
 import type { Picture } from "../src/platform/platform.ts";
@@ -57,14 +57,17 @@ export class ScriptedGenerator implements Generator {
     this.ids = ids;
   }
 
-  async *generate(input: GenerationInput): AsyncGenerator<number, void, void> {
+  async *generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
     this.inputs.push(input);
     try {
       for (const id of this.ids.slice(0, input.maxTokens)) {
         await Promise.resolve();
         input.signal?.throwIfAborted();
         this.given++;
-        yield id;
+        yield {
+          token: id,
+          ...(input.logprobs !== undefined && this.#logprobs(id, input.logprobs)),
+        };
         if (input.stopTokenIds.includes(id)) return;
       }
       if (this.failure !== undefined) throw this.failure;
@@ -72,6 +75,15 @@ export class ScriptedGenerator implements Generator {
     } finally {
       this.ended++;
     }
+  }
+
+  /** Probability 1/2 for the token, 1/4 for the one after it, and so on. */
+  #logprobs(id: number, count: number): Pick<GeneratedToken, "logprobs"> {
+    const top = Array.from({ length: count }, (_, i) => ({
+      id: id + i,
+      logprob: -(i + 1) * Math.LN2,
+    }));
+    return { logprobs: { logprob: -Math.LN2, top } };
   }
 }
 

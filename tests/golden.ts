@@ -120,6 +120,6 @@ export async function generate(
   const ids: number[] = [];
   const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
   const tokens = engine.generate({ ...input, stopTokenIds: [eos_token_id].flat(), sampling });
-  for await (const id of tokens) ids.push(id);
+  for await (const { token } of tokens) ids.push(token);
   return ids;
 }

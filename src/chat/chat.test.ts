@@ -27,6 +27,7 @@ describe("how an answer ends", () => {
     const deltas = await run([...ids, ...idsOf("More")], { skipSpecialTokens: false });
     expect(textOf(deltas)).toBe("Two red circles.");
     expect(deltas.at(-1)).toEqual({
+      choice: 0,
       text: "",
       token: EOS,
       completionTokens: ids.length,
@@ -49,6 +50,23 @@ describe("how an answer ends", () => {
     });
     expect(textOf(deltas)).toBe("ab");
     expect(deltas.at(-1)?.finish).toEqual({ reason: "length", matched: null });
+  });
+
+  test.each([
+    ["the stop string", "A red circle. END", { stop: [" END"] }, " END"],
+    ["a stop string that ends in a token", "A red cir", { stop: ["cir"] }, "cir"],
+    [
+      "the stop token's text",
+      "A red circle. END of it<end_of_utterance>",
+      { skipSpecialTokens: false },
+      EOS,
+    ],
+    ["no special token's text", "A red circle. END of it", {}, EOS],
+  ])("with %s left in when told so", async (_, text, options, matched) => {
+    const ids = [...idsOf("A red circle. END of it"), EOS];
+    const deltas = await run(ids, { keepStop: true, ...options });
+    expect(textOf(deltas)).toBe(text);
+    expect(deltas.at(-1)?.finish?.matched).toBe(matched);
   });
 
   test("at the length limit, with what was held back", async () => {
@@ -87,6 +105,53 @@ describe("how an answer ends", () => {
       expect(textOf(deltas)).toBe(expected);
       expect(deltas.at(-1)?.finish?.matched).toBe(stop || EOS);
     }
+  });
+});
+
+describe("several choices", () => {
+  const url = dataUrl("e2e/goldens/sample/red-circle.png");
+  const content: Message["content"] = [{ type: "image_url", image_url: { url } }];
+  const messages: Message[] = [{ role: "user", content }];
+
+  test("share a prompt, and are drawn with one seed after another", async () => {
+    const before = generator.inputs.length;
+    const ids = [...idsOf("A red circle."), EOS];
+    const deltas = await run(ids, { messages, choices: 3, sampling: { seed: 40 } });
+    for (const choice of [0, 1, 2]) {
+      const own = deltas.filter((delta) => delta.choice === choice);
+      expect(textOf(own)).toBe("A red circle.");
+      expect(own.at(-1)).toMatchObject({
+        completionTokens: ids.length,
+        finish: { matched: EOS },
+      });
+    }
+    const order = deltas.map(({ choice }) => choice);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    const inputs = generator.inputs.slice(before);
+    expect(inputs.map(({ sampling }) => sampling.seed)).toEqual([40, 41, 42]);
+    for (const input of inputs) {
+      expect(input.ids).toBe(inputs[0]?.ids);
+      expect(input.images[0]?.picture).toBe(inputs[0]?.images[0]?.picture);
+    }
+    // Whoever reads the picture last may close it.
+    expect(inputs.map(({ images }) => images[0]?.reused ?? false)).toEqual([true, true, false]);
+  });
+
+  test.each([0, 5, -3, 2 ** 53 - 1, 2 ** 60, 2 ** 63])("differ with the seed %d", async (seed) => {
+    const before = generator.inputs.length;
+    await run([EOS], { choices: 8, sampling: { seed } });
+    const seeds = generator.inputs.slice(before).map(({ sampling }) => sampling.seed);
+    expect(seeds[0]).toBe(seed);
+    expect(new Set(seeds).size).toBe(8);
+  });
+
+  test("are not begun once the first is left", async () => {
+    const before = generator.inputs.length;
+    generator.ids = idsOf("A long answer");
+    const { deltas } = await chat(model, { messages: HELLO, choices: 3 });
+    await deltas.next();
+    await deltas.return();
+    expect(generator.inputs.length).toBe(before + 1);
   });
 });
 
@@ -154,6 +219,21 @@ describe("sampling", () => {
     });
     const asked = { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 };
     expect(await sampling(asked)).toEqual(asked);
+  });
+
+  test("the checkpoint's repetition penalty, unless the request has its own", async () => {
+    const defaults = {
+      ...model.defaults,
+      sampling: { ...model.defaults.sampling, repetitionPenalty: 1.05 },
+    };
+    const penalty = async (repetitionPenalty?: number) => {
+      generator.ids = [];
+      const asked = { repetitionPenalty };
+      const answer = await chat({ ...model, defaults }, { messages: HELLO, sampling: asked });
+      await answer.deltas.next();
+      return generator.inputs.at(-1)?.sampling.repetitionPenalty;
+    };
+    expect([await penalty(), await penalty(1), await penalty(1.3)]).toEqual([1.05, 1, 1.3]);
   });
 
   test("hardly any temperature is greedy", async () => {

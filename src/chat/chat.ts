@@ -1,11 +1,12 @@
-import type { Generator, Sampling } from "../engine/generation.ts";
+import type { GeneratedToken, Generator, PreparedImage, Sampling } from "../engine/generation.ts";
 import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { type GenerationDefaults, generationDefaults } from "./defaults.ts";
 import { type ImageIntake, collectImages } from "./images.ts";
+import { type PlaceLogprobs, placeLogprobs } from "./logprobs.ts";
 import type { Message } from "./messages.ts";
-import { type Prompt, buildPrompt } from "./prompt.ts";
+import { type Prompt, type PromptOptions, buildPrompt } from "./prompt.ts";
 import { RequestError } from "./request-error.ts";
 import { StopStrings } from "./stop-strings.ts";
 
@@ -17,6 +18,8 @@ export interface ChatModel {
   readonly template: ChatTemplate;
   readonly defaults: GenerationDefaults;
   readonly images: ImageIntake;
+  /** The `model_type` of config.json, such as "smolvlm". */
+  readonly modelType: string;
 }
 
 export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
@@ -47,26 +50,37 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
       maxPixels: 2 ** 26,
       ...images,
     },
+    modelType: (files["config.json"] as { model_type?: string } | undefined)?.model_type ?? "",
   };
 }
 
-/** What to answer, and how; what is left out is as the checkpoint says. */
-export interface ChatRequest {
-  readonly messages: readonly Message[];
+/** How to answer; what is left out is as the checkpoint says. */
+export interface AnswerOptions {
   /** Default: as many as the context has room for. */
   readonly maxTokens?: number;
-  /** Strings that end the answer and do not appear in it. */
+  /** Strings that end the answer. */
   readonly stop?: readonly string[];
   /** Tokens that end the answer besides the checkpoint's own. */
   readonly stopTokenIds?: readonly number[];
+  /** Leave the stop string, or the stop token's text, in the answer. Default false. */
+  readonly keepStop?: boolean;
   /** Go on after the checkpoint's end-of-sequence tokens. */
   readonly ignoreEos?: boolean;
   /** Default true. */
   readonly skipSpecialTokens?: boolean;
   readonly sampling?: Partial<Sampling>;
-  /** Variables for the chat template. */
-  readonly templateVariables?: Readonly<Record<string, unknown>>;
+  /** Draw no stop token before this many tokens. Default 0. */
+  readonly minTokens?: number;
+  /** Tell logprobs, with those of this many of the most likely tokens, 0 to 20. Default: tell none. */
+  readonly logprobs?: number;
+  /** How many answers there are; the i-th is drawn with `seed` + i. Default 1. */
+  readonly choices?: number;
   readonly signal?: AbortSignal;
+}
+
+/** What to answer, and how. */
+export interface ChatRequest extends AnswerOptions, PromptOptions {
+  readonly messages: readonly Message[];
 }
 
 /** Why an answer ended: the stop token's id or the stop string, null at the length limit. */
@@ -77,12 +91,16 @@ export interface Finish {
 
 /** What one more token brought; the text may be empty. */
 export interface Delta {
+  /** Which choice it belongs to: one comes after another. */
+  readonly choice: number;
   readonly text: string;
   /** The token; none where the text was held back from an earlier one. */
   readonly token?: number;
-  /** Tokens generated so far, the stopping one included. */
+  /** The token's logprobs where they are asked for; none of a stop token that is not in the text. */
+  readonly logprobs?: PlaceLogprobs;
+  /** Tokens of the choice so far, the stopping one included. */
   readonly completionTokens: number;
-  /** On the last delta only. */
+  /** On the last delta of a choice only. */
   readonly finish?: Finish;
 }
 
@@ -103,24 +121,66 @@ export async function chat(model: ChatModel, request: ChatRequest): Promise<Chat
   const { messages, signal } = request;
   signal?.throwIfAborted();
   const images = await collectImages(messages, model.images, model.processor, signal);
-  const prompt = buildPrompt(model, messages, images, request.templateVariables);
+  const prompt = buildPrompt(model, messages, images, request);
+  return answer(model, prompt, images, request, "messages");
+}
+
+/**
+ * The answer to a prompt.
+ *
+ * @param param what the prompt was made of, for errors
+ * @throws RequestError when the prompt leaves no room for the answer, or a value does not fit the
+ * model
+ */
+export function answer(
+  model: ChatModel,
+  prompt: Prompt,
+  images: readonly PreparedImage[],
+  request: AnswerOptions,
+  param: string,
+): ChatAnswer {
   const stopTokenIds = [
     ...(request.ignoreEos ? [] : model.defaults.stopTokenIds),
     ...(request.stopTokenIds ?? []),
   ];
-  const ids = model.generator.generate({
-    ids: prompt.ids,
-    images,
-    maxTokens: answerLength(prompt, request.maxTokens, model.generator.contextLength),
-    stopTokenIds,
-    sampling: samplingOf(request.sampling, model.defaults.sampling),
-    signal,
-  });
-  return { prompt, deltas: textDeltas(model.tokenizer, ids, request, new Set(stopTokenIds)) };
+  const { choices = 1, minTokens = 0, logprobs, signal } = request;
+  const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, param);
+  checkAgainst(model, request, maxTokens);
+  const sampling = samplingOf(request.sampling, model.defaults.sampling);
+  const run = (choice: number) =>
+    model.generator.generate({
+      ids: prompt.ids,
+      images: choice + 1 < choices ? images.map((image) => ({ ...image, reused: true })) : images,
+      maxTokens,
+      stopTokenIds,
+      sampling: { ...sampling, seed: choiceSeed(sampling.seed, choice) },
+      minTokens,
+      logprobs,
+      signal,
+    });
+  const deltas = async function* (): AsyncGenerator<Delta, void, void> {
+    const stops = new Set(stopTokenIds);
+    for (let choice = 0; choice < choices; choice++) {
+      for await (const delta of textDeltas(model.tokenizer, run(choice), request, stops)) {
+        yield { choice, ...delta };
+      }
+    }
+  };
+  return { prompt, deltas: deltas() };
+}
+
+/** `seed` + `choice`, apart from one another even where a number holds no such integer. */
+function choiceSeed(seed: number, choice: number): number {
+  return choice === 0 ? seed : (seed % 2 ** 52) + choice;
 }
 
 /** How many tokens the answer may have. Throws RequestError when they do not fit. */
-function answerLength(prompt: Prompt, asked: number | undefined, contextLength: number): number {
+function answerLength(
+  prompt: Prompt,
+  asked: number | undefined,
+  contextLength: number,
+  param: string,
+): number {
   const total = prompt.ids.length;
   const room = contextLength - total;
   if (room >= (asked ?? 1)) return asked ?? room;
@@ -128,11 +188,30 @@ function answerLength(prompt: Prompt, asked: number | undefined, contextLength: 
   const completion = asked === undefined ? "at least 1" : `${asked}`;
   throw new RequestError(
     "context_length_exceeded",
-    "messages",
+    param,
     `This model's maximum context length is ${contextLength} tokens. However, you asked for ` +
-      `${total + (asked ?? 1)} tokens: ${total} in the messages (${text} of text, ` +
+      `${total + (asked ?? 1)} tokens: ${total} in the ${param} (${text} of text, ` +
       `${prompt.imageTokens} of images) and ${completion} in the completion.`,
   );
+}
+
+/** Throws RequestError for values that other models, or longer answers, could have. */
+function checkAgainst(
+  { tokenizer }: ChatModel,
+  { minTokens = 0, sampling }: AnswerOptions,
+  maxTokens: number,
+): void {
+  if (minTokens > maxTokens) {
+    const message =
+      `Invalid value for 'min_tokens': expected an integer from 0 to ${maxTokens}, ` +
+      `the most that the answer may have, but got ${minTokens} instead.`;
+    throw new RequestError("invalid_value", "min_tokens", message);
+  }
+  for (const id of sampling?.logitBias?.keys() ?? []) {
+    if (tokenizer.token(id) !== undefined) continue;
+    const message = `Invalid value for 'logit_bias': the vocabulary has no token ${id}.`;
+    throw new RequestError("invalid_value", "logit_bias", message);
+  }
 }
 
 function samplingOf(
@@ -145,36 +224,63 @@ function samplingOf(
     topP = defaults.topP,
     minP = defaults.minP,
     seed = crypto.getRandomValues(new Uint32Array(1))[0] as number,
+    repetitionPenalty = defaults.repetitionPenalty,
+    frequencyPenalty,
+    presencePenalty,
+    logitBias,
   } = asked;
-  return { temperature: temperature < 1e-6 ? 0 : temperature, topK, topP, minP, seed };
+  return {
+    temperature: temperature < 1e-6 ? 0 : temperature,
+    topK,
+    topP,
+    minP,
+    seed,
+    repetitionPenalty,
+    frequencyPenalty,
+    presencePenalty,
+    logitBias,
+  };
 }
 
 async function* textDeltas(
   tokenizer: Tokenizer,
-  ids: AsyncIterable<number>,
-  { stop = [], skipSpecialTokens = true }: ChatRequest,
+  tokens: AsyncIterable<GeneratedToken>,
+  { stop = [], keepStop = false, skipSpecialTokens = true }: AnswerOptions,
   stopTokenIds: ReadonlySet<number>,
-): AsyncGenerator<Delta, void, void> {
+): AsyncGenerator<Omit<Delta, "choice">, void, void> {
   const detokenizer = tokenizer.detokenizer({ skipSpecialTokens });
   const stops = new StopStrings(stop);
   let completionTokens = 0;
   let stopToken: number | undefined;
+  let stopLogprobs: PlaceLogprobs | undefined;
   let ended: Finish = { reason: "length", matched: null };
-  for await (const id of ids) {
+  const upTo = (matched: string) => (keepStop ? matched : "");
+  for await (const generated of tokens) {
+    const id = generated.token;
+    const logprobs = placeLogprobs(tokenizer, generated);
+    const told = logprobs && { logprobs };
     completionTokens++;
     if (stopTokenIds.has(id)) {
       ended = { reason: "stop", matched: id };
       stopToken = id;
+      if (keepStop) stopLogprobs = logprobs;
       break;
     }
     const { text, matched } = stops.push(detokenizer.push(id));
-    const finish: Finish | undefined =
-      matched === undefined ? undefined : { reason: "stop", matched };
-    yield { text, token: id, completionTokens, ...(finish && { finish }) };
-    if (finish) return;
+    if (matched !== undefined) {
+      const finish: Finish = { reason: "stop", matched };
+      yield { text: text + upTo(matched), token: id, ...told, completionTokens, finish };
+      return;
+    }
+    yield { text, token: id, ...told, completionTokens };
   }
-  const { text, matched } = stops.push(detokenizer.end());
-  const last = { completionTokens, ...(stopToken !== undefined && { token: stopToken }) };
+  const kept = keepStop && stopToken !== undefined ? detokenizer.push(stopToken) : "";
+  const { text, matched } = stops.push(kept + detokenizer.end());
+  const last = {
+    completionTokens,
+    ...(stopToken !== undefined && { token: stopToken }),
+    ...(stopLogprobs && { logprobs: stopLogprobs }),
+  };
   if (matched === undefined) yield { ...last, text: text + stops.end(), finish: ended };
-  else yield { ...last, text, finish: { reason: "stop", matched } };
+  else yield { ...last, text: text + upTo(matched), finish: { reason: "stop", matched } };
 }

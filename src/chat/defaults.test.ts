@@ -10,7 +10,7 @@ const withEos = new Tokenizer(files["tokenizer.json"] as object, { eos_token: "<
 describe("sampling", () => {
   const read = (config?: object) =>
     generationDefaults({ "generation_config.json": config }, tokenizer).sampling;
-  const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 };
+  const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
 
   test.each([
     ["no file", undefined, greedy],
@@ -20,7 +20,12 @@ describe("sampling", () => {
     [
       "all of them",
       { do_sample: true, temperature: 0.1, top_k: 20, top_p: 0.8, min_p: 0.05 },
-      { temperature: 0.1, topK: 20, topP: 0.8, minP: 0.05 },
+      { ...greedy, temperature: 0.1, topK: 20, topP: 0.8, minP: 0.05 },
+    ],
+    [
+      "repetition_penalty, greedy or not",
+      { do_sample: false, repetition_penalty: 1.05 },
+      { ...greedy, repetitionPenalty: 1.05 },
     ],
     ["nulls", { do_sample: true, temperature: null, top_p: null }, { ...greedy, temperature: 1 }],
   ])("%s", (_, config, expected) => {

@@ -15,6 +15,7 @@ interface GenerationConfig {
   readonly top_k?: number | null;
   readonly top_p?: number | null;
   readonly min_p?: number | null;
+  readonly repetition_penalty?: number | null;
   readonly eos_token_id?: number | readonly number[] | null;
 }
 
@@ -24,7 +25,8 @@ interface Config {
 }
 
 /**
- * Reads generation_config.json as Hugging Face does: without `do_sample` it is greedy. The end of
+ * Reads generation_config.json as Hugging Face does: without `do_sample` it is greedy, and
+ * `repetition_penalty` counts either way. The end of
  * an answer is any end-of-sequence token that generation_config.json, config.json or the tokenizer
  * names; the text model's own only counts when neither file has one, since it is often left at a
  * class default.
@@ -45,6 +47,7 @@ export function generationDefaults(
       topK: generation.top_k ?? 0,
       topP: generation.top_p ?? 1,
       minP: generation.min_p ?? 0,
+      repetitionPenalty: generation.repetition_penalty ?? 1,
     },
     stopTokenIds: [...new Set([...ids, ...idList(tokenizerEos)])],
   };

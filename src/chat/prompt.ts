@@ -7,6 +7,7 @@ import {
   type TemplatePart,
 } from "../text/template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { cutAtEnd, markEnd } from "./continuation.ts";
 import type { Message } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 
@@ -25,29 +26,39 @@ export interface PromptParts {
   readonly processor: ImageProcessor;
 }
 
+export interface PromptOptions {
+  /** Variables for the chat template. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
+  /** Go on with the last message, which is the assistant's, instead of answering it. */
+  readonly continueFinalMessage?: boolean;
+}
+
 /**
  * Renders the chat template, puts each image's own text where the template has a placeholder, and
  * tokenizes the result. Placeholders that somebody wrote into a message stay plain text.
  *
  * @param images in message order
- * @throws RequestError when the template refuses the messages or drops an image
+ * @throws RequestError when the template refuses the messages or drops an image, or there is
+ * nothing to continue
  */
 export function buildPrompt(
   { template, tokenizer, processor }: PromptParts,
   messages: readonly Message[],
   images: readonly PreparedImage[],
-  variables?: Readonly<Record<string, unknown>>,
+  { templateVariables, continueFinalMessage = false }: PromptOptions = {},
 ): Prompt {
   const { placeholder, imageTokenId } = processor;
   const imageToken = tokenizer.token(imageTokenId);
   const literals = imageToken === undefined ? [placeholder] : [placeholder, imageToken];
-  const mark = unusedCharacter(messages);
+  const [mark, end] = unusedCharacters(messages);
   const guarded = messages.map((message) => guard(message, literals, mark));
-  const rendered = render(
+  const ended = continueFinalMessage ? markEnd(guarded, end) : guarded;
+  const whole = render(
     template,
-    guarded.map((message) => forTemplate(message, template, placeholder)),
-    variables,
+    ended.map((message) => forTemplate(message, template, placeholder)),
+    { ...templateVariables, ...(continueFinalMessage && { add_generation_prompt: false }) },
   );
+  const rendered = continueFinalMessage ? cutAtEnd(whole, end) : whole;
 
   const around = rendered.split(placeholder);
   if (around.length - 1 !== images.length) {
@@ -74,7 +85,7 @@ export function buildPrompt(
 function render(
   template: ChatTemplate,
   messages: readonly TemplateMessage[],
-  variables: Readonly<Record<string, unknown>> | undefined,
+  variables: Readonly<Record<string, unknown>>,
 ): string {
   try {
     return template.render(messages, variables);
@@ -84,12 +95,14 @@ function render(
   }
 }
 
-/** A private-use character that no message contains. */
-function unusedCharacter(messages: readonly Message[]): string {
+/** Two private-use characters that no message contains. */
+function unusedCharacters(messages: readonly Message[]): readonly [string, string] {
   const used = new Set(JSON.stringify(messages));
+  const unused: string[] = [];
   for (let code = 0xe000; code < 0xf900; code++) {
     const character = String.fromCharCode(code);
-    if (!used.has(character)) return character;
+    if (!used.has(character)) unused.push(character);
+    if (unused.length === 2) return unused as [string, string];
   }
   throw new RequestError("invalid_value", "messages", "Too many private-use characters.");
 }

@@ -2,38 +2,108 @@
 export interface Offer {
   readonly source: string;
   readonly name: string;
-  readonly download: string;
   readonly about: string;
+  /** Its authors' terms. */
+  readonly license: string;
+  /** Of the safetensors, all of which are bf16. */
+  readonly downloadBytes: number;
+  /** How many weights there are in each part. */
+  readonly weights: Readonly<Record<Part, number>>;
+  /** Keys and values of one token, in f32. */
+  readonly tokenBytes: number;
+  /** Tokens that the model was made for. */
+  readonly contextLength: number;
 }
+
+/** Projectors count as vision, output heads of their own as embedding. */
+export type Part = "text" | "vision" | "embedding";
 
 /** The bundled model's folder, as `?model=` and the model field spell it. */
 export const SAMPLE = "./models/sample";
 
+const APACHE = "Apache-2.0";
+
+/** From small to large. */
 export const OFFERS: readonly Offer[] = [
   {
     source: SAMPLE,
     name: "Sample model",
-    download: "13 MB",
     about: "Simple drawings only: shapes, colors, letters and short words.",
+    license: APACHE,
+    downloadBytes: 13_020_888,
+    weights: { text: 2_951_424, vision: 3_026_112, embedding: 524_288 },
+    tokenBytes: 4_096,
+    contextLength: 2_048,
   },
   {
     source: "HuggingFaceTB/SmolVLM2-256M-Video-Instruct",
     name: "SmolVLM2 256M",
-    download: "0.5 GB",
     about: "Photos, scenes and some text. Quick on most laptops.",
+    license: APACHE,
+    downloadBytes: 0.51e9,
+    weights: { text: 106e6, vision: 93.4e6, embedding: 56.8e6 },
+    tokenBytes: 46_080,
+    contextLength: 8_192,
   },
   {
     source: "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
     name: "SmolVLM2 500M",
-    download: "1.0 GB",
     about: "Better at detail, counting and reading. Wants a GPU of its own.",
+    license: APACHE,
+    downloadBytes: 1.02e9,
+    weights: { text: 315e6, vision: 98.1e6, embedding: 94.6e6 },
+    tokenBytes: 81_920,
+    contextLength: 8_192,
+  },
+  {
+    source: "Qwen/Qwen3-VL-2B-Instruct",
+    name: "Qwen3-VL 2B",
+    about: "Photos, documents and charts, in many languages.",
+    license: APACHE,
+    downloadBytes: 4.25e9,
+    weights: { text: 1409e6, vision: 407e6, embedding: 311e6 },
+    tokenBytes: 229_376,
+    contextLength: 262_144,
+  },
+  {
+    source: "Qwen/Qwen2-VL-2B-Instruct",
+    name: "Qwen2-VL 2B",
+    about: "An older Qwen, with room for longer conversations.",
+    license: APACHE,
+    downloadBytes: 4.42e9,
+    weights: { text: 1310e6, vision: 665e6, embedding: 233e6 },
+    tokenBytes: 57_344,
+    contextLength: 32_768,
+  },
+  {
+    source: "Qwen/Qwen2.5-VL-3B-Instruct",
+    name: "Qwen2.5-VL 3B",
+    about: "Good at documents and small print.",
+    license: "Qwen Research License: not for commercial use",
+    downloadBytes: 7.51e9,
+    weights: { text: 2775e6, vision: 668e6, embedding: 311e6 },
+    tokenBytes: 73_728,
+    contextLength: 128_000,
+  },
+  {
+    source: "Qwen/Qwen3-VL-4B-Instruct",
+    name: "Qwen3-VL 4B",
+    about: "The most capable here. Wants a strong GPU.",
+    license: APACHE,
+    downloadBytes: 8.87e9,
+    weights: { text: 3633e6, vision: 415e6, embedding: 389e6 },
+    tokenBytes: 294_912,
+    contextLength: 262_144,
   },
 ];
 
+export function offerOf(source: string): Offer | undefined {
+  return OFFERS.find((offer) => offer.source === source);
+}
+
 /** How a source is called where space is short. */
 export function nameOf(source: string): string {
-  const offer = OFFERS.find((offer) => offer.source === source);
-  return offer?.name ?? source.replace(/[/\\]+$/, "").replace(/^.*\//, "");
+  return offerOf(source)?.name ?? source.replace(/[/\\]+$/, "").replace(/^.*\//, "");
 }
 
 /** A question about a bundled picture. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, duration, plural, remaining } from "./format.ts";
+import { bytes, duration, plural, remaining, roughly } from "./format.ts";
 
 test.each([
   [0, "0 B"],
@@ -9,6 +9,14 @@ test.each([
   [1_020_000_000, "1.0 GB"],
   [5e12, "5000.0 GB"],
 ])("%i bytes are %s", (count, text) => expect(bytes(count)).toBe(text));
+
+test.each([
+  [7, "7 B"],
+  [1_000, "1.0 kB"],
+  [13_020_888, "13 MB"],
+  [665_855_000, "670 MB"],
+  [4_254_000_000, "4.3 GB"],
+])("%i bytes are roughly %s", (count, text) => expect(roughly(count)).toBe(text));
 
 test.each([
   [84.6, "85 ms"],

@@ -7,6 +7,13 @@ export function bytes(count: number): string {
   return `${(count / 1000 ** power).toFixed(digits)} ${UNITS[power]}`;
 }
 
+/** In two digits, as estimates and sizes of downloads are told: `13 MB`, `4.3 GB`. */
+export function roughly(count: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const value = Number((count / 1000 ** power).toPrecision(2));
+  return `${value < 10 && power > 0 ? value.toFixed(1) : value} ${UNITS[power]}`;
+}
+
 /** @param ms milliseconds, told as `85 ms` or `1.4 s` */
 export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;

@@ -3,9 +3,13 @@ import { Graph } from "../gpu/graph.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import type { Model, Weights } from "../models/model.ts";
+import { adjustLogits } from "../ops/adjust-logits.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
+import { LOGPROB_WORDS, logprobs, readLogprobs } from "../ops/logprobs.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, sample } from "../ops/sample.ts";
+import { Adjustments } from "./adjustments.ts";
+import type { GeneratedToken } from "./generation.ts";
 import type { KvCache } from "./kv-cache.ts";
 
 /** Row buckets of prefill; one more row than a bucket holds pays for the next. */
@@ -14,12 +18,33 @@ const BUCKETS = [8, 32, 64, 128, 256, 512, 1024];
 /** Read-backs that may be under way at once: a step's own and the one before it. */
 const READBACKS = 2;
 
+/** Words that a step reads back: the token, and its logprobs where they are asked for. */
+const READBACK_WORDS = 1 + LOGPROB_WORDS;
+
+/** What a request asks of a step, after the forward pass. */
+export interface FinishOptions {
+  readonly greedy: boolean;
+  /** Adjust the logits by `adjustments` first. */
+  readonly adjust?: boolean;
+  readonly logprobs?: boolean;
+}
+
+/** A plan that makes logits of a hidden state, and draws a token. */
+export interface Finish {
+  readonly plan: Plan;
+  /** `[1, V]` the model's own */
+  readonly logits: Tensor;
+  readonly logprobs: boolean;
+}
+
 /** Plans of the text side, and the small buffers that they share. */
 export class Decoder {
   /** `[maxRows, ROW_WORDS]`; row 0 is the decode row that `sample` advances. */
   readonly rows: Tensor;
   /** `[1, SAMPLE_WORDS]` */
   readonly sampling: Tensor;
+  /** `[1]` how many of the most likely tokens are told with their logprobs. */
+  readonly topLogprobs: Tensor;
   /** Forward passes submitted so far. */
   steps = 0;
   /** What ran last, for tests and profiles. */
@@ -34,13 +59,16 @@ export class Decoder {
   readonly #taps: boolean;
   readonly #buckets: readonly number[];
   readonly #forwards = new Map<number, Promise<Plan>>();
-  readonly #finishes = new Map<boolean, Promise<{ plan: Plan; logits: Tensor }>>();
+  readonly #finishes = new Map<string, Promise<Finish>>();
   /** `[1]` index of the row whose next token is wanted. */
   readonly #head: Tensor;
   /** `[1, D]` hidden state of that row. */
   readonly #last: Tensor;
   /** `[1]` the token drawn. */
   readonly #token: Tensor;
+  /** `[1, LOGPROB_WORDS]` */
+  readonly #logprobs: Tensor;
+  #adjustments: Adjustments | undefined;
   readonly #staging: readonly GPUBuffer[];
 
   /**
@@ -67,8 +95,11 @@ export class Decoder {
     this.#head = gpu.tensor("head row", [1], "u32");
     this.#last = gpu.tensor("last hidden", [1, model.text.hidden_size]);
     this.#token = gpu.tensor("token", [1], "u32");
+    this.topLogprobs = gpu.tensor("top logprobs", [1], "u32");
+    this.#logprobs = gpu.tensor("logprobs", [1, LOGPROB_WORDS], "u32");
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     this.#staging = Array.from({ length: READBACKS }, () =>
-      gpu.buffer("token read-back", 4, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST),
+      gpu.buffer("token read-back", READBACK_WORDS * 4, usage),
     );
   }
 
@@ -79,8 +110,8 @@ export class Decoder {
     await Promise.all([
       this.forward(largest),
       this.forward(1),
-      this.#finish(true),
-      this.#finish(false),
+      this.finish({ greedy: true }),
+      this.finish({ greedy: false }),
     ]);
   }
 
@@ -106,9 +137,25 @@ export class Decoder {
     this.#gpu.write(this.#head, Uint32Array.of(row));
   }
 
-  /** @returns the plan that draws a token */
-  finish(greedy: boolean): Promise<{ plan: Plan; logits: Tensor }> {
-    return this.#finish(greedy);
+  /** What an adjusting plan adjusts the logits by, made when first wanted: it is of V size. */
+  get adjustments(): Adjustments {
+    return (this.#adjustments ??= new Adjustments(this.#gpu, this.#model.text.vocab_size));
+  }
+
+  /** @returns the plan that draws a token, with no more dispatches than the options ask for */
+  finish(options: FinishOptions): Promise<Finish> {
+    const { greedy, adjust, logprobs } = options;
+    const name =
+      `head, ${adjust ? "adjusted, " : ""}${greedy ? "greedy" : "sampled"}` +
+      (logprobs ? ", logprobs" : "");
+    let finish = this.#finishes.get(name);
+    if (!finish) {
+      finish = this.#recordFinish(name, options);
+      this.#finishes.set(name, finish);
+      // A failure is reported to whoever asked; it must not poison a later try.
+      finish.catch(() => this.#finishes.delete(name));
+    }
+    return finish;
   }
 
   /** Runs a prefill chunk whose logits nobody wants. */
@@ -122,7 +169,7 @@ export class Decoder {
    * Runs a forward pass and draws a token, all in one command buffer. The token is on its way
    * back when this returns; the next step may be submitted before it is here.
    */
-  step(forward: Plan, finish: { plan: Plan; logits: Tensor }): Promise<number> {
+  step(forward: Plan, finish: Finish): Promise<GeneratedToken> {
     const staging = this.#staging[this.steps % READBACKS] as GPUBuffer;
     const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -130,11 +177,14 @@ export class Decoder {
     finish.plan.encode(pass);
     pass.end();
     encoder.copyBufferToBuffer(bufferOf(this.#token), 0, staging, 0, 4);
+    if (finish.logprobs) {
+      encoder.copyBufferToBuffer(bufferOf(this.#logprobs), 0, staging, 4, LOGPROB_WORDS * 4);
+    }
     this.#gpu.device.queue.submit([encoder.finish()]);
     this.steps++;
     this.lastForward = forward;
     this.lastLogits = finish.logits;
-    return readToken(staging);
+    return readToken(staging, finish.logprobs);
   }
 
   async #recordForward(bucket: number): Promise<Plan> {
@@ -145,26 +195,24 @@ export class Decoder {
     return g.compile(`forward of ${bucket} rows`);
   }
 
-  #finish(greedy: boolean): Promise<{ plan: Plan; logits: Tensor }> {
-    let finish = this.#finishes.get(greedy);
-    if (!finish) {
-      finish = this.#recordFinish(greedy);
-      this.#finishes.set(greedy, finish);
-    }
-    return finish;
-  }
-
-  async #recordFinish(greedy: boolean): Promise<{ plan: Plan; logits: Tensor }> {
+  async #recordFinish(name: string, options: FinishOptions): Promise<Finish> {
+    const { greedy, adjust = false, logprobs: told = false } = options;
     const g = new Graph(this.#gpu);
     const logits = g.keep(this.#model.head(g, this.#weights, this.#last)); // [1, V]
-    sample(g, logits, this.sampling, this.rows, this.#token, { greedy });
-    return { plan: await g.compile(greedy ? "head, greedy" : "head, sampled"), logits };
+    const drawn = adjust
+      ? adjustLogits(g, logits, this.sampling, this.#token, this.adjustments)
+      : logits;
+    sample(g, drawn, this.sampling, this.rows, this.#token, { greedy });
+    if (told) logprobs(g, logits, this.#token, this.topLogprobs, this.#logprobs);
+    return { plan: await g.compile(name), logits, logprobs: told };
   }
 }
 
-async function readToken(staging: GPUBuffer): Promise<number> {
+async function readToken(staging: GPUBuffer, withLogprobs: boolean): Promise<GeneratedToken> {
   await staging.mapAsync(GPUMapMode.READ);
-  const [token] = new Uint32Array(staging.getMappedRange());
+  const words = new Uint32Array(staging.getMappedRange());
+  const token = words[0] as number;
+  const read = withLogprobs ? { token, logprobs: readLogprobs(words.subarray(1)) } : { token };
   staging.unmap();
-  return token as number;
+  return read;
 }

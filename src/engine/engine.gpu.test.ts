@@ -164,7 +164,7 @@ describe("requests", () => {
     const input = { ...(await inputOf(case_)), maxTokens: 200 };
     const before = engine.stats.steps;
     const read: number[] = [];
-    for await (const id of engine.generate(input)) if (read.push(id) === 4) break;
+    for await (const { token } of engine.generate(input)) if (read.push(token) === 4) break;
     const chunks = 1;
     expect(engine.stats.steps - before).toBeLessThanOrEqual(chunks + 4);
     expect(engine.stats.requests).toBe(0);
@@ -178,8 +178,8 @@ describe("requests", () => {
     const before = engine.stats.steps;
     const read = async (): Promise<void> => {
       const ids: number[] = [];
-      for await (const id of engine.generate(input)) {
-        if (ids.push(id) === 3) controller.abort(new Error("enough"));
+      for await (const { token } of engine.generate(input)) {
+        if (ids.push(token) === 3) controller.abort(new Error("enough"));
       }
     };
     await expect(read()).rejects.toThrow("enough");
@@ -192,7 +192,7 @@ describe("requests", () => {
     const before = engine.stats.steps;
     const ids: number[] = [];
     const input = { ...(await inputOf(case_)), maxTokens: 3 };
-    for await (const id of engine.generate(input)) ids.push(id);
+    for await (const { token } of engine.generate(input)) ids.push(token);
     expect([ids.length, engine.stats.steps - before]).toEqual([3, 3]);
   });
 
@@ -202,7 +202,7 @@ describe("requests", () => {
       const sampling = { temperature: 1.5, topK: 0, topP: 1, minP: 0, seed };
       const ids: number[] = [];
       const input = { ...(await inputOf(case_)), maxTokens: 12, sampling };
-      for await (const id of engine.generate(input)) ids.push(id);
+      for await (const { token } of engine.generate(input)) ids.push(token);
       return ids;
     };
     const first = await draw(7);

@@ -4,9 +4,16 @@ import type { Tensor } from "../gpu/tensor.ts";
 import type { Model, PatchSource, PromptPositions, Weights } from "../models/model.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, writeSampling } from "../ops/sample.ts";
+import { adjustsLogits } from "./adjustments.ts";
 import { Decoder } from "./decoder.ts";
-import type { GenerationInput, Generator, PreparedImage, Sampling } from "./generation.ts";
-import { KvCache, kvBytesPerToken } from "./kv-cache.ts";
+import type {
+  GeneratedToken,
+  GenerationInput,
+  Generator,
+  PreparedImage,
+  Sampling,
+} from "./generation.ts";
+import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
 import { resolveImageRows, writePromptRows } from "./prompt-rows.ts";
 import { Turns } from "./turns.ts";
 import { Vision } from "./vision.ts";
@@ -26,12 +33,6 @@ export interface EngineOptions {
 
 /** Uploads a picture and cuts it into patches on the GPU. */
 export type Preprocess = (image: PreparedImage) => Promise<PatchSource>;
-
-/** Keys and values may take this much when nobody names a context length. */
-const KV_BYTES = 512 * 2 ** 20;
-
-/** ... but a conversation about a picture needs some room. */
-const MIN_CONTEXT = 4096;
 
 export interface EngineStats {
   /** Forward passes and vision passes submitted so far. */
@@ -67,8 +68,8 @@ export class Engine implements Generator {
     preprocess: Preprocess,
     options: EngineOptions = {},
   ) {
-    const affordable = Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / kvBytesPerToken(model.text)));
     const most = model.text.max_position_embeddings;
+    const affordable = affordableContext(kvBytesPerToken(model.text), most);
     this.contextLength = Math.min(options.contextLength ?? affordable, most);
     this.#prefillRows = Math.min(options.prefillRows ?? 256, this.contextLength);
     this.#gpu = gpu;
@@ -109,7 +110,7 @@ export class Engine implements Generator {
   }
 
   /** @inheritDoc Generator.generate */
-  async *generate(input: GenerationInput): AsyncGenerator<number, void, void> {
+  async *generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
     const endTurn = await this.#turns.take(input.signal);
     try {
       yield* this.#run(input);
@@ -121,7 +122,7 @@ export class Engine implements Generator {
     }
   }
 
-  async *#run(input: GenerationInput): AsyncGenerator<number, void, void> {
+  async *#run(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
     const { ids, images, signal } = input;
     const room = this.contextLength - ids.length;
     const count = Math.min(input.maxTokens, room);
@@ -140,27 +141,31 @@ export class Engine implements Generator {
     await this.#encodeImages(images, signal);
 
     const greedy = input.sampling.temperature === 0;
+    const adjust = adjustsLogits(input);
+    const logprobs = input.logprobs !== undefined;
     const [decode, finish] = await Promise.all([
       this.decoder.forward(1),
-      this.decoder.finish(greedy),
+      this.decoder.finish({ greedy, adjust, logprobs }),
     ]);
+    if (adjust) this.decoder.adjustments.write(input);
+    if (logprobs) this.#gpu.write(this.decoder.topLogprobs, Uint32Array.of(input.logprobs ?? 0));
     const layouts = images.map(({ layout }) => layout);
     const positions = this.#model.promptPositions?.(ids, layouts);
     const lastChunk = await this.#prefill(tokens, positions, input.sampling, signal);
     const stops = new Set(input.stopTokenIds);
-    let pending: Promise<number> | undefined = this.decoder.step(lastChunk, finish);
+    let pending: Promise<GeneratedToken> | undefined = this.decoder.step(lastChunk, finish);
     this.decoder.chooseHead(0);
     try {
       for (let produced = 1; pending; produced++) {
-        const current: Promise<number> = pending;
+        const current: Promise<GeneratedToken> = pending;
         // The GPU goes on with the token that it has just drawn, while we wait to read it.
         pending = produced < count ? this.decoder.step(decode, finish) : undefined;
-        const token = await current;
+        const drawn = await current;
         signal?.throwIfAborted();
         this.#gpu.throwIfFailed();
-        yield token;
+        yield drawn;
         signal?.throwIfAborted();
-        if (stops.has(token)) return;
+        if (stops.has(drawn.token)) return;
       }
     } finally {
       // A read-back under way must be over before its buffer is used again.

@@ -1,7 +1,11 @@
 import type { ImageLayout } from "../models/model.ts";
+import type { Logprobs } from "../ops/logprobs.ts";
 import type { Picture } from "../platform/platform.ts";
 
-/** How the next token is drawn. Temperature 0 is greedy; then nothing else matters. */
+/**
+ * How the next token is drawn: the logits are penalized and biased, then sampled. Temperature 0 is
+ * greedy; then topK, topP, minP and seed don't matter.
+ */
 export interface Sampling {
   readonly temperature: number;
   /** Keep the k most likely; 0 keeps all. */
@@ -12,12 +16,25 @@ export interface Sampling {
   readonly minP: number;
   /** The same seed, prompt and settings give the same tokens. */
   readonly seed: number;
+  /** Subtracted from a token's logit for each time it was generated. Default 0. */
+  readonly frequencyPenalty?: number;
+  /** Subtracted from the logit of a token that was generated. Default 0. */
+  readonly presencePenalty?: number;
+  /**
+   * Divides the positive and multiplies the negative logits of tokens in the prompt and of those
+   * generated. Default 1.
+   */
+  readonly repetitionPenalty?: number;
+  /** Added to logits, by token id. */
+  readonly logitBias?: ReadonlyMap<number, number>;
 }
 
 /** A decoded picture with what its model's processor makes of it. */
 export interface PreparedImage {
   readonly picture: Picture;
   readonly layout: ImageLayout;
+  /** Another call will read the picture: it must not be closed yet. */
+  readonly reused?: boolean;
 }
 
 export interface GenerationInput {
@@ -28,7 +45,21 @@ export interface GenerationInput {
   /** Generation ends after one of these, which is the last token given. */
   readonly stopTokenIds: readonly number[];
   readonly sampling: Sampling;
+  /** None of `stopTokenIds` is drawn before this many tokens. Default 0. */
+  readonly minTokens?: number;
+  /**
+   * Tell each token's logprob, and those of this many of the most likely, 0 to 20: the log-softmax
+   * of the model's own logits, before temperature, penalties and bias. Default: tell none.
+   */
+  readonly logprobs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** A token as it is drawn. */
+export interface GeneratedToken {
+  readonly token: number;
+  /** Where the input asks for them. */
+  readonly logprobs?: Logprobs;
 }
 
 /** What the chat layer needs of an engine. */
@@ -36,13 +67,13 @@ export interface Generator {
   /** Prompt and answer together hold at most this many tokens. */
   readonly contextLength: number;
   /**
-   * Token ids as they are sampled, the stopping one included; ends early at `maxTokens`.
+   * Tokens as they are sampled, the stopping one included; ends early at `maxTokens`.
    * Returning from the iteration, or the signal, stops the GPU work within a step; an aborted
    * signal throws its reason. Requests wait for one another, first come first served.
    *
    * @throws QueueFullError when too many wait, DeviceLostError when the GPU is gone
    */
-  generate(input: GenerationInput): AsyncGenerator<number, void, void>;
+  generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void>;
 }
 
 /** Thrown when more requests wait than the engine's queue holds. */

@@ -13,6 +13,21 @@ export function kvBytesPerToken(shape: KvCacheShape): number {
   return shape.num_hidden_layers * 2 * shape.num_key_value_heads * shape.head_dim * 4;
 }
 
+/** Keys and values may take this much when nobody names a context length ... */
+const KV_BYTES = 512 * 2 ** 20;
+
+/** ... but a conversation about a picture needs some room. */
+const MIN_CONTEXT = 4096;
+
+/**
+ * @param tokenBytes as `kvBytesPerToken` tells
+ * @param most tokens that the model was made for
+ * @returns the context length of a cache that nobody asked to be of another
+ */
+export function affordableContext(tokenBytes: number, most: number): number {
+  return Math.min(most, Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / tokenBytes)));
+}
+
 /** Keys and values of all layers in pages of 64 tokens, and who holds which page. */
 export class KvCache {
   readonly layers: readonly LayerCache[];

@@ -81,18 +81,37 @@ describe.each(["smolvlm", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"])("%s", (folder) 
   });
 });
 
-test("in q8 the Qwen goldens' greedy ids are those of f32 in 9 cases of 10", async () => {
-  const equal: Record<string, boolean> = {};
-  for (const folder of ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]) {
+/**
+ * Weights of 8 bits move these random models' logits by about 0.15, and the reference's path has
+ * margins of as little as 0.12: an answer may fork there. So each step is judged by itself, with
+ * the recorded ids before it.
+ */
+test.each(["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])(
+  "%s in q8 takes the recorded token at 9 steps of 10",
+  async (folder) => {
     const { cases, checkpoint } = await openGolden(folder);
-    const all = await answers(checkpoint, cases, "q8");
-    cases.forEach(({ name, output_ids }, i) => {
-      equal[`${folder} ${name}`] = String(all[i]) === String(output_ids);
-    });
-  }
-  const outcomes = Object.values(equal);
-  expect(outcomes.length).toBeGreaterThan(20);
-  const share = outcomes.filter(Boolean).length / outcomes.length;
-  console.log(JSON.stringify(equal));
-  expect(share, JSON.stringify(equal)).toBeGreaterThanOrEqual(0.9);
-});
+    const { engine, model } = await openEngine(gpu, checkpoint, "q8", OPTIONS);
+    const forks: string[] = [];
+    let steps = 0;
+    for (const { name, output_ids, ...case_ } of cases) {
+      const images = await prepareImages(case_, model, "/e2e/goldens");
+      // After a fork it goes on from the recorded token.
+      for (let done = 0; done < output_ids.length; done++) {
+        const ids = [...case_.input_ids, ...output_ids.slice(0, done)];
+        const rest = output_ids.slice(done);
+        const got = await generate(
+          engine,
+          { ids, images, maxTokens: rest.length },
+          checkpoint.files,
+        );
+        const same = rest.findIndex((id, i) => id !== got[i]);
+        if (same < 0) break;
+        done += same;
+        forks.push(`${name} at ${done}`);
+      }
+      steps += output_ids.length;
+    }
+    expect(cases.length).toBeGreaterThan(5);
+    expect(forks.length, forks.join(", ")).toBeLessThanOrEqual(0.1 * steps);
+  },
+);

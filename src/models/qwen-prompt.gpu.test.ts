@@ -53,7 +53,7 @@ test("“What’s in this image?” and a 570x380 picture are 307 prompt tokens 
     contextLength: 32_768,
     async *generate(input) {
       inputs.push(input);
-      yield CONFIG.eos_token_id;
+      yield { token: CONFIG.eos_token_id };
     },
   };
   const files = await readFiles();

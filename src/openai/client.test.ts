@@ -65,6 +65,17 @@ describe("OpenAI's own client", () => {
     );
   });
 
+  test("reads several choices, streamed or not", async () => {
+    const body = { model: "default", messages, n: 3, seed: 1 };
+    const texts = ["A red circle.", "A red circle.", "A red circle."];
+    const answer = await client.chat.completions.create(body);
+    expect(answer.choices.map(({ message }) => message.content)).toEqual(texts);
+    expect(answer.usage?.completion_tokens).toBe(3 * generator.ids.length);
+    const final = await client.chat.completions.stream(body).finalChatCompletion();
+    expect(final.choices.map(({ message }) => message.content)).toEqual(texts);
+    expect(final.choices.map(({ index }) => index)).toEqual([0, 1, 2]);
+  });
+
   test("stops the model by leaving a stream", async () => {
     const stream = await client.chat.completions.create({
       model: "default",

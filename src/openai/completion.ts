@@ -1,8 +1,11 @@
-import type { ChatAnswer, Delta, Finish } from "../chat/chat.ts";
+import type { ChatAnswer, Delta } from "../chat/chat.ts";
+import type { PlaceLogprobs } from "../chat/logprobs.ts";
 import type { Prompt } from "../chat/prompt.ts";
+import { choiceLogprobs } from "./logprobs.ts";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
+  Choice,
   ChunkChoice,
   StreamOptions,
   Usage,
@@ -27,37 +30,47 @@ export async function completion(
   identity: AnswerIdentity,
   tokenIds = false,
 ): Promise<ChatCompletion> {
-  const ids: number[] = [];
-  let content = "";
-  let completionTokens = 0;
-  let finish: Finish = { reason: "length", matched: null };
+  const choices: Choice[] = [];
+  const counts: number[] = [];
+  const places: PlaceLogprobs[][] = [];
   for await (const delta of answer.deltas) {
-    content += delta.text;
-    if (delta.token !== undefined) ids.push(delta.token);
-    completionTokens = delta.completionTokens;
-    finish = delta.finish ?? finish;
+    const choice = (choices[delta.choice] ??= emptyChoice(delta.choice, tokenIds));
+    choice.message.content += delta.text;
+    if (delta.token !== undefined) choice.token_ids?.push(delta.token);
+    if (delta.logprobs) (places[delta.choice] ??= []).push(delta.logprobs);
+    counts[delta.choice] = delta.completionTokens;
+    if (delta.finish) {
+      choice.finish_reason = delta.finish.reason;
+      choice.matched_stop = delta.finish.matched;
+    }
   }
   return {
     ...identity,
     object: "chat.completion",
-    choices: [
-      {
-        index: 0,
-        message: { role: "assistant", content, refusal: null, reasoning_content: null },
-        logprobs: null,
-        finish_reason: finish.reason,
-        matched_stop: finish.matched,
-        ...(tokenIds && { token_ids: ids }),
-      },
-    ],
-    usage: usageOf(answer.prompt, completionTokens),
+    choices: choices.map((choice, i) => ({
+      ...choice,
+      logprobs: choiceLogprobs(places[i] ?? []),
+    })),
+    usage: usageOf(answer.prompt, sum(counts)),
     metadata: { weight_version: "default" },
     ...(tokenIds && { prompt_token_ids: answer.prompt.ids }),
   };
 }
 
+function emptyChoice(index: number, tokenIds: boolean): Choice {
+  return {
+    index,
+    message: { role: "assistant", content: "", refusal: null, reasoning_content: null },
+    logprobs: null,
+    finish_reason: "length",
+    matched_stop: null,
+    ...(tokenIds && { token_ids: [] }),
+  };
+}
+
 /**
- * The answer in chunks: the role, text as it comes, why it ended, and the usage when asked for.
+ * The answer in chunks: of each choice the role, text as it comes and why it ended; at the end the
+ * usage when asked for.
  * Waits for the first token, so that what fails before it can still decide the HTTP status.
  */
 export async function completionChunks(
@@ -81,37 +94,47 @@ async function* chunks(
     if (continuous_usage_stats) return { usage: usageOf(prompt, tokens) };
     return include_usage ? { usage: null } : {};
   };
-  const chunk = (choice: Partial<ChunkChoice>, tokens: number): ChatCompletionChunk => ({
+  const counts: number[] = [];
+  let index = 0;
+  const chunk = (choice: Partial<ChunkChoice>): ChatCompletionChunk => ({
     ...identity,
     object: "chat.completion.chunk",
-    choices: [{ index: 0, delta: {}, logprobs: null, finish_reason: null, ...choice }],
-    ...usage(tokens),
+    choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...choice }],
+    ...usage(sum(counts)),
   });
+  const opening = (): ChatCompletionChunk => chunk({ delta: { role: "assistant", content: "" } });
 
-  let tokens = 0;
   let untold: number[] = [];
-  const tellIds = (): Pick<ChunkChoice, "token_ids"> => {
-    const token_ids = untold;
+  let places: PlaceLogprobs[] = [];
+  const tellTokens = (): Pick<ChunkChoice, "token_ids" | "logprobs"> => {
+    const told = { logprobs: choiceLogprobs(places), ...(tokenIds && { token_ids: untold }) };
     untold = [];
-    return tokenIds ? { token_ids } : {};
+    places = [];
+    return told;
   };
-  yield chunk({ delta: { role: "assistant", content: "" } }, tokens);
+  yield opening();
   for (let next = first; !next.done; next = await deltas.next()) {
-    const { text, token, completionTokens, finish } = next.value;
-    tokens = completionTokens;
+    const { choice, text, token, logprobs, completionTokens, finish } = next.value;
+    if (choice !== index) {
+      index = choice;
+      yield opening();
+    }
+    counts[choice] = completionTokens;
     if (token !== undefined) untold.push(token);
-    if (text !== "") yield chunk({ delta: { content: text }, ...tellIds() }, tokens);
+    if (logprobs) places.push(logprobs);
+    if (text !== "") yield chunk({ delta: { content: text }, ...tellTokens() });
     if (finish) {
       const { reason: finish_reason, matched: matched_stop } = finish;
-      yield chunk({ finish_reason, matched_stop, ...tellIds() }, tokens);
+      yield chunk({ finish_reason, matched_stop, ...tellTokens() });
     }
   }
   if (!include_usage) return;
   const last = { ...identity, object: "chat.completion.chunk" as const, choices: [] };
-  yield { ...last, usage: usageOf(prompt, tokens) };
+  yield { ...last, usage: usageOf(prompt, sum(counts)) };
 }
 
-function usageOf({ ids, imageTokens }: Prompt, completionTokens: number): Usage {
+/** @param completionTokens of all choices */
+export function usageOf({ ids, imageTokens }: Prompt, completionTokens: number): Usage {
   return {
     prompt_tokens: ids.length,
     completion_tokens: completionTokens,
@@ -120,4 +143,8 @@ function usageOf({ ids, imageTokens }: Prompt, completionTokens: number): Usage 
     completion_tokens_details: { reasoning_tokens: 0 },
     reasoning_tokens: 0,
   };
+}
+
+export function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }

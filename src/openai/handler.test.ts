@@ -3,7 +3,7 @@ import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-supp
 import { QueueFullError } from "../engine/generation.ts";
 import { DeviceLostError } from "../gpu/device.ts";
 import { type HandlerOptions, type ServedModel, createHandler } from "./handler.ts";
-import type { ChatCompletion, ChatCompletionChunk, ErrorBody } from "./wire.ts";
+import type { ChatCompletion, ChatCompletionChunk, ChunkChoice, ErrorBody } from "./wire.ts";
 
 const EOS = 1023;
 const HELLO = [{ role: "user", content: "Hello" }];
@@ -146,6 +146,61 @@ describe("an answer", () => {
     });
   });
 
+  test("leaves the stop string in when told so", async () => {
+    const body = { messages: HELLO, stop: "circle", no_stop_trim: true };
+    const { choices } = (await (await post(body)).json()) as ChatCompletion;
+    expect(choices[0]).toMatchObject({
+      message: { content: "A red circle" },
+      matched_stop: "circle",
+    });
+    const data = await events(await post({ ...body, stream: true }));
+    const texts = data.slice(0, -1).map((event) => {
+      const chunk = JSON.parse(event) as ChatCompletionChunk;
+      return chunk.choices[0]?.delta.content ?? "";
+    });
+    expect(texts.join("")).toBe("A red circle");
+  });
+
+  test("goes on with the assistant's last message when told so", async () => {
+    const messages = [...HELLO, { role: "assistant", content: "I see a" }];
+    await post({ messages, continue_final_message: true });
+    await post({ messages, continue_final_message: false });
+    const [continued, asked] = generator.inputs.map(({ ids }) => chat.tokenizer.decode(ids));
+    expect(continued).toMatch(/Assistant: I see a$/);
+    expect(asked).toMatch(/Assistant: I see a\nAssistant:$/);
+    const response = await post({ messages: HELLO, continue_final_message: true });
+    expect(response.status).toBe(400);
+    expect(await errorOf(response)).toMatchObject({
+      code: "invalid_value",
+      param: "continue_final_message",
+    });
+  });
+
+  test("has as many choices as asked for", async () => {
+    const body = { messages: HELLO, n: 3, seed: 5, return_token_ids: true };
+    const response = await post(body);
+    const { choices, usage } = (await response.json()) as ChatCompletion;
+    expect(choices.map(({ index, message }) => [index, message.content])).toEqual([
+      [0, "A red circle."],
+      [1, "A red circle."],
+      [2, "A red circle."],
+    ]);
+    for (const choice of choices) {
+      expect(choice).toMatchObject({
+        finish_reason: "stop",
+        matched_stop: EOS,
+        token_ids: generator.ids,
+      });
+    }
+    expect(generator.inputs.map(({ sampling }) => sampling.seed)).toEqual([5, 6, 7]);
+    const promptTokens = generator.inputs[0]?.ids.length as number;
+    expect(usage).toMatchObject({
+      prompt_tokens: promptTokens,
+      completion_tokens: 3 * generator.ids.length,
+      total_tokens: promptTokens + 3 * generator.ids.length,
+    });
+  });
+
   test("asks the model as the request says", async () => {
     await post({
       messages: HELLO,
@@ -201,6 +256,24 @@ describe("a stream", () => {
     }
     expect(middle.length).toBeGreaterThan(1);
     expect(middle.map((choice) => choice?.delta.content).join("")).toBe("A red circle.");
+  });
+
+  test("tells each choice under its index, one after another", async () => {
+    const stream_options = { include_usage: true };
+    const data = await events(await post({ messages: HELLO, stream: true, n: 3, stream_options }));
+    const chunks = data.slice(0, -1).map((event) => JSON.parse(event) as ChatCompletionChunk);
+    expect(chunks.pop()?.usage?.completion_tokens).toBe(3 * generator.ids.length);
+    const choices = chunks.map(({ choices }) => choices[0] as ChunkChoice);
+    const order = choices.map(({ index }) => index);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    for (const index of [0, 1, 2]) {
+      const own = choices.filter((choice) => choice.index === index);
+      expect(own[0]?.delta).toEqual({ role: "assistant", content: "" });
+      expect(own.map(({ delta }) => delta.content ?? "").join("")).toBe("A red circle.");
+      expect(own.filter(({ delta }) => delta.role)).toHaveLength(1);
+      expect(own.map(({ finish_reason }) => finish_reason).filter(Boolean)).toEqual(["stop"]);
+      expect(own.at(-1)).toMatchObject({ finish_reason: "stop", matched_stop: EOS });
+    }
   });
 
   test("tells the usage at the end when asked", async () => {
@@ -326,6 +399,16 @@ describe("being stopped", () => {
     expect(generator.ended).toBe(1);
   });
 
+  test("a stream of several choices, which are not begun then", async () => {
+    stalled("A rather long answer");
+    const response = await post({ messages: HELLO, stream: true, n: 4 });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    expect(generator.inputs).toHaveLength(1);
+    expect(generator.ended).toBe(1);
+  });
+
   test.each([0, 1, 2])("a stream that is cancelled after %i events", async (count) => {
     stalled("A rather long answer");
     const response = await post({ messages: HELLO, stream: true });
@@ -373,9 +456,9 @@ describe("bodies that are refused", () => {
     ["a number out of range", { messages: HELLO, top_p: 2 }, "invalid_value", "top_p"],
     [
       "an unsupported field",
-      { messages: HELLO, logprobs: true },
+      { messages: HELLO, stop_regex: "a+" },
       "unsupported_parameter",
-      "logprobs",
+      "stop_regex",
     ],
     [
       "an unknown part",

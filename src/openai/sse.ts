@@ -1,5 +1,11 @@
 import { toOpenAIError } from "./errors.ts";
 
+/** Headers of an event stream. */
+export const EVENT_STREAM = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+};
+
 /**
  * Server-sent events of a stream of objects: one `data:` line each as they are asked for, then
  * `data: [DONE]`. A failure becomes a last event `{"error": ...}`, except an abort, which fails

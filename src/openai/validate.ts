@@ -35,7 +35,29 @@ const message = z.discriminatedUnion("role", [
 
 const stopString = z.string().check(z.minLength(1));
 
-const chatCompletionRequest = z.object({
+/** An integer with both of its bounds in the message. */
+function integerIn(least: number, most: number) {
+  const message = `an integer from ${least} to ${most}`;
+  return z.int().check(z.refine((n) => n >= least && n <= most, message));
+}
+
+/** A number with both of its bounds in the message. */
+function numberIn(least: number, most: number) {
+  const message = `a number from ${least} to ${most}`;
+  return z.number().check(z.refine((n) => n >= least && n <= most, message));
+}
+
+const repetitionPenalty = z
+  .number()
+  .check(z.refine((n) => n > 0 && n <= 2, "a number greater than 0, at most 2"));
+
+const logitBias = z
+  .record(z.string(), numberIn(-100, 100))
+  .check(
+    z.refine((bias) => Object.keys(bias).every((id) => /^\d+$/.test(id)), "token ids as keys"),
+  );
+
+export const chatCompletionRequest = z.object({
   messages: z.array(message).check(z.minLength(1)),
   model: z.nullish(z.string()),
   max_completion_tokens: z.nullish(z.int().check(z.gte(1))),
@@ -45,9 +67,17 @@ const chatCompletionRequest = z.object({
   top_k: z.nullish(z.int().check(z.gte(-1))),
   min_p: z.nullish(z.number().check(z.gte(0), z.lte(1))),
   seed: z.nullish(z.number().check(z.multipleOf(1))),
+  frequency_penalty: z.nullish(numberIn(-2, 2)),
+  presence_penalty: z.nullish(numberIn(-2, 2)),
+  repetition_penalty: z.nullish(repetitionPenalty),
+  logit_bias: z.nullish(logitBias),
+  logprobs: z.nullish(z.boolean()),
+  top_logprobs: z.nullish(integerIn(0, 20)),
+  min_tokens: z.nullish(z.int().check(z.gte(0))),
   stop: z.nullish(z.union([stopString, z.array(stopString)])),
   stop_token_ids: z.nullish(z.array(z.int().check(z.gte(0)))),
   ignore_eos: z.nullish(z.boolean()),
+  no_stop_trim: z.nullish(z.boolean()),
   skip_special_tokens: z.nullish(z.boolean()),
   return_token_ids: z.nullish(z.boolean()),
   stream: z.nullish(z.boolean()),
@@ -57,7 +87,8 @@ const chatCompletionRequest = z.object({
       continuous_usage_stats: z.nullish(z.boolean()),
     }),
   ),
-  n: z.nullish(z.int().check(z.gte(1))),
+  n: z.nullish(integerIn(1, 8)),
+  continue_final_message: z.nullish(z.boolean()),
   chat_template_kwargs: z.nullish(z.record(z.string(), z.unknown())),
 });
 
@@ -68,9 +99,22 @@ const chatCompletionRequest = z.object({
  */
 export function validateChatCompletion(body: unknown): ChatCompletionRequest {
   const lowered = lowerRoles(body);
-  const result = chatCompletionRequest.safeParse(lowered);
-  if (!result.success) throw issueError(result.error.issues[0] as Issue, lowered);
+  const request = checkShape(chatCompletionRequest, lowered);
   refuseUnsupported(lowered as Record<string, unknown>);
+  if (request.top_logprobs && !request.logprobs) {
+    throw valueError("top_logprobs", "'logprobs' to be true beside it", request.top_logprobs);
+  }
+  return request;
+}
+
+/**
+ * A body of the right shape, without unknown fields.
+ *
+ * @throws OpenAIError for the first thing that is wrong, naming its path
+ */
+export function checkShape<T extends z.ZodMiniType>(shape: T, body: unknown): z.output<T> {
+  const result = shape.safeParse(body);
+  if (!result.success) throw issueError(result.error.issues[0] as Issue, body);
   return result.data;
 }
 
@@ -123,7 +167,7 @@ function issueError(issue: Issue, body: unknown, path: readonly PropertyKey[] = 
     const deepest = deepestIssue(issue.errors as Issue[][]);
     if (deepest) return issueError(deepest, body, whole);
     const expected = issue.errors.flatMap((branch) => expectedOf(branch[0] as Issue));
-    return typeError(param, expected.join(" or "), value);
+    return typeError(param, [...new Set(expected)].join(" or "), value);
   }
   if (issue.code === "invalid_union" && typeof value === "string") {
     return whole.at(-1) === "type"
@@ -177,6 +221,8 @@ function rangeOf(issue: Issue): string {
       return oneOf(issue.values as readonly string[]);
     case "not_multiple_of":
       return "an integer";
+    case "custom":
+      return issue.message;
     default:
       return "something else";
   }

@@ -20,18 +20,42 @@ export interface ChatCompletionRequest {
   top_k?: number | null;
   /** 0 to 1. */
   min_p?: number | null;
+  /** -2 to 2: subtracted from a token's logit for each time it was generated. */
+  frequency_penalty?: number | null;
+  /** -2 to 2: subtracted from the logit of a token that was generated. */
+  presence_penalty?: number | null;
+  /**
+   * Above 0, to 2: divides the positive and multiplies the negative logits of tokens in the prompt
+   * and the answer. Default: the checkpoint's.
+   */
+  repetition_penalty?: number | null;
+  /** -100 to 100, added to logits, by token id. */
+  logit_bias?: Record<string, number> | null;
+  /**
+   * Tell the logprob of every token: the log-softmax of the model's own logits, before temperature,
+   * penalties, bias and filters.
+   */
+  logprobs?: boolean | null;
+  /** 0 to 20: tell those of the most likely tokens too. Needs `logprobs`. */
+  top_logprobs?: number | null;
+  /** Draw no stop token before this many tokens; a stop string ends the answer all the same. */
+  min_tokens?: number | null;
   /** The same seed and request give the same answer. */
   seed?: number | null;
   stop?: string | string[] | null;
   stop_token_ids?: number[] | null;
   ignore_eos?: boolean | null;
+  /** Leave the stop string, or the stop token's text, in the answer. */
+  no_stop_trim?: boolean | null;
   skip_special_tokens?: boolean | null;
   /** Add the answer's and the prompt's token ids, as `token_ids` and `prompt_token_ids`. */
   return_token_ids?: boolean | null;
   stream?: boolean | null;
   stream_options?: StreamOptions | null;
-  /** Number of answers; only 1 so far. */
+  /** Number of answers, 1 to 8; the i-th is drawn with `seed` + i. */
   n?: number | null;
+  /** Go on with the last message, which is the assistant's, instead of answering it. */
+  continue_final_message?: boolean | null;
   /** Variables for the checkpoint's chat template. */
   chat_template_kwargs?: Record<string, unknown> | null;
 }
@@ -79,12 +103,30 @@ export interface Choice {
     refusal: null;
     reasoning_content: null;
   };
-  logprobs: null;
+  /** With `logprobs`. */
+  logprobs: ChoiceLogprobs | null;
   finish_reason: FinishReason;
   /** The stop token's id or the stop string; null when no stop ended the answer. */
   matched_stop: number | string | null;
   /** With `return_token_ids`: the stopping one included. */
-  token_ids?: readonly number[];
+  token_ids?: number[];
+}
+
+/**
+ * Of the tokens of one choice, or of one chunk: of all but a stop token that is not in the text.
+ * Those of a stop string are among them.
+ */
+export interface ChoiceLogprobs {
+  content: (WireTokenLogprob & { top_logprobs: WireTokenLogprob[] })[];
+  refusal: null;
+}
+
+export interface WireTokenLogprob {
+  /** The token's text, or `bytes:\xf0\x9f` where it is not made of whole characters. */
+  token: string;
+  /** The token alone in UTF-8: those of all tokens, joined, make whole characters. */
+  bytes: number[];
+  logprob: number;
 }
 
 export type FinishReason = "stop" | "length";
@@ -105,7 +147,8 @@ export interface ChatCompletionChunk {
 export interface ChunkChoice {
   index: number;
   delta: { role?: "assistant"; content?: string };
-  logprobs: null;
+  /** With `logprobs`: of the tokens since the chunk before. */
+  logprobs: ChoiceLogprobs | null;
   finish_reason: FinishReason | null;
   /** Beside a `finish_reason` only. */
   matched_stop?: number | string | null;
@@ -123,6 +166,60 @@ export interface Usage {
   reasoning_tokens: number;
 }
 
+/** Body of `POST completions`. Null means the same as a missing field. */
+export interface CompletionRequest extends Pick<
+  ChatCompletionRequest,
+  | "model"
+  | "max_tokens"
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+  | "seed"
+  | "frequency_penalty"
+  | "presence_penalty"
+  | "repetition_penalty"
+  | "logit_bias"
+  | "min_tokens"
+  | "stop"
+  | "stop_token_ids"
+  | "ignore_eos"
+  | "no_stop_trim"
+  | "skip_special_tokens"
+  | "stream"
+  | "stream_options"
+  | "n"
+> {
+  /** A text or its token ids, or several of either; no chat template is put around them. */
+  prompt: string | string[] | number[] | number[][];
+  /** Begin the answer with the prompt. */
+  echo?: boolean | null;
+}
+
+/** Answer of `POST completions`, and each event of a streamed one. */
+export interface Completion {
+  /** "cmpl-" and something unique. */
+  id: string;
+  object: "text_completion";
+  created: number;
+  model: string;
+  system_fingerprint: string;
+  /** `n` for each prompt; empty on the event that tells the usage. */
+  choices: CompletionChoice[];
+  /** Of all choices, each prompt counted once. In a stream as with chat completions. */
+  usage?: Usage | null;
+}
+
+export interface CompletionChoice {
+  /** Number of the prompt times `n`, and the choice's own number. */
+  index: number;
+  text: string;
+  logprobs: null;
+  /** Null in events before the choice's last. */
+  finish_reason: FinishReason | null;
+  matched_stop: number | string | null;
+}
+
 /** An entry of `GET models`. */
 export interface ModelEntry {
   id: string;
@@ -133,6 +230,34 @@ export interface ModelEntry {
   parent: null;
   /** Tokens that prompt and answer together may have. */
   max_model_len: number;
+}
+
+/** Answer of `GET model_info`. */
+export interface ModelInfo {
+  id: string;
+  model_path: string;
+  tokenizer_path: string;
+  is_generation: true;
+  weight_version: string;
+  /** The `model_type` of config.json. */
+  model_type: string;
+  /** Tokens that prompt and answer together may have. */
+  max_model_len: number;
+  modalities: ("text" | "image")[];
+  has_image_understanding: boolean;
+  has_audio_understanding: boolean;
+}
+
+/** Answer of `POST tokenize`: lists where the request has a list. */
+export interface Tokenization {
+  tokens: number[] | number[][];
+  count: number | number[];
+  max_model_len: number;
+}
+
+/** Answer of `POST detokenize`. */
+export interface Detokenization {
+  text: string | string[];
 }
 
 /** Body of every answer that is not a success. */

@@ -19,7 +19,13 @@ export function matmulVariant(gpu: Gpu): MatmulVariant {
   return chosen.get(gpu) ?? (isSoftware(gpu.adapter) ? "direct" : "tiled");
 }
 
-function isSoftware({ isFallbackAdapter, vendor, architecture, description }: GPUAdapterInfo) {
+/** @returns whether an adapter computes on the processor */
+export function isSoftware({
+  isFallbackAdapter,
+  vendor,
+  architecture,
+  description,
+}: GPUAdapterInfo): boolean {
   const names = `${vendor} ${architecture} ${description}`.toLowerCase();
   return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|software|warp/.test(names);
 }

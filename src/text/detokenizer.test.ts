@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Detokenizer } from "./detokenizer.ts";
+import { Detokenizer, bytesOfToken } from "./detokenizer.ts";
 
 /** What a decoder makes of tokens, piece by piece. */
 function pieces(decoder: ConstructorParameters<typeof Detokenizer>[0], tokens: string[]): string[] {
@@ -49,6 +49,24 @@ describe("SentencePiece", () => {
     const never = { type: "Metaspace", prepend_scheme: "never" };
     expect(pieces(never, ["▁A", "▁red"])).toEqual([" A", " red", ""]);
   });
+});
+
+describe("bytes of a token", () => {
+  const metaspace = { type: "Metaspace" };
+  test.each([
+    ["a part of a character", { type: "ByteLevel" }, "çĨ", [0xe7, 0x86]],
+    ["a space", { type: "ByteLevel" }, "Ġa", [0x20, 0x61]],
+    ["an added token", { type: "ByteLevel" }, "<工>", [0x3c, 0xe5, 0xb7, 0xa5, 0x3e]],
+    ["a byte", SENTENCEPIECE, "<0xE7>", [0xe7]],
+    ["what only looks like a byte", { type: "ByteLevel" }, "<0x41>", [..."<0x41>"].map(code)],
+    ["a word boundary, as within a text", SENTENCEPIECE, "▁é", [0x20, 0xc3, 0xa9]],
+    ["Metaspace's", metaspace, "▁a", [0x20, 0x61]],
+  ])("%s", (_, decoder, token, expected) => {
+    expect([...bytesOfToken(decoder, token)]).toEqual(expected);
+  });
+  function code(character: string): number {
+    return character.charCodeAt(0);
+  }
 });
 
 test("ids without a token are left out", () => {

@@ -72,6 +72,23 @@ function stagesOf(decoder: DecoderConfig): Stage[] {
   });
 }
 
+/**
+ * The bytes that one token stands for in the middle of a text.
+ *
+ * @param decoder the `decoder` of tokenizer.json, of known steps
+ */
+export function bytesOfToken(decoder: DecoderConfig, token: string): Uint8Array {
+  let text = token;
+  for (const step of decoder.type === "Sequence" ? (decoder.decoders ?? []) : [decoder]) {
+    if (step.type === "ByteLevel") return tokenBytes(text);
+    const byte = step.type === "ByteFallback" ? byteOf(text) : undefined;
+    if (byte !== undefined) return Uint8Array.of(byte);
+    if (step.type === "Replace") text = replace(step).push(text);
+    if (step.type === "Metaspace") text = text.replaceAll(step.replacement ?? "▁", " ");
+  }
+  return new TextEncoder().encode(text);
+}
+
 function stateless(map: (text: string) => string): Stage {
   return { push: map, end: () => "" };
 }
@@ -148,11 +165,17 @@ function byteFallback(): Stage {
   };
   return {
     push(token) {
-      const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
+      const byte = byteOf(token);
       if (byte === undefined) return flush() + token;
-      run.push(parseInt(byte, 16));
+      run.push(byte);
       return "";
     },
     end: flush,
   };
+}
+
+/** The byte that a token such as `<0xE2>` is. */
+function byteOf(token: string): number | undefined {
+  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
+  return hex === undefined ? undefined : parseInt(hex, 16);
 }

@@ -76,6 +76,14 @@ describe("Tokenizer", () => {
     expect(tokenizer.decode([])).toBe("");
   });
 
+  test("tells the bytes of tokens, which joined are those of the text", () => {
+    const text = "熊 🐻 Zoë\n!";
+    const ids = tokenizer.encode(text, { addSpecialTokens: false });
+    const bytes = ids.flatMap((id) => [...tokenizer.bytes(id)]);
+    expect(bytes).toEqual([...new TextEncoder().encode(text)]);
+    expect([...tokenizer.bytes(1_000_000)]).toEqual([]);
+  });
+
   test("encodes a lone surrogate as U+FFFD", () => {
     const ids = tokenizer.encode("a\ud800b", { addSpecialTokens: false });
     expect(tokenizer.decode(ids)).toBe("a\uFFFDb");

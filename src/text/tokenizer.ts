@@ -1,5 +1,5 @@
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
-import { type DecoderConfig, Detokenizer } from "./detokenizer.ts";
+import { type DecoderConfig, Detokenizer, bytesOfToken } from "./detokenizer.ts";
 
 /** A checkpoint's tokenizer: text to ids and back. */
 export class Tokenizer {
@@ -46,6 +46,15 @@ export class Tokenizer {
     return new Detokenizer(this.#decoder, (id) =>
       skipSpecialTokens && this.#specialIds.has(id) ? undefined : this.token(id),
     );
+  }
+
+  /**
+   * The bytes that a token stands for in the middle of a text, special ones included. They need not
+   * be whole characters. None for ids that the vocabulary does not have.
+   */
+  bytes(id: number): Uint8Array {
+    const token = this.token(id);
+    return token === undefined ? new Uint8Array() : bytesOfToken(this.#decoder, token);
   }
 
   /** The id of a token, undefined when the vocabulary does not have it. */

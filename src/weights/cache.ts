@@ -1,5 +1,8 @@
 import type { ByteStore } from "../platform/platform.ts";
 
+/** Name of the store that keeps weights between visits. */
+export const STORE = "webvlm";
+
 /** A file of weights as it was when the checkpoint was opened. */
 export interface WeightFile {
   readonly name: string;

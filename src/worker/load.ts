@@ -6,14 +6,12 @@ import { preparePatches } from "../image/preprocess.ts";
 import { createModel } from "../models/registry.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { Platform } from "../platform/platform.ts";
+import { STORE } from "../weights/cache.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { resolveSource } from "../weights/source.ts";
 import type { ServeOptions, Server } from "./api.ts";
-
-/** Name of the store that keeps weights between visits. */
-const STORE = "webvlm";
 
 /** What one picture may take unless the caller says otherwise: about half of a small context. */
 const IMAGE_TOKENS = 2048;
@@ -50,7 +48,7 @@ export async function serveModel(
         return await preparePatches(gpu, image, model.processor);
       } finally {
         // A photo keeps its decoded size until it is collected, unless it is closed.
-        if ("close" in image.picture.source) image.picture.source.close();
+        if (!image.reused && "close" in image.picture.source) image.picture.source.close();
       }
     };
     gpu.device.pushErrorScope("out-of-memory");

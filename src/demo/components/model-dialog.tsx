@@ -1,13 +1,17 @@
 import { useSignal } from "@preact/signals";
-import { type Offer, OFFERS } from "../catalogue.ts";
-import { loadAs } from "../choose-model.ts";
+import { useEffect, useRef } from "preact/hooks";
+import { offerOf, OFFERS } from "../catalogue.ts";
+import { doubtful, isDoubtful, loadAs } from "../choose-model.ts";
+import { device, lookAtDevice } from "../device.ts";
 import { closeDialog } from "../dialogs.ts";
 import { model } from "../model.ts";
 import { QUANTIZATIONS, type Quantization, settings } from "../settings.ts";
 import { Dialog } from "./dialog.tsx";
+import { LoadAnyway } from "./load-anyway.tsx";
+import { OfferChoice } from "./offer-choice.tsx";
 
 const HINTS: Record<Quantization, string> = {
-  auto: "auto: as the checkpoint has them",
+  auto: "auto: by the model's size",
   f32: "f32: exact, most memory",
   f16: "f16: half of it",
   q8: "q8: a quarter, nearly as good",
@@ -24,29 +28,55 @@ export function ModelDialog() {
 
 function ModelForm() {
   const current = model.value.status === "none" ? OFFERS[0]!.source : model.value.source;
-  const offered = OFFERS.some((offer) => offer.source === current);
-  const chosen = useSignal(offered ? current : "");
-  const typed = useSignal(offered ? "" : current);
+  const initial = doubtful.value ?? current;
+  const offered = offerOf(initial) !== undefined;
+  const chosen = useSignal(offered ? initial : "");
+  const typed = useSignal(offered ? "" : initial);
   const quantization = useSignal(settings.value.quantization);
+  const asking = useSignal(doubtful.value !== undefined);
+  const form = useRef<HTMLFormElement>(null);
   const source = chosen.value || typed.value.trim();
 
-  const submit = (event: Event) => {
-    event.preventDefault();
-    if (!source) return;
+  useEffect(() => {
+    void lookAtDevice();
+    // The dialog is not open before this.
+    requestAnimationFrame(() => {
+      form.current?.querySelector(".offer:has(:checked)")?.scrollIntoView({ block: "center" });
+    });
+    return () => (doubtful.value = undefined);
+  }, []);
+
+  const choose = (source: string) => {
+    chosen.value = source;
+    asking.value = false;
+  };
+  const load = () => {
     closeDialog();
     loadAs(source, quantization.value);
   };
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (!source) return;
+    asking.value = isDoubtful(source, quantization.value);
+    if (!asking.value) load();
+  };
 
   return (
-    <form class="dialog-body" onSubmit={submit}>
+    <form ref={form} class="dialog-body" onSubmit={submit}>
+      {device.value?.software && (
+        <p class="hint">
+          No GPU is in use here: the processor does the work, many times slower than a GPU would.
+        </p>
+      )}
       <fieldset class="offers">
         <legend class="visually-hidden">Model</legend>
         {OFFERS.map((offer) => (
           <OfferChoice
             key={offer.source}
             offer={offer}
+            quantization={quantization.value}
             checked={chosen.value === offer.source}
-            onChoose={() => (chosen.value = offer.source)}
+            onChoose={() => choose(offer.source)}
           />
         ))}
         <label class="offer">
@@ -54,7 +84,7 @@ function ModelForm() {
             type="radio"
             name="model"
             checked={chosen.value === ""}
-            onChange={() => (chosen.value = "")}
+            onChange={() => choose("")}
           />
           <span class="offer-text">
             <strong>Another model</strong>
@@ -67,7 +97,7 @@ function ModelForm() {
               autocapitalize="off"
               spellcheck={false}
               value={typed}
-              onFocus={() => (chosen.value = "")}
+              onFocus={() => choose("")}
               onInput={(event) => (typed.value = event.currentTarget.value)}
             />
           </span>
@@ -80,7 +110,10 @@ function ModelForm() {
           <select
             class="field"
             value={quantization}
-            onChange={(event) => (quantization.value = event.currentTarget.value as Quantization)}
+            onChange={(event) => {
+              quantization.value = event.currentTarget.value as Quantization;
+              asking.value = false;
+            }}
           >
             {QUANTIZATIONS.map((name) => (
               <option key={name} value={name}>
@@ -91,38 +124,21 @@ function ModelForm() {
         </label>
       </details>
       <p class="hint">
-        A model is downloaded once and then read from this device. Its size is what goes over the
-        network.
+        A model is downloaded once and then read from this device. Whether it fits is an estimate:
+        browsers do not say how much memory a GPU has.
       </p>
-      <div class="actions end">
-        <button type="button" onClick={closeDialog}>
-          Cancel
-        </button>
-        <button type="submit" class="primary" disabled={!source}>
-          Load
-        </button>
-      </div>
+      {asking.value ? (
+        <LoadAnyway source={source} onLoad={load} onBack={() => (asking.value = false)} />
+      ) : (
+        <div class="actions end dialog-actions">
+          <button type="button" onClick={closeDialog}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={!source}>
+            Load
+          </button>
+        </div>
+      )}
     </form>
-  );
-}
-
-interface OfferProps {
-  offer: Offer;
-  checked: boolean;
-  onChoose: () => void;
-}
-
-function OfferChoice({ offer, checked, onChoose }: OfferProps) {
-  return (
-    <label class="offer">
-      <input type="radio" name="model" checked={checked} onChange={onChoose} />
-      <span class="offer-text">
-        <span class="offer-title">
-          <strong>{offer.name}</strong>
-          <span class="size">{offer.download}</span>
-        </span>
-        <span class="hint">{offer.about}</span>
-      </span>
-    </label>
   );
 }

@@ -1,7 +1,9 @@
 import { ask } from "../chat.ts";
 import { type Example, EXAMPLES, nameOf, OFFERS, SAMPLE } from "../catalogue.ts";
-import { loadAs } from "../choose-model.ts";
+import { loadOrAsk } from "../choose-model.ts";
 import { focusBox } from "../compose.ts";
+import { show } from "../dialogs.ts";
+import { roughly } from "../format.ts";
 import { model } from "../model.ts";
 import { say } from "../notice.ts";
 import { fetchPicture } from "../pictures.ts";
@@ -61,24 +63,30 @@ function ExampleButton({ example: { picture, alt, question } }: { example: Examp
   );
 }
 
+/** The smallest that know photos; the dialog has the others. */
+const SMALL_MODELS = OFFERS.filter(({ name }) => name.startsWith("SmolVLM2"));
+
 function RealModels() {
   return (
     <section class="real-models" aria-labelledby="real-models">
       <h3 id="real-models">For photos, load a real model</h3>
-      {OFFERS.filter((offer) => offer.source !== SAMPLE).map((offer) => (
+      {SMALL_MODELS.map((offer) => (
         <button
           key={offer.source}
           type="button"
           class="real-model"
-          onClick={() => loadAs(offer.source)}
+          onClick={() => void loadOrAsk(offer.source)}
         >
           <span class="offer-title">
             <strong>{offer.name}</strong>
-            <span class="size">{offer.download} download</span>
+            <span class="size">{roughly(offer.downloadBytes)} download</span>
           </span>
           <span class="hint">{offer.about}</span>
         </button>
       ))}
+      <button type="button" class="quiet more-models" onClick={show("model")}>
+        More models
+      </button>
     </section>
   );
 }

@@ -1,0 +1,42 @@
+import type { GeneratedToken } from "../engine/generation.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+
+/** A token with its logprob. */
+export interface TokenLogprob {
+  /** The token's text, or `bytes:\xf0\x9f` where it is not made of whole characters. */
+  readonly token: string;
+  /** What the token stands for, in UTF-8. */
+  readonly bytes: readonly number[];
+  /** Natural logarithm of the probability. */
+  readonly logprob: number;
+}
+
+/** The logprobs at one place of an answer. */
+export interface PlaceLogprobs extends TokenLogprob {
+  /** The most likely tokens there, the most likely first. */
+  readonly top: readonly TokenLogprob[];
+}
+
+/** @returns what a generator tells of a token, in text; undefined when it tells nothing */
+export function placeLogprobs(
+  tokenizer: Tokenizer,
+  { token: id, logprobs }: GeneratedToken,
+): PlaceLogprobs | undefined {
+  if (!logprobs) return undefined;
+  const { logprob, top } = logprobs;
+  const told = (id: number, logprob: number): TokenLogprob => {
+    const bytes = [...tokenizer.bytes(id)];
+    return { token: tokenText(bytes), bytes, logprob };
+  };
+  return { ...told(id, logprob), top: top.map((other) => told(other.id, other.logprob)) };
+}
+
+function tokenText(bytes: readonly number[]): string {
+  try {
+    const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return utf8.decode(Uint8Array.from(bytes));
+  } catch {
+    const escaped = bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`);
+    return `bytes:${escaped.join("")}`;
+  }
+}

@@ -1,0 +1,41 @@
+import { affordableContext } from "../engine/kv-cache.ts";
+import type { WeightFormat } from "../gpu/weight.ts";
+import { chooseFormat } from "../weights/choose-format.ts";
+import { BLOCK } from "../weights/format.ts";
+import type { Offer, Part } from "./catalogue.ts";
+import type { Quantization } from "./settings.ts";
+
+/** A weight with its share of a scale. */
+export const BYTES_PER_WEIGHT: Readonly<Record<WeightFormat, number>> = {
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  q8: 1 + 4 / BLOCK,
+  q4: 0.5 + 4 / BLOCK,
+};
+
+/** Names that "auto" knows each part by. */
+const NAMES: Readonly<Record<Part, string>> = {
+  text: "layers.0.mlp.up_proj.weight",
+  vision: "blocks.0.mlp.fc1.weight",
+  embedding: "embed_tokens.weight",
+};
+
+/** What its keys and values take, for the context that the engine gives it. */
+export function cacheBytes({ tokenBytes, contextLength }: Offer): number {
+  return affordableContext(tokenBytes, contextLength) * tokenBytes;
+}
+
+/**
+ * What a model takes on the GPU: weights, keys and values. Rows of odd length and activations come
+ * on top, some percent.
+ */
+export function gpuBytes(offer: Offer, quantization: Quantization): number {
+  const { downloadBytes: checkpointBytes, weights } = offer;
+  const parts = Object.entries(weights) as [Part, number][];
+  return parts.reduce((total, [part, count]) => {
+    const name = NAMES[part];
+    const format = chooseFormat({ quantization, dtype: "BF16", D: BLOCK, checkpointBytes, name });
+    return total + count * BYTES_PER_WEIGHT[format];
+  }, cacheBytes(offer));
+}

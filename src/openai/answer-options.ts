@@ -1,0 +1,47 @@
+import type { AnswerOptions } from "../chat/chat.ts";
+import type { AnswerIdentity } from "./completion.ts";
+import type { ServedModel } from "./context.ts";
+import type { ChatCompletionRequest } from "./wire.ts";
+
+/** What a request asks of the answer, whatever its prompt is made of. */
+export function answerOptions(
+  body: Omit<ChatCompletionRequest, "messages">,
+  signal: AbortSignal,
+): AnswerOptions {
+  return {
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
+    stop: typeof body.stop === "string" ? [body.stop] : (body.stop ?? []),
+    stopTokenIds: body.stop_token_ids ?? [],
+    keepStop: body.no_stop_trim ?? false,
+    ignoreEos: body.ignore_eos ?? false,
+    skipSpecialTokens: body.skip_special_tokens ?? true,
+    choices: body.n ?? 1,
+    sampling: {
+      temperature: body.temperature ?? undefined,
+      topK: body.top_k === -1 ? 0 : (body.top_k ?? undefined),
+      // OpenAI allows 0, which must keep the likeliest token.
+      topP: body.top_p === 0 ? 1e-6 : (body.top_p ?? undefined),
+      minP: body.min_p ?? undefined,
+      seed: body.seed ?? undefined,
+      frequencyPenalty: body.frequency_penalty ?? undefined,
+      presencePenalty: body.presence_penalty ?? undefined,
+      repetitionPenalty: body.repetition_penalty ?? undefined,
+      logitBias: new Map(
+        Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]),
+      ),
+    },
+    minTokens: body.min_tokens ?? 0,
+    logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+    signal,
+  };
+}
+
+/** @param kind what the id begins with, such as "chatcmpl" */
+export function identityOf({ id, fingerprint }: ServedModel, kind: string): AnswerIdentity {
+  return {
+    id: `${kind}-${crypto.randomUUID().replaceAll("-", "")}`,
+    created: Math.floor(Date.now() / 1000),
+    model: id,
+    system_fingerprint: fingerprint,
+  };
+}

@@ -1,0 +1,184 @@
+import * as z from "zod/mini";
+import type { ChatAnswer, Delta } from "../chat/chat.ts";
+import { complete } from "../chat/complete.ts";
+import type { Prompt } from "../chat/prompt.ts";
+import { answerOptions, identityOf } from "./answer-options.ts";
+import { type AnswerIdentity, sum, usageOf } from "./completion.ts";
+import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
+import { EVENT_STREAM, eventStream } from "./sse.ts";
+import { isEmpty, refuseFields } from "./unsupported.ts";
+import { chatCompletionRequest, checkShape } from "./validate.ts";
+import type { Completion, CompletionChoice, CompletionRequest, StreamOptions } from "./wire.ts";
+
+const ids = z.array(z.int().check(z.gte(0))).check(z.minLength(1));
+
+const completionRequest = z.extend(
+  z.pick(chatCompletionRequest, {
+    model: true,
+    max_tokens: true,
+    temperature: true,
+    top_p: true,
+    top_k: true,
+    min_p: true,
+    seed: true,
+    frequency_penalty: true,
+    presence_penalty: true,
+    repetition_penalty: true,
+    logit_bias: true,
+    min_tokens: true,
+    stop: true,
+    stop_token_ids: true,
+    ignore_eos: true,
+    no_stop_trim: true,
+    skip_special_tokens: true,
+    stream: true,
+    stream_options: true,
+    n: true,
+  }),
+  {
+    prompt: z.union([
+      z.string(),
+      z.array(z.string()).check(z.minLength(1)),
+      ids,
+      z.array(ids).check(z.minLength(1)),
+    ]),
+    echo: z.nullish(z.boolean()),
+  },
+);
+
+/** Fields that would change the answer, with the values that ask for nothing. */
+const UNSUPPORTED = {
+  suffix: isEmpty,
+  logprobs: () => false,
+  best_of: (value: unknown) => value === 1,
+  regex: isEmpty,
+  ebnf: isEmpty,
+  json_schema: isEmpty,
+  response_format: (value: unknown) => (value as { type?: unknown }).type === "text",
+  stop_regex: isEmpty,
+  lora_path: isEmpty,
+};
+
+/** As OpenAI has it: chat completions go on to the end of the context instead. */
+const DEFAULT_MAX_TOKENS = 16;
+
+/** `POST completions` */
+export async function postCompletion(context: Context): Promise<Response> {
+  const model = loadedModel(context);
+  const { request } = context;
+  const json = await readJson(request);
+  const body: CompletionRequest = checkShape(completionRequest, json);
+  refuseFields(json as Record<string, unknown>, UNSUPPORTED);
+  checkModel(body.model, model);
+
+  const closed = new AbortController();
+  const signal = AbortSignal.any([request.signal, closed.signal]);
+  const max_tokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
+  const options = answerOptions({ ...body, max_tokens }, signal);
+  const answers = promptsOf(body.prompt).map(([prompt, param]) =>
+    complete(model.chat, prompt, options, param),
+  );
+  const identity = identityOf(model, "cmpl");
+  const parts = textParts(answers, body.n ?? 1, body.echo ?? false);
+  if (!body.stream) return Response.json(await whole(parts, answers, identity));
+
+  const first = await parts.next(); // what fails before it decides the HTTP status
+  const events = chunks(parts, first, answers, identity, body.stream_options ?? {});
+  const stop = async () => {
+    closed.abort();
+    await Promise.all(answers.map(({ deltas }) => deltas.return()));
+  };
+  return new Response(eventStream(events, signal, stop), { headers: EVENT_STREAM });
+}
+
+/** Each prompt with its path. */
+function promptsOf(
+  prompt: CompletionRequest["prompt"],
+): readonly (readonly [string | readonly number[], string])[] {
+  if (typeof prompt === "string" || typeof prompt[0] === "number") {
+    return [[prompt as string | number[], "prompt"]];
+  }
+  return (prompt as string[] | number[][]).map((one, i) => [one, `prompt[${i}]`]);
+}
+
+/** What one more token brought to the choice `index` of all prompts. */
+interface TextPart extends Pick<Delta, "text" | "completionTokens" | "finish"> {
+  readonly index: number;
+}
+
+/** The answers' texts, one after another; with `echo` each begins with its prompt. */
+async function* textParts(
+  answers: readonly ChatAnswer[],
+  n: number,
+  echo: boolean,
+): AsyncGenerator<TextPart, void, void> {
+  for (const [i, { prompt, deltas }] of answers.entries()) {
+    let choice = -1;
+    for await (const delta of deltas) {
+      const opening = echo && delta.choice !== choice ? prompt.text : "";
+      choice = delta.choice;
+      yield { ...delta, index: i * n + choice, text: opening + delta.text };
+    }
+  }
+}
+
+async function whole(
+  parts: AsyncIterable<TextPart>,
+  answers: readonly ChatAnswer[],
+  identity: AnswerIdentity,
+): Promise<Completion> {
+  const choices: CompletionChoice[] = [];
+  const counts: number[] = [];
+  for await (const part of parts) {
+    const choice = (choices[part.index] ??= choiceOf({ ...part, text: "" }));
+    choice.text += part.text;
+    choice.finish_reason = part.finish?.reason ?? null;
+    choice.matched_stop = part.finish?.matched ?? null;
+    counts[part.index] = part.completionTokens;
+  }
+  const usage = usageOf(allPrompts(answers), sum(counts));
+  return { ...identity, object: "text_completion", choices, usage };
+}
+
+async function* chunks(
+  parts: AsyncIterator<TextPart, void>,
+  first: IteratorResult<TextPart, void>,
+  answers: readonly ChatAnswer[],
+  identity: AnswerIdentity,
+  { include_usage, continuous_usage_stats }: StreamOptions,
+): AsyncGenerator<Completion, void, void> {
+  const counts: number[] = [];
+  const prompts = allPrompts(answers);
+  const usage = (): Pick<Completion, "usage"> => {
+    if (continuous_usage_stats) return { usage: usageOf(prompts, sum(counts)) };
+    return include_usage ? { usage: null } : {};
+  };
+  const event = { ...identity, object: "text_completion" as const };
+  for (let next = first; !next.done; next = await parts.next()) {
+    const part = next.value;
+    counts[part.index] = part.completionTokens;
+    if (part.text === "" && !part.finish) continue;
+    yield { ...event, choices: [choiceOf(part)], ...usage() };
+  }
+  if (include_usage) yield { ...event, choices: [], usage: usageOf(prompts, sum(counts)) };
+}
+
+function choiceOf({ index, text, finish }: TextPart): CompletionChoice {
+  return {
+    index,
+    text,
+    logprobs: null,
+    finish_reason: finish?.reason ?? null,
+    matched_stop: finish?.matched ?? null,
+  };
+}
+
+/** All prompts as one, for counting. */
+function allPrompts(answers: readonly ChatAnswer[]): Prompt {
+  const prompts = answers.map(({ prompt }) => prompt);
+  return {
+    text: prompts.map(({ text }) => text).join(""),
+    ids: prompts.flatMap(({ ids }) => ids),
+    imageTokens: 0,
+  };
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { UNSUPPORTED } from "./unsupported.ts";
+import { chatCompletionRequest, validateChatCompletion } from "./validate.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../docs/parameters.md"), "utf8");
+
+/** The first cells of a section's tables. */
+function parametersIn(section: string): string[] {
+  const text = page.split(/^## /m).find((part) => part.startsWith(section)) ?? "";
+  return [...text.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name as string).sort();
+}
+
+describe("docs/parameters.md", () => {
+  test("has every parameter that is honoured, and no other", () => {
+    expect(parametersIn("Honoured")).toEqual(Object.keys(chatCompletionRequest.shape).sort());
+    for (const option of ["include_usage", "continuous_usage_stats"]) {
+      expect(page).toContain(`\`${option}\``);
+    }
+  });
+
+  test("has every parameter that is refused, with values that are not", () => {
+    expect(parametersIn("Refused")).toEqual(Object.keys(UNSUPPORTED).sort());
+    const rows = page.matchAll(/^\| `(\w+)` +\| ([^|]*) \|$/gm);
+    let checked = 0;
+    for (const [, name, values] of rows) {
+      const asksNothing = UNSUPPORTED[name as string];
+      if (!asksNothing) continue;
+      for (const [, value] of (values as string).matchAll(/`([^`]+)`/g)) {
+        const json = /^[["{]/.test(value as string)
+          ? (JSON.parse(value as string) as unknown)
+          : value;
+        expect(asksNothing(json), `${name} ${value}`).toBe(true);
+        checked++;
+      }
+    }
+    expect(checked).toBeGreaterThanOrEqual(Object.keys(UNSUPPORTED).length);
+  });
+
+  test("says of what is ignored that it is", () => {
+    const names = parametersIn("Ignored");
+    expect(names.length).toBeGreaterThan(10);
+    const messages = [{ role: "user", content: "Hello" }];
+    const body = { messages, ...Object.fromEntries(names.map((name) => [name, "anything"])) };
+    expect(validateChatCompletion(body)).toEqual({ messages });
+  });
+});

@@ -1,0 +1,57 @@
+import * as z from "zod/mini";
+import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
+import { checkShape } from "./validate.ts";
+import type { Detokenization, Tokenization } from "./wire.ts";
+
+const tokenizeRequest = z.object({
+  model: z.nullish(z.string()),
+  prompt: z.union([z.string(), z.array(z.string())]),
+  add_special_tokens: z.nullish(z.boolean()),
+});
+
+const tokenIds = z.array(z.int().check(z.gte(0)));
+
+const detokenizeRequest = z.object({
+  model: z.nullish(z.string()),
+  tokens: z.union([tokenIds, z.array(tokenIds)]),
+  skip_special_tokens: z.nullish(z.boolean()),
+});
+
+/** `POST tokenize`: token ids of a text as it is, without a chat template. */
+export async function postTokenize(context: Context): Promise<Response> {
+  const served = loadedModel(context);
+  const body = checkShape(tokenizeRequest, await readJson(context.request));
+  checkModel(body.model, served);
+  const { tokenizer, generator } = served.chat;
+  const addSpecialTokens = body.add_special_tokens ?? true;
+  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens });
+  const max_model_len = generator.contextLength;
+  if (typeof body.prompt === "string") {
+    const tokens = encode(body.prompt);
+    return answer<Tokenization>({ tokens, count: tokens.length, max_model_len });
+  }
+  const tokens = body.prompt.map(encode);
+  const count = tokens.map(({ length }) => length);
+  return answer<Tokenization>({ tokens, count, max_model_len });
+}
+
+/** `POST detokenize`: the text of token ids; ids that the vocabulary does not have are left out. */
+export async function postDetokenize(context: Context): Promise<Response> {
+  const served = loadedModel(context);
+  const body = checkShape(detokenizeRequest, await readJson(context.request));
+  checkModel(body.model, served);
+  const skipSpecialTokens = body.skip_special_tokens ?? true;
+  const decode = (ids: readonly number[]) =>
+    served.chat.tokenizer.decode(ids, { skipSpecialTokens });
+  const { tokens } = body;
+  const text = isBatch(tokens) ? tokens.map(decode) : decode(tokens);
+  return answer<Detokenization>({ text });
+}
+
+function isBatch(tokens: readonly number[] | readonly number[][]): tokens is readonly number[][] {
+  return Array.isArray(tokens[0]);
+}
+
+function answer<T>(body: T): Response {
+  return Response.json(body);
+}
