@@ -10,24 +10,26 @@ declare global {
 
 const MIB = 2 ** 20;
 
-/** Measures whole models and prints a table: SmolVLM-256M's shape, and the sample model. */
+/**
+ * Measures whole models and prints a table: the sample model, SmolVLM-256M's shape, and
+ * Qwen2.5-VL-3B's with two layers each of text and tower.
+ */
 export async function benchModels(select = ""): Promise<void> {
   await withPage("bench/model/index.html", "model", async (page) => {
-    const runs: [name: string, quantization: Quantization, tokens: number][] = [
+    const runs: [name: model.ModelName, quantization: Quantization, tokens: number][] = [
       ["sample", "f32", 64],
       ["sample", "q4", 64],
       ["smolvlm-256m", "q4", 8],
       ["smolvlm-256m", "f32", 8],
+      ["qwen2.5-vl-3b-cut", "q4", 8],
     ];
     for (const [name, quantization, tokens] of runs) {
       if (!`${name} ${quantization}`.includes(select)) continue;
-      const result = await page.evaluate(
-        ([name, quantization, tokens]) =>
-          name === "sample"
-            ? window.model.measureSample(quantization, tokens)
-            : window.model.measureSmolvlm256m(quantization, tokens),
-        [name, quantization, tokens] as const,
-      );
+      const result = await page.evaluate((run) => window.model.measure(...run), [
+        name,
+        quantization,
+        tokens,
+      ] as [model.ModelName, Quantization, number]);
       console.log(report(`${name} ${quantization}`, result));
     }
   });
@@ -37,18 +39,23 @@ function report(title: string, r: model.ModelResult): string {
   const lines = [
     ["decode", `${r.decodeTokensPerSecond.toFixed(2)} tokens/s`],
     ["prefill", `${r.prefillTokensPerSecond.toFixed(1)} tokens/s (${r.prefillRows} rows)`],
-    ["vision", `${r.visionMsPerTile.toFixed(0)} ms a tile`],
+    ["vision", `${r.visionMs.toFixed(0)} ms (${r.visionPatches} patches)`],
     ["dispatches", `${r.dispatchesPerToken} a token, ${r.pipelines} pipelines in all`],
     ["script", `${r.scriptMsPerToken.toFixed(3)} ms a token`],
     [
       "GPU memory",
-      `${(r.weightBytes / MIB).toFixed(0)} MiB, ${(r.peakGpuBytes / MIB).toFixed(0)} at most`,
+      `${(r.gpuBytes / MIB).toFixed(0)} MiB, ${(r.peakGpuBytes / MIB).toFixed(0)} at most`,
     ],
-    ...r.decodeProfile
-      .slice(0, 6)
-      .map(({ name, ms, count }) => ["", `${ms.toFixed(2)} ms in ${count} ${name}`]),
+    ["a token", ""],
+    ...profileLines(r.decodeProfile),
+    ["a prefill", ""],
+    ...profileLines(r.prefillProfile),
   ];
   return [title, ...lines.map(([name = "", value = ""]) => `  ${name.padEnd(11)}${value}`)].join(
     "\n",
   );
+}
+
+function profileLines(profile: model.Profile): [name: string, value: string][] {
+  return profile.map(({ name, ms, count }) => ["", `${ms.toFixed(2)} ms in ${count} ${name}`]);
 }

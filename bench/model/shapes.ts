@@ -1,5 +1,14 @@
+import type { CheckpointFiles } from "../../src/models/model.ts";
+
+/** What a checkpoint holds besides its weights' values. */
+export interface CheckpointShape {
+  readonly id: string;
+  readonly files: CheckpointFiles;
+  readonly tensors: readonly (readonly [name: string, shape: number[]])[];
+}
+
 /** config.json of HuggingFaceTB/SmolVLM-256M-Instruct, as far as a model reads it. */
-export const SMOLVLM_256M = {
+const SMOLVLM_256M = {
   model_type: "smolvlm",
   image_token_id: 49190,
   scale_factor: 4,
@@ -26,7 +35,7 @@ export const SMOLVLM_256M = {
   },
 };
 
-export const SMOLVLM_PREPROCESSOR = {
+const SMOLVLM_PREPROCESSOR = {
   do_image_splitting: true,
   do_normalize: true,
   do_rescale: true,
@@ -38,8 +47,18 @@ export const SMOLVLM_PREPROCESSOR = {
   resample: 1,
 };
 
+export const smolvlm256m: CheckpointShape = {
+  id: "SmolVLM-256M",
+  files: {
+    "config.json": SMOLVLM_256M,
+    "preprocessor_config.json": SMOLVLM_PREPROCESSOR,
+    "processor_config.json": { image_seq_len: 64 },
+  },
+  tensors: smolvlmTensors(SMOLVLM_256M),
+};
+
 /** Names and shapes of all tensors of a SmolVLM checkpoint. */
-export function smolvlmTensors(config: typeof SMOLVLM_256M): [name: string, shape: number[]][] {
+function smolvlmTensors(config: typeof SMOLVLM_256M): [name: string, shape: number[]][] {
   const { text_config: t, vision_config: v, scale_factor: s } = config;
   const D = t.hidden_size;
   const kv = t.num_key_value_heads * t.head_dim;
