@@ -80,6 +80,20 @@ describe("the sample model answers as the reference did", () => {
   );
 });
 
+test("several choices about one picture", async () => {
+  const { body } = await page.evaluate(async (url) => {
+    const content = [
+      { type: "image_url", image_url: { url } },
+      { type: "text", text: "What's in this image?" },
+    ];
+    const { answer, post } = window.tools;
+    return answer(await post({ messages: [{ role: "user", content }], temperature: 0, n: 2 }));
+  }, `/${FOLDER}/red-circle.png`);
+  const { choices } = body as ChatCompletion;
+  expect(choices.map(({ index }) => index)).toEqual([0, 1]);
+  for (const { message } of choices) expect(message.content.trim()).toBe("A red circle.");
+});
+
 describe("a picture given as", () => {
   const file = `/${FOLDER}/red-circle.png`;
   test.each([
