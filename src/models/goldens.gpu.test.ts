@@ -7,10 +7,14 @@ import {
   prepareImages,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
+import { chat, chatModel } from "../chat/chat.ts";
+import type { Message } from "../chat/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { bufferOf } from "../gpu/tensor.ts";
+import { createHandler } from "../openai/handler.ts";
+import { decodeImage } from "../platform/decode-image.ts";
 import type { Model } from "./model.ts";
 
 /** Tolerances of the goldens' README, for f32: relative to the expected tensor's rms. */
@@ -52,7 +56,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
     expect(names.filter((name) => known.includes(name)).length).toBeGreaterThan(3);
   });
 
-  test("every case: tiles, image tokens, greedy ids", async () => {
+  test("every case: tiles and image tokens", async () => {
     for (const golden_ of golden.cases) {
       const images = await prepareImages(golden_, model, "/e2e/goldens");
       const layouts = images.map(({ layout }) => layout);
@@ -64,9 +68,39 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       }
       const rows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
       expect(rows).toBe(golden_.image_token_count);
-      const input = { ids: golden_.input_ids, images, maxTokens: golden_.max_tokens };
-      const ids = await generate(engine, input, golden.checkpoint.files);
-      expect(ids, golden_.name).toEqual(golden_.output_ids);
+    }
+  });
+
+  test("every case, from its messages to the answer: prompt, ids, text, finish", async () => {
+    const chatting = chatModel(golden.checkpoint.files, {
+      generator: engine,
+      processor: model.processor,
+      decodeImage,
+      baseUrl: new URL("/e2e/goldens/", location.href).href,
+    });
+    const handle = createHandler({
+      model: () => ({ id: folder, created: 0, fingerprint: "test", chat: chatting }),
+    });
+    for (const { name, messages, max_tokens, ...golden_ } of golden.cases) {
+      const { prompt } = await chat(chatting, { messages: messages as Message[] });
+      expect(prompt.text, name).toBe(golden_.prompt);
+      const body = JSON.stringify({ messages, max_tokens, temperature: 0, return_token_ids: true });
+      const url = new URL("/v1/chat/completions", location.href);
+      const response = await handle(new Request(url, { method: "POST", body }));
+      expect(await response.json(), name).toMatchObject({
+        prompt_token_ids: golden_.input_ids,
+        choices: [
+          {
+            token_ids: golden_.output_ids,
+            message: { content: golden_.text },
+            finish_reason: golden_.finish_reason,
+          },
+        ],
+        usage: {
+          prompt_tokens: golden_.input_ids.length,
+          prompt_tokens_details: { image_tokens: golden_.image_token_count },
+        },
+      });
     }
   });
 
