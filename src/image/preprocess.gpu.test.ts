@@ -4,10 +4,10 @@ import settings from "../../e2e/goldens/preprocess/settings.json";
 import { goldenPicture } from "../../tests/pictures.ts";
 import { testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
-import type { ImageLayout, ImageProcessor } from "../models/model.ts";
+import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
 import { qwenVlProcessor } from "../models/qwen-vl-processor.ts";
 import { smolvlmProcessor } from "../models/smolvlm-processor.ts";
-import { type PatchSource, preparePatches } from "./preprocess.ts";
+import { preparePatches } from "./preprocess.ts";
 
 /** Divides SmolVLM's tiles in all settings, so that every pixel is in a patch. */
 const SMOLVLM_PATCH_SIZE = 16;

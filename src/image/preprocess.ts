@@ -1,26 +1,12 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import type { ImageLayout, ImageProcessor } from "../models/model.ts";
+import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
 import { compilePatchify } from "../ops/patchify.ts";
 import { resize } from "../ops/resize.ts";
 import type { Picture } from "../platform/platform.ts";
 import { uploadPicture } from "./upload-picture.ts";
 
-/** The tiles of one picture on the GPU, until they are released. */
-export interface PatchSource {
-  readonly tiles: number;
-  /**
-   * Writes the patches of tiles `firstTile .. firstTile + count - 1` from the start of `into` on.
-   *
-   * @param into `[at least count * P, 3 * frames * patchSize²]`
-   * @throws RangeError when there are no such tiles, or `into` does not hold them
-   */
-  write(firstTile: number, count: number, into: Tensor): void;
-  release(): void;
-}
-
-/** A decoded picture, and what its processor makes of its size. */
-export interface LaidOutPicture {
+interface LaidOutPicture {
   readonly picture: Picture;
   readonly layout: ImageLayout;
 }
