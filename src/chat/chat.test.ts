@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, dataUrl, random, scriptedModel } from "../../tests/chat-support.ts";
-import { type ChatRequest, type Delta, chat } from "./chat.ts";
+import type { ChatAnswer, Delta } from "./answer.ts";
+import { type ChatRequest, chat } from "./chat.ts";
 import type { Message } from "./messages.ts";
 
 const HELLO: Message[] = [{ role: "user", content: "Hello" }];
@@ -11,11 +12,14 @@ const model = scriptedModel(generator);
 const idsOf = (text: string) => model.tokenizer.encode(text, { addSpecialTokens: false });
 
 /** The deltas of an answer whose tokens are `ids`. */
+let usage: ChatAnswer["usage"];
+
 async function run(ids: readonly number[], request: Partial<ChatRequest> = {}): Promise<Delta[]> {
   generator.ids = ids;
-  const { deltas } = await chat(model, { messages: HELLO, ...request });
+  const answer = await chat(model, { messages: HELLO, ...request });
+  usage = answer.usage;
   const all = [];
-  for await (const delta of deltas) all.push(delta);
+  for await (const delta of answer.deltas) all.push(delta);
   return all;
 }
 
@@ -30,9 +34,9 @@ describe("how an answer ends", () => {
       choice: 0,
       text: "",
       token: EOS,
-      completionTokens: ids.length,
       finish: { reason: "stop", matched: EOS },
     });
+    expect(usage.completionTokens).toBe(ids.length);
   });
 
   test("at a token of the request's own", async () => {
@@ -74,7 +78,8 @@ describe("how an answer ends", () => {
     expect(ids.length).toBe(3);
     const deltas = await run(ids, { maxTokens: 2 });
     expect(deltas.map(({ text }) => text)).toEqual(["", "", "\uFFFD"]);
-    expect(deltas.at(-1)).toMatchObject({ completionTokens: 2, finish: { reason: "length" } });
+    expect(deltas.at(-1)).toMatchObject({ finish: { reason: "length" } });
+    expect(usage.completionTokens).toBe(2);
   });
 
   test("at a stop string over several tokens, and the model stops too", async () => {
@@ -84,7 +89,7 @@ describe("how an answer ends", () => {
     expect(textOf(deltas)).toBe("A red circle.");
     expect(deltas.at(-1)?.finish).toEqual({ reason: "stop", matched: " END" });
     expect(generator.ended).toBe(before + 1);
-    const { completionTokens } = deltas.at(-1) as Delta;
+    const { completionTokens } = usage;
     expect(completionTokens).toBeLessThan(ids.length);
     expect(model.tokenizer.decode(ids.slice(0, completionTokens))).toContain(" END");
   });
@@ -120,11 +125,9 @@ describe("several choices", () => {
     for (const choice of [0, 1, 2]) {
       const own = deltas.filter((delta) => delta.choice === choice);
       expect(textOf(own)).toBe("A red circle.");
-      expect(own.at(-1)).toMatchObject({
-        completionTokens: ids.length,
-        finish: { matched: EOS },
-      });
+      expect(own.at(-1)).toMatchObject({ finish: { matched: EOS } });
     }
+    expect(usage.completionTokens).toBe(3 * ids.length);
     const order = deltas.map(({ choice }) => choice);
     expect(order).toEqual(order.toSorted((a, b) => a - b));
     const inputs = generator.inputs.slice(before);
@@ -272,9 +275,10 @@ describe("being stopped", () => {
 
   test("leaving the deltas ends the model's work", async () => {
     const long = new ScriptedGenerator(idsOf("A long answer"));
-    const { deltas } = await chat({ ...model, generator: long }, { messages: HELLO });
+    const { deltas, usage } = await chat({ ...model, generator: long }, { messages: HELLO });
     for await (const delta of deltas) {
-      expect(delta.completionTokens).toBe(1);
+      expect(delta.token).toBe(long.ids[0]);
+      expect(usage.completionTokens).toBe(1);
       break;
     }
     expect(long).toMatchObject({ given: 1, ended: 1 });

@@ -1,14 +1,12 @@
-import type { GeneratedToken, Generator, PreparedImage, Sampling } from "../engine/generation.ts";
+import type { Generator } from "../engine/generation.ts";
 import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
+import { type AnswerOptions, type ChatAnswer, answer } from "./answer.ts";
 import { type GenerationDefaults, generationDefaults } from "./defaults.ts";
 import { type ImageIntake, collectImages } from "./images.ts";
-import { type PlaceLogprobs, placeLogprobs } from "./logprobs.ts";
 import type { Message } from "./messages.ts";
-import { type Prompt, type PromptOptions, buildPrompt } from "./prompt.ts";
-import { RequestError } from "./request-error.ts";
-import { StopStrings } from "./stop-strings.ts";
+import { type PromptOptions, buildPrompt } from "./prompt.ts";
 
 /** A loaded model with all that a conversation needs. */
 export interface ChatModel {
@@ -54,61 +52,9 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
   };
 }
 
-/** How to answer; what is left out is as the checkpoint says. */
-export interface AnswerOptions {
-  /** Default: as many as the context has room for. */
-  readonly maxTokens?: number;
-  /** Strings that end the answer. */
-  readonly stop?: readonly string[];
-  /** Tokens that end the answer besides the checkpoint's own. */
-  readonly stopTokenIds?: readonly number[];
-  /** Leave the stop string, or the stop token's text, in the answer. Default false. */
-  readonly keepStop?: boolean;
-  /** Go on after the checkpoint's end-of-sequence tokens. */
-  readonly ignoreEos?: boolean;
-  /** Default true. */
-  readonly skipSpecialTokens?: boolean;
-  readonly sampling?: Partial<Sampling>;
-  /** Draw no stop token before this many tokens. Default 0. */
-  readonly minTokens?: number;
-  /** Tell logprobs, with those of this many of the most likely tokens, 0 to 20. Default: tell none. */
-  readonly logprobs?: number;
-  /** How many answers there are; the i-th is drawn with `seed` + i. Default 1. */
-  readonly choices?: number;
-  readonly signal?: AbortSignal;
-}
-
 /** What to answer, and how. */
 export interface ChatRequest extends AnswerOptions, PromptOptions {
   readonly messages: readonly Message[];
-}
-
-/** Why an answer ended: the stop token's id or the stop string, null at the length limit. */
-export interface Finish {
-  readonly reason: "stop" | "length";
-  readonly matched: number | string | null;
-}
-
-/** What one more token brought; the text may be empty. */
-export interface Delta {
-  /** Which choice it belongs to: one comes after another. */
-  readonly choice: number;
-  readonly text: string;
-  /** The token; none where the text was held back from an earlier one. */
-  readonly token?: number;
-  /** The token's logprobs where they are asked for; none of a stop token that is not in the text. */
-  readonly logprobs?: PlaceLogprobs;
-  /** Tokens of the choice so far, the stopping one included. */
-  readonly completionTokens: number;
-  /** On the last delta of a choice only. */
-  readonly finish?: Finish;
-}
-
-/** An answer under way. */
-export interface ChatAnswer {
-  readonly prompt: Prompt;
-  /** Runs the model as it is iterated; returning from it stops the model. */
-  readonly deltas: AsyncGenerator<Delta, void, void>;
 }
 
 /**
@@ -123,164 +69,4 @@ export async function chat(model: ChatModel, request: ChatRequest): Promise<Chat
   const images = await collectImages(messages, model.images, model.processor, signal);
   const prompt = buildPrompt(model, messages, images, request);
   return answer(model, prompt, images, request, "messages");
-}
-
-/**
- * The answer to a prompt.
- *
- * @param param what the prompt was made of, for errors
- * @throws RequestError when the prompt leaves no room for the answer, or a value does not fit the
- * model
- */
-export function answer(
-  model: ChatModel,
-  prompt: Prompt,
-  images: readonly PreparedImage[],
-  request: AnswerOptions,
-  param: string,
-): ChatAnswer {
-  const stopTokenIds = [
-    ...(request.ignoreEos ? [] : model.defaults.stopTokenIds),
-    ...(request.stopTokenIds ?? []),
-  ];
-  const { choices = 1, minTokens = 0, logprobs, signal } = request;
-  const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, param);
-  checkAgainst(model, request, maxTokens);
-  const sampling = samplingOf(request.sampling, model.defaults.sampling);
-  const run = (choice: number) =>
-    model.generator.generate({
-      ids: prompt.ids,
-      images: choice + 1 < choices ? images.map((image) => ({ ...image, reused: true })) : images,
-      maxTokens,
-      stopTokenIds,
-      sampling: { ...sampling, seed: choiceSeed(sampling.seed, choice) },
-      minTokens,
-      logprobs,
-      signal,
-    });
-  const deltas = async function* (): AsyncGenerator<Delta, void, void> {
-    const stops = new Set(stopTokenIds);
-    for (let choice = 0; choice < choices; choice++) {
-      for await (const delta of textDeltas(model.tokenizer, run(choice), request, stops)) {
-        yield { choice, ...delta };
-      }
-    }
-  };
-  return { prompt, deltas: deltas() };
-}
-
-/** `seed` + `choice`, apart from one another even where a number holds no such integer. */
-function choiceSeed(seed: number, choice: number): number {
-  return choice === 0 ? seed : (seed % 2 ** 52) + choice;
-}
-
-/** How many tokens the answer may have. Throws RequestError when they do not fit. */
-function answerLength(
-  prompt: Prompt,
-  asked: number | undefined,
-  contextLength: number,
-  param: string,
-): number {
-  const total = prompt.ids.length;
-  const room = contextLength - total;
-  if (room >= (asked ?? 1)) return asked ?? room;
-  const text = total - prompt.imageTokens;
-  const completion = asked === undefined ? "at least 1" : `${asked}`;
-  throw new RequestError(
-    "context_length_exceeded",
-    param,
-    `This model's maximum context length is ${contextLength} tokens. However, you asked for ` +
-      `${total + (asked ?? 1)} tokens: ${total} in the ${param} (${text} of text, ` +
-      `${prompt.imageTokens} of images) and ${completion} in the completion.`,
-  );
-}
-
-/** Throws RequestError for values that other models, or longer answers, could have. */
-function checkAgainst(
-  { tokenizer }: ChatModel,
-  { minTokens = 0, sampling }: AnswerOptions,
-  maxTokens: number,
-): void {
-  if (minTokens > maxTokens) {
-    const message =
-      `Invalid value for 'min_tokens': expected an integer from 0 to ${maxTokens}, ` +
-      `the most that the answer may have, but got ${minTokens} instead.`;
-    throw new RequestError("invalid_value", "min_tokens", message);
-  }
-  for (const id of sampling?.logitBias?.keys() ?? []) {
-    if (tokenizer.token(id) !== undefined) continue;
-    const message = `Invalid value for 'logit_bias': the vocabulary has no token ${id}.`;
-    throw new RequestError("invalid_value", "logit_bias", message);
-  }
-}
-
-function samplingOf(
-  asked: Partial<Sampling> = {},
-  defaults: GenerationDefaults["sampling"],
-): Sampling {
-  const {
-    temperature = defaults.temperature,
-    topK = defaults.topK,
-    topP = defaults.topP,
-    minP = defaults.minP,
-    seed = crypto.getRandomValues(new Uint32Array(1))[0] as number,
-    repetitionPenalty = defaults.repetitionPenalty,
-    frequencyPenalty,
-    presencePenalty,
-    logitBias,
-  } = asked;
-  return {
-    temperature: temperature < 1e-6 ? 0 : temperature,
-    topK,
-    topP,
-    minP,
-    seed,
-    repetitionPenalty,
-    frequencyPenalty,
-    presencePenalty,
-    logitBias,
-  };
-}
-
-async function* textDeltas(
-  tokenizer: Tokenizer,
-  tokens: AsyncIterable<GeneratedToken>,
-  { stop = [], keepStop = false, skipSpecialTokens = true }: AnswerOptions,
-  stopTokenIds: ReadonlySet<number>,
-): AsyncGenerator<Omit<Delta, "choice">, void, void> {
-  const detokenizer = tokenizer.detokenizer({ skipSpecialTokens });
-  const stops = new StopStrings(stop);
-  let completionTokens = 0;
-  let stopToken: number | undefined;
-  let stopLogprobs: PlaceLogprobs | undefined;
-  let ended: Finish = { reason: "length", matched: null };
-  const upTo = (matched: string) => (keepStop ? matched : "");
-  for await (const generated of tokens) {
-    const id = generated.token;
-    const logprobs = placeLogprobs(tokenizer, generated);
-    const told = logprobs && { logprobs };
-    completionTokens++;
-    if (stopTokenIds.has(id)) {
-      ended = { reason: "stop", matched: id };
-      stopToken = id;
-      if (keepStop) stopLogprobs = logprobs;
-      break;
-    }
-    const { text, matched } = stops.push(detokenizer.push(id));
-    if (matched !== undefined) {
-      const finish: Finish = { reason: "stop", matched };
-      yield { text: text + upTo(matched), token: id, ...told, completionTokens, finish };
-      return;
-    }
-    yield { text, token: id, ...told, completionTokens };
-  }
-  const kept = keepStop && stopToken !== undefined ? detokenizer.push(stopToken) : "";
-  const { text, matched } = stops.push(kept + detokenizer.end());
-  const last = {
-    completionTokens,
-    ...(stopToken !== undefined && { token: stopToken }),
-    ...(stopLogprobs && { logprobs: stopLogprobs }),
-  };
-  if (matched === undefined) yield { ...last, text: text + stops.end(), finish: ended };
-  else yield { ...last, text: text + upTo(matched), finish: { reason: "stop", matched } };
 }

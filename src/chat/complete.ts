@@ -1,4 +1,5 @@
-import { type AnswerOptions, type ChatAnswer, type ChatModel, answer } from "./chat.ts";
+import { type AnswerOptions, type ChatAnswer, answer } from "./answer.ts";
+import type { ChatModel } from "./chat.ts";
 import { RequestError } from "./request-error.ts";
 
 /**

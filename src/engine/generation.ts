@@ -32,6 +32,8 @@ export interface Sampling {
 /** A decoded picture with what its model's processor makes of it. */
 export interface PreparedImage {
   readonly picture: Picture;
+  /** The same for the same picture in the same file; none: not known. */
+  readonly key?: string;
   readonly layout: ImageLayout;
   /** Another call will read the picture: it must not be closed yet. */
   readonly reused?: boolean;
@@ -52,7 +54,25 @@ export interface GenerationInput {
    * of the model's own logits, before temperature, penalties and bias. Default: tell none.
    */
   readonly logprobs?: number;
+  /** Default: every token may come next. */
+  readonly constraint?: TokenConstraint;
+  /** Requests share what is cached only with those of the same salt. Default "". */
+  readonly cacheSalt?: string;
+  /** Told before the first token how many of the prompt's tokens were found in the cache. */
+  readonly onCached?: (tokens: number) => void;
   readonly signal?: AbortSignal;
+}
+
+/** Decides which tokens may be drawn, one after another, for one answer. */
+export interface TokenConstraint {
+  /**
+   * Tells what may be drawn next; `accept` must have been told of all that was drawn before.
+   *
+   * @param words `[ceil(V / 32)]`: receives bit `id % 32` of word `id / 32` for what may be drawn
+   * @returns false when all tokens may; then the words don't matter
+   */
+  mask(words: Uint32Array): boolean;
+  accept(token: number): void;
 }
 
 /** A token as it is drawn. */

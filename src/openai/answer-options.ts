@@ -1,4 +1,4 @@
-import type { AnswerOptions } from "../chat/chat.ts";
+import type { AnswerOptions } from "../chat/answer.ts";
 import type { AnswerIdentity } from "./completion.ts";
 import type { ServedModel } from "./context.ts";
 import type { ChatCompletionRequest } from "./wire.ts";

@@ -1,6 +1,6 @@
-import type { ChatAnswer, Delta } from "../chat/chat.ts";
+import type { ChatAnswer, Delta } from "../chat/answer.ts";
 import type { PlaceLogprobs } from "../chat/logprobs.ts";
-import type { Prompt } from "../chat/prompt.ts";
+import type { AnswerUsage } from "../chat/usage.ts";
 import { choiceLogprobs } from "./logprobs.ts";
 import type {
   ChatCompletion,
@@ -31,14 +31,12 @@ export async function completion(
   tokenIds = false,
 ): Promise<ChatCompletion> {
   const choices: Choice[] = [];
-  const counts: number[] = [];
   const places: PlaceLogprobs[][] = [];
   for await (const delta of answer.deltas) {
     const choice = (choices[delta.choice] ??= emptyChoice(delta.choice, tokenIds));
     choice.message.content += delta.text;
     if (delta.token !== undefined) choice.token_ids?.push(delta.token);
     if (delta.logprobs) (places[delta.choice] ??= []).push(delta.logprobs);
-    counts[delta.choice] = delta.completionTokens;
     if (delta.finish) {
       choice.finish_reason = delta.finish.reason;
       choice.matched_stop = delta.finish.matched;
@@ -51,7 +49,7 @@ export async function completion(
       ...choice,
       logprobs: choiceLogprobs(places[i] ?? []),
     })),
-    usage: usageOf(answer.prompt, sum(counts)),
+    usage: usageOf(answer.usage),
     metadata: { weight_version: "default" },
     ...(tokenIds && { prompt_token_ids: answer.prompt.ids }),
   };
@@ -84,23 +82,22 @@ export async function completionChunks(
 }
 
 async function* chunks(
-  { prompt, deltas }: ChatAnswer,
+  { usage: counts, deltas }: ChatAnswer,
   first: IteratorResult<Delta, void>,
   identity: AnswerIdentity,
   { include_usage, continuous_usage_stats }: StreamOptions,
   tokenIds: boolean,
 ): AsyncGenerator<ChatCompletionChunk, void, void> {
-  const usage = (tokens: number): Pick<ChatCompletionChunk, "usage"> => {
-    if (continuous_usage_stats) return { usage: usageOf(prompt, tokens) };
+  const usage = (): Pick<ChatCompletionChunk, "usage"> => {
+    if (continuous_usage_stats) return { usage: usageOf(counts) };
     return include_usage ? { usage: null } : {};
   };
-  const counts: number[] = [];
   let index = 0;
   const chunk = (choice: Partial<ChunkChoice>): ChatCompletionChunk => ({
     ...identity,
     object: "chat.completion.chunk",
     choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...choice }],
-    ...usage(sum(counts)),
+    ...usage(),
   });
   const opening = (): ChatCompletionChunk => chunk({ delta: { role: "assistant", content: "" } });
 
@@ -114,12 +111,11 @@ async function* chunks(
   };
   yield opening();
   for (let next = first; !next.done; next = await deltas.next()) {
-    const { choice, text, token, logprobs, completionTokens, finish } = next.value;
+    const { choice, text, token, logprobs, finish } = next.value;
     if (choice !== index) {
       index = choice;
       yield opening();
     }
-    counts[choice] = completionTokens;
     if (token !== undefined) untold.push(token);
     if (logprobs) places.push(logprobs);
     if (text !== "") yield chunk({ delta: { content: text }, ...tellTokens() });
@@ -130,21 +126,17 @@ async function* chunks(
   }
   if (!include_usage) return;
   const last = { ...identity, object: "chat.completion.chunk" as const, choices: [] };
-  yield { ...last, usage: usageOf(prompt, sum(counts)) };
+  yield { ...last, usage: usageOf(counts) };
 }
 
-/** @param completionTokens of all choices */
-export function usageOf({ ids, imageTokens }: Prompt, completionTokens: number): Usage {
+export function usageOf(counts: AnswerUsage): Usage {
+  const { promptTokens, imageTokens, cachedTokens, completionTokens, reasoningTokens } = counts;
   return {
-    prompt_tokens: ids.length,
+    prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
-    total_tokens: ids.length + completionTokens,
-    prompt_tokens_details: { cached_tokens: 0, image_tokens: imageTokens },
-    completion_tokens_details: { reasoning_tokens: 0 },
-    reasoning_tokens: 0,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens, image_tokens: imageTokens },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens },
+    reasoning_tokens: reasoningTokens,
   };
-}
-
-export function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
 }

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import type { ChatAnswer, Delta } from "../chat/chat.ts";
+import type { ChatAnswer, Delta } from "../chat/answer.ts";
 import { complete } from "../chat/complete.ts";
-import type { Prompt } from "../chat/prompt.ts";
+import type { AnswerUsage } from "../chat/usage.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { type AnswerIdentity, sum, usageOf } from "./completion.ts";
+import { type AnswerIdentity, usageOf } from "./completion.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
@@ -102,7 +102,7 @@ function promptsOf(
 }
 
 /** What one more token brought to the choice `index` of all prompts. */
-interface TextPart extends Pick<Delta, "text" | "completionTokens" | "finish"> {
+interface TextPart extends Pick<Delta, "text" | "finish"> {
   readonly index: number;
 }
 
@@ -128,15 +128,13 @@ async function whole(
   identity: AnswerIdentity,
 ): Promise<Completion> {
   const choices: CompletionChoice[] = [];
-  const counts: number[] = [];
   for await (const part of parts) {
     const choice = (choices[part.index] ??= choiceOf({ ...part, text: "" }));
     choice.text += part.text;
     choice.finish_reason = part.finish?.reason ?? null;
     choice.matched_stop = part.finish?.matched ?? null;
-    counts[part.index] = part.completionTokens;
   }
-  const usage = usageOf(allPrompts(answers), sum(counts));
+  const usage = usageOf(allUsage(answers));
   return { ...identity, object: "text_completion", choices, usage };
 }
 
@@ -147,20 +145,17 @@ async function* chunks(
   identity: AnswerIdentity,
   { include_usage, continuous_usage_stats }: StreamOptions,
 ): AsyncGenerator<Completion, void, void> {
-  const counts: number[] = [];
-  const prompts = allPrompts(answers);
   const usage = (): Pick<Completion, "usage"> => {
-    if (continuous_usage_stats) return { usage: usageOf(prompts, sum(counts)) };
+    if (continuous_usage_stats) return { usage: usageOf(allUsage(answers)) };
     return include_usage ? { usage: null } : {};
   };
   const event = { ...identity, object: "text_completion" as const };
   for (let next = first; !next.done; next = await parts.next()) {
     const part = next.value;
-    counts[part.index] = part.completionTokens;
     if (part.text === "" && !part.finish) continue;
     yield { ...event, choices: [choiceOf(part)], ...usage() };
   }
-  if (include_usage) yield { ...event, choices: [], usage: usageOf(prompts, sum(counts)) };
+  if (include_usage) yield { ...event, choices: [], usage: usageOf(allUsage(answers)) };
 }
 
 function choiceOf({ index, text, finish }: TextPart): CompletionChoice {
@@ -173,12 +168,15 @@ function choiceOf({ index, text, finish }: TextPart): CompletionChoice {
   };
 }
 
-/** All prompts as one, for counting. */
-function allPrompts(answers: readonly ChatAnswer[]): Prompt {
-  const prompts = answers.map(({ prompt }) => prompt);
+/** The counts of all prompts together. */
+function allUsage(answers: readonly ChatAnswer[]): AnswerUsage {
+  const total = (count: keyof AnswerUsage) =>
+    answers.reduce((sum, { usage }) => sum + usage[count], 0);
   return {
-    text: prompts.map(({ text }) => text).join(""),
-    ids: prompts.flatMap(({ ids }) => ids),
-    imageTokens: 0,
+    promptTokens: total("promptTokens"),
+    imageTokens: total("imageTokens"),
+    cachedTokens: total("cachedTokens"),
+    completionTokens: total("completionTokens"),
+    reasoningTokens: total("reasoningTokens"),
   };
 }

@@ -129,7 +129,7 @@ export interface WireTokenLogprob {
   logprob: number;
 }
 
-export type FinishReason = "stop" | "length";
+export type FinishReason = "stop" | "length" | "tool_calls";
 
 /** One event of a streamed answer. */
 export interface ChatCompletionChunk {
