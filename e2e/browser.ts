@@ -43,6 +43,17 @@ export async function serve(config: InlineConfig = {}): Promise<ViteDevServer> {
     // Of its own, so that a running `npm start` is not disturbed.
     cacheDir: fileURLToPath(new URL("../node_modules/.vite-e2e", import.meta.url)),
     logLevel: "error",
+    // What `page/clients.ts` imports, besides what vite.config.ts names.
+    optimizeDeps: {
+      include: [
+        "@ai-sdk/openai-compatible",
+        "@langchain/core/messages",
+        "@langchain/openai",
+        "ai",
+        "openai/helpers/zod",
+        "zod",
+      ],
+    },
     server: { host: "127.0.0.1", port: 0, hmr: false, watch: null },
     ...config,
   });

@@ -1,13 +1,11 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { type Server, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import { join } from "node:path";
 import type { Browser } from "playwright";
-import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as webvlm from "../src/index.ts";
 import { ROOT, launch } from "./browser.ts";
+import { buildLibrary, listen, origin } from "./plain-site.ts";
 
 /**
  * The built library on a plain page, with no bundler, from another origin: as from a CDN. A worker
@@ -26,20 +24,14 @@ declare global {
   }
 }
 
-let folder: string;
+let library: Awaited<ReturnType<typeof buildLibrary>>;
 let cdn: Server;
 let app: Server;
 let browser: Browser;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "webvlm-"));
-  await build({
-    configFile: join(ROOT, "vite.lib.config.ts"),
-    root: ROOT,
-    logLevel: "error",
-    build: { outDir: folder },
-  });
-  cdn = await listen(async (path) => readFile(join(folder, path)));
+  library = await buildLibrary();
+  cdn = await listen(async (path) => readFile(join(library.folder, path)));
   app = await listen(async (path) => {
     return path === "/" ? page(`${origin(cdn)}/webvlm.js`) : readFile(join(ROOT, "public", path));
   });
@@ -50,33 +42,8 @@ afterAll(async () => {
   await browser.close();
   app.close();
   cdn.close();
-  await rm(folder, { recursive: true });
+  await library.remove();
 });
-
-const TYPES: Readonly<Record<string, string>> = {
-  "": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".png": "image/png",
-};
-
-function listen(read: (path: string) => Promise<string | Buffer>): Promise<Server> {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url as string, "http://localhost");
-    const headers = {
-      "access-control-allow-origin": "*",
-      "content-type": TYPES[extname(pathname)] ?? "application/octet-stream",
-    };
-    read(pathname).then(
-      (body) => response.writeHead(200, headers).end(body),
-      () => response.writeHead(404).end(),
-    );
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
-}
-
-const origin = (server: Server): string =>
-  `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 test("one import of one file, from another origin, and fetch is answered", async () => {
   const tab = await browser.newPage();

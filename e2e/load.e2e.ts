@@ -59,7 +59,7 @@ function loadAndAsk(abortAtBytes = Infinity): Promise<Outcome> {
         });
         const { choices } = await vlm.generate({ messages: [{ role: "user", content: "Hello!" }] });
         vlm.dispose();
-        return { answer: choices[0]?.message.content.trim(), networkBytes };
+        return { answer: choices[0]?.message.content?.trim(), networkBytes };
       } catch (error) {
         return { error: String(error), networkBytes };
       }

@@ -91,7 +91,7 @@ test("several choices about one picture", async () => {
   }, `/${FOLDER}/red-circle.png`);
   const { choices } = body as ChatCompletion;
   expect(choices.map(({ index }) => index)).toEqual([0, 1]);
-  for (const { message } of choices) expect(message.content.trim()).toBe("A red circle.");
+  for (const { message } of choices) expect(message.content?.trim()).toBe("A red circle.");
 });
 
 describe("a picture given as", () => {
@@ -129,6 +129,6 @@ describe("a picture given as", () => {
       return answer(await post({ messages: [{ role: "user", content }], temperature: 0 }));
     }, url);
     const { choices } = whole.body as ChatCompletion;
-    expect(choices[0]?.message.content.trim()).toBe("A red circle.");
+    expect(choices[0]?.message.content?.trim()).toBe("A red circle.");
   });
 });

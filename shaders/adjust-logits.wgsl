@@ -2,7 +2,7 @@
 //
 //   repeated = logit / repetition, or logit * repetition where it is negative, if the token was seen
 //   y        = repeated - frequency * (times generated) - presence * (ever generated) + bias
-//   y        = as low as can be, for tokens that end the answer before it has min_tokens
+//   y        = -1e29 (as good as never), for tokens that end the answer before it has min_tokens
 //
 // The token drawn in the step before is counted here, since the next step is submitted before
 // anyone else knows it. One lane a token of the vocabulary, one row of workgroups a sequence.
@@ -21,7 +21,8 @@ const TIMES = 0x3fffffffu;
 const ENDS_ANSWER = 0x40000000u;
 const IN_PROMPT = 0x80000000u;
 
-const LOWEST = -1e30;
+// Not as low as mask-logits goes: a stop token that is all a constraint allows is still drawn.
+const LOWEST = -1e29;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;          // [B, V]
 @group(0) @binding(1) var<storage, read> params: array<Sampling>;     // [B]

@@ -1,11 +1,12 @@
-// y[b] = x[indices[b]]. One workgroup a row.
+// y[b] = x[indices[b]], and from T on y[b] = more[indices[b] - T]. One workgroup a row.
 
 const LANES = 64u;
 override D: u32;  // row width, a multiple of 4
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;        // [T, D/4]
-@group(0) @binding(1) var<storage, read> indices: array<u32>;    // [B]
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;  // [B, D/4]
+@group(0) @binding(1) var<storage, read> more: array<vec4f>;     // [E, D/4]
+@group(0) @binding(2) var<storage, read> indices: array<u32>;    // [B]
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;  // [B, D/4]
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -15,6 +16,12 @@ fn main(
 ) {
   let b = group.y * groups.x + group.x;
   if (b >= arrayLength(&indices)) { return; }
-  let start = indices[b] * (D / 4u);
-  for (var i = lane; i < D / 4u; i += LANES) { y[b * (D / 4u) + i] = x[start + i]; }
+  let width = D / 4u;
+  let T = arrayLength(&x) / width;
+  let index = indices[b];
+  if (index < T) {
+    for (var i = lane; i < width; i += LANES) { y[b * width + i] = x[index * width + i]; }
+  } else {
+    for (var i = lane; i < width; i += LANES) { y[b * width + i] = more[(index - T) * width + i]; }
+  }
 }

@@ -1,18 +1,21 @@
 // y[first + patch, (channel, frame, row, column)] = (byte - mean) / std, for the patches of one tile
-// of a picture: blocks of merge x merge row by row, and row by row inside each. One lane a pixel.
+// of a picture: blocks of merge x merge row by row, and row by row inside each. What lies beyond the
+// picture is `background`. One lane a pixel.
 
 const LANES = 64u;
 
 struct Tile {
-  stride: u32,      // width of the picture
-  x: u32,           // where the tile lies in it
-  y: u32,
+  width: u32,       // of the picture
+  height: u32,
+  x: i32,           // where the tile lies in it
+  y: i32,
   columns: u32,     // patches across, P = rows * columns; both are multiples of merge
   rows: u32,
   patch_size: u32,  // p
   merge: u32,
   frames: u32,      // copies of the pixels in a patch
   first: u32,       // row of y for the first patch
+  background: u32,  // RGBA8
 }
 
 @group(0) @binding(0) var<storage, read> tile: Tile;
@@ -28,9 +31,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
   let index = i / pixels;
   let place = patch_place(index) * tile.patch_size;
-  let row = tile.y + place.y + i / tile.patch_size % tile.patch_size;
-  let column = tile.x + place.x + i % tile.patch_size;
-  let bytes = (vec3u(picture[row * tile.stride + column]) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
+  // What lies left of the picture or above it wraps to numbers beyond any width and height.
+  let row = u32(tile.y) + place.y + i / tile.patch_size % tile.patch_size;
+  let column = u32(tile.x) + place.x + i % tile.patch_size;
+  var pixel = tile.background;
+  if (row < tile.height && column < tile.width) { pixel = picture[row * tile.width + column]; }
+  let bytes = (vec3u(pixel) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
   let values = (vec3f(bytes) - scale[0].xyz) / scale[1].xyz;
   var at = (tile.first + index) * 3u * tile.frames * pixels + i % pixels;
   for (var channel = 0u; channel < 3u; channel++) {

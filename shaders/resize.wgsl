@@ -1,6 +1,6 @@
 // One axis of an antialiased resize in fixed point, for each channel:
-// y[i] = clamp((2^(bits - 1) + sum over k of weight[i, k] * x[first[i] + k]) >> bits, 0, 255).
-// One lane an output pixel.
+// y[i] = clamp((2^(bits - 1) + sum over k of weight[i, k] * x[start + first[i] + k]) >> bits, 0, 255),
+// where x is `background` beyond its ends. One lane an output pixel.
 
 override VERTICAL: bool;
 
@@ -9,6 +9,9 @@ struct Size {
   height: u32,
   stride: u32,  // width of x
   bits: u32,    // fraction bits of the weights
+  length: u32,  // of the axis in x
+  start: i32,   // where on the axis the part begins that is resized
+  background: u32,  // RGBA8
 }
 
 @group(0) @binding(0) var<storage, read> size: Size;
@@ -21,14 +24,16 @@ struct Size {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= size.width || id.y >= size.height) { return; }
   let i = select(id.x, id.y, VERTICAL);
-  let first = taps[i].x;
-  var at = select(id.y * size.stride + first, first * size.stride + id.x, VERTICAL);
-  let step = select(1u, size.stride, VERTICAL);
+  var at = size.start + i32(taps[i].x);
 
   var sum = vec3i(1i << (size.bits - 1u));
   for (var k = taps[i].y; k < taps[i + 1u].y; k++) {
-    sum += weights[k] * vec3i((vec3u(x[at]) >> vec3u(0u, 8u, 16u)) & vec3u(255u));
-    at += step;
+    var pixel = size.background;
+    if (at >= 0 && u32(at) < size.length) {
+      pixel = x[select(id.y * size.stride + u32(at), u32(at) * size.stride + id.x, VERTICAL)];
+    }
+    sum += weights[k] * vec3i((vec3u(pixel) >> vec3u(0u, 8u, 16u)) & vec3u(255u));
+    at++;
   }
   let byte = vec3u(clamp(sum >> vec3u(size.bits), vec3i(0), vec3i(255)));
   y[id.y * size.width + id.x] = byte.r | (byte.g << 8u) | (byte.b << 16u) | 0xff000000u;

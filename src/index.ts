@@ -1,16 +1,16 @@
 import { readEvents } from "./net/event-stream.ts";
 import { type InterceptOptions, intercept } from "./net/intercept.ts";
+import {
+  type OriginServer,
+  type ServeOriginOptions,
+  serveOrigin as offer,
+} from "./net/origin/serve-origin.ts";
 import { OpenAIError } from "./openai/errors.ts";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletionRequest,
-  Completion,
-  CompletionRequest,
-  Detokenization,
   ErrorBody,
-  ModelInfo,
-  Tokenization,
 } from "./openai/wire.ts";
 import type { ServeOptions, Stats } from "./worker/api.ts";
 import { loadInWorker } from "./worker/client.ts";
@@ -18,21 +18,10 @@ import ModelWorker from "./worker/entry.ts?worker&inline";
 import type { OnProgress, Progress } from "./weights/progress.ts";
 
 export { OpenAIError };
-export type {
-  ChatCompletion,
-  ChatCompletionChunk,
-  ChatCompletionRequest,
-  Completion,
-  CompletionRequest,
-  Detokenization,
-  ErrorBody,
-  InterceptOptions,
-  ModelInfo,
-  OnProgress,
-  Progress,
-  Stats,
-  Tokenization,
-};
+export type { InterceptOptions, OnProgress, OriginServer, Progress, ServeOriginOptions, Stats };
+/** What crosses the wire. */
+export type * from "./openai/wire.ts";
+export type * as Responses from "./openai/responses-wire.ts";
 
 export interface LoadOptions extends Omit<ServeOptions, "base"> {
   /** Stops loading; `load` then rejects with its reason. */
@@ -145,6 +134,36 @@ export async function load(source: string, options: LoadOptions = {}): Promise<V
     dispose() {
       for (const undo of undos) undo();
       client.dispose();
+    },
+  };
+}
+
+/**
+ * Offers a model to the whole origin: `fetch("/v1/…")` of every tab, frame and worker that the
+ * page's service worker (`webvlm/service-worker`) controls is answered by it. Of all tabs that offer
+ * one, a single one does so; when it closes, the next takes over.
+ *
+ * @param model loaded already, or how to load it: called only when this tab is the one that answers,
+ *   so that the origin has one copy on the GPU
+ * @returns once this tab's model is loaded, or at once when another tab answers already
+ * @throws Error where there is no service worker; what loading throws
+ */
+export async function serveOrigin(
+  model: Vlm | (() => Promise<Vlm>),
+  options?: ServeOriginOptions,
+): Promise<OriginServer> {
+  let loaded: Vlm | undefined;
+  const server = await offer(async () => {
+    const vlm = typeof model === "function" ? (loaded = await model()) : model;
+    return (request, url) => vlm.fetch(new Request(url, request));
+  }, options);
+  return {
+    get owner() {
+      return server.owner;
+    },
+    close() {
+      server.close();
+      loaded?.dispose();
     },
   };
 }

@@ -48,6 +48,8 @@ export class ScriptedGenerator implements Generator {
   /** Wait for the signal once the script has run out. */
   stalls = false;
   readonly inputs: GenerationInput[] = [];
+  /** How many of a prompt's tokens it says were cached. */
+  cached = 0;
   /** Tokens given so far, and calls that have come to their end. */
   given = 0;
   ended = 0;
@@ -59,6 +61,7 @@ export class ScriptedGenerator implements Generator {
 
   async *generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
     this.inputs.push(input);
+    input.onCached?.(this.cached);
     try {
       for (const id of this.ids.slice(0, input.maxTokens)) {
         await Promise.resolve();

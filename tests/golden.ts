@@ -25,6 +25,9 @@ export interface GoldenCase {
   readonly output_ids: number[];
   readonly rows_cols?: readonly (readonly [number, number])[];
   readonly image_grid_thw?: readonly (readonly [t: number, h: number, w: number])[];
+  readonly tiles_per_image?: readonly number[];
+  readonly image_sizes?: readonly (readonly [height: number, width: number])[];
+  readonly batch_num_images?: readonly number[];
   readonly pixel_values_shape?: readonly number[];
   readonly image_token_count: number;
   readonly max_tokens: number;
@@ -76,7 +79,8 @@ export async function prepareImages(
   return Promise.all(
     urls.map(async (url) => {
       const picture = await decodeImage(await (await fetch(`${folder}/${url}`)).blob());
-      const layout = model.processor.layout(picture.width, picture.height, "auto");
+      const { width, height } = picture;
+      const layout = model.processor.layout(width, height, "auto", urls.length);
       return { picture, layout };
     }),
   );

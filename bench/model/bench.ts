@@ -11,8 +11,8 @@ declare global {
 const MIB = 2 ** 20;
 
 /**
- * Measures whole models and prints a table: the sample model, SmolVLM-256M's shape, and
- * Qwen2.5-VL-3B's with two layers each of text and tower.
+ * Measures whole models and prints a table: the sample model, SmolVLM-256M's shape, and those of
+ * larger ones with two layers each of text and tower.
  */
 export async function benchModels(select = ""): Promise<void> {
   await withPage("bench/model/index.html", "model", async (page) => {
@@ -22,6 +22,9 @@ export async function benchModels(select = ""): Promise<void> {
       ["smolvlm-256m", "q4", 8],
       ["smolvlm-256m", "f32", 8],
       ["qwen2.5-vl-3b-cut", "q4", 8],
+      ["llava-onevision-0.5b-cut", "q4", 8],
+      ["llava-1.5-7b-cut", "q4", 8],
+      ["internvl3-1b-cut", "q4", 8],
     ];
     for (const [name, quantization, tokens] of runs) {
       if (!`${name} ${quantization}`.includes(select)) continue;

@@ -8,6 +8,7 @@ import { openCheckpoint } from "../../src/weights/checkpoint.ts";
 import { GpuWeights } from "../../src/weights/gpu-weights.ts";
 import { resolveSource } from "../../src/weights/source.ts";
 import type { Quantization } from "../../src/weights/choose-format.ts";
+import { internvl3of1b, llava15of7b, llavaOnevision05b } from "./llava-shapes.ts";
 import { qwen25Vl3b } from "./qwen-shapes.ts";
 import { type Source, randomCheckpoint } from "./random-checkpoint.ts";
 import { smolvlm256m } from "./shapes.ts";
@@ -62,6 +63,21 @@ const MODELS = {
     prefillRows: 64,
     picture: [588, 504, "high"],
   },
+  "llava-onevision-0.5b-cut": {
+    open: () => randomCheckpoint(llavaOnevision05b(2, 2)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
+  "llava-1.5-7b-cut": {
+    open: () => randomCheckpoint(llava15of7b(2, 3)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
+  "internvl3-1b-cut": {
+    open: () => randomCheckpoint(internvl3of1b(2, 2)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
 } satisfies Record<string, Candidate>;
 
 export type ModelName = keyof typeof MODELS;
@@ -80,7 +96,7 @@ export async function measure(
   try {
     const model = createModel(checkpoint.files);
     const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
-    const options = { contextLength: 1024, prefillRows };
+    const options = { contextLength: 1024, prefillRows, prefixCache: false };
     const engine = new Engine(gpu, model, weights, async () => BLANK, options);
     const prepared = engine.prepare();
     await weights.load(checkpoint);

@@ -39,6 +39,9 @@ async function makeClient(through: Through): Promise<OpenAI> {
   return new OpenAI({ ...options, baseURL: `${location.origin}/v1` });
 }
 
+/** Other clients, which are large: loaded by the tests of them alone. */
+export const otherClients = () => import("./clients.ts");
+
 /** Resolves once no request runs or waits, to the number of steps so far. */
 export async function stepsWhenIdle(): Promise<number> {
   const vlm = await loadSample();

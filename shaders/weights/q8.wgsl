@@ -1,7 +1,9 @@
-// w[o, k] = w_scale[o, k/32] * q[o, k], q a signed byte. Rows are filled up to whole blocks.
+// w[o, k] = s[o, k/32] * q[o, k] + b[o, k/32], q of nine bits. Word j of a block holds weights 4j to
+// 4j+2 and, above them, the upper five bits of 4j+3, whose lower four are nibble j of the block's own
+// word. Rows are filled up to whole blocks.
 
-@group(1) @binding(0) var<storage, read> w: array<vec2u>;      // [O, 4 * ceil(D/32)] 8 x int8
-@group(1) @binding(1) var<storage, read> w_scale: array<f32>;  // [O, ceil(D/32)]
+@group(1) @binding(0) var<storage, read> w: array<vec2u>;        // [O, 4 * ceil(D/32)] 2 x (3 x 9 + 5 bits)
+@group(1) @binding(1) var<storage, read> w_block: array<vec2u>;  // [O, ceil(D/32)] 8 nibbles; s, b: bf16
 
 override ROW_BLOCKS: u32 = (D + 31u) / 32u;
 
@@ -10,15 +12,37 @@ fn weight_rows() -> u32 {
   return arrayLength(&w) / (ROW_BLOCKS * 4u);
 }
 
+/// s and b of a block; s once for each place of a code in its word, so that none need be shifted.
+struct Affine { scale: vec4f, bias: f32 }
+
+fn affine_of(block: vec2u) -> Affine {
+  let scale = bitcast<f32>(block.y << 16u) * vec4f(1.0, 1.0 / 512.0, 1.0 / 262144.0, 1.0);
+  return Affine(scale, bitcast<f32>(block.y & 0xffff0000u));
+}
+
+/// The four weights of a word and a nibble.
+fn dequantize4(word: u32, nibble: u32, affine: Affine) -> vec4f {
+  let fourth = ((word >> 23u) & 0x1f0u) | (nibble & 15u);
+  let q = vec4u(word & 0x1ffu, word & 0x3fe00u, word & 0x7fc0000u, fourth);
+  // Signed integers convert faster on some adapters.
+  return vec4f(vec4i(q)) * affine.scale + affine.bias;
+}
+
 /// Weights o, 4i .. 4i+3.
 fn weight4(o: u32, i: u32) -> vec4f {
   let word = w[o * ROW_BLOCKS * 4u + i / 2u][i % 2u];
-  return vec4f(unpack4xI8(word)) * w_scale[o * ROW_BLOCKS + i / 8u];
+  let block = w_block[o * ROW_BLOCKS + i / 8u];
+  return dequantize4(word, block.x >> (i % 8u * 4u), affine_of(block));
 }
 
-/// Weights o, 8i .. 8i+7; 0 beyond the row.
+/// Weights o, 8i .. 8i+7; undefined beyond the row.
 fn weight8(o: u32, i: u32) -> mat2x4f {
   let words = w[o * ROW_BLOCKS * 4u + i];
-  let scale = w_scale[o * ROW_BLOCKS + i / 4u];
-  return mat2x4f(vec4f(unpack4xI8(words.x)), vec4f(unpack4xI8(words.y))) * scale;
+  let block = w_block[o * ROW_BLOCKS + i / 4u];
+  let nibbles = block.x >> (i % 4u * 8u);
+  let affine = affine_of(block);
+  return mat2x4f(
+    dequantize4(words.x, nibbles, affine),
+    dequantize4(words.y, nibbles >> 4u, affine),
+  );
 }

@@ -1,14 +1,18 @@
 import type { GeneratedToken, PreparedImage, Sampling } from "../engine/generation.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { ReadText, Reading } from "./answer-reader.ts";
 import type { ChatModel } from "./chat.ts";
+import { answerConstraint, answerEnd } from "./constraint.ts";
 import type { GenerationDefaults } from "./defaults.ts";
 import type { AnswerFormat } from "./format.ts";
-import { type PlaceLogprobs, placeLogprobs } from "./logprobs.ts";
+import type { PlaceLogprobs } from "./logprobs.ts";
 import type { Prompt } from "./prompt.ts";
+import { afterThinking } from "./reasoning.ts";
 import { RequestError } from "./request-error.ts";
-import { StopStrings } from "./stop-strings.ts";
-import type { ToolCallDelta } from "./tools.ts";
+import { textDeltas } from "./text-deltas.ts";
 import type { AnswerUsage } from "./usage.ts";
+
+/** More than a prompt ends with of a character, or of a run of tokens that are bytes. */
+const HELD_TOKENS = 256;
 
 /** How to answer; what is left out is as the checkpoint says. */
 export interface AnswerOptions {
@@ -31,6 +35,8 @@ export interface AnswerOptions {
   readonly minTokens?: number;
   /** Tell logprobs, with those of this many of the most likely tokens, 0 to 20. Default: tell none. */
   readonly logprobs?: number;
+  /** Share cached keys and values only with requests of the same salt. Default "". */
+  readonly cacheSalt?: string;
   /** How many answers there are; the i-th is drawn with `seed` + i. Default 1. */
   readonly choices?: number;
   readonly signal?: AbortSignal;
@@ -43,14 +49,13 @@ export interface Finish {
   readonly matched: number | string | null;
 }
 
-/** What one more token brought; the text may be empty. */
-export interface Delta {
+/**
+ * What one more token brought; the text, which has neither reasoning nor calls of tools in it, may be
+ * empty.
+ */
+export interface Delta extends ReadText {
   /** Which choice it belongs to: one comes after another. */
   readonly choice: number;
-  readonly text: string;
-  /** Text of a reasoning span, which is not in `text`. */
-  readonly reasoning?: string;
-  readonly toolCalls?: readonly ToolCallDelta[];
   /** The token; none where the text was held back from an earlier one. */
   readonly token?: number;
   /** The token's logprobs where they are asked for; none of a stop token that is not in the text. */
@@ -72,6 +77,7 @@ export interface ChatAnswer {
  * The answer to a prompt.
  *
  * @param param what the prompt was made of, for errors
+ * @param reading what is told apart in the answer; default: nothing
  * @throws RequestError when the prompt leaves no room for the answer, or a value does not fit the
  * model
  */
@@ -81,15 +87,21 @@ export function answer(
   images: readonly PreparedImage[],
   request: AnswerOptions,
   param: string,
+  reading: Reading = {},
 ): ChatAnswer {
-  const stopTokenIds = [
-    ...(request.ignoreEos ? [] : model.defaults.stopTokenIds),
-    ...(request.stopTokenIds ?? []),
-  ];
-  const { choices = 1, minTokens = 0, logprobs, signal } = request;
+  const { format, choices = 1, minTokens = 0, logprobs, cacheSalt, signal } = request;
   const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, param);
   checkAgainst(model, request, maxTokens);
   const sampling = samplingOf(request.sampling, model.defaults.sampling);
+  const end = answerEnd(request, model.defaults.stopTokenIds);
+  const { stopTokenIds } = end;
+  const constraintOf = (format: AnswerFormat) => {
+    const constraint = answerConstraint(model.grammars, format, end);
+    const state = reading.thinking?.state ?? "outside";
+    if (state === "outside") return constraint;
+    return afterThinking(constraint, model.tokenizer, state, stopTokenIds);
+  };
+  if (format) constraintOf(format); // what is wrong with it is told before anything is run
   const usage = {
     promptTokens: prompt.ids.length,
     imageTokens: prompt.imageTokens,
@@ -104,19 +116,23 @@ export function answer(
       maxTokens,
       stopTokenIds,
       sampling: { ...sampling, seed: choiceSeed(sampling.seed, choice) },
-      minTokens,
+      // Of a format, the constraint sees to it: the engine would keep a complete one from its end.
+      minTokens: format ? 0 : minTokens,
+      ...(format && { constraint: constraintOf(format) }),
       logprobs,
+      cacheSalt,
       ...(choice === 0 && { onCached: (tokens: number) => (usage.cachedTokens = tokens) }),
       signal,
     });
   const deltas = async function* (): AsyncGenerator<Delta, void, void> {
-    const stops = new Set(stopTokenIds);
+    const after = reading.goesOn ? prompt.ids.slice(-HELD_TOKENS) : [];
+    const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };
     for (let choice = 0; choice < choices; choice++) {
       for await (const delta of textDeltas(
         model.tokenizer,
         counted(run(choice), usage),
-        request,
-        stops,
+        read,
+        usage,
       )) {
         yield { choice, ...delta };
       }
@@ -207,44 +223,4 @@ function samplingOf(
     presencePenalty,
     logitBias,
   };
-}
-
-async function* textDeltas(
-  tokenizer: Tokenizer,
-  tokens: AsyncIterable<GeneratedToken>,
-  { stop = [], keepStop = false, skipSpecialTokens = true }: AnswerOptions,
-  stopTokenIds: ReadonlySet<number>,
-): AsyncGenerator<Omit<Delta, "choice">, void, void> {
-  const detokenizer = tokenizer.detokenizer({ skipSpecialTokens });
-  const stops = new StopStrings(stop);
-  let stopToken: number | undefined;
-  let stopLogprobs: PlaceLogprobs | undefined;
-  let ended: Finish = { reason: "length", matched: null };
-  const upTo = (matched: string) => (keepStop ? matched : "");
-  for await (const generated of tokens) {
-    const id = generated.token;
-    const logprobs = placeLogprobs(tokenizer, generated);
-    const told = logprobs && { logprobs };
-    if (stopTokenIds.has(id)) {
-      ended = { reason: "stop", matched: id };
-      stopToken = id;
-      if (keepStop) stopLogprobs = logprobs;
-      break;
-    }
-    const { text, matched } = stops.push(detokenizer.push(id));
-    if (matched !== undefined) {
-      const finish: Finish = { reason: "stop", matched };
-      yield { text: text + upTo(matched), token: id, ...told, finish };
-      return;
-    }
-    yield { text, token: id, ...told };
-  }
-  const kept = keepStop && stopToken !== undefined ? detokenizer.push(stopToken) : "";
-  const { text, matched } = stops.push(kept + detokenizer.end());
-  const last = {
-    ...(stopToken !== undefined && { token: stopToken }),
-    ...(stopLogprobs && { logprobs: stopLogprobs }),
-  };
-  if (matched === undefined) yield { ...last, text: text + stops.end(), finish: ended };
-  else yield { ...last, text: text + upTo(matched), finish: { reason: "stop", matched } };
 }

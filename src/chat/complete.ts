@@ -29,5 +29,5 @@ export function complete(
   const unknown = ids.find((id) => tokenizer.token(id) === undefined);
   if (unknown !== undefined) refuse(`the vocabulary has no token ${unknown}`);
   const text = typeof prompt === "string" ? prompt : tokenizer.decode(ids, options);
-  return answer(model, { text, ids, imageTokens: 0 }, [], options, param);
+  return answer(model, { text, ids, imageTokens: 0 }, [], options, param, { goesOn: true });
 }

@@ -6,12 +6,16 @@ import { RequestError } from "./request-error.ts";
  * `continue_final_message`: the space behind the mark tells whether the template trims.
  *
  * @param end a character that no message contains
- * @throws RequestError when the last message is not the assistant's, or has no text
+ * @throws RequestError when the last message is not the assistant's, calls tools, or has no
+ * text
  */
 export function markEnd(messages: readonly Message[], end: string): Message[] {
   const last = messages.at(-1);
   if (last?.role !== "assistant") {
     throw refusal(`the last message to be the assistant's, but it is the ${last?.role}'s`);
+  }
+  if (last.toolCalls && last.toolCalls.length > 0) {
+    throw refusal("the last message to be text, but it calls tools");
   }
   const marked = { ...last, content: markContent(last.content, `${end} `) };
   return [...messages.slice(0, -1), marked];

@@ -1,9 +1,9 @@
-/** What an answer must match; the tokens that would leave it are never drawn. */
-export type AnswerFormat =
-  | { readonly type: "json_object" }
-  | { readonly type: "json_schema"; readonly schema: JsonSchema }
-  | { readonly type: "regex"; readonly pattern: string }
-  /** A grammar in GBNF, from its rule `root` on. */
-  | { readonly type: "ebnf"; readonly grammar: string };
+import type { GrammarSource } from "../grammar/source.ts";
 
-export type JsonSchema = boolean | Readonly<Record<string, unknown>>;
+export type { JsonSchema, TagFormat } from "../grammar/source.ts";
+
+/** What an answer must match; the tokens that would leave it are never drawn. */
+export type AnswerFormat = GrammarSource & {
+  /** The path of it in the request, for errors. Default "response_format". */
+  readonly param?: string;
+};

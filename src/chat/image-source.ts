@@ -136,7 +136,7 @@ async function download(
   const address = URL.parse(url, reading.baseUrl);
   if (!address) throw failed("its url is neither a URL nor base64.");
   if (!["http:", "https:", "blob:"].includes(address.protocol)) {
-    throw failed(`${address.protocol} URLs are not supported.`);
+    throw failed(`${address.protocol} URLs are not read; send it as a data: URL.`);
   }
   const timeout = AbortSignal.timeout(reading.timeoutMs);
   try {

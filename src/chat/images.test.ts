@@ -124,6 +124,29 @@ test("images come in message order, whichever arrives first", async () => {
   expect(images.map(({ picture }) => picture.width)).toEqual([30, 10, 20]);
 });
 
+test("keys tell files and layouts apart, not addresses", async () => {
+  const keyOf = async (url: string, detail: Detail = "auto") => {
+    const content: Part[] = [{ type: "image_url", image_url: { url, detail } }];
+    const options = { ...model.images, baseUrl: origin };
+    const [image] = await collectImages([{ role: "user", content }], options, model.processor);
+    return image?.key ?? expect.fail("no key");
+  };
+  const other = dataUrl("e2e/goldens/sample/three-hearts.png");
+  const keys = [await keyOf(dataUrl(CIRCLE)), await keyOf(other)];
+  expect(new Set(keys).size).toBe(2);
+  expect(await keyOf("/pictures/circle.png")).toBe(keys[0]);
+  // The sample's pictures are laid out alike at every detail, unlike those of a model with tiles.
+  expect(await keyOf(dataUrl(CIRCLE), "low")).toBe(keys[0]);
+  const tiles = scriptedModel(new ScriptedGenerator(), {}, "e2e/goldens/smolvlm-tiles").processor;
+  const tiled = (["low", "high"] as const).map(async (detail) => {
+    const image_url = { url: dataUrl(CIRCLE), detail };
+    const content: Part[] = [{ type: "image_url", image_url }];
+    const [image] = await collectImages([{ role: "user", content }], model.images, tiles);
+    return image?.key;
+  });
+  expect(new Set([...keys, ...(await Promise.all(tiled))]).size).toBe(4);
+});
+
 test("`detail` reaches the processor", async () => {
   const details: Detail[] = [];
   const layout: typeof model.processor.layout = (w, h, detail) => {

@@ -1,4 +1,6 @@
-import type { ImageProcessor } from "../models/model.ts";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { ImageLayout, ImageProcessor } from "../models/model.ts";
 import type { PreparedImage } from "../engine/generation.ts";
 import type { Picture } from "../platform/platform.ts";
 import { type ImageFile, type ImageReading, readImage } from "./image-source.ts";
@@ -43,7 +45,8 @@ export async function collectImages(
         const file = await readImage(part.image_url.url, param, intake, either);
         const picture = await decode(file, param, intake);
         const { detail = "auto" } = part.image_url;
-        return { picture, layout: layOut(processor, picture, detail, param) };
+        const layout = layOut(processor, picture, detail, parts.length, param);
+        return { picture, key: imageKey(file.bytes, layout), layout };
       }),
     );
   } catch (error) {
@@ -51,6 +54,12 @@ export async function collectImages(
     signal?.throwIfAborted();
     throw error;
   }
+}
+
+/** Tells apart what the model sees: the file, and how it is cut. */
+function imageKey(file: Uint8Array, layout: ImageLayout): string {
+  const cut = utf8ToBytes(JSON.stringify(layout));
+  return bytesToHex(sha256.create().update(file).update(cut).digest());
 }
 
 function imageParts(messages: readonly Message[]): { part: ImagePart; param: string }[] {
@@ -76,6 +85,9 @@ async function decode(file: ImageFile, param: string, intake: ImageIntake): Prom
   try {
     picture = await intake.decodeImage(new Blob([file.bytes], { type }));
   } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new RequestError("image_too_large", param, cause.message, { cause });
+    }
     if (RARE_TYPES.has(type)) throw unsupported(cause);
     const message = `The image does not decode: ${(cause as Error).message}`;
     throw new RequestError("image_parse_error", param, message, { cause });
@@ -94,10 +106,11 @@ function layOut(
   processor: ImageProcessor,
   { width, height }: Picture,
   detail: "auto" | "low" | "high",
+  images: number,
   param: string,
 ) {
   try {
-    return processor.layout(width, height, detail);
+    return processor.layout(width, height, detail, images);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     // A processor refuses only what has too few pixels along one side for it.

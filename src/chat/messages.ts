@@ -1,8 +1,16 @@
+import type { ToolCall } from "./tools.ts";
+
 /** A message of a conversation, in OpenAI's shape. */
 export interface Message {
   readonly role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
   readonly content: string | readonly Part[];
   readonly name?: string;
+  /** An assistant's. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** A tool's: the id of the call that it answers. */
+  readonly toolCallId?: string;
+  /** An assistant's: what it thought before it wrote `content`. */
+  readonly reasoning?: string;
 }
 
 export type Part = TextPart | ImagePart;

@@ -1,15 +1,14 @@
 import type { PreparedImage } from "../engine/generation.ts";
 import type { ImageProcessor } from "../models/model.ts";
-import {
-  type ChatTemplate,
-  TemplateError,
-  type TemplateMessage,
-  type TemplatePart,
-} from "../text/template.ts";
+import { type ChatTemplate, TemplateError } from "../text/template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { cutAtEnd, markEnd } from "./continuation.ts";
+import { type Rendition, renditions } from "./conversation.ts";
+import { guardMessage, guardTool, unusedCharacters } from "./guard.ts";
 import type { Message } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
+import type { ToolFormat } from "./tool-format.ts";
+import type { Tool } from "./tools.ts";
 
 /** A conversation as token ids. */
 export interface Prompt {
@@ -18,6 +17,8 @@ export interface Prompt {
   readonly ids: readonly number[];
   /** How many of the ids stand for image rows. */
   readonly imageTokens: number;
+  /** How the model was told to call tools. */
+  readonly toolFormat?: ToolFormat;
 }
 
 export interface PromptParts {
@@ -31,11 +32,14 @@ export interface PromptOptions {
   readonly templateVariables?: Readonly<Record<string, unknown>>;
   /** Go on with the last message, which is the assistant's, instead of answering it. */
   readonly continueFinalMessage?: boolean;
+  /** The functions that the model is told of. */
+  readonly tools?: readonly Tool[];
 }
 
 /**
  * Renders the chat template, puts each image's own text where the template has a placeholder, and
- * tokenizes the result. Placeholders that somebody wrote into a message stay plain text.
+ * tokenizes the result. Placeholders that somebody wrote into a message stay plain text. What the
+ * template does not write, or refuses, is put into other messages: tools, calls, results, systems.
  *
  * @param images in message order
  * @throws RequestError when the template refuses the messages or drops an image, or there is
@@ -45,26 +49,34 @@ export function buildPrompt(
   { template, tokenizer, processor }: PromptParts,
   messages: readonly Message[],
   images: readonly PreparedImage[],
-  { templateVariables, continueFinalMessage = false }: PromptOptions = {},
+  options: PromptOptions = {},
 ): Prompt {
   const { placeholder, imageTokenId } = processor;
   const imageToken = tokenizer.token(imageTokenId);
   const literals = imageToken === undefined ? [placeholder] : [placeholder, imageToken];
-  const [mark, end] = unusedCharacters(messages);
-  const guarded = messages.map((message) => guard(message, literals, mark));
+  const { templateVariables, continueFinalMessage = false, tools = [] } = options;
+  const [mark, end] = unusedCharacters([messages, tools]);
+  const guarded = messages.map((message) => guardMessage(message, literals, mark));
+  const guardedTools = tools.map((tool) => guardTool(tool, literals, mark));
   const ended = continueFinalMessage ? markEnd(guarded, end) : guarded;
-  const whole = render(
-    template,
-    ended.map((message) => forTemplate(message, template, placeholder)),
-    { ...templateVariables, ...(continueFinalMessage && { add_generation_prompt: false }) },
-  );
-  const rendered = continueFinalMessage ? cutAtEnd(whole, end) : whole;
 
-  const around = rendered.split(placeholder);
-  if (around.length - 1 !== images.length) {
-    const message = `The model's chat template has places for ${around.length - 1} of ${images.length} images in these messages.`;
-    throw new RequestError("invalid_value", "messages", message);
-  }
+  const forms = renditions(ended, guardedTools, template, placeholder);
+  const { written: around, format } = firstWritten(forms, (form) => {
+    const whole = render(template, form.messages, {
+      ...templateVariables,
+      ...(continueFinalMessage && { add_generation_prompt: false }),
+      ...(form.tools.length > 0 && { tools: form.tools }),
+    });
+    if (!tools.every((tool) => whole.includes(tool.function.name))) {
+      throw refusal("The model's chat template leaves tools out of these messages.");
+    }
+    const pieces = (continueFinalMessage ? cutAtEnd(whole, end) : whole).split(placeholder);
+    if (pieces.length - 1 === images.length) return pieces;
+    throw refusal(
+      `The model's chat template has places for ${pieces.length - 1} of ${images.length} images ` +
+        `in these messages.`,
+    );
+  });
   const expanded = around.reduce((text, next, i) => text + images[i - 1]?.layout.prompt + next);
 
   // Cut at the marks, so that the tokenizer never sees a guarded literal in one piece.
@@ -79,88 +91,40 @@ export function buildPrompt(
   if (imageTokens !== expected) {
     throw new Error(`buildPrompt: ${imageTokens} image tokens in the prompt, expected ${expected}`);
   }
-  return { text: expanded.replaceAll(mark, ""), ids, imageTokens };
+  const text = expanded.replaceAll(mark, "");
+  return { text, ids, imageTokens, ...(tools.length > 0 && { toolFormat: format }) };
+}
+
+/** The first form of a conversation that can be written; what is wrong with the first if none can. */
+function firstWritten<T>(
+  forms: Iterable<Rendition>,
+  write: (form: Rendition) => T,
+): { written: T; format: ToolFormat } {
+  let failure: unknown;
+  for (const form of forms) {
+    try {
+      return { written: write(form), format: form.format };
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 function render(
   template: ChatTemplate,
-  messages: readonly TemplateMessage[],
+  messages: Rendition["messages"],
   variables: Readonly<Record<string, unknown>>,
 ): string {
   try {
     return template.render(messages, variables);
   } catch (cause) {
     if (!(cause instanceof TemplateError)) throw cause;
-    throw new RequestError("invalid_value", "messages", cause.message, { cause });
+    throw refusal(cause.message, cause);
   }
 }
 
-/** Two private-use characters that no message contains. */
-function unusedCharacters(messages: readonly Message[]): readonly [string, string] {
-  const used = new Set(JSON.stringify(messages));
-  const unused: string[] = [];
-  for (let code = 0xe000; code < 0xf900; code++) {
-    const character = String.fromCharCode(code);
-    if (!used.has(character)) unused.push(character);
-    if (unused.length === 2) return unused as [string, string];
-  }
-  throw new RequestError("invalid_value", "messages", "Too many private-use characters.");
-}
-
-/**
- * Puts `mark` behind the first character of each literal in a message's text. A literal that is
- * spread over several parts is found too, since templates may write these without a gap.
- */
-function guard(message: Message, literals: readonly string[], mark: string): Message {
-  if (typeof message.content === "string") {
-    return { ...message, content: guardTexts([message.content], literals, mark)[0] as string };
-  }
-  const texts = message.content.flatMap((part) => (part.type === "text" ? [part.text] : []));
-  const guarded = guardTexts(texts, literals, mark);
-  let next = 0;
-  return {
-    ...message,
-    content: message.content.map((part) =>
-      part.type === "text" ? { ...part, text: guarded[next++] as string } : part,
-    ),
-  };
-}
-
-function guardTexts(texts: readonly string[], literals: readonly string[], mark: string) {
-  const whole = texts.join("");
-  const cuts = new Set<number>();
-  for (const literal of literals) {
-    for (let at = whole.indexOf(literal); at >= 0; at = whole.indexOf(literal, at + 1)) {
-      cuts.add(at + 1);
-    }
-  }
-  let offset = 0;
-  return texts.map((text) => {
-    const start = offset;
-    offset += text.length;
-    const inside = [...cuts].filter((cut) => cut > start && cut <= offset);
-    return inside.reduceRight(
-      (marked, cut) => marked.slice(0, cut - start) + mark + marked.slice(cut - start),
-      text,
-    );
-  });
-}
-
-/** The forms of role and content that the template knows. */
-function forTemplate(
-  { role, content, name }: Message,
-  template: ChatTemplate,
-  placeholder: string,
-): TemplateMessage {
-  const known = { role: role === "developer" ? "system" : role, ...(name && { name }) };
-  const { string, list } = template.content;
-  if (typeof content === "string") {
-    return { ...known, content: string || !list ? content : [{ type: "text", text: content }] };
-  }
-  const parts = content.map((part): TemplatePart =>
-    part.type === "text" ? part : { type: "image" },
-  );
-  if (list || !string) return { ...known, content: parts };
-  const texts = parts.map((part) => (part.type === "text" ? part.text : placeholder));
-  return { ...known, content: texts.join("\n") };
+function refusal(message: string, cause?: Error): RequestError {
+  return new RequestError("invalid_value", "messages", message, { cause });
 }

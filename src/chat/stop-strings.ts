@@ -1,3 +1,5 @@
+import { partialMatch } from "./partial-match.ts";
+
 /** What a `StopStrings` lets through, and the stop string that ended it. */
 export interface Passed {
   readonly text: string;
@@ -25,7 +27,7 @@ export class StopStrings {
       this.#held = "";
       return { text: buffer.slice(0, match.start), matched: match.stop };
     }
-    const keep = this.#possibleStart(buffer);
+    const keep = partialMatch(buffer, this.#stops);
     this.#held = buffer.slice(keep);
     return { text: buffer.slice(0, keep) };
   }
@@ -47,15 +49,5 @@ export class StopStrings {
       if (!best || end < best.end || start < best.start) best = { start, end, stop };
     }
     return best;
-  }
-
-  /** Where the longest end of the buffer begins that begins a stop string. */
-  #possibleStart(buffer: string): number {
-    const longest = Math.max(...this.#stops.map((stop) => stop.length));
-    for (let at = Math.max(0, buffer.length - longest + 1); at < buffer.length; at++) {
-      const end = buffer.slice(at);
-      if (this.#stops.some((stop) => stop.startsWith(end))) return at;
-    }
-    return buffer.length;
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonSchema } from "./format.ts";
+import { RequestError } from "./request-error.ts";
 
 /** A function that the model may call, in OpenAI's shape: chat templates read it so. */
 export interface Tool {
@@ -32,4 +33,28 @@ export interface ToolCallDelta {
   readonly name?: string;
   /** Goes on after what came before. */
   readonly arguments: string;
+}
+
+/**
+ * The tools that the model is told of: of those with a choice of one, only that.
+ *
+ * @throws RequestError when the choice needs a tool that there is not
+ */
+export function offeredTools(
+  tools: readonly Tool[] = [],
+  choice: ToolChoice = "auto",
+): readonly Tool[] {
+  if (choice === "none") return [];
+  if (choice === "auto") return tools;
+  if (tools.length === 0) {
+    throw refusal("Invalid value for 'tool_choice': it needs 'tools', but there are none.");
+  }
+  if (choice === "required") return tools;
+  const named = tools.filter((tool) => tool.function.name === choice.name);
+  if (named.length === 0) throw refusal(`Tool '${choice.name}' not found in tools list.`);
+  return named;
+}
+
+function refusal(message: string): RequestError {
+  return new RequestError("invalid_value", "tool_choice", message);
 }

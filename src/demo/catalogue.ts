@@ -5,7 +5,7 @@ export interface Offer {
   readonly about: string;
   /** Its authors' terms. */
   readonly license: string;
-  /** Of the safetensors, all of which are bf16. */
+  /** Of the safetensors, all of which are bf16 or f16. */
   readonly downloadBytes: number;
   /** How many weights there are in each part. */
   readonly weights: Readonly<Record<Part, number>>;
@@ -56,6 +56,26 @@ export const OFFERS: readonly Offer[] = [
     contextLength: 8_192,
   },
   {
+    source: "llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
+    name: "LLaVA-OneVision 0.5B",
+    about: "Looks closely at a single picture. Takes its time on large ones.",
+    license: APACHE,
+    downloadBytes: 1.79e9,
+    weights: { text: 358e6, vision: 400e6, embedding: 136e6 },
+    tokenBytes: 24_576,
+    contextLength: 32_768,
+  },
+  {
+    source: "OpenGVLab/InternVL3-1B-hf",
+    name: "InternVL3 1B",
+    about: "Good at documents, charts and text in photos.",
+    license: "MIT; its Qwen2.5 is Apache-2.0",
+    downloadBytes: 1.88e9,
+    weights: { text: 358e6, vision: 308e6, embedding: 272e6 },
+    tokenBytes: 24_576,
+    contextLength: 32_768,
+  },
+  {
     source: "Qwen/Qwen3-VL-2B-Instruct",
     name: "Qwen3-VL 2B",
     about: "Photos, documents and charts, in many languages.",
@@ -94,6 +114,16 @@ export const OFFERS: readonly Offer[] = [
     weights: { text: 3633e6, vision: 415e6, embedding: 389e6 },
     tokenBytes: 294_912,
     contextLength: 262_144,
+  },
+  {
+    source: "llava-hf/llava-1.5-7b-hf",
+    name: "LLaVA-1.5 7B",
+    about: "The classic of 2023. Large for what it can do.",
+    license: "Llama 2 Community License",
+    downloadBytes: 14.13e9,
+    weights: { text: 6476e6, vision: 324e6, embedding: 263e6 },
+    tokenBytes: 1_048_576,
+    contextLength: 4_096,
   },
 ];
 

@@ -4,11 +4,12 @@ import { type Device, fit } from "./fit.ts";
 import { gpuBytes } from "./gpu-bytes.ts";
 
 const named = (name: string) => OFFERS.find((offer) => offer.name === name) as Offer;
-const [SMALL, MIDDLE, LARGE] = ["SmolVLM2 256M", "Qwen2-VL 2B", "Qwen3-VL 4B"].map(named) as [
-  Offer,
-  Offer,
-  Offer,
-];
+const [SMALL, MIDDLE, LARGE, HUGE] = [
+  "SmolVLM2 256M",
+  "Qwen2-VL 2B",
+  "Qwen3-VL 4B",
+  "LLaVA-1.5 7B",
+].map(named) as [Offer, Offer, Offer, Offer];
 
 /** A desktop with room for all, whose browser says so. */
 const desktop: Device = {
@@ -33,6 +34,8 @@ test.each([
   [4, MIDDLE, "fits"],
   [4, LARGE, "may not fit"],
   [8, LARGE, "fits"],
+  [4, HUGE, "does not fit"],
+  [8, HUGE, "may not fit"],
 ])("%i GB of memory, $name: %s", (memoryGiB, offer, expected) => {
   expect(outcome({ memoryGiB }, offer)).toBe(expected);
 });

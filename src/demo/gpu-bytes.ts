@@ -10,7 +10,7 @@ export const BYTES_PER_WEIGHT: Readonly<Record<WeightFormat, number>> = {
   f32: 4,
   f16: 2,
   bf16: 2,
-  q8: 1 + 4 / BLOCK,
+  q8: 1 + 8 / BLOCK,
   q4: 0.5 + 4 / BLOCK,
 };
 

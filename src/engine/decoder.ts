@@ -6,14 +6,20 @@ import type { Model, Weights } from "../models/model.ts";
 import { adjustLogits } from "../ops/adjust-logits.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { LOGPROB_WORDS, logprobs, readLogprobs } from "../ops/logprobs.ts";
+import { maskLogits } from "../ops/mask-logits.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, sample } from "../ops/sample.ts";
 import { Adjustments } from "./adjustments.ts";
 import type { GeneratedToken } from "./generation.ts";
 import type { KvCache } from "./kv-cache.ts";
+import { TokenMask } from "./token-mask.ts";
 
-/** Row buckets of prefill; one more row than a bucket holds pays for the next. */
-const BUCKETS = [8, 32, 64, 128, 256, 512, 1024];
+/**
+ * Row buckets of prefill; one more row than a bucket holds pays for the next. None is so small that
+ * its kernels would be those of a decode step, which add in another order: so the numbers of a
+ * prompt's row don't depend on how the prompt was cut, or on how much of it was cached.
+ */
+const BUCKETS = [32, 64, 128, 256, 512, 1024];
 
 /** Read-backs that may be under way at once: a step's own and the one before it. */
 const READBACKS = 2;
@@ -26,6 +32,8 @@ export interface FinishOptions {
   readonly greedy: boolean;
   /** Adjust the logits by `adjustments` first. */
   readonly adjust?: boolean;
+  /** Draw only what `mask` allows. */
+  readonly masked?: boolean;
   readonly logprobs?: boolean;
 }
 
@@ -69,6 +77,8 @@ export class Decoder {
   /** `[1, LOGPROB_WORDS]` */
   readonly #logprobs: Tensor;
   #adjustments: Adjustments | undefined;
+  #mask: TokenMask | undefined;
+  #draws = 0;
   readonly #staging: readonly GPUBuffer[];
 
   /**
@@ -115,7 +125,7 @@ export class Decoder {
     ]);
   }
 
-  /** @returns the plan of the smallest bucket that holds `rows` rows */
+  /** @returns the plan of the smallest bucket that holds `rows` rows; one row is a decode step */
   forward(rows: number): Promise<Plan> {
     const bucket = this.#buckets.find((size) => size >= rows);
     if (bucket === undefined) throw new RangeError(`Decoder.forward: ${rows} rows are too many`);
@@ -127,9 +137,9 @@ export class Decoder {
     return plan;
   }
 
-  /** @returns rows of the bucket that `forward(rows)` runs */
+  /** @returns rows of the prefill bucket that holds `rows` rows */
   bucket(rows: number): number {
-    return this.#buckets.find((size) => size >= rows) ?? rows;
+    return this.#buckets.slice(1).find((size) => size >= rows) ?? rows;
   }
 
   /** Chooses the row of the next forward pass whose next token is wanted. */
@@ -142,12 +152,17 @@ export class Decoder {
     return (this.#adjustments ??= new Adjustments(this.#gpu, this.#model.text.vocab_size));
   }
 
+  /** What a masked plan may draw, made when first wanted. */
+  get mask(): TokenMask {
+    return (this.#mask ??= new TokenMask(this.#gpu, this.#model.text.vocab_size));
+  }
+
   /** @returns the plan that draws a token, with no more dispatches than the options ask for */
   finish(options: FinishOptions): Promise<Finish> {
-    const { greedy, adjust, logprobs } = options;
+    const { greedy, adjust, masked, logprobs } = options;
     const name =
-      `head, ${adjust ? "adjusted, " : ""}${greedy ? "greedy" : "sampled"}` +
-      (logprobs ? ", logprobs" : "");
+      `head, ${adjust ? "adjusted, " : ""}${masked ? "masked, " : ""}` +
+      `${greedy ? "greedy" : "sampled"}${logprobs ? ", logprobs" : ""}`;
     let finish = this.#finishes.get(name);
     if (!finish) {
       finish = this.#recordFinish(name, options);
@@ -158,7 +173,7 @@ export class Decoder {
     return finish;
   }
 
-  /** Runs a prefill chunk whose logits nobody wants. */
+  /** Runs a forward pass without drawing a token. */
   submit(forward: Plan): void {
     forward.submit();
     this.steps++;
@@ -170,10 +185,21 @@ export class Decoder {
    * back when this returns; the next step may be submitted before it is here.
    */
   step(forward: Plan, finish: Finish): Promise<GeneratedToken> {
-    const staging = this.#staging[this.steps % READBACKS] as GPUBuffer;
+    this.steps++;
+    this.lastForward = forward;
+    return this.#submit(finish, forward);
+  }
+
+  /** Draws a token from the last forward pass: `step` in two parts, with time for a mask between. */
+  draw(finish: Finish): Promise<GeneratedToken> {
+    return this.#submit(finish);
+  }
+
+  #submit(finish: Finish, forward?: Plan): Promise<GeneratedToken> {
+    const staging = this.#staging[this.#draws++ % READBACKS] as GPUBuffer;
     const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    forward.encode(pass);
+    forward?.encode(pass);
     finish.plan.encode(pass);
     pass.end();
     encoder.copyBufferToBuffer(bufferOf(this.#token), 0, staging, 0, 4);
@@ -181,8 +207,6 @@ export class Decoder {
       encoder.copyBufferToBuffer(bufferOf(this.#logprobs), 0, staging, 4, LOGPROB_WORDS * 4);
     }
     this.#gpu.device.queue.submit([encoder.finish()]);
-    this.steps++;
-    this.lastForward = forward;
     this.lastLogits = finish.logits;
     return readToken(staging, finish.logprobs);
   }
@@ -191,17 +215,17 @@ export class Decoder {
     const g = new Graph(this.#gpu, { taps: this.#taps });
     const rows: Tensor = { ...this.rows, shape: [bucket, ROW_WORDS] };
     const hidden = this.#model.forward(g, this.#weights, rows, this.#images, this.#cache.layers);
-    gatherRows(g, hidden, this.#head, this.#last);
+    gatherRows(g, hidden, this.#head, { into: this.#last });
     return g.compile(`forward of ${bucket} rows`);
   }
 
   async #recordFinish(name: string, options: FinishOptions): Promise<Finish> {
-    const { greedy, adjust = false, logprobs: told = false } = options;
+    const { greedy, adjust = false, masked = false, logprobs: told = false } = options;
     const g = new Graph(this.#gpu);
     const logits = g.keep(this.#model.head(g, this.#weights, this.#last)); // [1, V]
-    const drawn = adjust
-      ? adjustLogits(g, logits, this.sampling, this.#token, this.adjustments)
-      : logits;
+    let drawn = logits;
+    if (adjust) drawn = adjustLogits(g, drawn, this.sampling, this.#token, this.adjustments);
+    if (masked) drawn = maskLogits(g, drawn, this.mask.tensor);
     sample(g, drawn, this.sampling, this.rows, this.#token, { greedy });
     if (told) logprobs(g, logits, this.#token, this.topLogprobs, this.#logprobs);
     return { plan: await g.compile(name), logits, logprobs: told };

@@ -58,7 +58,7 @@ describe("plans", () => {
         const x = g.keep(model.forward(g, weights, rows, images, cache.layers));
         return { x, plan: await g.compile() };
       };
-      cache.reserve(0, tokens.length);
+      cache.reserve(cache.begin(tokens), tokens.length);
       const states: Float32Array[] = [];
       let recorded = await record();
       for (let position = 0; position < tokens.length; position++) {

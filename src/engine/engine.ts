@@ -1,20 +1,15 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Model, PatchSource, PromptPositions, Weights } from "../models/model.ts";
-import { ROW_WORDS } from "../ops/row.ts";
-import { SAMPLE_WORDS, writeSampling } from "../ops/sample.ts";
+import type { Model, PatchSource, Weights } from "../models/model.ts";
 import { adjustsLogits } from "./adjustments.ts";
 import { Decoder } from "./decoder.ts";
-import type {
-  GeneratedToken,
-  GenerationInput,
-  Generator,
-  PreparedImage,
-  Sampling,
-} from "./generation.ts";
+import { type Drawing, drawAhead, drawConstrained } from "./draw.ts";
+import type { GeneratedToken, GenerationInput, Generator, PreparedImage } from "./generation.ts";
 import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
-import { resolveImageRows, writePromptRows } from "./prompt-rows.ts";
+import { Prefill } from "./prefill.ts";
+import type { Sequence } from "./prefix-cache.ts";
+import { promptContents, resolveImageRows } from "./prompt-rows.ts";
 import { Turns } from "./turns.ts";
 import { Vision } from "./vision.ts";
 
@@ -25,10 +20,17 @@ export interface EngineOptions {
   readonly prefillRows?: number;
   /** Requests that may wait. */
   readonly queueLength?: number;
-  /** Keep what the model taps readable, for comparison with a reference. */
+  /**
+   * Keep what the model taps readable, for comparison with a reference. Then every request computes
+   * its whole prompt.
+   */
   readonly taps?: boolean;
+  /** Keep keys and values of earlier requests while there is room. Default true. */
+  readonly prefixCache?: boolean;
   /** Told each vision pass after it has been submitted. */
   readonly onVisionPass?: (plan: Plan, firstTile: number) => Promise<void>;
+  /** Told each picture that is not preprocessed, because all its keys and values are there. */
+  readonly onCachedImage?: (image: PreparedImage) => void;
 }
 
 /** Uploads a picture and cuts it into patches on the GPU. */
@@ -38,6 +40,8 @@ export interface EngineStats {
   /** Forward passes and vision passes submitted so far. */
   readonly steps: number;
   readonly visionSteps: number;
+  /** Rows of prompts computed so far; those found in the cache are not among them. */
+  readonly prefillRows: number;
   /** Requests that wait or run. */
   readonly requests: number;
   readonly gpuBytes: number;
@@ -55,10 +59,8 @@ export class Engine implements Generator {
   readonly #options: EngineOptions;
   readonly #cache: KvCache;
   readonly #turns: Turns;
-  readonly #prefillRows: number;
+  readonly #prefill: Prefill;
   readonly #images: readonly Tensor[];
-  readonly #rowWords: Uint32Array;
-  readonly #samplingWords = new Uint32Array(SAMPLE_WORDS);
 
   /** Allocates caches and buffers; `prepare` records the plans. */
   constructor(
@@ -71,7 +73,7 @@ export class Engine implements Generator {
     const most = model.text.max_position_embeddings;
     const affordable = affordableContext(kvBytesPerToken(model.text), most);
     this.contextLength = Math.min(options.contextLength ?? affordable, most);
-    this.#prefillRows = Math.min(options.prefillRows ?? 256, this.contextLength);
+    const maxRows = Math.min(options.prefillRows ?? 256, this.contextLength);
     this.#gpu = gpu;
     this.#model = model;
     this.#preprocess = preprocess;
@@ -81,12 +83,12 @@ export class Engine implements Generator {
     this.#images = Array.from({ length: model.imageStates }, (_, i) =>
       gpu.tensor(`image states ${i}`, [this.contextLength, model.text.hidden_size]),
     );
-    this.#rowWords = new Uint32Array(this.#prefillRows * ROW_WORDS);
     this.vision = new Vision(gpu, model, weights, options.taps);
     this.decoder = new Decoder(gpu, model, weights, this.#cache, this.#images, {
-      maxRows: this.#prefillRows,
+      maxRows,
       taps: options.taps,
     });
+    this.#prefill = new Prefill(gpu, this.decoder, maxRows);
   }
 
   /** Records and compiles the plans, and so tells the weights which tensors are wanted. */
@@ -94,7 +96,10 @@ export class Engine implements Generator {
     await Promise.all([this.decoder.prepare(), this.vision.prepare()]);
   }
 
-  /** Each `[N, D]`, the embeddings first: those of the request that ran last. */
+  /**
+   * Each `[N, D]`, the embeddings first: those of the request that ran last, except for pictures
+   * found in the cache.
+   */
   get imageStates(): readonly Tensor[] {
     return this.#images;
   }
@@ -103,6 +108,7 @@ export class Engine implements Generator {
     return {
       steps: this.decoder.steps,
       visionSteps: this.vision.steps,
+      prefillRows: this.#prefill.rows,
       requests: this.#turns.length,
       gpuBytes: this.#gpu.bytes,
       peakGpuBytes: this.#gpu.peakBytes,
@@ -117,9 +123,13 @@ export class Engine implements Generator {
     } catch (error) {
       throw this.#gpu.lost ?? error;
     } finally {
-      this.#cache.release(0);
       endTurn();
     }
+  }
+
+  /** @inheritDoc Generator.flush */
+  flush(): void {
+    this.#cache.clear();
   }
 
   async *#run(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
@@ -132,93 +142,110 @@ export class Engine implements Generator {
           `the context holds ${this.contextLength}`,
       );
     }
-    this.#gpu.throwIfFailed();
-    const imageRows = images.reduce((sum, { layout }) => sum + layout.tokenCount, 0);
+    this.#throwIfFailed();
     const { vocab_size } = this.#model.text;
     const { imageTokenId } = this.#model.processor;
+    const imageRows = images.reduce((sum, { layout }) => sum + layout.tokenCount, 0);
     const tokens = resolveImageRows(ids, imageTokenId, imageRows, vocab_size);
-    this.#cache.reserve(0, ids.length + count);
-    await this.#encodeImages(images, signal);
+    const contents = promptContents(ids, images, imageTokenId);
+    const sequence = this.#cache.begin(contents, input.cacheSalt);
+    try {
+      input.onCached?.(sequence.computed);
+      this.#cache.reserve(sequence, tokens.length);
+      const cached = tokens.subarray(0, sequence.computed);
+      await this.#encodeImages(
+        images,
+        cached.filter((token) => token >= vocab_size).length,
+        signal,
+      );
+      yield* this.#draw(input, tokens, sequence, count);
+    } finally {
+      const { taps = false, prefixCache = !taps } = this.#options;
+      if (!prefixCache) this.#cache.clear();
+      this.#cache.end(sequence);
+    }
+  }
 
-    const greedy = input.sampling.temperature === 0;
+  /** Prefills what is not cached, and draws tokens. */
+  async *#draw(
+    input: GenerationInput,
+    tokens: Uint32Array,
+    sequence: Sequence,
+    count: number,
+  ): AsyncGenerator<GeneratedToken, void, void> {
+    const { ids, images, constraint, sampling, signal } = input;
+    const greedy = sampling.temperature === 0;
     const adjust = adjustsLogits(input);
     const logprobs = input.logprobs !== undefined;
-    const [decode, finish] = await Promise.all([
+    const [decode, finish, masked] = await Promise.all([
       this.decoder.forward(1),
       this.decoder.finish({ greedy, adjust, logprobs }),
+      constraint && this.decoder.finish({ greedy, adjust, masked: true, logprobs }),
     ]);
     if (adjust) this.decoder.adjustments.write(input);
     if (logprobs) this.#gpu.write(this.decoder.topLogprobs, Uint32Array.of(input.logprobs ?? 0));
     const layouts = images.map(({ layout }) => layout);
     const positions = this.#model.promptPositions?.(ids, layouts);
-    const lastChunk = await this.#prefill(tokens, positions, input.sampling, signal);
+    const check = (): void => {
+      this.#throwIfFailed();
+      signal?.throwIfAborted();
+    };
+    const drawing: Drawing = {
+      decoder: this.decoder,
+      prompt: await this.#prefill.run({ tokens, positions, sampling, sequence }, check),
+      decode,
+      finish,
+      count,
+      onDecode: (drawn) => this.#cache.reserve(sequence, tokens.length + drawn),
+      onRead: (token, drawn) => {
+        // The pass that it was drawn from is over, and with it all that were submitted before.
+        sequence.computed = tokens.length + drawn - 1;
+        sequence.rows.push(token);
+        check();
+      },
+    };
+    const drawn =
+      constraint && masked ? drawConstrained(drawing, constraint, masked) : drawAhead(drawing);
     const stops = new Set(input.stopTokenIds);
-    let pending: Promise<GeneratedToken> | undefined = this.decoder.step(lastChunk, finish);
-    this.decoder.chooseHead(0);
-    try {
-      for (let produced = 1; pending; produced++) {
-        const current: Promise<GeneratedToken> = pending;
-        // The GPU goes on with the token that it has just drawn, while we wait to read it.
-        pending = produced < count ? this.decoder.step(decode, finish) : undefined;
-        const drawn = await current;
-        signal?.throwIfAborted();
-        this.#gpu.throwIfFailed();
-        yield drawn;
-        signal?.throwIfAborted();
-        if (stops.has(drawn.token)) return;
-      }
-    } finally {
-      // A read-back under way must be over before its buffer is used again.
-      await pending?.catch(() => {});
+    for await (const token of drawn) {
+      yield token;
+      signal?.throwIfAborted();
+      if (stops.has(token.token)) return;
     }
   }
 
-  async #encodeImages(images: readonly PreparedImage[], signal?: AbortSignal): Promise<void> {
+  /** After an error nobody knows what the passes before it have written. */
+  #throwIfFailed(): void {
+    try {
+      this.#gpu.throwIfFailed();
+    } catch (error) {
+      this.#cache.clear();
+      throw error;
+    }
+  }
+
+  /** @param cachedRows image rows of the prompt whose keys and values are there already */
+  async #encodeImages(
+    images: readonly PreparedImage[],
+    cachedRows: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { onVisionPass, onCachedImage } = this.#options;
     let row = 0;
     for (const image of images) {
       signal?.throwIfAborted();
-      const source = await this.#preprocess(image);
-      try {
-        const { layout } = image;
-        const { onVisionPass } = this.#options;
-        await this.vision.encode(source, layout, this.#images, row, signal, onVisionPass);
-      } finally {
-        source.release();
+      const { layout } = image;
+      if (row + layout.tokenCount <= cachedRows) {
+        onCachedImage?.(image);
+      } else {
+        const source = await this.#preprocess(image);
+        try {
+          await this.vision.encode(source, layout, this.#images, row, signal, onVisionPass);
+        } finally {
+          source.release();
+        }
       }
-      row += image.layout.tokenCount;
-    }
-  }
-
-  /**
-   * Runs all chunks of a prompt but the last, which is left in the row buffer.
-   *
-   * @returns the last chunk's plan, to be run with a sampler behind it
-   */
-  async #prefill(
-    tokens: Uint32Array,
-    positions: PromptPositions | undefined,
-    sampling: Sampling,
-    signal?: AbortSignal,
-  ): Promise<Plan> {
-    let before: Promise<undefined> | undefined;
-    for (let start = 0; ; start += this.#prefillRows) {
-      const count = Math.min(this.#prefillRows, tokens.length - start);
-      const plan = await this.decoder.forward(count);
-      await before;
-      signal?.throwIfAborted();
-      const words = this.#rowWords.subarray(0, this.decoder.bucket(count) * ROW_WORDS);
-      writePromptRows(words, { tokens, positions: positions?.positions }, start, count);
-      this.#gpu.write(this.decoder.rows, words);
-      if (start + count === tokens.length) {
-        this.decoder.chooseHead(count - 1);
-        const ropeOffset = positions?.offset ?? 0;
-        const next = { row: 0, position: tokens.length, ropeOffset };
-        writeSampling(this.#samplingWords, 0, { ...sampling, ...next });
-        this.#gpu.write(this.decoder.sampling, this.#samplingWords);
-        return plan;
-      }
-      this.decoder.submit(plan);
-      before = this.#gpu.device.queue.onSubmittedWorkDone();
+      row += layout.tokenCount;
     }
   }
 }

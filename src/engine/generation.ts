@@ -32,7 +32,10 @@ export interface Sampling {
 /** A decoded picture with what its model's processor makes of it. */
 export interface PreparedImage {
   readonly picture: Picture;
-  /** The same for the same picture in the same file; none: not known. */
+  /**
+   * The same only for the same picture in the same layout. Without it the picture's keys and values
+   * are not shared with other requests.
+   */
   readonly key?: string;
   readonly layout: ImageLayout;
   /** Another call will read the picture: it must not be closed yet. */
@@ -47,14 +50,17 @@ export interface GenerationInput {
   /** Generation ends after one of these, which is the last token given. */
   readonly stopTokenIds: readonly number[];
   readonly sampling: Sampling;
-  /** None of `stopTokenIds` is drawn before this many tokens. Default 0. */
+  /**
+   * None of `stopTokenIds` is drawn before this many tokens, unless the constraint allows nothing
+   * else. Default 0.
+   */
   readonly minTokens?: number;
   /**
    * Tell each token's logprob, and those of this many of the most likely, 0 to 20: the log-softmax
    * of the model's own logits, before temperature, penalties and bias. Default: tell none.
    */
   readonly logprobs?: number;
-  /** Default: every token may come next. */
+  /** Default: every token may come next. It is what allows stop tokens, too. */
   readonly constraint?: TokenConstraint;
   /** Requests share what is cached only with those of the same salt. Default "". */
   readonly cacheSalt?: string;
@@ -68,10 +74,13 @@ export interface TokenConstraint {
   /**
    * Tells what may be drawn next; `accept` must have been told of all that was drawn before.
    *
-   * @param words `[ceil(V / 32)]`: receives bit `id % 32` of word `id / 32` for what may be drawn
+   * Nothing else is asked before the promise settles.
+   *
+   * @param words `[ceil(V / 32)]`, zero: receives bit `id % 32` of word `id / 32` for what may be
+   * drawn, which is one token at least
    * @returns false when all tokens may; then the words don't matter
    */
-  mask(words: Uint32Array): boolean;
+  mask(words: Uint32Array): boolean | Promise<boolean>;
   accept(token: number): void;
 }
 
@@ -94,6 +103,8 @@ export interface Generator {
    * @throws QueueFullError when too many wait, DeviceLostError when the GPU is gone
    */
   generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void>;
+  /** Forgets what is kept of earlier requests, and keeps nothing of the one under way. */
+  flush?(): void;
 }
 
 /** Thrown when more requests wait than the engine's queue holds. */

@@ -1,6 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
-import type { Tensor } from "../gpu/tensor.ts";
+import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import { type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
+import { type PageCopy, PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
 
 export interface KvCacheShape {
   readonly num_hidden_layers: number;
@@ -28,62 +29,74 @@ export function affordableContext(tokenBytes: number, most: number): number {
   return Math.min(most, Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / tokenBytes)));
 }
 
-/** Keys and values of all layers in pages of 64 tokens, and who holds which page. */
+/**
+ * Keys and values of all layers in pages of 64 tokens: those of the sequence under way, and of
+ * earlier ones as long as there is room.
+ */
 export class KvCache {
   readonly layers: readonly LayerCache[];
-  /** `[sequences, maxPages]` u32 */
+  /** `[1, pages]` u32 of the sequence under way */
   readonly pageTable: Tensor;
   readonly #gpu: Gpu;
-  readonly #maxPages: number;
-  readonly #free: number[];
-  readonly #held: number[][];
+  readonly #prefixes: PrefixCache;
+  /** A buffer can't be copied to itself: `[PAGE_TOKENS, K * C]` on its way from page to page. */
+  readonly #copied: Tensor;
 
-  /**
-   * @param tokens capacity of all sequences together
-   * @param sequences how many can be held at once
-   */
-  constructor(gpu: Gpu, shape: KvCacheShape, tokens: number, sequences = 1) {
+  /** @param tokens that there is room for */
+  constructor(gpu: Gpu, shape: KvCacheShape, tokens: number) {
     const pages = Math.ceil(tokens / PAGE_TOKENS);
     const width = shape.num_key_value_heads * shape.head_dim;
     this.#gpu = gpu;
-    this.#maxPages = pages;
-    this.#free = Array.from({ length: pages }, (_, i) => pages - 1 - i);
-    this.#held = Array.from({ length: sequences }, () => []);
-    this.pageTable = gpu.tensor("page table", [sequences, pages], "u32");
+    this.#prefixes = new PrefixCache(pages);
+    this.pageTable = gpu.tensor("page table", [1, pages], "u32");
     this.layers = Array.from({ length: shape.num_hidden_layers }, (_, i) => ({
       keys: gpu.tensor(`keys ${i}`, [pages * PAGE_TOKENS, width]),
       values: gpu.tensor(`values ${i}`, [pages * PAGE_TOKENS, width]),
       pageTable: this.pageTable,
     }));
+    this.#copied = gpu.tensor("copied page", [PAGE_TOKENS, width]);
   }
 
-  /** Tokens that fit into all pages. */
-  get capacity(): number {
-    return this.#maxPages * PAGE_TOKENS;
+  /** Begins the one sequence under way; see `PrefixCache.begin`. */
+  begin(rows: readonly RowContent[], salt?: string): Sequence {
+    const sequence = this.#prefixes.begin(rows, salt);
+    this.#gpu.write(this.pageTable, Uint32Array.from(sequence.pages));
+    return sequence;
   }
 
-  /** Gives a sequence the pages that `tokens` tokens need. Throws RangeError when none are left. */
-  reserve(sequence: number, tokens: number): void {
-    const held = this.#pagesOf(sequence);
-    const wanted = Math.ceil(tokens / PAGE_TOKENS);
-    if (wanted - held.length > this.#free.length) {
-      throw new RangeError(`KvCache.reserve: ${tokens} tokens asked, capacity is ${this.capacity}`);
+  /**
+   * Makes room for `tokens` rows of a sequence, before the pass that writes them is submitted.
+   * Throws RangeError when there is none.
+   */
+  reserve(sequence: Sequence, tokens: number): void {
+    const { pages, computed } = sequence;
+    const held = pages.length;
+    const copy = this.#prefixes.reserve(sequence, tokens);
+    if (copy) this.#copyPage(copy);
+    const first = copy ? Math.floor(computed / PAGE_TOKENS) : held;
+    if (first === pages.length) return;
+    this.#gpu.write(this.pageTable, Uint32Array.from(pages.slice(first)), first);
+  }
+
+  /** Ends a sequence and keeps what is computed of it. */
+  end(sequence: Sequence): void {
+    this.#prefixes.end(sequence);
+  }
+
+  /** Forgets all that is kept, and keeps nothing of the sequence under way. */
+  clear(): void {
+    this.#prefixes.clear();
+  }
+
+  #copyPage({ from, to }: PageCopy): void {
+    const copied = bufferOf(this.#copied);
+    const { size } = copied;
+    const encoder = this.#gpu.device.createCommandEncoder({ label: "copy of a page" });
+    for (const tensor of this.layers.flatMap(({ keys, values }) => [keys, values])) {
+      const pages = bufferOf(tensor);
+      encoder.copyBufferToBuffer(pages, from * size, copied, 0, size);
+      encoder.copyBufferToBuffer(copied, 0, pages, to * size, size);
     }
-    if (wanted <= held.length) return;
-    const first = held.length;
-    while (held.length < wanted) held.push(this.#free.pop() as number);
-    const added = Uint32Array.from(held.slice(first));
-    this.#gpu.write(this.pageTable, added, sequence * this.#maxPages + first);
-  }
-
-  /** Takes all pages of a sequence back. */
-  release(sequence: number): void {
-    this.#free.push(...this.#pagesOf(sequence).splice(0).reverse());
-  }
-
-  #pagesOf(sequence: number): number[] {
-    const held = this.#held[sequence];
-    if (!held) throw new RangeError(`KvCache: no sequence ${sequence}, have ${this.#held.length}`);
-    return held;
+    this.#gpu.device.queue.submit([encoder.finish()]);
   }
 }

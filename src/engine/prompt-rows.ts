@@ -1,3 +1,5 @@
+import type { PreparedImage } from "./generation.ts";
+import type { RowContent } from "./prefix-cache.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 
 /**
@@ -54,4 +56,17 @@ export function resolveImageRows(
     throw new RangeError(`prompt has ${next} image tokens, its images have ${imageRows} rows`);
   }
   return tokens;
+}
+
+/** @returns what each row of a prompt is of, its images' placeholders being `imageTokenId` */
+export function promptContents(
+  ids: readonly number[],
+  images: readonly Pick<PreparedImage, "key" | "layout">[],
+  imageTokenId: number,
+): RowContent[] {
+  const ofImages = images.flatMap(({ key, layout }) =>
+    new Array<RowContent>(layout.tokenCount).fill(key ?? Symbol("a picture without key")),
+  );
+  let next = 0;
+  return ids.map((id) => (id === imageTokenId ? (ofImages[next++] ?? id) : id));
 }

@@ -101,9 +101,9 @@ test("weights take the bytes that their format promises", async () => {
   }
   const { f32 = 0, f16 = 0, q8 = 0, q4 = 0 } = bytes;
   expect(f16 / f32).toBe(0.5);
-  // A byte a weight and a scale for 32 of them; half a byte, and a scale and a bias for 32. Rows
-  // that are no multiple of 32 long are filled up.
-  expect(q8 / f32).toBeLessThan((1 + 4 / 32) / 4 + 0.02);
+  // Nine bits a weight and a scale and a bias for 32 of them; four, and the same. Rows that are no
+  // multiple of 32 long are filled up.
+  expect(q8 / f32).toBeLessThan((1 + 8 / 32) / 4 + 0.02);
   expect(q4 / f32).toBeLessThan((0.5 + 4 / 32) / 4 + 0.02);
 });
 

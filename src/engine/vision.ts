@@ -2,18 +2,29 @@ import type { Gpu } from "../gpu/device.ts";
 import { Graph } from "../gpu/graph.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import type { ImageLayout, Model, PatchSource, VisionPass, Weights } from "../models/model.ts";
+import type {
+  Assembly,
+  ImageLayout,
+  Model,
+  PatchSource,
+  VisionPass,
+  VisionTable,
+  Weights,
+} from "../models/model.ts";
 
 /** About as many patches as keep a GPU busy in one pass. */
 const PATCHES_PER_PASS = 1024;
 
-interface RecordedPass {
-  /** `[P, channels * frames * patchSize²]` */
-  readonly patches: Tensor;
+interface Recorded {
   readonly tables: Readonly<Record<string, Tensor>>;
-  /** Each `[P / patchesPerRow, D]` */
+  /** Each `[P / patchesPerRow, D]` of a pass, `[N, D]` of an assembly. */
   readonly states: readonly Tensor[];
   readonly plan: Plan;
+}
+
+interface RecordedPass extends Recorded {
+  /** `[P, channels * frames * patchSize²]` */
+  readonly patches: Tensor;
 }
 
 /** The vision side of a model: patches in, image states out. */
@@ -34,10 +45,17 @@ export class Vision {
     this.#taps = taps;
   }
 
-  /** Records one pass, so that its weights are known before they are loaded. */
+  /** Records one pass and assembly, so that their weights are known before they are loaded. */
   async prepare(): Promise<void> {
-    const layout = this.#model.processor.layout(512, 512, "low");
-    await this.#record(this.#model.visionPass(layout, 1));
+    const { processor, assembly } = this.#model;
+    const layout = processor.layout(512, 512, "low");
+    const rows = assembly ? this.#tileRows(layout) : [];
+    // Both are recorded before anything is awaited.
+    const [, assembled] = await Promise.all([
+      this.#record(this.#model.visionPass(layout, 1)),
+      assembly && this.#recordAssembly(assembly, layout, rows),
+    ]);
+    this.#release(assembled, rows);
   }
 
   /**
@@ -49,6 +67,27 @@ export class Vision {
    * @throws the signal's reason when it aborts
    */
   async encode(
+    source: PatchSource,
+    layout: ImageLayout,
+    images: readonly Tensor[],
+    firstRow: number,
+    signal?: AbortSignal,
+    onPass?: (plan: Plan, firstTile: number) => Promise<void>,
+  ): Promise<void> {
+    const { assembly } = this.#model;
+    if (!assembly) return this.#runPasses(source, layout, images, firstRow, signal, onPass);
+    const rows = this.#tileRows(layout);
+    let assembled: Recorded | undefined;
+    try {
+      await this.#runPasses(source, layout, rows, 0, signal, onPass);
+      assembled = await this.#recordAssembly(assembly, layout, rows);
+      this.#submit(assembled, images, firstRow, layout.tokenCount);
+    } finally {
+      this.#release(assembled, rows);
+    }
+  }
+
+  async #runPasses(
     source: PatchSource,
     layout: ImageLayout,
     images: readonly Tensor[],
@@ -76,18 +115,58 @@ export class Vision {
     }
   }
 
-  #submit(pass: RecordedPass, images: readonly Tensor[], firstRow: number, rows: number): void {
+  #submit(
+    { plan, states }: Recorded,
+    images: readonly Tensor[],
+    firstRow: number,
+    rows: number,
+  ): void {
     const encoder = this.#gpu.device.createCommandEncoder({ label: "vision" });
     const compute = encoder.beginComputePass();
-    pass.plan.encode(compute);
+    plan.encode(compute);
     compute.end();
-    pass.states.forEach((state, i) => {
+    states.forEach((state, i) => {
       const rowBytes = (state.shape[1] as number) * 4;
       const into = bufferOf(images[i] as Tensor);
       encoder.copyBufferToBuffer(bufferOf(state), 0, into, firstRow * rowBytes, rows * rowBytes);
     });
     this.#gpu.device.queue.submit([encoder.finish()]);
     this.steps++;
+  }
+
+  /** Room for what the passes over a picture leave, each `[tiles * P / patchesPerRow, D]`. */
+  #tileRows({ tiles, grid }: ImageLayout): Tensor[] {
+    const { patchesPerRow, imageStates, text } = this.#model;
+    const rows = (tiles.length * grid[0] * grid[1]) / patchesPerRow;
+    return Array.from({ length: imageStates }, (_, i) =>
+      this.#gpu.tensor(`tile rows ${i}`, [rows, text.hidden_size]),
+    );
+  }
+
+  /** Recorded for each picture anew: its sizes are the picture's, and it has few dispatches. */
+  async #recordAssembly(
+    assembly: Assembly,
+    layout: ImageLayout,
+    rows: readonly Tensor[],
+  ): Promise<Recorded> {
+    const g = new Graph(this.#gpu);
+    const tables = this.#upload(assembly.tables(layout));
+    const states = rows.map((state) => g.keep(assembly.record(g, this.#weights, state, tables)));
+    return { tables, states, plan: await g.compile("assembly of image rows") };
+  }
+
+  #release(assembled: Recorded | undefined, rows: readonly Tensor[]): void {
+    const tables = Object.values(assembled?.tables ?? {});
+    for (const tensor of [...tables, ...rows]) this.#gpu.release(bufferOf(tensor));
+    assembled?.plan.dispose();
+  }
+
+  #upload(tables: Readonly<Record<string, VisionTable>>): Record<string, Tensor> {
+    const entries = Object.entries(tables).map(([name, { shape, data }]) => {
+      const dtype = data instanceof Uint32Array ? "u32" : "f32";
+      return [name, this.#gpu.tensor(name, shape, dtype, data)];
+    });
+    return Object.fromEntries(entries) as Record<string, Tensor>;
   }
 
   #record(wanted: VisionPass): Promise<RecordedPass> {
@@ -102,11 +181,7 @@ export class Vision {
   async #recordPass({ P, tables: wanted }: VisionPass): Promise<RecordedPass> {
     const { mean, frames, patchSize } = this.#model.processor;
     const patches = this.#gpu.tensor("patches", [P, mean.length * frames * patchSize ** 2]);
-    const tables: Record<string, Tensor> = {};
-    for (const [name, { shape, data }] of Object.entries(wanted)) {
-      const dtype = data instanceof Uint32Array ? "u32" : "f32";
-      tables[name] = this.#gpu.tensor(name, shape, dtype, data);
-    }
+    const tables = this.#upload(wanted);
     const g = new Graph(this.#gpu, { taps: this.#taps });
     const states = this.#model.vision(g, this.#weights, patches, tables);
     for (const state of states) g.keep(state);

@@ -4,29 +4,41 @@ import settings from "../../e2e/goldens/preprocess/settings.json";
 import { goldenPicture } from "../../tests/pictures.ts";
 import { testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
-import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
+import { internvlProcessor } from "../models/internvl-processor.ts";
+import { onevisionProcessor } from "../models/llava-onevision-processor.ts";
+import { llavaProcessor } from "../models/llava-processor.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
 import { qwenVlProcessor } from "../models/qwen-vl-processor.ts";
 import { smolvlmProcessor } from "../models/smolvlm-processor.ts";
 import { preparePatches } from "./preprocess.ts";
 
-/** Divides SmolVLM's tiles in all settings, so that every pixel is in a patch. */
-const SMOLVLM_PATCH_SIZE = 16;
+/** Divides the tiles in all settings, so that every pixel is in a patch. */
+const PATCH_SIZE = 16;
+
+const PROCESSORS: Readonly<Record<string, (files: CheckpointFiles) => ImageProcessor>> = {
+  smolvlm: smolvlmProcessor,
+  qwen: qwenVlProcessor,
+  llava: llavaProcessor,
+  llava_onevision: onevisionProcessor,
+  internvl: internvlProcessor,
+};
 
 function processorOf(family: string): ImageProcessor {
   const published: { preprocessor_config: unknown; image_seq_len?: number } =
     settings[family as keyof typeof settings];
   const { preprocessor_config, image_seq_len } = published;
   const files = {
-    "config.json": { vision_config: { image_size: 512, patch_size: SMOLVLM_PATCH_SIZE } },
+    "config.json": { vision_config: { image_size: 512, patch_size: PATCH_SIZE } },
     "preprocessor_config.json": preprocessor_config,
     "processor_config.json": { image_seq_len },
   };
-  return family.startsWith("qwen") ? qwenVlProcessor(files) : smolvlmProcessor(files);
+  const name = Object.keys(PROCESSORS).findLast((name) => family.startsWith(name));
+  return (PROCESSORS[name ?? ""] ?? expect.fail(`no processor of ${family}`))(files);
 }
 
 /**
- * Where the reference's value stands among the patches of all tiles: it keeps SmolVLM's pictures in
- * one piece, `[tiles, 3, edge, edge]`, and Qwen's in patches.
+ * Where the reference's value stands among the patches of all tiles: it keeps most families' pictures
+ * in one piece, `[tiles, 3, edge, edge]`, and Qwen's in patches.
  */
 function patchIndex(processor: ImageProcessor, { grid }: ImageLayout, index: number): number {
   if (processor.merge > 1) return index;
@@ -145,7 +157,7 @@ describe("preparePatches", () => {
       ),
     ]);
     const P = layout.grid[0] * layout.grid[1];
-    const together = gpu.tensor("patches", [5 * P, 3 * SMOLVLM_PATCH_SIZE ** 2]);
+    const together = gpu.tensor("patches", [5 * P, 3 * PATCH_SIZE ** 2]);
     source.write(1, 4, together);
     another.release();
     const all = await gpu.read(together);

@@ -35,7 +35,7 @@ export async function preparePatches(
       }
       let row = 0;
       for (const tile of tiles.slice(firstTile, firstTile + count)) {
-        row += patchify(pictures[tile.from] as Tensor, tile, into, row);
+        row += patchify(pictures[tile.from] as Tensor, tile, into, row, layout.background);
       }
     },
 
@@ -55,8 +55,10 @@ async function resizeAll(gpu: Gpu, picture: Picture, layout: ImageLayout): Promi
   const needed = new Set<Tensor>();
   try {
     pictures.push(await uploadPicture(gpu, picture));
-    for (const { from, width, height, filter } of layout.resizes) {
-      pictures.push(await resize(gpu, pictures[from] as Tensor, width, height, filter));
+    const { background } = layout;
+    for (const { from, part, width, height, filter } of layout.resizes) {
+      const source = pictures[from] as Tensor;
+      pictures.push(await resize(gpu, source, width, height, filter, { part, background }));
     }
     for (const { from } of layout.tiles) needed.add(pictures[from] as Tensor);
     return pictures;

@@ -36,7 +36,11 @@ const Rope = z.object({
  */
 export function ropeTheta(files: CheckpointFiles, under: string): number {
   const config = parseConfig(z.object({ [under]: Rope }), files)[under] as z.output<typeof Rope>;
-  const type = config.rope_parameters?.rope_type ?? config.rope_scaling?.rope_type ?? "default";
-  if (type !== "default") throw new Error(`config.json: ${under}: rope type ${type} is not known`);
+  const scaling = config.rope_parameters ?? config.rope_scaling;
+  const type = scaling?.rope_type ?? config.rope_scaling?.type ?? "default";
+  // "dynamic" changes nothing up to max_position_embeddings, and no context is longer.
+  if (type !== "default" && type !== "dynamic") {
+    throw new Error(`config.json: ${under}: rope type ${type} is not known`);
+  }
   return config.rope_parameters?.rope_theta ?? config.rope_theta ?? 10_000;
 }

@@ -1,4 +1,4 @@
-import type * as z from "zod/mini";
+import * as z from "zod/mini";
 import type { CheckpointFiles, ImageProcessor, ResizeFilter } from "./model.ts";
 
 /**
@@ -36,6 +36,22 @@ export function resizeFilter(resample: number): ResizeFilter {
   return filter;
 }
 
+/** Mean or std of each channel, as CLIP's and SigLIP's image processors have them by default. */
+export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
+export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
+export const HALF = [0.5, 0.5, 0.5];
+
+/** The settings' fields that `normalization` reads, with a family's defaults. */
+export function normalizationFields(mean: readonly number[], std: readonly number[]) {
+  return {
+    do_rescale: z._default(z.boolean(), true),
+    rescale_factor: z._default(z.number(), 1 / 255),
+    do_normalize: z._default(z.boolean(), true),
+    image_mean: z._default(z.array(z.number()), [...mean]),
+    image_std: z._default(z.array(z.number()), [...std]),
+  };
+}
+
 interface ScaleSettings {
   readonly do_rescale: boolean;
   readonly rescale_factor: number;
@@ -54,4 +70,22 @@ export function normalization(
     mean: do_normalize ? image_mean : image_mean.map(() => 0),
     std: do_normalize ? image_std : image_std.map(() => 1),
   };
+}
+
+/**
+ * A token that a processor knows by name, "image_token" say.
+ *
+ * @param otherwise what the family's processor writes where no file names it
+ */
+export function namedToken(files: CheckpointFiles, name: string, otherwise: string): string {
+  for (const file of [
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+    "processor_config.json",
+  ]) {
+    const value = (files[file] as Record<string, unknown> | undefined)?.[name];
+    const content = typeof value === "object" ? (value as { content?: unknown })?.content : value;
+    if (typeof content === "string") return content;
+  }
+  return otherwise;
 }

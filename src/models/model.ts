@@ -2,6 +2,7 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import type { LayerCache } from "../ops/cache.ts";
+import type { Rectangle } from "../ops/unpack-picture.ts";
 
 /** Parsed JSON files of a checkpoint, by name ("config.json", "preprocessor_config.json", ...). */
 export type CheckpointFiles = Readonly<Record<string, unknown>>;
@@ -32,24 +33,29 @@ export type ResizeFilter = "bilinear" | "bicubic" | "lanczos";
 /** One antialiased resize, rounded to bytes; `from` 0 is the decoded picture, n the n-th resize. */
 export interface Resize {
   readonly from: number;
+  /** What is resized, where it is not the whole; it may reach beyond the picture. */
+  readonly part?: Rectangle;
   readonly width: number;
   readonly height: number;
   readonly filter: ResizeFilter;
 }
 
-/** A rectangle of a picture (`from` as in `Resize`) that the vision tower sees in one piece. */
-export interface Tile {
+/**
+ * A rectangle of a picture (`from` as in `Resize`) that the vision tower sees in one piece. It may
+ * reach beyond the picture.
+ */
+export interface Tile extends Rectangle {
   readonly from: number;
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** What becomes of one picture: pure arithmetic on its size. */
 export interface ImageLayout {
+  /** Of the picture itself. */
+  readonly size: readonly [width: number, height: number];
   readonly resizes: readonly Resize[];
   readonly tiles: readonly Tile[];
+  /** RGBA8 of what lies beyond a picture; black by default. */
+  readonly background?: number;
   /** Tiles by row and column; 0 x 0 where the picture is not split. */
   readonly rows: number;
   readonly cols: number;
@@ -75,8 +81,16 @@ export interface ImageProcessor {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly rescale: number;
-  /** @param detail OpenAI's `image_url.detail` */
-  layout(width: number, height: number, detail: "auto" | "low" | "high"): ImageLayout;
+  /**
+   * @param detail OpenAI's `image_url.detail`
+   * @param images pictures in the prompt, 1 by default
+   */
+  layout(
+    width: number,
+    height: number,
+    detail: "auto" | "low" | "high",
+    images?: number,
+  ): ImageLayout;
 }
 
 /** A table that the vision side reads beside the patches, by arithmetic on a picture's layout. */
@@ -91,6 +105,17 @@ export interface VisionPass {
   readonly P: number;
   /** Tables by name, of shapes that depend on P alone. */
   readonly tables: Readonly<Record<string, VisionTable>>;
+}
+
+/** How the rows that the passes over a picture's tiles leave become its image rows. */
+export interface Assembly {
+  /** Tables by name, of any shapes. */
+  tables(layout: ImageLayout): Readonly<Record<string, VisionTable>>;
+  /**
+   * @param rows of all tiles `[tiles * P / patchesPerRow, D]`
+   * @returns `[N, D]`
+   */
+  record(g: Graph, w: Weights, rows: Tensor, tables: Readonly<Record<string, Tensor>>): Tensor;
 }
 
 /** The patches of one picture, tile after tile, on the GPU. */
@@ -139,6 +164,8 @@ export interface Model {
     patches: Tensor,
     tables: Readonly<Record<string, Tensor>>,
   ): readonly Tensor[];
+  /** Absent where they are the image rows already. */
+  readonly assembly?: Assembly;
   /** Absent where RoPE has one axis. */
   promptPositions?(ids: readonly number[], images: readonly ImageLayout[]): PromptPositions;
   /**

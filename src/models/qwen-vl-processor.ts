@@ -1,6 +1,13 @@
 import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
-import { normalization, parseImageSettings, resizeFilter } from "./image-settings.ts";
+import {
+  CLIP_MEAN,
+  CLIP_STD,
+  normalization,
+  normalizationFields,
+  parseImageSettings,
+  resizeFilter,
+} from "./image-settings.ts";
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
 
 /** The field of config.json, with the default of transformers' Qwen-VL classes. */
@@ -22,11 +29,7 @@ const Settings = z.object({
   temporal_patch_size: z._default(Positive, 2),
   merge_size: z._default(Positive, 2),
   resample: z._default(z.int(), 3),
-  do_rescale: z._default(z.boolean(), true),
-  rescale_factor: z._default(z.number(), 1 / 255),
-  do_normalize: z._default(z.boolean(), true),
-  image_mean: z._default(z.array(z.number()), [0.48145466, 0.4578275, 0.40821073]),
-  image_std: z._default(z.array(z.number()), [0.26862954, 0.26130258, 0.27577711]),
+  ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
 type Settings = z.output<typeof Settings>;
 
@@ -74,6 +77,7 @@ export function qwenVlProcessor(
       const resized = smartResize({ width, height }, factor, limits);
       const tokenCount = (resized.height / factor) * (resized.width / factor);
       return {
+        size: [width, height],
         resizes: [{ from: 0, ...resized, filter }],
         tiles: [{ from: 1, x: 0, y: 0, ...resized }],
         rows: 0,

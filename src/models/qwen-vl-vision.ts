@@ -104,12 +104,3 @@ export function mergeBlocks(x: Tensor, merge: number): Tensor {
   const [P, D] = x.shape as [number, number];
   return reshape(x, [P / merge ** 2, D * merge ** 2]);
 }
-
-/** Two layers with GELU between them. */
-export function mergerMlp(g: Graph, w: Weights, x: Tensor, first: string, second: string): Tensor {
-  const h = linear(g, x, w.matrix(`${first}.weight`), {
-    bias: w.vector(`${first}.bias`),
-    activation: "gelu",
-  });
-  return linear(g, h, w.matrix(`${second}.weight`), { bias: w.vector(`${second}.bias`) });
-}

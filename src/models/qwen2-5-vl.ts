@@ -1,17 +1,16 @@
 import * as z from "zod/mini";
-import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { swiglu } from "../ops/swiglu.ts";
 import { parseConfig } from "./config.ts";
+import { mlp } from "./mlp.ts";
 import type { Family, ImageLayout } from "./model.ts";
 import { qwenLanguage } from "./qwen-vl-text.ts";
 import {
   blockOrder,
   mergeBlocks,
-  mergerMlp,
   patchBucket,
   patchRows,
   towerAttention,
@@ -73,7 +72,7 @@ export const qwen25Vl: Family = (files, options) => {
       const { rows, window_rows, window_order, window_place } = tables as Record<string, Tensor>;
       const v = w.under("model.visual");
       const embedded = linear(g, patches, v.matrix("patch_embed.proj.weight")); // [P, tower D]
-      const inWindows = gather(g, mergeBlocks(embedded, merge), window_order as Tensor);
+      const inWindows = gatherRows(g, mergeBlocks(embedded, merge), window_order as Tensor);
       let x = reshape(inWindows, embedded.shape);
       for (let i = 0; i < tower.depth; i++) {
         const b = v.under(`blocks.${i}`);
@@ -90,17 +89,11 @@ export const qwen25Vl: Family = (files, options) => {
       }
       const merger = v.under("merger");
       const normed = rmsNorm(g, g.tap("vision", x), merger.vector("ln_q.weight"), EPS);
-      const merged = mergerMlp(g, merger, mergeBlocks(normed, merge), "mlp.0", "mlp.2");
-      return [gather(g, merged, window_place as Tensor)];
+      const merged = mlp(g, merger, mergeBlocks(normed, merge), ["mlp.0", "mlp.2"]);
+      return [gatherRows(g, merged, window_place as Tensor)];
     },
   };
 };
-
-function gather(g: Graph, x: Tensor, indices: Tensor): Tensor {
-  const into = g.scratch([indices.shape[0] as number, x.shape[1] as number], "gather");
-  gatherRows(g, x, indices, into);
-  return into;
-}
 
 /**
  * The blocks of each window, windows row by row, and blocks row by row inside.

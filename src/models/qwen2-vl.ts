@@ -3,12 +3,12 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
 import { parseConfig } from "./config.ts";
+import { mlp } from "./mlp.ts";
 import type { Family } from "./model.ts";
 import { qwenLanguage } from "./qwen-vl-text.ts";
 import {
   blockOrder,
   mergeBlocks,
-  mergerMlp,
   patchBucket,
   patchRows,
   towerAttention,
@@ -63,7 +63,7 @@ export const qwen2Vl: Family = (files, options) => {
         norm.vector("bias"),
         EPS,
       );
-      return [mergerMlp(g, merger, mergeBlocks(normed, merge), "mlp.0", "mlp.2")];
+      return [mlp(g, merger, mergeBlocks(normed, merge), ["mlp.0", "mlp.2"])];
     },
   };
 };

@@ -4,12 +4,12 @@ import { interpolateRows } from "../ops/interpolate-rows.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
 import { parseConfig } from "./config.ts";
+import { mlp } from "./mlp.ts";
 import type { Family, ImageLayout, VisionTable } from "./model.ts";
 import { qwenLanguage } from "./qwen-vl-text.ts";
 import {
   blockOrder,
   mergeBlocks,
-  mergerMlp,
   patchBucket,
   patchRows,
   towerAttention,
@@ -79,13 +79,13 @@ export const qwen3Vl: Family = (files, options) => {
           const d = v.under(`deepstack_merger_list.${deep}`);
           const blocks = mergeBlocks(x, merge);
           const normed = layerNorm(g, blocks, d.vector("norm.weight"), d.vector("norm.bias"), EPS);
-          deeper[deep] = mergerMlp(g, d, normed, "linear_fc1", "linear_fc2");
+          deeper[deep] = mlp(g, d, normed, ["linear_fc1", "linear_fc2"]);
         }
       }
       const last = v.under("merger");
       g.tap("vision", x);
       const normed = layerNorm(g, x, last.vector("norm.weight"), last.vector("norm.bias"), EPS);
-      const merged = mergerMlp(g, last, mergeBlocks(normed, merge), "linear_fc1", "linear_fc2");
+      const merged = mlp(g, last, mergeBlocks(normed, merge), ["linear_fc1", "linear_fc2"]);
       return [merged, ...deeper];
     },
   };

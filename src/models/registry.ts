@@ -1,3 +1,6 @@
+import { internvl } from "./internvl.ts";
+import { llavaOnevision } from "./llava-onevision.ts";
+import { llava } from "./llava.ts";
 import type { CheckpointFiles, Family, Model, ModelOptions } from "./model.ts";
 import { qwen25Vl } from "./qwen2-5-vl.ts";
 import { qwen2Vl } from "./qwen2-vl.ts";
@@ -11,6 +14,9 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   qwen2_vl: qwen2Vl,
   qwen2_5_vl: qwen25Vl,
   qwen3_vl: qwen3Vl,
+  llava_onevision: llavaOnevision,
+  llava,
+  internvl,
 };
 
 /** Throws Error naming what is supported when the checkpoint is of another family. */

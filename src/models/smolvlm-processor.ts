@@ -1,6 +1,13 @@
 import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
-import { normalization, parseImageSettings, resizeFilter } from "./image-settings.ts";
+import {
+  HALF,
+  namedToken,
+  normalization,
+  normalizationFields,
+  parseImageSettings,
+  resizeFilter,
+} from "./image-settings.ts";
 import type {
   CheckpointFiles,
   ImageLayout,
@@ -30,11 +37,7 @@ const Settings = z.object({
   max_image_size: z._default(LongestEdge, { longest_edge: 364 }),
   resample: z._default(z.int(), 1),
   do_image_splitting: z._default(z.boolean(), true),
-  do_rescale: z._default(z.boolean(), true),
-  rescale_factor: z._default(z.number(), 1 / 255),
-  do_normalize: z._default(z.boolean(), true),
-  image_mean: z._default(z.array(z.number()), [0.5, 0.5, 0.5]),
-  image_std: z._default(z.array(z.number()), [0.5, 0.5, 0.5]),
+  ...normalizationFields(HALF, HALF),
 });
 type Settings = z.output<typeof Settings>;
 
@@ -85,6 +88,7 @@ export function smolvlmProcessor(
         ? cutAtMost(most, settings, size, filter)
         : cutTiles(settings, size, filter, false);
       return {
+        size: [width, height],
         ...cut,
         grid: [edge, edge],
         tokenCount: cut.tiles.length * image_seq_len,
@@ -183,15 +187,7 @@ function readSeqLen(files: CheckpointFiles): number | undefined {
 }
 
 function readTokens(files: CheckpointFiles): Tokens {
-  const named = [files["special_tokens_map.json"], files["tokenizer_config.json"]];
-  const token = (key: keyof Tokens, otherwise: string): string => {
-    for (const file of named) {
-      const value = (file as Record<string, unknown> | undefined)?.[key];
-      const content = typeof value === "object" ? (value as { content?: unknown })?.content : value;
-      if (typeof content === "string") return content;
-    }
-    return otherwise;
-  };
+  const token = (name: keyof Tokens, otherwise: string) => namedToken(files, name, otherwise);
   return {
     fake_image_token: token("fake_image_token", "<fake_token_around_image>"),
     image_token: token("image_token", "<image>"),

@@ -1,10 +1,9 @@
 import * as z from "zod/mini";
 import type { Tensor } from "../gpu/tensor.ts";
-import { linear } from "../ops/linear.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
-import { rmsNorm } from "../ops/rms-norm.ts";
+import { linear } from "../ops/linear.ts";
 import { spaceToDepth } from "../ops/space-to-depth.ts";
-import { parseConfig, ropeTheta } from "./config.ts";
+import { parseConfig } from "./config.ts";
 import { llama } from "./llama.ts";
 import type { Family } from "./model.ts";
 import { siglip } from "./siglip.ts";
@@ -14,19 +13,6 @@ import { tileRows } from "./tile-rows.ts";
 /** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
 const Config = z.object({
   scale_factor: z._default(z.int(), 2),
-  tie_word_embeddings: z._default(z.boolean(), false),
-  text_config: z.object({
-    vocab_size: z.int(),
-    hidden_size: z.int(),
-    intermediate_size: z.int(),
-    num_hidden_layers: z.int(),
-    num_attention_heads: z.int(),
-    num_key_value_heads: z.optional(z.int()),
-    head_dim: z.optional(z.nullable(z.int())),
-    rms_norm_eps: z._default(z.number(), 1e-5),
-    max_position_embeddings: z._default(z.int(), 2048),
-    hidden_act: z._default(z.literal("silu"), "silu"),
-  }),
   vision_config: z.object({
     hidden_size: z._default(z.int(), 1152),
     image_size: z._default(z.int(), 224),
@@ -43,21 +29,11 @@ const Config = z.object({
  * shuffle and one linear layer, Llama.
  */
 export const smolvlm: Family = (files, options) => {
-  const config = parseConfig(Config, files);
-  const { scale_factor } = config;
-  const text = {
-    ...config.text_config,
-    num_key_value_heads:
-      config.text_config.num_key_value_heads ?? config.text_config.num_attention_heads,
-    head_dim:
-      config.text_config.head_dim ??
-      config.text_config.hidden_size / config.text_config.num_attention_heads,
-    rope_theta: ropeTheta(files, "text_config"),
-  };
-  const tower = { ...config.vision_config, hidden_act: "gelu_tanh" as const };
+  const { scale_factor, vision_config } = parseConfig(Config, files);
+  const tower = { ...vision_config, hidden_act: "gelu_tanh" as const };
   const side = Math.floor(tower.image_size / tower.patch_size); // patches a tile is wide
   return {
-    text,
+    ...llama(files, "model.text_model"),
     processor: smolvlmProcessor(files, options),
     patchesPerRow: scale_factor ** 2,
     imageStates: 1,
@@ -77,17 +53,6 @@ export const smolvlm: Family = (files, options) => {
       );
       const shuffled = spaceToDepth(g, states, side, scale_factor);
       return [linear(g, shuffled, w.matrix("model.connector.modality_projection.proj.weight"))];
-    },
-
-    forward(g, w, rows, [images], cache) {
-      return llama(g, w.under("model.text_model"), text, rows, images as Tensor, cache);
-    },
-
-    head(g, w, hidden) {
-      const t = w.under("model.text_model");
-      const x = rmsNorm(g, hidden, t.vector("norm.weight"), text.rms_norm_eps);
-      const tied = config.tie_word_embeddings || !w.has("lm_head.weight");
-      return linear(g, x, tied ? t.matrix("embed_tokens.weight") : w.matrix("lm_head.weight"));
     },
   };
 };

@@ -1,7 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { ScriptedGenerator, scriptedModel } from "../../tests/chat-support.ts";
+import {
+  SAMPLE,
+  ScriptedGenerator,
+  readCheckpoint,
+  scriptedModel,
+} from "../../tests/chat-support.ts";
+import { chatModel } from "../chat/chat.ts";
 import { createHandler } from "./handler.ts";
-import type { ErrorBody } from "./wire.ts";
+import type { ChatCompletion, Completion, ErrorBody } from "./wire.ts";
 
 const EOS = 1023;
 
@@ -13,10 +19,13 @@ const chat = scriptedModel({
   generate: (input) => generator.generate(input),
 });
 const model = { id: "org/sample", created: 0, fingerprint: "fp_test", chat };
-const handle = createHandler({ model: () => model });
+let served = model;
+const handle = createHandler({ model: () => served });
+const idsOf = (text: string) => chat.tokenizer.encode(text, { addSpecialTokens: false });
 
 beforeEach(() => {
   generator = new ScriptedGenerator([EOS]);
+  served = model;
 });
 
 const PROMPTS = {
@@ -33,7 +42,66 @@ const post = (path: keyof typeof PROMPTS, fields: object) =>
     }),
   );
 
+/** The first choice of an answer, with its text. */
+async function choiceOf(response: Response) {
+  const { choices } = (await response.json()) as ChatCompletion | Completion;
+  const choice = choices[0] ?? expect.fail("no choice");
+  const text = "text" in choice ? choice.text : choice.message.content;
+  return { text, finish: choice.finish_reason, matched: choice.matched_stop };
+}
+
 describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
+  test("what a request leaves out is as generation_config.json says", async () => {
+    const generation = {
+      do_sample: true,
+      temperature: 0.7,
+      top_k: 20,
+      top_p: 0.8,
+      min_p: 0.1,
+      repetition_penalty: 1.2,
+      eos_token_id: [5, EOS],
+    };
+    const files = { ...readCheckpoint(SAMPLE), "generation_config.json": generation };
+    served = { ...model, chat: chatModel(files, { ...chat, ...chat.images }) };
+    await post(path, { seed: 1 });
+    const neutral = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };
+    await post(path, { seed: 0, ...neutral });
+    expect(generator.inputs.map(({ sampling }) => sampling)).toMatchObject([
+      { temperature: 0.7, topK: 20, topP: 0.8, minP: 0.1, repetitionPenalty: 1.2, seed: 1 },
+      { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 },
+    ]);
+    expect(generator.inputs[0]?.stopTokenIds).toEqual([5, EOS]);
+  });
+
+  test("there may be any number of stop strings", async () => {
+    generator.ids = [...idsOf("A red circle."), EOS];
+    const stop = ["q", "w", "x", "y", "z", "Q", "W", "X", "Y", " cir"];
+    const choice = await choiceOf(await post(path, { stop }));
+    expect(choice).toEqual({ text: "A red", finish: "stop", matched: " cir" });
+    expect((await choiceOf(await post(path, { stop: [] }))).text).toBe("A red circle.");
+  });
+
+  test("special tokens are in the text when told so", async () => {
+    generator.ids = [...idsOf("a"), EOS, ...idsOf("b")];
+    const text = async (fields: object) =>
+      (await choiceOf(await post(path, { ignore_eos: true, max_tokens: 3, ...fields }))).text;
+    expect(await text({})).toBe("ab");
+    expect(await text({ skip_special_tokens: null })).toBe("ab");
+    expect(await text({ skip_special_tokens: true })).toBe("ab");
+    expect(await text({ skip_special_tokens: false })).toBe("a<end_of_utterance>b");
+  });
+
+  test("cache_salt reaches the model, and what was cached is told once", async () => {
+    generator.cached = 5;
+    const response = await post(path, { cache_salt: "mine", n: 2 });
+    const { usage } = (await response.json()) as { usage: object };
+    expect(generator.inputs.map(({ cacheSalt }) => cacheSalt)).toEqual(["mine", "mine"]);
+    expect(usage).toMatchObject({ prompt_tokens_details: { cached_tokens: 5 } });
+    await post(path, { cache_salt: null });
+    expect(generator.inputs[2]?.cacheSalt).toBeUndefined();
+    expect((await post(path, { cache_salt: 7 })).status).toBe(400);
+  });
+
   test("penalties, bias and least length reach the model", async () => {
     const response = await post(path, {
       frequency_penalty: 0.5,
@@ -74,7 +142,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     ["repetition_penalty", 2.5, "a number greater than 0, at most 2, but got 2.5 instead"],
     ["logit_bias.5", 101, "a number from -100 to 100, but got 101 instead"],
     ["logit_bias.5", -101, "a number from -100 to 100, but got -101 instead"],
-    ["min_tokens", -1, "at least 0, but got -1 instead"],
+    ["min_tokens", -1, "an integer of at least 0, but got -1 instead"],
     ["min_tokens", 17, "an integer from 0 to 16, the most that the answer may have"],
   ])("%s of %s is refused, with the range", async (param, value, range) => {
     const fields = param.startsWith("logit_bias")

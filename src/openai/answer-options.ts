@@ -1,11 +1,13 @@
 import type { AnswerOptions } from "../chat/answer.ts";
 import type { AnswerIdentity } from "./completion.ts";
 import type { ServedModel } from "./context.ts";
-import type { ChatCompletionRequest } from "./wire.ts";
+import { formatOf } from "./response-format.ts";
+import type { ChatCompletionRequest, CompletionRequest } from "./wire.ts";
 
 /** What a request asks of the answer, whatever its prompt is made of. */
 export function answerOptions(
-  body: Omit<ChatCompletionRequest, "messages">,
+  body: Omit<ChatCompletionRequest, "messages" | "tools" | "tool_choice"> &
+    Pick<CompletionRequest, "json_schema">,
   signal: AbortSignal,
 ): AnswerOptions {
   return {
@@ -15,6 +17,7 @@ export function answerOptions(
     keepStop: body.no_stop_trim ?? false,
     ignoreEos: body.ignore_eos ?? false,
     skipSpecialTokens: body.skip_special_tokens ?? true,
+    format: formatOf(body),
     choices: body.n ?? 1,
     sampling: {
       temperature: body.temperature ?? undefined,
@@ -32,6 +35,7 @@ export function answerOptions(
     },
     minTokens: body.min_tokens ?? 0,
     logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+    cacheSalt: body.cache_salt ?? undefined,
     signal,
   };
 }

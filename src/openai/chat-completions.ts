@@ -2,7 +2,9 @@ import { type ChatRequest, chat } from "../chat/chat.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
 import { completion, completionChunks } from "./completion.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
+import { effortVariables } from "./effort.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
+import { toolOptions } from "./tools.ts";
 import { messagesOf, validateChatCompletion } from "./validate.ts";
 import type { ChatCompletionRequest } from "./wire.ts";
 
@@ -32,8 +34,10 @@ export async function postChatCompletion(context: Context): Promise<Response> {
 function chatRequest(body: ChatCompletionRequest, signal: AbortSignal): ChatRequest {
   return {
     ...answerOptions(body, signal),
+    ...toolOptions(body),
     messages: messagesOf(body),
     continueFinalMessage: body.continue_final_message ?? false,
-    templateVariables: body.chat_template_kwargs ?? {},
+    separateReasoning: body.separate_reasoning ?? undefined,
+    templateVariables: { ...effortVariables(body.reasoning_effort), ...body.chat_template_kwargs },
   };
 }

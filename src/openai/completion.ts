@@ -7,6 +7,7 @@ import type {
   ChatCompletionChunk,
   Choice,
   ChunkChoice,
+  ChunkDelta,
   StreamOptions,
   Usage,
 } from "./wire.ts";
@@ -34,7 +35,7 @@ export async function completion(
   const places: PlaceLogprobs[][] = [];
   for await (const delta of answer.deltas) {
     const choice = (choices[delta.choice] ??= emptyChoice(delta.choice, tokenIds));
-    choice.message.content += delta.text;
+    addTo(choice, delta);
     if (delta.token !== undefined) choice.token_ids?.push(delta.token);
     if (delta.logprobs) (places[delta.choice] ??= []).push(delta.logprobs);
     if (delta.finish) {
@@ -47,6 +48,7 @@ export async function completion(
     object: "chat.completion",
     choices: choices.map((choice, i) => ({
       ...choice,
+      message: wholeMessage(choice.message),
       logprobs: choiceLogprobs(places[i] ?? []),
     })),
     usage: usageOf(answer.usage),
@@ -66,9 +68,30 @@ function emptyChoice(index: number, tokenIds: boolean): Choice {
   };
 }
 
+function addTo({ message }: Choice, { text, reasoning, toolCalls = [] }: Delta): void {
+  message.content += text;
+  if (reasoning !== undefined)
+    message.reasoning_content = (message.reasoning_content ?? "") + reasoning;
+  for (const { index, id, name, arguments: more } of toolCalls) {
+    const calls = (message.tool_calls ??= []);
+    const call = (calls[index] ??= {
+      id: id ?? "",
+      type: "function",
+      index,
+      function: { name: name ?? "", arguments: "" },
+    });
+    call.function.arguments += more;
+  }
+}
+
+/** Without content where there is nothing but calls. */
+function wholeMessage(message: Choice["message"]): Choice["message"] {
+  return message.content === "" && message.tool_calls ? { ...message, content: null } : message;
+}
+
 /**
- * The answer in chunks: of each choice the role, text as it comes and why it ended; at the end the
- * usage when asked for.
+ * The answer in chunks: of each choice the role, then reasoning, text and calls as they come, and why
+ * it ended; at the end the usage when asked for.
  * Waits for the first token, so that what fails before it can still decide the HTTP status.
  */
 export async function completionChunks(
@@ -111,14 +134,14 @@ async function* chunks(
   };
   yield opening();
   for (let next = first; !next.done; next = await deltas.next()) {
-    const { choice, text, token, logprobs, finish } = next.value;
+    const { choice, token, logprobs, finish } = next.value;
     if (choice !== index) {
       index = choice;
       yield opening();
     }
     if (token !== undefined) untold.push(token);
     if (logprobs) places.push(logprobs);
-    if (text !== "") yield chunk({ delta: { content: text }, ...tellTokens() });
+    for (const delta of chunkDeltas(next.value)) yield chunk({ delta, ...tellTokens() });
     if (finish) {
       const { reason: finish_reason, matched: matched_stop } = finish;
       yield chunk({ finish_reason, matched_stop, ...tellTokens() });
@@ -127,6 +150,20 @@ async function* chunks(
   if (!include_usage) return;
   const last = { ...identity, object: "chat.completion.chunk" as const, choices: [] };
   yield { ...last, usage: usageOf(counts) };
+}
+
+/** What a delta tells, one thing at a time. */
+function chunkDeltas({ text, reasoning, toolCalls = [] }: Delta): ChunkDelta[] {
+  const calls = toolCalls.map(({ index, id, name, arguments: more }): ChunkDelta => {
+    const begun = id === undefined ? {} : { id, type: "function" as const };
+    const called = { ...(name !== undefined && { name }), arguments: more };
+    return { tool_calls: [{ index, ...begun, function: called }] };
+  });
+  return [
+    ...(reasoning === undefined ? [] : [{ reasoning_content: reasoning }]),
+    ...(text === "" ? [] : [{ content: text }]),
+    ...calls,
+  ];
 }
 
 export function usageOf(counts: AnswerUsage): Usage {

@@ -7,12 +7,12 @@ import { type AnswerIdentity, usageOf } from "./completion.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
-import { chatCompletionRequest, checkShape } from "./validate.ts";
+import { chatCompletionRequest, checkShape, integerIn } from "./validate.ts";
 import type { Completion, CompletionChoice, CompletionRequest, StreamOptions } from "./wire.ts";
 
-const ids = z.array(z.int().check(z.gte(0))).check(z.minLength(1));
+const ids = z.array(integerIn(0)).check(z.minLength(1));
 
-const completionRequest = z.extend(
+export const completionRequest = z.extend(
   z.pick(chatCompletionRequest, {
     model: true,
     max_tokens: true,
@@ -34,6 +34,10 @@ const completionRequest = z.extend(
     stream: true,
     stream_options: true,
     n: true,
+    cache_salt: true,
+    response_format: true,
+    regex: true,
+    ebnf: true,
   }),
   {
     prompt: z.union([
@@ -43,6 +47,7 @@ const completionRequest = z.extend(
       z.array(ids).check(z.minLength(1)),
     ]),
     echo: z.nullish(z.boolean()),
+    json_schema: z.nullish(z.union([z.string(), z.record(z.string(), z.unknown())])),
   },
 );
 
@@ -51,10 +56,6 @@ const UNSUPPORTED = {
   suffix: isEmpty,
   logprobs: () => false,
   best_of: (value: unknown) => value === 1,
-  regex: isEmpty,
-  ebnf: isEmpty,
-  json_schema: isEmpty,
-  response_format: (value: unknown) => (value as { type?: unknown }).type === "text",
   stop_regex: isEmpty,
   lora_path: isEmpty,
 };

@@ -1,5 +1,6 @@
 import type { ChatModel } from "../chat/chat.ts";
 import { OpenAIError, modelLoading, modelNotFound } from "./errors.ts";
+import type { ResponseStore } from "./responses-store.ts";
 
 /** A model under the names it answers to. */
 export interface ServedModel {
@@ -16,10 +17,12 @@ export interface ServedModel {
 /** What a route is given. */
 export interface Context {
   readonly request: Request;
-  /** The end of the path of `models/{id}`. */
+  /** Of a path such as `models/{id}`. */
   readonly id: string;
   /** Undefined while it is loading. */
   readonly model: ServedModel | undefined;
+  /** The handler's own. */
+  readonly responses: ResponseStore;
 }
 
 export type Route = (context: Context) => Promise<Response>;

@@ -3,6 +3,8 @@ import { postCompletion } from "./completions.ts";
 import type { Route, ServedModel } from "./context.ts";
 import { OpenAIError, toOpenAIError } from "./errors.ts";
 import { getHealth, getModel, getModelInfo, getModels, postFlushCache } from "./models.ts";
+import { deleteResponse, getInputItems, getResponse, postResponse } from "./responses.ts";
+import { ResponseStore } from "./responses-store.ts";
 import { postDetokenize, postTokenize } from "./tokenize.ts";
 
 export type { ServedModel };
@@ -14,18 +16,28 @@ export interface HandlerOptions {
   readonly prefix?: string;
 }
 
-/** By path below the prefix. */
-const ROUTES: ReadonlyMap<string, { readonly method: string; readonly route: Route }> = new Map([
-  ["chat/completions", { method: "POST", route: postChatCompletion }],
-  ["completions", { method: "POST", route: postCompletion }],
-  ["tokenize", { method: "POST", route: postTokenize }],
-  ["detokenize", { method: "POST", route: postDetokenize }],
-  ["models", { method: "GET", route: getModels }],
-  ["models/{id}", { method: "GET", route: getModel }],
-  ["model_info", { method: "GET", route: getModelInfo }],
-  ["flush_cache", { method: "POST", route: postFlushCache }],
-  ["health", { method: "GET", route: getHealth }],
+/** By path below the prefix, then by method. */
+const ROUTES = new Map<string, Readonly<Record<string, Route>>>([
+  ["chat/completions", { POST: postChatCompletion }],
+  ["completions", { POST: postCompletion }],
+  ["responses", { POST: postResponse }],
+  ["responses/{id}", { GET: getResponse, DELETE: deleteResponse }],
+  ["responses/{id}/input_items", { GET: getInputItems }],
+  ["tokenize", { POST: postTokenize }],
+  ["detokenize", { POST: postDetokenize }],
+  ["models", { GET: getModels }],
+  ["models/{id}", { GET: getModel }],
+  ["model_info", { GET: getModelInfo }],
+  ["flush_cache", { POST: postFlushCache }],
+  ["health", { GET: getHealth }],
 ]);
+
+/** The paths with an id in them; a model's may have slashes. */
+const ID_PATHS: readonly (readonly [string, RegExp])[] = [
+  ["models/{id}", /^models\/(.+)$/],
+  ["responses/{id}", /^responses\/([^/]+)$/],
+  ["responses/{id}/input_items", /^responses\/([^/]+)\/input_items$/],
+];
 
 /**
  * OpenAI's HTTP API as a function. It rejects only when the request is aborted, with the signal's
@@ -33,21 +45,29 @@ const ROUTES: ReadonlyMap<string, { readonly method: string; readonly route: Rou
  */
 export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
   const { prefix = "/v1/" } = options;
+  const responses = new ResponseStore();
   return async (request) => {
     try {
       const { pathname } = new URL(request.url);
       const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : "";
-      const id = /^models\/(.+)$/.exec(path)?.[1];
-      const found = ROUTES.get(id ? "models/{id}" : path);
-      if (!found) throw unknownPath(request.method, pathname);
-      if (found.method !== request.method)
-        throw wrongMethod(request.method, pathname, found.method);
-      return await found.route({ request, id: unescaped(id ?? ""), model: options.model() });
+      const { methods, id } = findRoutes(path);
+      if (!methods) throw unknownPath(request.method, pathname);
+      const route = Object.hasOwn(methods, request.method) && methods[request.method];
+      if (!route) throw wrongMethod(request.method, pathname, Object.keys(methods).join(", "));
+      return await route({ request, id, model: options.model(), responses });
     } catch (error) {
       request.signal.throwIfAborted();
       return toOpenAIError(error).toResponse();
     }
   };
+}
+
+function findRoutes(path: string): { methods?: Readonly<Record<string, Route>>; id: string } {
+  for (const [name, pattern] of ID_PATHS) {
+    const id = pattern.exec(path)?.[1];
+    if (id !== undefined) return { methods: ROUTES.get(name), id: unescaped(id) };
+  }
+  return { methods: ROUTES.get(path), id: "" };
 }
 
 function unknownPath(method: string, pathname: string): OpenAIError {

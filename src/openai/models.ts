@@ -37,10 +37,13 @@ export async function getModelInfo(context: Context): Promise<Response> {
   return Response.json(info);
 }
 
-/** `POST flush_cache`: every request computes its whole prompt, so that there is nothing to do. */
+/** `POST flush_cache`: forgets the prompts and answers of earlier requests. */
 export async function postFlushCache(context: Context): Promise<Response> {
-  loadedModel(context);
-  const message = "No prompt is cached between requests, so there was nothing to flush.";
+  const { generator } = loadedModel(context).chat;
+  generator.flush?.();
+  const message = generator.flush
+    ? "The cache of prompts and answers is empty."
+    : "No prompt is cached between requests, so there was nothing to flush.";
   return Response.json({ success: true, message });
 }
 

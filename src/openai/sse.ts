@@ -13,11 +13,14 @@ export const EVENT_STREAM = {
  *
  * @param signal fails the stream with its reason
  * @param cancel stops the events: the reader lost interest, or the signal aborted
+ * @param nameOf what the `event:` line of an event says; then the last event is the end, without
+ * `[DONE]`
  */
-export function eventStream(
-  events: AsyncIterator<unknown>,
+export function eventStream<Event>(
+  events: AsyncIterator<Event>,
   signal: AbortSignal,
   cancel: () => Promise<void>,
+  nameOf?: (event: Event) => string,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const utf8 = new TextEncoder();
   return new ReadableStream({
@@ -31,11 +34,12 @@ export function eventStream(
       else signal.addEventListener("abort", abort, { once: true });
     },
     async pull(controller) {
-      const send = (data: string) => controller.enqueue(utf8.encode(`data: ${data}\n\n`));
+      const send = (data: string, name = "") =>
+        controller.enqueue(utf8.encode(`${name}data: ${data}\n\n`));
       try {
         const { done, value } = await events.next();
-        if (!done) return send(JSON.stringify(value));
-        send("[DONE]");
+        if (!done) return send(JSON.stringify(value), nameOf && `event: ${nameOf(value)}\n`);
+        if (!nameOf) send("[DONE]");
       } catch (error) {
         if (signal.aborted) return;
         send(JSON.stringify(toOpenAIError(error).body));

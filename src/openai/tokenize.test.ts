@@ -110,11 +110,15 @@ test("model_info", async () => {
   });
 });
 
-test("flush_cache", async () => {
-  expect(await ask("flush_cache")).toMatchObject({
-    status: 200,
-    body: { success: true, message: expect.any(String) as string },
-  });
+test("flush_cache, of a generator with and without a cache", async () => {
+  expect(await ask("flush_cache")).toMatchObject({ status: 200, body: { success: true } });
+  let flushed = 0;
+  const generator = Object.assign(new ScriptedGenerator(), { flush: () => void flushed++ });
+  const caching = { ...served, chat: { ...chat, generator } };
+  const from = createHandler({ model: () => caching });
+  const { body } = await ask("flush_cache", undefined, "POST", from);
+  expect(body).toEqual({ success: true, message: "The cache of prompts and answers is empty." });
+  expect(flushed).toBe(1);
 });
 
 test.each([

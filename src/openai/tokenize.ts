@@ -1,17 +1,17 @@
 import * as z from "zod/mini";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
-import { checkShape } from "./validate.ts";
+import { checkShape, integerIn } from "./validate.ts";
 import type { Detokenization, Tokenization } from "./wire.ts";
 
-const tokenizeRequest = z.object({
+export const tokenizeRequest = z.object({
   model: z.nullish(z.string()),
   prompt: z.union([z.string(), z.array(z.string())]),
   add_special_tokens: z.nullish(z.boolean()),
 });
 
-const tokenIds = z.array(z.int().check(z.gte(0)));
+const tokenIds = z.array(integerIn(0));
 
-const detokenizeRequest = z.object({
+export const detokenizeRequest = z.object({
   model: z.nullish(z.string()),
   tokens: z.union([tokenIds, z.array(tokenIds)]),
   skip_special_tokens: z.nullish(z.boolean()),

@@ -5,13 +5,8 @@ import { OpenAIError } from "./errors.ts";
  * nothing. To implement a field, take its line away.
  */
 export const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  tools: isEmpty,
-  tool_choice: (value) => value === "none" || value === "auto",
   functions: isEmpty,
   function_call: (value) => value === "none" || value === "auto",
-  response_format: (value) => (value as { type?: unknown }).type === "text",
-  regex: isEmpty,
-  ebnf: isEmpty,
   stop_regex: isEmpty,
   input_ids: isEmpty,
   lora_path: isEmpty,
@@ -24,13 +19,11 @@ export const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> 
  */
 export function refuseUnsupported(body: Readonly<Record<string, unknown>>): void {
   refuseFields(body, UNSUPPORTED);
-  // A conversation with tool calls would reach the model without them.
+  // A conversation with such calls would reach the model without them.
   for (const [i, message] of (body.messages as Record<string, unknown>[]).entries()) {
-    for (const field of ["tool_calls", "function_call"]) {
-      const value = message[field];
-      if (value === undefined || value === null || isEmpty(value)) continue;
-      throw unsupported(`messages[${i}].${field}`);
-    }
+    const value = message.function_call;
+    if (value === undefined || value === null || isEmpty(value)) continue;
+    throw unsupported(`messages[${i}].function_call`);
   }
 }
 

@@ -65,9 +65,7 @@ describe("what is accepted", () => {
       store: true,
       service_tier: "auto",
       verbosity: "low",
-      parallel_tool_calls: true,
-      reasoning_effort: "low",
-      cache_salt: "x",
+      prompt_cache_key: "x",
       whatever: { it: "is" },
     };
     expect(validateChatCompletion(body)).toEqual({ messages: HELLO });
@@ -100,6 +98,26 @@ describe("what is accepted", () => {
         { role: "assistant", content: [] },
       ]);
     }
+  });
+
+  test("what a message says of calls and thoughts", () => {
+    const call = { id: "call_1", type: "function", function: { name: "zoom", arguments: "{}" } };
+    const body = {
+      messages: [
+        { role: "assistant", content: "", reasoning_content: "Hm", tool_calls: [call], name: "a" },
+        { role: "tool", content: "1", tool_call_id: "call_1", name: "zoom" },
+      ],
+    };
+    expect(messagesOf(validateChatCompletion(body))).toEqual([
+      {
+        role: "assistant",
+        content: "",
+        name: "a",
+        reasoning: "Hm",
+        toolCalls: [{ id: "call_1", name: "zoom", arguments: "{}" }],
+      },
+      { role: "tool", content: "1", name: "zoom", toolCallId: "call_1" },
+    ]);
   });
 
   test("every kind of part", () => {
@@ -209,22 +227,21 @@ describe("what is refused", () => {
   });
 
   test.each<[string, unknown]>([
-    ["tools", [{ type: "function" }]],
-    ["tool_choice", "required"],
-    ["response_format", { type: "json_object" }],
-    ["regex", "a+"],
     ["stop_regex", "a+"],
+    ["functions", [{ name: "zoom" }]],
+    ["input_ids", [1]],
   ])("%s, which is not supported yet", (param, value) => {
     const error = refusal(withField(param, value));
     expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param });
     expect(error.message).toContain("not supported yet");
   });
 
-  test("tool calls in a message", () => {
-    const message = { role: "assistant", content: null, tool_calls: [{ id: "call_1" }] };
+  test("the call of a function in a message, in its old form", () => {
+    const function_call = { name: "zoom", arguments: "{}" };
+    const message = { role: "assistant", content: null, function_call };
     expect(refusal({ messages: [HELLO[0], message] })).toMatchObject({
       code: "unsupported_parameter",
-      param: "messages[1].tool_calls",
+      param: "messages[1].function_call",
     });
   });
 });
@@ -241,9 +258,9 @@ test("messages say what was expected and what came", () => {
   ].map((body) => refusal(body).message);
   expect(messages).toEqual([
     "Missing required parameter: 'messages'.",
-    "Invalid type for 'temperature': expected number, but got string instead.",
-    "Invalid type for 'max_tokens': expected integer, but got number instead.",
-    "Invalid value for 'top_p': expected at most 1, but got 3 instead.",
+    "Invalid type for 'temperature': expected a number from 0 to 2, but got string instead.",
+    "Invalid type for 'max_tokens': expected an integer of at least 1, but got 1.5 instead.",
+    "Invalid value for 'top_p': expected a number from 0 to 1, but got 3 instead.",
     "Invalid type for 'messages[0].content': expected string or array, but got number instead.",
     "Invalid value for 'messages[0].role': expected one of 'system', 'developer', 'user', " +
       "'assistant', 'tool', 'function', but got \"wizard\" instead.",

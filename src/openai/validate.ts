@@ -1,6 +1,9 @@
 import * as z from "zod/mini";
 import type { Message } from "../chat/messages.ts";
+import { reasoningEffort } from "./effort.ts";
 import { OpenAIError } from "./errors.ts";
+import { responseFormat } from "./response-format.ts";
+import { toolCall, toolCallsOf, toolChoice, tools } from "./tools.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import type { ChatCompletionRequest, RequestMessage } from "./wire.ts";
 
@@ -25,31 +28,44 @@ const message = z.discriminatedUnion("role", [
     role: z.enum(["system", "developer", "user", "tool", "function"]),
     content,
     name: z.nullish(z.string()),
+    tool_call_id: z.nullish(z.string()),
   }),
   z.object({
     role: z.literal("assistant"),
     content: z.nullish(content),
     name: z.nullish(z.string()),
+    reasoning_content: z.nullish(z.string()),
+    tool_calls: z.nullish(z.array(toolCall)),
   }),
 ]);
 
-const stopString = z.string().check(z.minLength(1));
+/** No text has half of a surrogate pair, so that it could only match within a character. */
+const stopString = z.string().check(
+  z.minLength(1),
+  z.refine((stop) => !/\p{Surrogate}/u.test(stop), "whole characters"),
+);
 
-/** An integer with both of its bounds in the message. */
-function integerIn(least: number, most: number) {
-  const message = `an integer from ${least} to ${most}`;
-  return z.int().check(z.refine((n) => n >= least && n <= most, message));
+/** An integer; errors say its bounds. */
+export function integerIn(least: number, most = Infinity) {
+  const range =
+    most === Infinity ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`;
+  return z.int(range).check(z.refine((n) => n >= least && n <= most, range));
 }
 
-/** A number with both of its bounds in the message. */
+/** A number; errors say its bounds. */
 function numberIn(least: number, most: number) {
-  const message = `a number from ${least} to ${most}`;
-  return z.number().check(z.refine((n) => n >= least && n <= most, message));
+  const range = `a number from ${least} to ${most}`;
+  return z.number(range).check(z.refine((n) => n >= least && n <= most, range));
 }
 
-const repetitionPenalty = z
-  .number()
-  .check(z.refine((n) => n > 0 && n <= 2, "a number greater than 0, at most 2"));
+const PENALTY = "a number greater than 0, at most 2";
+const repetitionPenalty = z.number(PENALTY).check(z.refine((n) => n > 0 && n <= 2, PENALTY));
+
+/** 64 bits, of which a JavaScript number holds the greater ones. */
+const SEED = `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`;
+const seed = z
+  .number(SEED)
+  .check(z.refine((n) => Number.isInteger(n) && Math.abs(n) <= 2 ** 63, SEED));
 
 const logitBias = z
   .record(z.string(), numberIn(-100, 100))
@@ -60,22 +76,22 @@ const logitBias = z
 export const chatCompletionRequest = z.object({
   messages: z.array(message).check(z.minLength(1)),
   model: z.nullish(z.string()),
-  max_completion_tokens: z.nullish(z.int().check(z.gte(1))),
-  max_tokens: z.nullish(z.int().check(z.gte(1))),
-  temperature: z.nullish(z.number().check(z.gte(0), z.lte(2))),
-  top_p: z.nullish(z.number().check(z.gte(0), z.lte(1))),
-  top_k: z.nullish(z.int().check(z.gte(-1))),
-  min_p: z.nullish(z.number().check(z.gte(0), z.lte(1))),
-  seed: z.nullish(z.number().check(z.multipleOf(1))),
+  max_completion_tokens: z.nullish(integerIn(1)),
+  max_tokens: z.nullish(integerIn(1)),
+  temperature: z.nullish(numberIn(0, 2)),
+  top_p: z.nullish(numberIn(0, 1)),
+  top_k: z.nullish(integerIn(-1)),
+  min_p: z.nullish(numberIn(0, 1)),
+  seed: z.nullish(seed),
   frequency_penalty: z.nullish(numberIn(-2, 2)),
   presence_penalty: z.nullish(numberIn(-2, 2)),
   repetition_penalty: z.nullish(repetitionPenalty),
   logit_bias: z.nullish(logitBias),
   logprobs: z.nullish(z.boolean()),
   top_logprobs: z.nullish(integerIn(0, 20)),
-  min_tokens: z.nullish(z.int().check(z.gte(0))),
+  min_tokens: z.nullish(integerIn(0)),
   stop: z.nullish(z.union([stopString, z.array(stopString)])),
-  stop_token_ids: z.nullish(z.array(z.int().check(z.gte(0)))),
+  stop_token_ids: z.nullish(z.array(integerIn(0))),
   ignore_eos: z.nullish(z.boolean()),
   no_stop_trim: z.nullish(z.boolean()),
   skip_special_tokens: z.nullish(z.boolean()),
@@ -90,6 +106,15 @@ export const chatCompletionRequest = z.object({
   n: z.nullish(integerIn(1, 8)),
   continue_final_message: z.nullish(z.boolean()),
   chat_template_kwargs: z.nullish(z.record(z.string(), z.unknown())),
+  response_format: z.nullish(responseFormat),
+  regex: z.nullish(z.string()),
+  ebnf: z.nullish(z.string()),
+  tools: z.nullish(tools),
+  tool_choice: z.nullish(toolChoice),
+  parallel_tool_calls: z.nullish(z.boolean()),
+  reasoning_effort: z.nullish(reasoningEffort),
+  separate_reasoning: z.nullish(z.boolean()),
+  cache_salt: z.nullish(z.string()),
 });
 
 /**
@@ -110,20 +135,29 @@ export function validateChatCompletion(body: unknown): ChatCompletionRequest {
 /**
  * A body of the right shape, without unknown fields.
  *
+ * @param path of what has the shape, where it is not the whole body
  * @throws OpenAIError for the first thing that is wrong, naming its path
  */
-export function checkShape<T extends z.ZodMiniType>(shape: T, body: unknown): z.output<T> {
-  const result = shape.safeParse(body);
-  if (!result.success) throw issueError(result.error.issues[0] as Issue, body);
+export function checkShape<T extends z.ZodMiniType>(
+  shape: T,
+  body: unknown,
+  path: readonly PropertyKey[] = [],
+): z.output<T> {
+  // Schemas that say nothing themselves say nothing, whatever language zod is set to.
+  const result = shape.safeParse(valueAt(body, path), { error: () => "" });
+  if (!result.success) throw issueError(result.error.issues[0] as Issue, body, path);
   return result.data;
 }
 
 /** The messages as the chat layer takes them. */
 export function messagesOf(request: ChatCompletionRequest): Message[] {
-  return request.messages.map(({ role, content, name }) => ({
-    role,
-    content: contentOf(content),
-    ...(name && { name }),
+  return request.messages.map((message) => ({
+    role: message.role,
+    content: contentOf(message.content),
+    ...(message.name && { name: message.name }),
+    ...(message.reasoning_content && { reasoning: message.reasoning_content }),
+    ...(message.tool_calls && { toolCalls: toolCallsOf(message.tool_calls) }),
+    ...(message.tool_call_id && { toolCallId: message.tool_call_id }),
   }));
 }
 
@@ -157,7 +191,7 @@ type Issue = z.core.$ZodIssue;
 function issueError(issue: Issue, body: unknown, path: readonly PropertyKey[] = []): OpenAIError {
   const whole = [...path, ...issue.path];
   const param = pathName(whole);
-  const value = whole.reduce<unknown>((at, key) => (at as never)?.[key as never], body);
+  const value = valueAt(body, whole);
 
   if (value === undefined) {
     const message = `Missing required parameter: '${param}'.`;
@@ -165,6 +199,7 @@ function issueError(issue: Issue, body: unknown, path: readonly PropertyKey[] = 
   }
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const deepest = deepestIssue(issue.errors as Issue[][]);
+    if (issue.message && !deepest?.path.length) return valueError(param, issue.message, value);
     if (deepest) return issueError(deepest, body, whole);
     const expected = issue.errors.flatMap((branch) => expectedOf(branch[0] as Issue));
     return typeError(param, [...new Set(expected)].join(" or "), value);
@@ -174,16 +209,26 @@ function issueError(issue: Issue, body: unknown, path: readonly PropertyKey[] = 
       ? partError(whole, value)
       : valueError(param, oneOf(ROLES), value);
   }
-  if (issue.code === "invalid_type") return typeError(param, issue.expected, value);
+  if (issue.code === "invalid_type") {
+    const expected = issue.message || expectedOf(issue).join();
+    return typeof value === "number" && !Number.isFinite(value)
+      ? valueError(param, expected, value) // 1e999 in JSON
+      : typeError(param, expected, value);
+  }
   if (issue.code === "invalid_union") return typeError(param, "string", value);
   return valueError(param, rangeOf(issue), value);
+}
+
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, key) => (at as never)?.[key as never], body);
 }
 
 /** The issue of the branch that came furthest: it is the one that was meant. */
 function deepestIssue(branches: readonly Issue[][]): Issue | undefined {
   const issues = branches.flatMap(([first]) => (first ? [first] : []));
   const meant = issues.filter(({ path, code }) => path.length > 0 || code !== "invalid_type");
-  return meant.sort((a, b) => b.path.length - a.path.length)[0];
+  const along = ({ path }: Issue) => (typeof path[0] === "number" ? path[0] : 0);
+  return meant.sort((a, b) => b.path.length - a.path.length || along(b) - along(a))[0];
 }
 
 function partError(path: readonly PropertyKey[], type: string): OpenAIError {
@@ -193,23 +238,26 @@ function partError(path: readonly PropertyKey[], type: string): OpenAIError {
 }
 
 function typeError(param: string, expected: string, value: unknown): OpenAIError {
-  const got = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
-  const wanted = expected === "int" ? "integer" : expected;
-  const message = `Invalid type for '${param}': expected ${wanted}, but got ${got} instead.`;
+  const type = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+  const got = expected.startsWith("an integer") && type === "number" ? String(value) : type;
+  const message = `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`;
   return new OpenAIError(400, message, { code: "invalid_type", param });
 }
 
-function valueError(param: string, expected: string, value: unknown): OpenAIError {
-  const got = typeof value === "object" ? "" : `, but got ${JSON.stringify(value)} instead`;
+export function valueError(param: string, expected: string, value: unknown): OpenAIError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const got = typeof value === "object" ? "" : `, but got ${shown} instead`;
   const message = `Invalid value for '${param}': expected ${expected}${got}.`;
   return new OpenAIError(400, message, { code: "invalid_value", param });
 }
 
 function expectedOf(issue: Issue): string[] {
-  return issue.code === "invalid_type" ? [issue.expected] : [];
+  if (issue.code !== "invalid_type") return [];
+  return [issue.expected === "record" ? "object" : issue.expected];
 }
 
 function rangeOf(issue: Issue): string {
+  if (issue.message) return issue.message;
   switch (issue.code) {
     case "too_small":
       return issue.origin === "array" || issue.origin === "string"
@@ -219,10 +267,6 @@ function rangeOf(issue: Issue): string {
       return `at most ${issue.maximum}`;
     case "invalid_value":
       return oneOf(issue.values as readonly string[]);
-    case "not_multiple_of":
-      return "an integer";
-    case "custom":
-      return issue.message;
     default:
       return "something else";
   }
@@ -233,7 +277,7 @@ function oneOf(values: readonly string[]): string {
 }
 
 /** `messages[0].content[1].image_url.url` */
-function pathName(path: readonly PropertyKey[]): string {
+export function pathName(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
     .join("");

@@ -3,6 +3,7 @@
  * fields that are acted on; others are ignored, or refused when they would change the answer.
  */
 import type { Detail } from "../chat/messages.ts";
+import type { ReasoningEffort } from "./effort.ts";
 
 /** Body of `POST chat/completions`. Null means the same as a missing field. */
 export interface ChatCompletionRequest {
@@ -58,7 +59,47 @@ export interface ChatCompletionRequest {
   continue_final_message?: boolean | null;
   /** Variables for the checkpoint's chat template. */
   chat_template_kwargs?: Record<string, unknown> | null;
+  /** What the answer must match; at most one of it, `regex` and `ebnf`. */
+  response_format?: ResponseFormat | null;
+  /** An expression that the whole answer must match. */
+  regex?: string | null;
+  /** A grammar in GBNF that the answer must match, from its rule `root` on. */
+  ebnf?: string | null;
+  /** The functions that the model may call. */
+  tools?: RequestTool[] | null;
+  /** Default: "auto" if there are tools, else "none". */
+  tool_choice?: RequestToolChoice | null;
+  /** Whether an answer may make several calls. Default true; a named function is called once. */
+  parallel_tool_calls?: boolean | null;
+  /**
+   * For the chat template, as its variables `reasoning_effort`, `enable_thinking` and `thinking`;
+   * "none" and 0 turn thinking off.
+   */
+  reasoning_effort?: ReasoningEffort | null;
+  /**
+   * Whether `<think>` spans are `reasoning_content`, or content like the rest. Default: where the
+   * chat template or the tokenizer knows them.
+   */
+  separate_reasoning?: boolean | null;
+  /** What is cached of this request is found only by those with the same salt. */
+  cache_salt?: string | null;
 }
+
+export type ResponseFormat =
+  | { type: "text" }
+  /** Any JSON object. */
+  | { type: "json_object" }
+  | {
+      type: "json_schema";
+      json_schema: {
+        /** 1 to 64 letters, digits, underscores or hyphens. */
+        name: string;
+        description?: string | null;
+        schema: Record<string, unknown>;
+        /** The answer is valid by the schema either way. */
+        strict?: boolean | null;
+      };
+    };
 
 export interface StreamOptions {
   /** A last chunk without choices tells the usage. */
@@ -72,6 +113,50 @@ export interface RequestMessage {
   /** Only an assistant's may be missing. */
   content?: string | RequestPart[] | null;
   name?: string | null;
+  /** An assistant's: what it thought, for templates that write it. */
+  reasoning_content?: string | null;
+  /** An assistant's. */
+  tool_calls?: RequestToolCall[] | null;
+  /** A tool's: which call it answers. */
+  tool_call_id?: string | null;
+}
+
+export interface RequestTool {
+  type: "function";
+  function: {
+    /** 1 to 64 of `A-Z a-z 0-9 _ -`; no two tools have the same. */
+    name: string;
+    description?: string | null;
+    /** JSON schema of an object. */
+    parameters?: Record<string, unknown> | null;
+    /** Keep the arguments of every call to the schema. */
+    strict?: boolean | null;
+  };
+}
+
+/** Of `allowed_tools` the others are left out. */
+export type RequestToolChoice =
+  | "none"
+  | "auto"
+  | "required"
+  | { type: "function"; function: { name: string } }
+  | {
+      type: "allowed_tools";
+      allowed_tools: {
+        mode: "auto" | "required";
+        tools: { type: "function"; function: { name: string } }[];
+      };
+    };
+
+/** A call that was made. */
+export interface RequestToolCall {
+  id: string;
+  type: "function";
+  function: {
+    name: string;
+    /** JSON of an object. */
+    arguments: string;
+  };
 }
 
 export type RequestPart =
@@ -99,9 +184,13 @@ export interface Choice {
   index: number;
   message: {
     role: "assistant";
-    content: string;
+    /** Null where the answer is nothing but calls of tools. */
+    content: string | null;
     refusal: null;
-    reasoning_content: null;
+    /** Of the span between `<think>` and `</think>`; null where there is none. */
+    reasoning_content: string | null;
+    /** Not there when there are none. */
+    tool_calls?: ChoiceToolCall[];
   };
   /** With `logprobs`. */
   logprobs: ChoiceLogprobs | null;
@@ -110,6 +199,15 @@ export interface Choice {
   matched_stop: number | string | null;
   /** With `return_token_ids`: the stopping one included. */
   token_ids?: number[];
+}
+
+export interface ChoiceToolCall {
+  /** "call_" and 24 hexadecimal digits. */
+  id: string;
+  type: "function";
+  /** Number of the call. */
+  index: number;
+  function: { name: string; arguments: string };
 }
 
 /**
@@ -129,6 +227,7 @@ export interface WireTokenLogprob {
   logprob: number;
 }
 
+/** "tool_calls": the answer stopped by itself and calls tools, whether it had to or not. */
 export type FinishReason = "stop" | "length" | "tool_calls";
 
 /** One event of a streamed answer. */
@@ -146,7 +245,7 @@ export interface ChatCompletionChunk {
 
 export interface ChunkChoice {
   index: number;
-  delta: { role?: "assistant"; content?: string };
+  delta: ChunkDelta;
   /** With `logprobs`: of the tokens since the chunk before. */
   logprobs: ChoiceLogprobs | null;
   finish_reason: FinishReason | null;
@@ -154,6 +253,23 @@ export interface ChunkChoice {
   matched_stop?: number | string | null;
   /** With `return_token_ids`: those since the chunk before. */
   token_ids?: readonly number[];
+}
+
+/** One of these at a time; none beside a `finish_reason`. */
+export interface ChunkDelta {
+  role?: "assistant";
+  content?: string;
+  reasoning_content?: string;
+  tool_calls?: ChunkToolCall[];
+}
+
+/** A call's id, type and name come first, then its arguments piece by piece. */
+export interface ChunkToolCall {
+  /** Number of the call. */
+  index: number;
+  id?: string;
+  type?: "function";
+  function: { name?: string; arguments: string };
 }
 
 export interface Usage {
@@ -189,11 +305,17 @@ export interface CompletionRequest extends Pick<
   | "stream"
   | "stream_options"
   | "n"
+  | "response_format"
+  | "regex"
+  | "ebnf"
+  | "cache_salt"
 > {
   /** A text or its token ids, or several of either; no chat template is put around them. */
   prompt: string | string[] | number[] | number[][];
   /** Begin the answer with the prompt. */
   echo?: boolean | null;
+  /** A JSON schema, or the JSON of one: SGLang's way to ask for a `response_format`. */
+  json_schema?: string | Record<string, unknown> | null;
 }
 
 /** Answer of `POST completions`, and each event of a streamed one. */

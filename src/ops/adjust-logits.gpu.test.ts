@@ -34,7 +34,7 @@ function adjusted(slot: Slot, logits: Float32Array, step: number): Float32Array 
       y = y > 0 ? y / penalties.repetition : y * penalties.repetition;
     }
     y -= penalties.frequency * times + (times > 0 ? penalties.presence : 0);
-    return ends.includes(id) && step < penalties.minTokens ? -1e30 : y + (bias[id] as number);
+    return ends.includes(id) && step < penalties.minTokens ? -1e29 : y + (bias[id] as number);
   });
 }
 
@@ -127,9 +127,9 @@ test("every step is adjusted as the formula says, by what was drawn before", asy
   results.forEach((row, step) => {
     row.forEach((y, b) => {
       const expected = adjusted(SLOTS[b] as Slot, logits[b] as Float32Array, step);
-      const masked = [...expected.keys()].filter((id) => expected[id] === Math.fround(-1e30));
+      const masked = [...expected.keys()].filter((id) => expected[id] === Math.fround(-1e29));
       for (const id of masked) {
-        expect(y[id]).toBe(Math.fround(-1e30));
+        expect(y[id]).toBe(Math.fround(-1e29));
         y[id] = expected[id] = 0;
       }
       expectClose(y, expected, 1e-6);

@@ -3,24 +3,41 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
+export interface GatherOptions {
+  /** `[B, D]`, where the rows go; by default a new tensor. */
+  readonly into?: Tensor;
+  /** `[E, D]`: indices from T on are its rows. */
+  readonly more?: Tensor;
+}
+
 /**
- * into[b] = x[indices[b]].
+ * y[b] = x[indices[b]].
  *
  * @param x `[T, D]`, D a multiple of 4
- * @param indices `[B]` u32, each below T
- * @param into `[B, D]`
+ * @param indices `[B]` u32, each below T, or T + E
+ * @returns `[B, D]`
  * @throws TypeError when the shapes don't fit
  */
-export function gatherRows(g: Graph, x: Tensor, indices: Tensor, into: Tensor): void {
+export function gatherRows(
+  g: Graph,
+  x: Tensor,
+  indices: Tensor,
+  { into, more = x }: GatherOptions = {},
+): Tensor {
   const [, D] = x.shape as [number, number];
   const [B] = indices.shape as [number];
   if (D % 4 !== 0) throw new TypeError(`gatherRows: D is ${D}, expected a multiple of 4`);
-  if (into.shape[0] !== B || into.shape[1] !== D) {
-    throw new TypeError(`gatherRows: into is [${into.shape}], expected [${[B, D]}]`);
+  if (more.shape[1] !== D) {
+    throw new TypeError(`gatherRows: more is [${more.shape}], expected [E, ${D}]`);
+  }
+  const y = into ?? g.scratch([B, D], "gather-rows");
+  if (y.shape[0] !== B || y.shape[1] !== D) {
+    throw new TypeError(`gatherRows: into is [${y.shape}], expected [${[B, D]}]`);
   }
   g.dispatch(
     { name: "gather-rows", code: shader, constants: { D } },
-    [[x, indices, into]],
+    [[x, more, indices, y]],
     fold(B),
   );
+  return y;
 }

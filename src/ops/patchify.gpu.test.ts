@@ -10,8 +10,12 @@ const CLIP = {
 };
 const NONE = { mean: [0, 0, 0], std: [1, 1, 1], rescale: 1 };
 
+/** What lies beyond the picture, RGB. */
+const BACKGROUND = [9, 200, 31];
+
 /** The patches of a tile `[P, 3 * frames * patchSize²]`, in their order. */
 function patchesOf(bytes: Uint8Array, W: number, tile: Rectangle, format: PatchFormat): number[] {
+  const H = bytes.length / 4 / W;
   const { patchSize: p, merge, frames, mean, std, rescale } = format;
   const block = p * merge;
   const values: number[] = [];
@@ -20,7 +24,8 @@ function patchesOf(bytes: Uint8Array, W: number, tile: Rectangle, format: PatchF
       for (let frame = 0; frame < frames; frame++) {
         for (let y = top; y < top + p; y++) {
           for (let x = left; x < left + p; x++) {
-            const byte = bytes[(y * W + x) * 4 + c] as number;
+            const inside = x >= 0 && x < W && y >= 0 && y < H;
+            const byte = (inside ? bytes[(y * W + x) * 4 + c] : BACKGROUND[c]) as number;
             values.push((byte * rescale - (mean[c] as number)) / (std[c] as number));
           }
         }
@@ -60,6 +65,9 @@ describe("patchify", () => {
     variant([3, 2, 1], [50, 31], [5, 2, 44, 29]),
     variant([2, 3, 3], [30, 20], [1, 1, 28, 18]),
     variant([5, 1, 2], [21, 16], [0, 1, 20, 15]),
+    variant([4, 1, 1], [5, 30], [-11, 0, 28, 32]),
+    variant([2, 2, 2], [30, 5], [10, -9, 24, 20]),
+    variant([4, 1, 1], [5, 3], [8, 0, 8, 4]),
   ])(
     "$format.patchSize px, merge $format.merge, $format.frames frames, $tile",
     async ({ format, W, H, tile }) => {
@@ -72,7 +80,9 @@ describe("patchify", () => {
       const T = first + P + 1;
       const into = gpu.tensor("into", [T, values], "f32", new Float32Array(T * values).fill(7));
       const patchify = await compilePatchify(gpu, format);
-      expect(patchify(gpu.tensor("picture", [H, W], "u32", words), tile, into, first)).toBe(P);
+      const picture = gpu.tensor("picture", [H, W], "u32", words);
+      const background = 9 | (200 << 8) | (31 << 16);
+      expect(patchify(picture, tile, into, first, background)).toBe(P);
       const written = await gpu.read(into);
       expectClose(written.slice(first * values, -values), expected, 1e-6);
       for (const untouched of [written.slice(0, first * values), written.slice(-values)]) {

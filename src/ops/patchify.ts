@@ -23,14 +23,22 @@ export interface PatchFormat extends Normalization {
 
 /**
  * Writes the P patches of a tile to rows `first .. first + P - 1` of `into`. What is left over of
- * whole blocks at the right and bottom of the tile is cut off.
+ * whole blocks at the right and bottom of the tile is cut off; what reaches beyond the picture is
+ * of one colour.
  *
  * @param picture `[H, W]` u32, RGBA8
  * @param into `[T, 3 * frames * patchSize²]`
+ * @param background RGBA8; black by default
  * @returns P
  * @throws RangeError when `into` does not hold them
  */
-export type Patchify = (picture: Tensor, tile: Rectangle, into: Tensor, first: number) => number;
+export type Patchify = (
+  picture: Tensor,
+  tile: Rectangle,
+  into: Tensor,
+  first: number,
+  background?: number,
+) => number;
 
 /**
  * Compiles the kernel that crops, normalises and cuts to patches: blocks of merge x merge patches
@@ -40,7 +48,7 @@ export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Pa
   const { patchSize, merge, frames } = format;
   const pipeline = await gpu.pipeline({ name: "patchify", code: shader });
   const scale = byteScale(gpu, format);
-  return (picture, tile, into, first) => {
+  return (picture, tile, into, first, background = 0) => {
     const whole = (length: number) => Math.floor(length / (patchSize * merge)) * merge;
     const [rows, columns] = [whole(tile.height), whole(tile.width)];
     const values = 3 * frames * patchSize ** 2;
@@ -49,10 +57,10 @@ export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Pa
         `patchify: into is [${into.shape}], expected ${first + rows * columns} rows of ${values}`,
       );
     }
-    const stride = picture.shape[1] as number;
+    const [H, W] = picture.shape as [number, number];
     const { x, y } = tile;
-    const words = Uint32Array.of(stride, x, y, columns, rows, patchSize, merge, frames, first);
-    const place = gpu.tensor("tile", [words.length], "u32", words);
+    const words = [W, H, x, y, columns, rows, patchSize, merge, frames, first, background];
+    const place = gpu.tensor("tile", [words.length], "u32", Uint32Array.from(words));
     const groups = fold(Math.ceil((rows * columns * patchSize ** 2) / 64));
     dispatch(gpu, pipeline, [place, scale, picture, into], groups);
     gpu.release(bufferOf(place));

@@ -3,6 +3,7 @@ import { random, testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import type { Filter } from "./resize-taps.ts";
 import { resize } from "./resize.ts";
+import type { Rectangle } from "./unpack-picture.ts";
 
 type Picture = { data: Uint8Array; width: number; height: number };
 
@@ -111,4 +112,40 @@ test("the same size is the picture itself", async () => {
   const gpu = await testGpu();
   const picture = gpu.tensor("picture", [3, 5], "u32");
   expect(await resize(gpu, picture, 5, 3, "lanczos")).toBe(picture);
+});
+
+/** A part of a picture, with `colour` around it where it reaches beyond. */
+function cut(picture: Picture, part: Rectangle, colour: readonly number[]): Picture {
+  const data = new Uint8Array(part.width * part.height * CHANNELS);
+  for (let i = 0; i < part.width * part.height; i++) {
+    const [x, y] = [part.x + (i % part.width), part.y + Math.floor(i / part.width)];
+    const inside = x >= 0 && x < picture.width && y >= 0 && y < picture.height;
+    const from = (y * picture.width + x) * CHANNELS;
+    const pixel = picture.data.subarray(from, from + CHANNELS);
+    data.set(inside ? pixel : [...colour, 255], i * CHANNELS);
+  }
+  return { data, width: part.width, height: part.height };
+}
+
+describe("a part of a picture, with a background where it reaches beyond", () => {
+  test.each([
+    { from: [60, 20], part: [0, -20, 60, 60], to: [24, 24] },
+    { from: [20, 61], part: [-20, 0, 61, 61], to: [90, 90] },
+    { from: [9, 5], part: [0, -2, 9, 9], to: [9, 9] },
+    { from: [40, 30], part: [7, 11, 20, 13], to: [33, 8] },
+    { from: [12, 3], part: [-50, -1, 100, 70], to: [5, 6] },
+    { from: [40, 30], part: [3, 4, 9, 8], to: [9, 8] },
+  ] as const)("$part of $from to $to", async ({ from, part: [x, y, width, height], to }) => {
+    const gpu = await testGpu();
+    const picture = noise(from[0], from[1]);
+    const words = new Uint32Array(picture.data.buffer);
+    const source = gpu.tensor("picture", [picture.height, picture.width], "u32", words);
+    const [colour, part] = [[127, 3, 250], { x, y, width, height }];
+    const background = 127 | (3 << 8) | (250 << 16);
+    const resized = await resize(gpu, source, to[0], to[1], "bicubic", { part, background });
+    const bytes = new Uint8Array(await gpu.readBytes(resized));
+    const expected = reference(cut(picture, part, colour), to[0], to[1], "bicubic").data;
+    const wrong = expected.findIndex((byte, i) => bytes[i] !== byte);
+    expect(wrong, `byte ${wrong}: ${bytes[wrong]}, expected ${expected[wrong]}`).toBe(-1);
+  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { chiSquaredTest } from "../../tests/chi-squared.ts";
 import { random, testGpu } from "../../tests/support.ts";
 import { Graph } from "../gpu/graph.ts";
 import { ROW_WORDS } from "./row.ts";
@@ -43,77 +44,60 @@ async function count(
   return counts;
 }
 
-/**
- * Pearson's chi-squared in units of its own spread, which is about normal. Throws when something
- * of probability 0 was drawn.
- *
- * @param probabilities relative; what is expected less than 5 times is counted together
- */
-function deviation(counts: readonly number[], probabilities: readonly number[]): number {
-  const whole = probabilities.reduce((a, b) => a + b, 0);
-  const draws = counts.reduce((a, b) => a + b, 0);
-  const rest = { seen: 0, expected: 0 };
-  const cells = [rest];
-  counts.forEach((seen, id) => {
-    const expected = (draws * (probabilities[id] as number)) / whole;
-    if (expected === 0 && seen > 0) throw new Error(`deviation: ${id} was drawn, but is left out`);
-    if (expected >= 5) cells.push({ seen, expected });
-    else [rest.seen, rest.expected] = [rest.seen + seen, rest.expected + expected];
-  });
-  const used = cells.filter(({ expected }) => expected > 0);
-  const sum = used.reduce((s, { seen, expected }) => s + (seen - expected) ** 2 / expected, 0);
-  const freedom = used.length - 1;
-  return (sum - freedom) / Math.sqrt(2 * freedom);
+type Filters = Pick<SequenceSampling, "temperature" | "topK" | "topP" | "minP">;
+
+/** What each id is drawn in proportion to, by sorting all of them. */
+function weights(logits: Float32Array, { temperature, topK, topP, minP }: Filters): number[] {
+  const most = Math.max(...logits);
+  const all = Array.from(logits, (logit) => Math.exp((logit - most) / temperature));
+  const weightOf = (id: number) => all[id] as number;
+  const sorted = [...all.keys()].sort((a, b) => weightOf(b) - weightOf(a));
+  const likeliest = topK > 0 ? sorted.slice(0, topK) : sorted;
+  const whole = likeliest.reduce((sum, id) => sum + weightOf(id), 0);
+  const kept = new Set<number>();
+  let before = 0;
+  for (const id of likeliest) {
+    if (before < topP * whole && weightOf(id) >= minP) kept.add(id);
+    before += weightOf(id);
+  }
+  return all.map((weight, id) => (kept.has(id) ? weight : 0));
 }
 
-/** Spreads; the seeds are fixed, so that what is within stays within. */
-const ALLOWED = 4;
+/** Below this the draws are not of the distribution. The seeds are fixed: what passes once, passes. */
+const LEAST_PROBABILITY = 1e-3;
 
-describe("sample draws in proportion to the softmax", () => {
+const NO_FILTERS: Filters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+
+const COMBINATIONS = [0.7, 1.8].flatMap((temperature) =>
+  [0, 12].flatMap((topK) =>
+    [1, 0.85].flatMap((topP) => [0, 0.2].map((minP) => ({ temperature, topK, topP, minP }))),
+  ),
+);
+
+describe("sample draws in proportion to the softmax of what the filters keep", () => {
   const logits = random(48, 3).map((x) => 3 * x);
-  const weights = (temperature: number) =>
-    [...logits].map((logit) => Math.exp(logit / temperature));
-  const sorted = [...logits].sort((a, b) => b - a);
+  /** How many combinations each setting decided. */
+  const decided: Record<keyof Filters, number> = { temperature: 0, topK: 0, topP: 0, minP: 0 };
 
-  test("of all logits, at a temperature", async () => {
-    for (const temperature of [0.5, 2]) {
-      const counts = await count(logits, { temperature }, { B: 256, steps: 6 });
-      expect(deviation(counts, weights(temperature))).toBeLessThan(ALLOWED);
-    }
-  });
+  test.each(COMBINATIONS)(
+    "temperature $temperature, top-k $topK, top-p $topP, min-p $minP",
+    async (filters) => {
+      const counts = await count(logits, filters, { B: 256, steps: 8 });
+      const expected = weights(logits, filters);
+      expect(chiSquaredTest(counts, expected)).toBeGreaterThan(LEAST_PROBABILITY);
+      for (const setting of Object.keys(decided) as (keyof Filters)[]) {
+        const without = weights(logits, { ...filters, [setting]: NO_FILTERS[setting] });
+        if (`${without}` === `${expected}`) continue;
+        expect(chiSquaredTest(counts, without), `without ${setting}`).toBeLessThan(
+          LEAST_PROBABILITY,
+        );
+        decided[setting]++;
+      }
+    },
+  );
 
-  test("of the k most likely", async () => {
-    const counts = await count(logits, { topK: 9 }, { B: 256, steps: 6 });
-    const kth = sorted[8] as number;
-    const expected = weights(1).map((w, id) => ((logits[id] as number) >= kth ? w : 0));
-    expect(deviation(counts, expected)).toBeLessThan(ALLOWED);
-    expect(counts.filter((n) => n > 0)).toHaveLength(9);
-  });
-
-  test("of the nucleus", async () => {
-    const counts = await count(logits, { topP: 0.7 }, { B: 256, steps: 6 });
-    const whole = weights(1).reduce((a, b) => a + b, 0);
-    let sum = 0;
-    const nucleus = sorted.filter((logit) => {
-      const within = sum < 0.7 * whole;
-      sum += Math.exp(logit);
-      return within;
-    });
-    const expected = weights(1).map((w, id) => (nucleus.includes(logits[id] as number) ? w : 0));
-    expect(deviation(counts, expected)).toBeLessThan(ALLOWED);
-    expect(counts.filter((n) => n > 0)).toHaveLength(nucleus.length);
-  });
-
-  test("of what min-p allows", async () => {
-    const counts = await count(logits, { minP: 0.2, temperature: 1.5 }, { B: 256, steps: 6 });
-    const expected = weights(1.5);
-    const least = 0.2 * Math.max(...expected);
-    expect(
-      deviation(
-        counts,
-        expected.map((w) => (w >= least ? w : 0)),
-      ),
-    ).toBeLessThan(ALLOWED);
+  test("and each of them decides some of these", () => {
+    for (const times of Object.values(decided)) expect(times).toBeGreaterThan(3);
   });
 
   test("down to the many unlikely tokens of a large vocabulary", async () => {
@@ -121,12 +105,12 @@ describe("sample draws in proportion to the softmax", () => {
     const V = 30_001;
     const flat = new Float32Array(V);
     flat[12_345] = Math.log(V - 1);
-    const counts = await count(flat, {}, { B: 64, steps: 24 });
+    const counts = await count(flat, {}, { B: 64, steps: 32 });
     const draws = counts.reduce((a, b) => a + b, 0);
-    expect(draws).toBe(64 * 24);
+    expect(draws).toBe(64 * 32);
 
     const likely = counts[12_345] as number;
-    expect(deviation([likely, draws - likely], [1, 1])).toBeLessThan(ALLOWED);
+    expect(chiSquaredTest([likely, draws - likely], [1, 1])).toBeGreaterThan(LEAST_PROBABILITY);
     counts[12_345] = 0;
     // By place, by residue (of which a weak hash of consecutive ids would show some), by chance.
     for (const cell of [
@@ -140,7 +124,7 @@ describe("sample draws in proportion to the softmax", () => {
         sums[cell(id)] = (sums[cell(id)] as number) + n;
         if (id !== 12_345) sizes[cell(id)] = (sizes[cell(id)] as number) + 1;
       });
-      expect(deviation(sums, sizes)).toBeLessThan(ALLOWED);
+      expect(chiSquaredTest(sums, sizes)).toBeGreaterThan(LEAST_PROBABILITY);
     }
   });
 });

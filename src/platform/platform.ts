@@ -18,7 +18,11 @@ export interface ByteStore {
 export interface Platform {
   /** Throws NoGpuError when there is no WebGPU. */
   requestAdapter(): Promise<GPUAdapter>;
-  /** Decodes PNG, JPEG, WebP ... upright, with straight alpha. Throws Error when it is no image. */
+  /**
+   * Decodes PNG, JPEG, WebP ... upright, with straight alpha.
+   *
+   * @throws Error when it is no image, RangeError when it has more pixels than are decoded here
+   */
   decodeImage(bytes: Blob): Promise<Picture>;
   /** Where weights are kept; undefined where nothing can be. */
   openStore(name: string): ByteStore | undefined;

@@ -21,7 +21,8 @@ describe("byte-level", () => {
   const decoder = { type: "ByteLevel" };
   test.each([
     ["a character over three tokens", ["ç", "Ĩ", "Ĭ", "!"], ["", "", "熊", "!", ""]],
-    ["one that is never finished", ["ç", "Ĩ"], ["", "", "\uFFFD"]],
+    ["one that is never finished", ["a", "ç", "Ĩ"], ["a", "", "", ""]],
+    ["one after broken ones", ["ç", "Ĭ", "ç", "ç"], ["", "", "\uFFFD", "\uFFFD", ""]],
     ["one that is cut off by text", ["ç", "x"], ["", "\uFFFDx", ""]],
     ["a stray continuation byte", ["Ĭ", "Ċ"], ["\uFFFD", "\n", ""]],
     ["a real U+FFFD", ["ï", "¿½"], ["", "\uFFFD", ""]],
@@ -39,6 +40,9 @@ describe("SentencePiece", () => {
     ["a first token that is only bytes", ["<0x20>", "a"], ["", "a", ""]],
     ["bytes, once they are complete", ["<0xE7>", "<0x86>", "<0x8A>", "x"], ["", "", "", "熊x", ""]],
     ["bytes at the end", ["<0xE7>", "<0x86>", "<0x8A>"], ["", "", "", "熊"]],
+    ["a character that is never finished", ["a", "<0xE7>", "<0x86>"], ["a", "", "", ""]],
+    ["one behind a whole one", ["<0xC3>", "<0xA9>", "<0xC3>"], ["", "", "", "é"]],
+    ["broken bytes at the end", ["<0xC3>", "<0xFF>"], ["", "", "\uFFFD\uFFFD"]],
     ["a broken run, one U+FFFD a byte", ["<0x41>", "<0xFF>", "▁b"], ["", "", "\uFFFD\uFFFD b", ""]],
   ])("%s", (_, tokens, expected) => {
     expect(pieces(SENTENCEPIECE, tokens)).toEqual(expected);
@@ -67,6 +71,24 @@ describe("bytes of a token", () => {
   function code(character: string): number {
     return character.charCodeAt(0);
   }
+});
+
+describe("going on behind other tokens", () => {
+  test.each([
+    ["a character that they begin", { type: "ByteLevel" }, ["a", "ç", "Ĩ"], ["Ĭ", "!"], "熊!"],
+    ["a space, which begins no text", SENTENCEPIECE, ["▁A"], ["▁red"], " red"],
+    ["bytes that are not certain yet", SENTENCEPIECE, ["<0xC3>", "<0xA9>"], ["▁b"], " b"],
+    ["bytes to the end", SENTENCEPIECE, ["<0xC3>", "<0xA9>"], ["<0xC3>", "<0xA9>"], "é"],
+    ["bytes of one character", SENTENCEPIECE, ["x", "<0xC3>"], ["<0xA9>", "b"], "éb"],
+    ["nothing", SENTENCEPIECE, ["▁A"], [], ""],
+  ])("%s", (_, decoder, before, own, expected) => {
+    const tokens = [...before, ...own];
+    const ids = before.map((_, id) => id);
+    const detokenizer = new Detokenizer(decoder, (id) => tokens[id]);
+    detokenizer.goOn(ids);
+    const text = own.map((_, i) => detokenizer.push(before.length + i)).join("");
+    expect(text + detokenizer.end()).toBe(expected);
+  });
 });
 
 test("ids without a token are left out", () => {

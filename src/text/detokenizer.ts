@@ -18,34 +18,56 @@ export interface DecoderConfig {
 
 /**
  * Turns tokens into text as they come. What `push` and `end` return, joined, is the text of all
- * tokens, however they are grouped: no character is split, and bytes that are not UTF-8 come out
- * as U+FFFD once nothing can complete them.
+ * tokens, however they are grouped: no character is split. Bytes that other text keeps from being
+ * UTF-8 come out as U+FFFD; a character that the tokens end in the middle of is left out.
  */
 export class Detokenizer {
+  readonly #decoder: DecoderConfig;
   readonly #stages: readonly Stage[];
   readonly #tokenOf: (id: number) => string | undefined;
+  /** UTF-16 units still to come of the text that this one goes on. */
+  #due = 0;
 
   /**
    * @param decoder the `decoder` of tokenizer.json; throws Error when it has an unknown step
    * @param tokenOf the token of an id, undefined for ids to leave out
    */
   constructor(decoder: DecoderConfig, tokenOf: (id: number) => string | undefined) {
+    this.#decoder = decoder;
     this.#stages = stagesOf(decoder);
     this.#tokenOf = tokenOf;
+  }
+
+  /**
+   * Goes on behind other tokens: what `push` and `end` return follows their text, to which a
+   * character that they begin and others end does not belong.
+   */
+  goOn(ids: readonly number[]): void {
+    const alone = new Detokenizer(this.#decoder, this.#tokenOf);
+    const text = ids.map((id) => alone.push(id)).join("") + alone.end();
+    const told = ids.map((id) => this.push(id)).join("");
+    this.#due = text.length - told.length;
   }
 
   /** Adds a token and returns the text that is certain now, which may be empty. */
   push(id: number): string {
     const token = this.#tokenOf(id);
-    return token === undefined ? "" : this.#stages.reduce((text, s) => s.push(text), token);
+    return token === undefined ? "" : this.#own(this.#stages.reduce((t, s) => s.push(t), token));
   }
 
   /** Ends the text and returns what was held back. */
   end(): string {
-    return this.#stages.reduce((text, stage) => {
+    const last = this.#stages.reduce((text, stage) => {
       const last = text === "" ? "" : stage.push(text);
       return last + stage.end();
     }, "");
+    return this.#own(last);
+  }
+
+  #own(text: string): string {
+    const own = text.slice(this.#due);
+    this.#due -= text.length - own.length;
+    return own;
   }
 }
 
@@ -125,7 +147,7 @@ function byteLevel(): Stage {
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   return {
     push: (token) => utf8.decode(tokenBytes(token), { stream: true }),
-    end: () => utf8.decode(),
+    end: () => "", // what the decoder still holds is the beginning of a character
   };
 }
 
@@ -154,11 +176,11 @@ for (let byte = 0, others = 0; byte < 256; byte++) {
  */
 function byteFallback(): Stage {
   let run: number[] = [];
-  const flush = () => {
+  const flush = ({ stream }: { stream: boolean }) => {
     const bytes = Uint8Array.from(run);
     run = [];
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes, { stream });
     } catch {
       return "\uFFFD".repeat(bytes.length);
     }
@@ -166,11 +188,11 @@ function byteFallback(): Stage {
   return {
     push(token) {
       const byte = byteOf(token);
-      if (byte === undefined) return flush() + token;
+      if (byte === undefined) return flush({ stream: false }) + token;
       run.push(byte);
       return "";
     },
-    end: flush,
+    end: () => flush({ stream: true }), // without a character that is not finished
   };
 }
 

@@ -8,6 +8,7 @@ export class Tokenizer {
   readonly #hub: HubTokenizer;
   readonly #decoder: DecoderConfig;
   readonly #specialIds: ReadonlySet<number>;
+  #size: number | undefined;
 
   /**
    * @param tokenizerJson the parsed tokenizer.json
@@ -41,11 +42,27 @@ export class Tokenizer {
     return text + detokenizer.end();
   }
 
-  /** A fresh decoder for one answer. */
-  detokenizer({ skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): Detokenizer {
-    return new Detokenizer(this.#decoder, (id) =>
-      skipSpecialTokens && this.#specialIds.has(id) ? undefined : this.token(id),
+  /**
+   * A fresh decoder for one answer.
+   *
+   * @param options `keptTokens`: special tokens that are not skipped; `after`: the answer goes on
+   *   the text of these
+   */
+  detokenizer(
+    options: {
+      skipSpecialTokens?: boolean;
+      keptTokens?: readonly string[];
+      after?: readonly number[];
+    } = {},
+  ): Detokenizer {
+    const { skipSpecialTokens = true, keptTokens = [], after = [] } = options;
+    const kept = new Set(keptTokens.map((token) => this.id(token)));
+    const skips = (id: number) => this.#specialIds.has(id) && !kept.has(id);
+    const detokenizer = new Detokenizer(this.#decoder, (id) =>
+      skipSpecialTokens && skips(id) ? undefined : this.token(id),
     );
+    if (after.length > 0) detokenizer.goOn(after);
+    return detokenizer;
   }
 
   /**
@@ -55,6 +72,21 @@ export class Tokenizer {
   bytes(id: number): Uint8Array {
     const token = this.token(id);
     return token === undefined ? new Uint8Array() : bytesOfToken(this.#decoder, token);
+  }
+
+  /** Whether a token is special: a mark of its own, no part of a text. */
+  isSpecial(id: number): boolean {
+    return this.#specialIds.has(id);
+  }
+
+  /** Ids are below this; not all need be there. */
+  get size(): number {
+    if (this.#size === undefined) {
+      let last = -1;
+      for (const id of this.#hub.get_vocab().values()) last = Math.max(last, id);
+      this.#size = last + 1;
+    }
+    return this.#size;
   }
 
   /** The id of a token, undefined when the vocabulary does not have it. */

@@ -227,7 +227,7 @@ function parseFile(name: string, bytes: Uint8Array): unknown {
 }
 
 /** Says what to do about an answer of the server. */
-function explained({ id, folder, repository }: Source, error: unknown): unknown {
+export function explained({ id, folder, repository }: Source, error: unknown): unknown {
   if (!(error instanceof HttpError)) return error;
   const where = repository ? `${repository.hub}/${repository.name}` : folder;
   const told = (message: string) =>

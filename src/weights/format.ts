@@ -40,7 +40,7 @@ const FORMATS: Readonly<Record<WeightFormat, Format>> = {
     multiple: 4,
     parts: [
       { name: "q8", dtype: "u32", rowWords: (D) => blocks(D, BLOCK) * (BLOCK / 4) },
-      { name: "scale", dtype: "f32", rowWords: (D) => blocks(D, BLOCK) },
+      { name: "block", dtype: "u32", rowWords: (D) => blocks(D, BLOCK) * 2 },
     ],
   },
   q4: {

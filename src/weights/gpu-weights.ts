@@ -1,6 +1,6 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
-import type { Weight } from "../gpu/weight.ts";
+import { type Weight, weightBytes } from "../gpu/weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Quantization, chooseFormat } from "./choose-format.ts";
 import { closest } from "./closest.ts";
@@ -122,6 +122,13 @@ export class GpuWeights implements WeightsUnder {
     } finally {
       releaseStaging(this.#gpu);
     }
+  }
+
+  /** Bytes on the GPU of all that was asked for, by name; names that were stacked have a space between. */
+  get bytes(): ReadonlyMap<string, number> {
+    const matrices = [...this.#matrices].map(([name, w]) => [name, weightBytes(w)] as const);
+    const vectors = [...this.#vectors].map(([name, v]) => [name, bufferOf(v).size] as const);
+    return new Map([...matrices, ...vectors]);
   }
 
   /** Frees all of them. */

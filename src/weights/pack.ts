@@ -71,20 +71,29 @@ export function packWeight(
 function packQ8(values: Float32Array, D: number): Uint32Array[] {
   const O = values.length / D;
   const rowBlocks = Math.ceil(D / 32);
-  const codes = new Int8Array(O * rowBlocks * 32);
-  const scales = new Float32Array(O * rowBlocks);
+  const upper = new Uint8Array(O * rowBlocks * 32);
+  const blocks = new Uint32Array(O * rowBlocks * 2);
   for (let o = 0; o < O; o++) {
     for (let b = 0; b < rowBlocks; b++) {
+      const at = o * rowBlocks + b;
       const weights = values.subarray(o * D + b * 32, o * D + Math.min(b * 32 + 32, D));
-      const limit = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-      scales[o * rowBlocks + b] = limit * Math.fround(1 / 127);
-      const inverse = limit > 0 ? Math.fround(127 / limit) : 0;
+      const low = weights.reduce((least, w) => Math.min(least, w), Infinity);
+      const high = weights.reduce((most, w) => Math.max(most, w), -Infinity);
+      const biasBits = toF16(low);
+      const bias = fromF16(biasBits);
+      const halfBits = toF16(Math.max(Math.fround(0.5 * high - 0.5 * bias), 0));
+      const half = fromF16(halfBits);
+      const inverse = half > 0 ? Math.fround(255.5 / half) : 0;
       weights.forEach((w, i) => {
-        codes[(o * rowBlocks + b) * 32 + i] = roundToEven(Math.fround(w * inverse));
+        const steps = Math.fround(Math.fround(w - bias) * inverse);
+        const q = Math.min(Math.max(roundToEven(steps), 0), 511);
+        upper[at * 32 + i] = q >> 1;
+        blocks[at * 2]! |= (q & 1) << i;
       });
+      blocks[at * 2 + 1] = halfBits + biasBits * 2 ** 16;
     }
   }
-  return [new Uint32Array(codes.buffer), new Uint32Array(scales.buffer)];
+  return [new Uint32Array(upper.buffer), blocks];
 }
 
 function packQ4(values: Float32Array, D: number, block: number): Uint32Array[] {
@@ -132,14 +141,15 @@ export function dequantize(
   const values = new Float32Array(O * D);
   const rowWeights = Math.ceil(D / 32) * 32;
   const rowBlocks = Math.ceil(D / block);
-  const bytes = new Int8Array(first.buffer, first.byteOffset, first.length * 4);
-  const scales = new Float32Array(second.buffer, second.byteOffset, second.length);
+  const bytes = new Uint8Array(first.buffer, first.byteOffset, first.length * 4);
   for (let o = 0; o < O; o++) {
     for (let k = 0; k < D; k++) {
       const at = o * rowWeights + k;
       const share = o * rowBlocks + Math.floor(k / block);
       if (format === "q8") {
-        values[o * D + k] = bytes[at]! * scales[share]!;
+        const q = 2 * bytes[at]! + ((second[2 * share]! >>> (k & 31)) & 1);
+        const pair = second[2 * share + 1]!;
+        values[o * D + k] = (fromF16(pair & 0xffff) / 255.5) * q + fromF16(pair >>> 16);
       } else {
         const q = (first[at >> 3]! >>> ((at & 7) * 4)) & 15;
         const pair = second[share]!;

@@ -15,8 +15,8 @@ interface SmallFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-const REQUIRED = ["config.json", "tokenizer.json"];
-const OPTIONAL = [
+export const REQUIRED = ["config.json", "tokenizer.json"];
+export const OPTIONAL = [
   "generation_config.json",
   "preprocessor_config.json",
   "processor_config.json",
@@ -24,8 +24,8 @@ const OPTIONAL = [
   "special_tokens_map.json",
   "chat_template.jinja",
 ];
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+export const SINGLE = "model.safetensors";
+export const INDEX = "model.safetensors.index.json";
 
 /** Shards of the largest checkpoints number in the hundreds. */
 const MAX_SHARDS = 1000;

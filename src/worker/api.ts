@@ -65,14 +65,18 @@ export interface ResponseMessage {
   readonly body: ReadableStream<Uint8Array> | MessagePort | null;
 }
 
+/** What answers requests at the far side of a border: of a worker, or of a service worker. */
+export interface FetchHost {
+  /** @param call names the call for `end`; the near side counts them */
+  fetch(call: number, request: RequestMessage): Promise<ResponseMessage>;
+  /** The near side is done with a call, whether it read all of it or not: aborts its signal. */
+  end(call: number): void;
+}
+
 /** What the worker offers the page: a model to load, then a `fetch`. */
-export interface Host {
+export interface Host extends FetchHost {
   /** @returns the model's id */
   load(source: string, options: ServeOptions, onProgress: OnProgress): Promise<string>;
-  /** @param call names the call for `end`; the page counts them */
-  fetch(call: number, request: RequestMessage): Promise<ResponseMessage>;
-  /** The page is done with a call, whether it read all of it or not: aborts its signal. */
-  end(call: number): void;
   stats(): Stats;
   dispose(): void;
 }

@@ -1,0 +1,276 @@
+import type { CheckpointShape } from "./shapes.ts";
+
+/** The numbers of a Llama or Qwen2 decoder. */
+interface Text {
+  readonly model_type: string;
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads: number;
+  readonly rms_norm_eps: number;
+  readonly rope_theta: number;
+  readonly max_position_embeddings: number;
+}
+
+/** The numbers of a vision tower. */
+interface Tower {
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly image_size: number;
+  readonly patch_size: number;
+}
+
+type NamedShape = [name: string, shape: number[]];
+
+const SIGLIP_SO400M: Omit<Tower, "num_hidden_layers"> = {
+  hidden_size: 1152,
+  intermediate_size: 4304,
+  num_attention_heads: 16,
+  image_size: 384,
+  patch_size: 14,
+};
+
+const VIT_LARGE: Omit<Tower, "num_hidden_layers" | "image_size"> = {
+  hidden_size: 1024,
+  intermediate_size: 4096,
+  num_attention_heads: 16,
+  patch_size: 14,
+};
+
+/** Of Qwen2-0.5B, which LLaVA-OneVision and InternVL3 have with other vocabularies. */
+const QWEN2_05B: Omit<Text, "vocab_size" | "num_hidden_layers"> = {
+  model_type: "qwen2",
+  hidden_size: 896,
+  intermediate_size: 4864,
+  num_attention_heads: 14,
+  num_key_value_heads: 2,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1_000_000,
+  max_position_embeddings: 32_768,
+};
+
+/**
+ * llava-hf/llava-onevision-qwen2-0.5b-ov-hf with fewer layers, all of them of the real widths.
+ *
+ * @param layers of the text model, 24
+ * @param towerLayers of the tower, 26
+ */
+export function llavaOnevision05b(layers: number, towerLayers: number): CheckpointShape {
+  const text_config = { ...QWEN2_05B, vocab_size: 152_000, num_hidden_layers: layers };
+  const vision_config = { ...SIGLIP_SO400M, num_hidden_layers: towerLayers };
+  const [D, E] = [text_config.hidden_size, vision_config.hidden_size];
+  return {
+    id: `LLaVA-OneVision-0.5B of ${layers} and ${towerLayers} layers`,
+    files: {
+      "config.json": {
+        model_type: "llava_onevision",
+        image_token_index: 151_646,
+        tie_word_embeddings: true,
+        vision_aspect_ratio: "anyres_max_9",
+        vision_feature_layer: -1,
+        vision_feature_select_strategy: "full",
+        text_config,
+        vision_config,
+      },
+      "preprocessor_config.json": {
+        image_mean: [0.5, 0.5, 0.5],
+        image_std: [0.5, 0.5, 0.5],
+        size: { height: 384, width: 384 },
+      },
+    },
+    tensors: [
+      ["image_newline", [D]],
+      ...textTensors(text_config, false),
+      ...clipTensors(vision_config, { ownRow: false, patchBias: true }),
+      ...projectorTensors(D, E),
+    ],
+  };
+}
+
+/**
+ * llava-hf/llava-1.5-7b-hf with fewer layers, all of them of the real widths.
+ *
+ * @param layers of the text model, 32
+ * @param towerLayers of the tower, 24, the last of which does not run
+ */
+export function llava15of7b(layers: number, towerLayers: number): CheckpointShape {
+  const text_config: Text = {
+    model_type: "llama",
+    vocab_size: 32_064,
+    hidden_size: 4096,
+    intermediate_size: 11_008,
+    num_hidden_layers: layers,
+    num_attention_heads: 32,
+    num_key_value_heads: 32,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10_000,
+    max_position_embeddings: 4096,
+  };
+  const vision_config = { ...VIT_LARGE, image_size: 336, num_hidden_layers: towerLayers };
+  return {
+    id: `LLaVA-1.5-7B of ${layers} and ${towerLayers} layers`,
+    files: {
+      "config.json": {
+        model_type: "llava",
+        image_token_index: 32_000,
+        vision_feature_layer: -2,
+        text_config,
+        vision_config: { ...vision_config, model_type: "clip_vision_model" },
+      },
+      "preprocessor_config.json": {
+        size: { shortest_edge: 336 },
+        crop_size: { height: 336, width: 336 },
+      },
+    },
+    tensors: [
+      ...textTensors(text_config, true),
+      ...clipTensors(vision_config, { ownRow: true, patchBias: false }),
+      ...projectorTensors(text_config.hidden_size, vision_config.hidden_size),
+    ],
+  };
+}
+
+/**
+ * OpenGVLab/InternVL3-1B-hf with fewer layers, all of them of the real widths.
+ *
+ * @param layers of the text model, 24
+ * @param towerLayers of the tower, 24
+ */
+export function internvl3of1b(layers: number, towerLayers: number): CheckpointShape {
+  const text_config = { ...QWEN2_05B, vocab_size: 151_674, num_hidden_layers: layers };
+  const vision_config = { ...VIT_LARGE, image_size: 448, num_hidden_layers: towerLayers };
+  const [D, merged] = [text_config.hidden_size, vision_config.hidden_size * 4];
+  return {
+    id: `InternVL3-1B of ${layers} and ${towerLayers} layers`,
+    files: {
+      "config.json": {
+        model_type: "internvl",
+        image_token_id: 151_667,
+        downsample_ratio: 0.5,
+        text_config,
+        vision_config: { ...vision_config, image_size: [448, 448], patch_size: [14, 14] },
+      },
+      "preprocessor_config.json": {
+        image_mean: [0.485, 0.456, 0.406],
+        image_std: [0.229, 0.224, 0.225],
+        size: { height: 448, width: 448 },
+        max_patches: 12,
+      },
+    },
+    tensors: [
+      ...textTensors(text_config, true),
+      ...internVitTensors(vision_config),
+      ["multi_modal_projector.layer_norm.weight", [merged]],
+      ["multi_modal_projector.layer_norm.bias", [merged]],
+      ...projectorTensors(D, merged),
+    ],
+  };
+}
+
+function linear(name: string, O: number, D: number): NamedShape[] {
+  return [
+    [`${name}.weight`, [O, D]],
+    [`${name}.bias`, [O]],
+  ];
+}
+
+function norm(name: string, D: number): NamedShape[] {
+  return [
+    [`${name}.weight`, [D]],
+    [`${name}.bias`, [D]],
+  ];
+}
+
+/** Of a Llama, or of a Qwen2, which has biases; `head` where it is not the embedding. */
+function textTensors(t: Text, head: boolean): NamedShape[] {
+  const D = t.hidden_size;
+  const kv = (D / t.num_attention_heads) * t.num_key_value_heads;
+  const bias = t.model_type === "qwen2";
+  const tensors: NamedShape[] = [
+    ["language_model.model.embed_tokens.weight", [t.vocab_size, D]],
+    ["language_model.model.norm.weight", [D]],
+    ...(head ? [["language_model.lm_head.weight", [t.vocab_size, D]] as NamedShape] : []),
+  ];
+  for (let i = 0; i < t.num_hidden_layers; i++) {
+    const layer = `language_model.model.layers.${i}`;
+    for (const [name, O] of [
+      ["q_proj", D],
+      ["k_proj", kv],
+      ["v_proj", kv],
+    ] as const) {
+      tensors.push(...linear(`${layer}.self_attn.${name}`, O, D).slice(0, bias ? 2 : 1));
+    }
+    tensors.push(
+      [`${layer}.input_layernorm.weight`, [D]],
+      [`${layer}.post_attention_layernorm.weight`, [D]],
+      [`${layer}.self_attn.o_proj.weight`, [D, D]],
+      [`${layer}.mlp.gate_proj.weight`, [t.intermediate_size, D]],
+      [`${layer}.mlp.up_proj.weight`, [t.intermediate_size, D]],
+      [`${layer}.mlp.down_proj.weight`, [D, t.intermediate_size]],
+    );
+  }
+  return tensors;
+}
+
+function projectorTensors(D: number, E: number): NamedShape[] {
+  return [
+    ...linear("multi_modal_projector.linear_1", D, E),
+    ...linear("multi_modal_projector.linear_2", D, D),
+  ];
+}
+
+/** Of CLIP, which has a row of its own for each tile and a norm before the layers, or of SigLIP. */
+function clipTensors(
+  v: Tower,
+  { ownRow, patchBias }: { ownRow: boolean; patchBias: boolean },
+): NamedShape[] {
+  const tower = "vision_tower.vision_model";
+  const [E, F, p] = [v.hidden_size, v.intermediate_size, v.patch_size];
+  const patches = Math.floor(v.image_size / p) ** 2;
+  const tensors: NamedShape[] = [
+    ...linear(`${tower}.embeddings.patch_embedding`, E, 3 * p * p).slice(0, patchBias ? 2 : 1),
+    [`${tower}.embeddings.position_embedding.weight`, [patches + Number(ownRow), E]],
+    ...norm(`${tower}.post_layernorm`, E),
+  ];
+  if (ownRow) {
+    tensors.push([`${tower}.embeddings.class_embedding`, [E]], ...norm(`${tower}.pre_layrnorm`, E));
+  }
+  for (let i = 0; i < v.num_hidden_layers; i++) {
+    const layer = `${tower}.encoder.layers.${i}`;
+    tensors.push(...norm(`${layer}.layer_norm1`, E), ...norm(`${layer}.layer_norm2`, E));
+    for (const name of ["q_proj", "k_proj", "v_proj", "out_proj"]) {
+      tensors.push(...linear(`${layer}.self_attn.${name}`, E, E));
+    }
+    tensors.push(...linear(`${layer}.mlp.fc1`, F, E), ...linear(`${layer}.mlp.fc2`, E, F));
+  }
+  return tensors;
+}
+
+function internVitTensors(v: Tower): NamedShape[] {
+  const tower = "vision_tower";
+  const [E, F, p] = [v.hidden_size, v.intermediate_size, v.patch_size];
+  const tensors: NamedShape[] = [
+    [`${tower}.embeddings.cls_token`, [1, 1, E]],
+    [`${tower}.embeddings.position_embeddings`, [1, (v.image_size / p) ** 2 + 1, E]],
+    ...linear(`${tower}.embeddings.patch_embeddings.projection`, E, 3 * p * p),
+  ];
+  for (let i = 0; i < v.num_hidden_layers; i++) {
+    const layer = `${tower}.encoder.layer.${i}`;
+    tensors.push(
+      ...norm(`${layer}.layernorm_before`, E),
+      ...norm(`${layer}.layernorm_after`, E),
+      [`${layer}.lambda_1`, [E]],
+      [`${layer}.lambda_2`, [E]],
+      ...linear(`${layer}.mlp.fc1`, F, E),
+      ...linear(`${layer}.mlp.fc2`, E, F),
+    );
+    for (const name of ["q_proj", "k_proj", "v_proj", "projection_layer"]) {
+      tensors.push(...linear(`${layer}.attention.${name}`, E, E));
+    }
+  }
+  return tensors;
+}

@@ -1,0 +1,63 @@
+/** The clients that people use, each answered by the sample model. */
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { type ChatOpenAIFields, ChatOpenAI } from "@langchain/openai";
+import * as z from "zod";
+import { loadSample } from "./main.ts";
+
+export { HumanMessage } from "@langchain/core/messages";
+export { generateObject, generateText, streamText } from "ai";
+export { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
+
+/** What the sample model knows of a picture in JSON. */
+export const Shape = z.object({
+  shape: z.string(),
+  color: z.string(),
+  size: z.enum(["small", "large"]),
+});
+
+/** The same for calls of functions, which it knows nothing of: there the grammar chooses. */
+export const DrawnShape = z.object({
+  shape: z.enum(["star", "circle", "heart"]),
+  color: z.enum(["blue", "red", "green"]),
+  size: z.enum(["small", "large"]),
+});
+
+const BASE_URL = "https://webvlm.local/v1";
+
+/** Vercel's AI SDK. */
+export async function aiSdkModel() {
+  const { fetch } = await loadSample();
+  const provider = createOpenAICompatible({
+    name: "webvlm",
+    baseURL: BASE_URL,
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+    fetch,
+  });
+  return provider("default");
+}
+
+/** LangChain.js. */
+export async function langChainModel(fields: ChatOpenAIFields = {}): Promise<ChatOpenAI> {
+  const { fetch } = await loadSample();
+  const configuration = { baseURL: BASE_URL, dangerouslyAllowBrowser: true, fetch };
+  return new ChatOpenAI({
+    model: "default",
+    apiKey: "none",
+    maxRetries: 0,
+    temperature: 0,
+    ...fields,
+    configuration,
+  });
+}
+
+/** A picture of the goldens as a data URL. */
+export async function picture(name: string): Promise<string> {
+  const bytes = await pictureBytes(name);
+  return `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
+}
+
+export async function pictureBytes(name: string): Promise<Uint8Array> {
+  const response = await fetch(`/e2e/goldens/sample/${name}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

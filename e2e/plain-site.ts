@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { build } from "vite";
+import { ROOT } from "./browser.ts";
+
+const TYPES: Readonly<Record<string, string>> = {
+  "": "text/html",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".png": "image/png",
+};
+
+/** Builds the library as it is published, into a folder of its own. */
+export async function buildLibrary(): Promise<{ folder: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "webvlm-"));
+  const shared = { root: ROOT, logLevel: "error", build: { outDir: folder } } as const;
+  await build({ ...shared, configFile: join(ROOT, "vite.lib.config.ts") });
+  const configFile = join(ROOT, "vite.service-worker.config.ts");
+  await build({ ...shared, configFile });
+  await build({ ...shared, configFile, mode: "ready" });
+  return { folder, remove: () => rm(folder, { recursive: true }) };
+}
+
+/**
+ * A web server of files, as plain as can be.
+ *
+ * @param read the file at a path; what it rejects is a 404
+ * @param own answers what is no file; false: it is one
+ */
+export function listen(
+  read: (path: string) => Promise<string | Buffer>,
+  own: (request: IncomingMessage, response: ServerResponse) => boolean = () => false,
+): Promise<Server> {
+  const server = createServer((request, response) => {
+    if (own(request, response)) return;
+    const { pathname } = new URL(request.url as string, "http://localhost");
+    const headers = {
+      "access-control-allow-origin": "*",
+      "content-type": TYPES[extname(pathname)] ?? "application/octet-stream",
+    };
+    read(pathname).then(
+      (body) => response.writeHead(200, headers).end(body),
+      () => response.writeHead(404).end(),
+    );
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+export const origin = (server: Server): string =>
+  `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

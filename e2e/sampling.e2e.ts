@@ -1,0 +1,205 @@
+import type { Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ChatCompletion, Choice } from "../src/openai/wire.ts";
+import { type Site, openSite, openTools } from "./browser.ts";
+
+let site: Site;
+let page: Page;
+beforeAll(async () => {
+  site = await openSite();
+  page = await openTools(site);
+  await page.evaluate(async () => void (await window.tools.interceptSample()));
+});
+afterAll(() => site.close());
+
+const HELLO = [{ role: "user", content: "Hello!" }];
+const PICTURE = [
+  {
+    role: "user",
+    content: [
+      { type: "image_url", image_url: { url: "/e2e/goldens/sample/red-circle.png" } },
+      { type: "text", text: "What's in this image?" },
+    ],
+  },
+];
+
+/** A request that draws from much, as the model does not know what to say, and so tells seeds apart. */
+const DRAWN = {
+  messages: [{ role: "user", content: "x" }],
+  temperature: 2,
+  ignore_eos: true,
+  max_tokens: 24,
+};
+
+/** Sends requests at once. */
+async function ask(...bodies: object[]): Promise<ChatCompletion[]> {
+  const answers = await page.evaluate(
+    (bodies) =>
+      Promise.all(
+        bodies.map(async (body) => {
+          const { answer, post } = window.tools;
+          return answer(await post({ ...body, return_token_ids: true }));
+        }),
+      ),
+    bodies,
+  );
+  return answers.map(({ status, body }) => {
+    expect(status, JSON.stringify(body)).toBe(200);
+    return body as ChatCompletion;
+  });
+}
+
+async function choiceOf(body: object): Promise<Choice> {
+  const [answer] = await ask(body);
+  return answer?.choices[0] ?? expect.fail("no choice");
+}
+
+const idsOf = async (body: object) => (await choiceOf(body)).token_ids ?? [];
+
+describe("seed", () => {
+  test("gives the same answer again, with another request in between or beside it", async () => {
+    const body = { ...DRAWN, seed: 7 };
+    const first = await idsOf(body);
+    expect(await idsOf(body)).toEqual(first);
+    const others = [
+      { ...DRAWN, seed: 8 },
+      { messages: PICTURE, temperature: 1, seed: 7 },
+    ];
+    for (const other of others) {
+      expect(await idsOf(other)).not.toEqual(first);
+      expect(await idsOf(body)).toEqual(first);
+    }
+    const [one, , two] = await ask(body, others[0] as object, body);
+    for (const answer of [one, two]) expect(answer?.choices[0]?.token_ids).toEqual(first);
+  });
+
+  test("gives the same streamed", async () => {
+    const body = { ...DRAWN, seed: 7, stream: true, return_token_ids: true };
+    const streamed = await page.evaluate(
+      async (body) => window.tools.chunks(await window.tools.post(body)),
+      body,
+    );
+    const ids = streamed.flatMap(({ choices }) => choices[0]?.token_ids ?? []);
+    expect(ids).toEqual(await idsOf({ ...DRAWN, seed: 7 }));
+  });
+
+  test("is counted up by several choices", async () => {
+    const [answer] = await ask({ ...DRAWN, seed: 7, n: 3 });
+    const ids = answer?.choices.map(({ token_ids }) => token_ids);
+    const apart = [];
+    for (const seed of [7, 8, 9]) apart.push(await idsOf({ ...DRAWN, seed }));
+    expect(ids).toEqual(apart);
+  });
+
+  test("is another one each time when there is none", async () => {
+    expect(await idsOf(DRAWN)).not.toEqual(await idsOf(DRAWN));
+  });
+});
+
+describe("drawing", () => {
+  test("is greedy at temperature 0, which the checkpoint asks for", async () => {
+    const greedy = await idsOf({ ...DRAWN, temperature: 0 });
+    expect(await idsOf({ ...DRAWN, temperature: null })).toEqual(greedy);
+    expect(await idsOf({ ...DRAWN, seed: 1 })).not.toEqual(greedy);
+  });
+
+  test("is the closer to that, the lower the temperature is", async () => {
+    const greedy = await idsOf({ ...DRAWN, temperature: 0 });
+    for (const seed of [1, 2, 3]) {
+      const [low, one, two] = await ask(
+        ...[0.01, 1, 2].map((temperature) => ({ ...DRAWN, temperature, seed })),
+      );
+      expect(low?.choices[0]?.token_ids).toEqual(greedy);
+      expect(one?.choices[0]?.token_ids).not.toEqual(two?.choices[0]?.token_ids);
+    }
+  });
+
+  test.each([{ top_k: 1 }, { top_p: 0 }, { min_p: 1 }])(
+    "of the likeliest alone with %o is greedy at any temperature",
+    async (filter) => {
+      const greedy = await idsOf({ ...DRAWN, temperature: 0 });
+      for (const seed of [1, 2, 3]) {
+        expect(await idsOf({ ...DRAWN, ...filter, seed })).toEqual(greedy);
+        expect(await idsOf({ ...DRAWN, seed })).not.toEqual(greedy);
+      }
+    },
+  );
+
+  test.each([{ frequency_penalty: 2 }, { presence_penalty: 2 }, { repetition_penalty: 1.8 }])(
+    "with %o repeats less",
+    async (penalty) => {
+      const body = { messages: HELLO, temperature: 0, ignore_eos: true, max_tokens: 128 };
+      const kinds = async (body: object) => new Set(await idsOf(body)).size;
+      expect(await kinds({ ...body, ...penalty })).toBeGreaterThan(await kinds(body));
+    },
+  );
+
+  test("takes what a bias of 100 says, and never what one of -100 does", async () => {
+    const [first] = (await idsOf({ ...DRAWN, temperature: 0 })) as [number];
+    const always = { ...DRAWN, max_tokens: 4, logit_bias: { [first]: 100 } };
+    expect(await idsOf(always)).toEqual([first, first, first, first]);
+    const never = { ...DRAWN, logit_bias: { [first]: -100 } };
+    expect(await idsOf(never)).not.toContain(first);
+  });
+});
+
+describe("an answer", () => {
+  test("has min_tokens at least", async () => {
+    const plain = await choiceOf({ messages: HELLO });
+    const length = plain.token_ids?.length ?? 0;
+    expect(plain.finish_reason).toBe("stop");
+    const longer = await idsOf({ messages: HELLO, min_tokens: length + 5 });
+    expect(longer.length).toBeGreaterThan(length + 5);
+  });
+
+  test("ends at stop_token_ids, and not at the checkpoint's with ignore_eos", async () => {
+    const { token_ids = [] } = await choiceOf({ messages: HELLO });
+    const stop = token_ids[2] as number;
+    expect(await choiceOf({ messages: HELLO, stop_token_ids: [stop] })).toMatchObject({
+      finish_reason: "stop",
+      matched_stop: stop,
+      token_ids: token_ids.slice(0, token_ids.indexOf(stop) + 1),
+    });
+    const max_tokens = token_ids.length + 3;
+    const on = await choiceOf({ messages: HELLO, ignore_eos: true, max_tokens });
+    expect(on).toMatchObject({ finish_reason: "length", matched_stop: null });
+    expect(on.token_ids?.length).toBe(max_tokens);
+  });
+
+  test("has its special tokens and its end when told so", async () => {
+    const { message } = await choiceOf({ messages: PICTURE });
+    const whole = await choiceOf({
+      messages: PICTURE,
+      skip_special_tokens: false,
+      no_stop_trim: true,
+    });
+    expect(whole.message.content).toBe(`${message.content}<end_of_utterance>`);
+  });
+
+  test("goes on with the last message", async () => {
+    const begun = { role: "assistant", content: "A red" };
+    const body = { messages: [...PICTURE, begun], continue_final_message: true };
+    expect((await choiceOf(body)).message.content).toBe(" circle.");
+  });
+
+  test("tells logprobs that are those of a distribution", async () => {
+    const { logprobs, message } = await choiceOf({
+      messages: PICTURE,
+      temperature: 0,
+      logprobs: true,
+      top_logprobs: 20,
+    });
+    const content = logprobs?.content ?? [];
+    const bytes = content.flatMap((place) => place.bytes);
+    expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe(message.content);
+    for (const { top_logprobs: top, ...place } of content) {
+      expect(top).toHaveLength(20);
+      expect(top[0]).toEqual(place); // greedy
+      const likely = top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
+      expect(likely).toBeLessThanOrEqual(1 + 1e-6);
+      const order = top.map(({ logprob }) => logprob);
+      expect(order).toEqual(order.toSorted((a, b) => b - a));
+    }
+    expect(content.length).toBeGreaterThan(2);
+  });
+});

@@ -1,0 +1,375 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { type Server, createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { basename, join } from "node:path";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ChatCompletion, ErrorBody, RequestMessage } from "../src/openai/wire.ts";
+import { ROOT } from "./browser.ts";
+import { malformedRequests } from "./serve-malformed.ts";
+import { type Serving, buildCommand, startServe } from "./serve-process.ts";
+
+interface Case {
+  readonly name?: string;
+  readonly messages: RequestMessage[];
+  readonly input_ids: number[];
+  readonly output_ids: number[];
+  readonly max_tokens?: number;
+  readonly text: string;
+}
+
+const GOLDENS = join(ROOT, "e2e", "goldens");
+const SAMPLE = join(GOLDENS, "sample");
+
+function readCases(folder: string): Case[] {
+  return JSON.parse(readFileSync(join(folder, "cases.json"), "utf8")) as Case[];
+}
+
+/** The messages with their pictures' names, below `folder`, made into what `url` makes of a path. */
+function withUrls(
+  messages: readonly RequestMessage[],
+  folder: string,
+  url = (path: string) => `data:;base64,${readFileSync(path).toString("base64")}`,
+): RequestMessage[] {
+  return messages.map(({ content, ...message }) => {
+    if (!Array.isArray(content)) return { ...message, content };
+    const parts = content.map((part) =>
+      part.type === "image_url"
+        ? { ...part, image_url: { url: url(join(folder, part.image_url.url)) } }
+        : part,
+    );
+    return { ...message, content: parts };
+  });
+}
+
+/** What somebody asks about a picture. */
+function about(url: string, text = "What's in this image?"): RequestMessage[] {
+  const content = [
+    { type: "image_url" as const, image_url: { url } },
+    { type: "text" as const, text },
+  ];
+  return [{ role: "user", content }];
+}
+
+function post(
+  url: string,
+  body: unknown,
+  init: RequestInit = {},
+  path = "/v1/chat/completions",
+): Promise<Response> {
+  const headers = { "content-type": "application/json", ...init.headers };
+  return fetch(url + path, { method: "POST", body: JSON.stringify(body), ...init, headers });
+}
+
+/** What a request is told that fails. */
+async function failure(response: Response): Promise<{ status: number } & ErrorBody["error"]> {
+  return { status: response.status, ...((await response.json()) as ErrorBody).error };
+}
+
+const LONG = {
+  messages: [{ role: "user", content: "Hello!" }],
+  ignore_eos: true,
+  stream: true,
+  max_tokens: 1500,
+};
+
+let command: string;
+let pictures: Server;
+let picturesUrl: string;
+beforeAll(async () => {
+  command = await buildCommand();
+  pictures = createServer((request, response) => {
+    const path = join(SAMPLE, basename(new URL(request.url ?? "/", "http://x").pathname));
+    if (existsSync(path)) response.end(readFileSync(path));
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => pictures.listen(0, "127.0.0.1", resolve));
+  picturesUrl = `http://127.0.0.1:${(pictures.address() as AddressInfo).port}`;
+});
+afterAll(() => void pictures.close());
+
+describe("webvlm serve", () => {
+  let serving: Serving;
+  /** What is answered before the model is loaded. */
+  let early: Response;
+  beforeAll(async () => {
+    serving = await startServe(command);
+    early = await fetch(`${serving.url}/health`);
+    await serving.ready;
+  });
+  afterAll(() => serving.kill());
+
+  test("answers 503 while it loads, says when it is ready, and then 200", async () => {
+    expect(await failure(early)).toMatchObject({ status: 503, code: "model_loading" });
+    expect(early.headers.get("retry-after")).not.toBeNull();
+    expect(await serving.ready).toBe(`ready: ${serving.url}/v1 answers as "sample"`);
+    for (const path of ["/health", "/v1/health"]) {
+      expect((await fetch(serving.url + path)).status).toBe(200);
+    }
+  });
+
+  test("has SGLang's spellings too", async () => {
+    const info = await (await fetch(`${serving.url}/get_model_info`)).json();
+    expect(info).toMatchObject({ id: "sample", is_generation: true });
+    expect(await (await fetch(`${serving.url}/model_info`)).json()).toEqual(info);
+    const tokenized = await post(serving.url, { prompt: "a red circle" }, {}, "/tokenize");
+    const { tokens } = (await tokenized.json()) as { tokens: number[] };
+    const detokenized = await post(serving.url, { tokens }, {}, "/detokenize");
+    expect(JSON.stringify(await detokenized.json())).toContain("a red circle");
+    expect((await post(serving.url, {}, {}, "/flush_cache")).status).toBe(200);
+  });
+
+  test.each(readCases(SAMPLE).map((golden, i) => [i, golden] as const))(
+    "sample case %i is answered as in the browser",
+    async (_, golden) => {
+      const messages = withUrls(
+        golden.messages,
+        SAMPLE,
+        (path) => `${picturesUrl}/${basename(path)}`,
+      );
+      const request = { messages, temperature: 0, return_token_ids: true };
+      const response = await post(serving.url, request);
+      const { choices, prompt_token_ids } = (await response.json()) as ChatCompletion;
+      expect(prompt_token_ids).toEqual(golden.input_ids);
+      expect(choices[0]?.token_ids).toEqual(golden.output_ids);
+      expect(choices[0]?.message.content?.trim()).toBe(golden.text);
+    },
+  );
+
+  test("the openai package gets answers, streams and errors", async () => {
+    const client = new OpenAI({ baseURL: `${serving.url}/v1`, apiKey: "none", maxRetries: 0 });
+    const { completions } = client.chat;
+    const request = {
+      model: "default",
+      temperature: 0,
+      messages: about(`${picturesUrl}/red-circle.png`) as OpenAI.ChatCompletionMessageParam[],
+    };
+    const whole = await completions.create(request);
+    expect(whole.choices[0]?.message.content?.trim()).toBe("A red circle.");
+    let text = "";
+    for await (const { choices } of await completions.create({ ...request, stream: true })) {
+      text += choices[0]?.delta.content ?? "";
+    }
+    expect(text.trim()).toBe("A red circle.");
+    expect((await client.models.list()).data.map(({ id }) => id)).toEqual(["sample"]);
+    await expect(completions.create({ ...request, model: "gpt-9" })).rejects.toMatchObject({
+      status: 404,
+      code: "model_not_found",
+    });
+  });
+
+  test.each([
+    ["that is not there", () => `${picturesUrl}/nothing.png`, /its server answered 404/],
+    ["whose server is not there", () => "http://127.0.0.1:1/x.png", /ECONNREFUSED.*data: URL/],
+    ["in a file", () => "file:///etc/passwd", /file: URLs are not read; send it as a data: URL/],
+    ["in the local network", () => "http://10.1.2.3/x.png", /--allow-private-images/],
+    ["that is no URL", () => "pictures/x.png", /neither a URL nor base64/],
+  ])("a picture %s is told", async (_, url, message) => {
+    expect(await failure(await post(serving.url, { messages: about(url()) }))).toEqual({
+      status: 400,
+      message: expect.stringMatching(message),
+      type: "invalid_request_error",
+      param: "messages[0].content[0].image_url.url",
+      code: "failed_to_download_image",
+    });
+  });
+
+  test("what is no picture is told", async () => {
+    const told = await failure(
+      await post(serving.url, { messages: about(`${picturesUrl}/cases.json`) }),
+    );
+    expect(told).toMatchObject({ status: 400, code: "image_parse_error" });
+  });
+
+  /** The next request is answered as ever. */
+  async function expectAnswer(): Promise<void> {
+    const body = { messages: about(`${picturesUrl}/red-circle.png`), temperature: 0 };
+    const { choices } = (await (await post(serving.url, body)).json()) as ChatCompletion;
+    expect(choices[0]?.message.content?.trim()).toBe("A red circle.");
+  }
+
+  test("1,000 malformed requests are refused, and the next one is answered", async () => {
+    const { port } = new URL(serving.url);
+    const statuses = new Map<string, number>();
+    const requests = malformedRequests(1000);
+    expect(requests.length).toBe(1000);
+    const send = async (bytes: Buffer): Promise<void> => {
+      const answer = await sendRaw(Number(port), bytes);
+      // What ends before it is whole gets no answer, or one that says so.
+      const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? "closed";
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (!/^(4\d\d|closed)$/.test(status)) throw new Error(`${bytes.subarray(0, 400)}\n${answer}`);
+    };
+    for (let i = 0; i < requests.length; i += 20) {
+      await Promise.all(requests.slice(i, i + 20).map(send));
+    }
+    for (const status of ["400", "404", "405"]) expect(statuses.get(status)).toBeGreaterThan(10);
+    await expectAnswer();
+  });
+
+  test("200 aborted streams leave nothing behind, and the next request is answered", async () => {
+    const leave = async (i: number): Promise<void> => {
+      const client = new AbortController();
+      const { signal } = client;
+      if (i % 4 === 0) setTimeout(() => client.abort(), 5);
+      try {
+        const response = await post(serving.url, LONG, { signal });
+        const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+        await reader.read();
+        client.abort();
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    };
+    for (let i = 0; i < 200; i += 10) {
+      await Promise.all(Array.from({ length: 10 }, (_, j) => leave(i + j)));
+    }
+    await expectAnswer();
+  });
+
+  test("SIGINT lets the answer under way finish, takes no new ones, and ends with 0", async () => {
+    const response = await post(serving.url, { ...LONG, max_tokens: 40 });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const decoder = new TextDecoder();
+    let text = decoder.decode((await reader.read()).value);
+    serving.signal("SIGINT");
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      text += decoder.decode(read.value);
+    }
+    expect(text).toMatch(/data: \[DONE\]\n\n$/);
+    expect(text.match(/"finish_reason":"length"/g)).toHaveLength(1);
+    expect((await serving.finished).code).toBe(0);
+    await expect(fetch(`${serving.url}/health`)).rejects.toThrow();
+  });
+});
+
+describe("webvlm serve for others", () => {
+  const key = { authorization: "Bearer sesame" };
+  const origin = "https://app.example";
+  let serving: Serving;
+  beforeAll(async () => {
+    const options = ["--host", "0.0.0.0", "--cors-origin", origin, "--max-body-size", "100k"];
+    serving = await startServe(command, options, { WEBVLM_API_KEY: "sesame" });
+    await serving.ready;
+  });
+  afterAll(() => serving.kill());
+
+  test("wants its key", async () => {
+    const body = { messages: [{ role: "user", content: "Hello!" }], temperature: 0 };
+    const wrong: Record<string, string>[] = [{}, { authorization: "Bearer open" }];
+    for (const headers of wrong) {
+      const refused = await failure(await post(serving.url, body, { headers }));
+      expect(refused).toMatchObject({ status: 401, code: "invalid_api_key" });
+    }
+    expect((await post(serving.url, body, { headers: key })).status).toBe(200);
+    expect((await fetch(`${serving.url}/health`)).status).toBe(200);
+  });
+
+  test("lets pages of an origin ask, streams too", async () => {
+    const preflight = await fetch(`${serving.url}/v1/chat/completions`, {
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-method": "POST" },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("access-control-allow-origin")).toBe(origin);
+    const answer = await post(
+      serving.url,
+      { ...LONG, max_tokens: 3 },
+      { headers: { ...key, origin } },
+    );
+    expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(answer.headers.get("access-control-expose-headers")).toContain("retry-after");
+    expect(await answer.text()).toContain("[DONE]");
+  });
+
+  test("refuses a body beyond its limit", async () => {
+    const messages = [{ role: "user", content: "x".repeat(100 * 1024) }];
+    const told = await failure(await post(serving.url, { messages }, { headers: key }));
+    expect(told).toMatchObject({ status: 413, type: "invalid_request_error" });
+  });
+
+  test("reads no pictures from this machine", async () => {
+    const messages = about(`${picturesUrl}/red-circle.png`);
+    const told = await failure(await post(serving.url, { messages }, { headers: key }));
+    expect(told).toMatchObject({ status: 400, code: "failed_to_download_image" });
+    expect(told.message).toContain("--allow-private-images");
+  });
+
+  test("a second signal ends it at once", async () => {
+    const { body } = await post(serving.url, LONG, { headers: key });
+    await (body as ReadableStream<Uint8Array>).getReader().read();
+    serving.signal("SIGINT");
+    await expect
+      .poll(() =>
+        fetch(`${serving.url}/health`).then(
+          () => "up",
+          () => "down",
+        ),
+      )
+      .toBe("down");
+    serving.signal("SIGINT");
+    expect(await serving.finished).toMatchObject({ code: null, signal: "SIGINT" });
+  });
+});
+
+describe("webvlm serve that can't", () => {
+  test("a port that is taken is told at once", async () => {
+    const { port } = new URL(picturesUrl);
+    await expect(startServe(command, ["--port", port])).rejects.toThrow(
+      new RegExp(`ended with 1: webvlm: Port ${port} of 127.0.0.1 is taken`),
+    );
+  });
+
+  test("a model that is not there ends it", async () => {
+    const serving = await startServe(command, ["--model", "./no/such/folder"]);
+    const { code, stderr } = await serving.finished;
+    expect([code, stderr]).toEqual([1, expect.stringContaining("There is no folder")]);
+  });
+
+  test("a signal while it loads ends it with 0", async () => {
+    const serving = await startServe(command);
+    serving.signal("SIGTERM");
+    expect((await serving.finished).code).toBe(0);
+  });
+
+  test("without a driver it says what was looked for", async () => {
+    const serving = await startServe(command, [], { VK_ICD_FILENAMES: "/nowhere/icd.json" });
+    const { code, stderr } = await serving.finished;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/No GPU was found\. Looked for .*\/nowhere\/icd\.json.*Install/);
+  });
+});
+
+/** Every model family on its tiny checkpoint. */
+const families = readdirSync(GOLDENS).filter((folder) =>
+  ["cases.json", "model.safetensors"].every((file) => existsSync(join(GOLDENS, folder, file))),
+);
+
+test.each(families)("goldens of %s are answered as the reference did", async (family) => {
+  const folder = join(GOLDENS, family);
+  const options = ["--quantization", "f32", "--context-length", "1024"];
+  const serving = await startServe(command, [folder, ...options]);
+  try {
+    await serving.ready;
+    for (const { name, messages, max_tokens, input_ids, output_ids } of readCases(folder)) {
+      const told = { messages: withUrls(messages, GOLDENS), max_tokens };
+      const request = { ...told, temperature: 0, return_token_ids: true };
+      const answer = (await (await post(serving.url, request)).json()) as ChatCompletion;
+      expect(answer.prompt_token_ids, name).toEqual(input_ids);
+      expect(answer.choices[0]?.token_ids, name).toEqual(output_ids);
+    }
+  } finally {
+    await serving.kill();
+  }
+});
+
+/** Sends bytes as they are, and resolves to all that comes back before the connection ends. */
+function sendRaw(port: number, bytes: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => socket.end(bytes));
+    socket.on("data", (data) => (answer += data));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}

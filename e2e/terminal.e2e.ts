@@ -1,0 +1,258 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MemoryPlan } from "../src/cli/memory-plan.ts";
+import type { ChatCompletion } from "../src/openai/wire.ts";
+import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+import {
+  type Serving,
+  adapterEnvironment,
+  buildCommand,
+  run,
+  startServe,
+} from "./serve-process.ts";
+
+const PICTURES = join(ROOT, "e2e", "goldens", "sample");
+
+let command: string;
+/** Has a `webvlm` in it. */
+let bin: string;
+beforeAll(async () => {
+  command = await buildCommand();
+  bin = await mkdtemp(join(tmpdir(), "webvlm-bin-"));
+  const shim = join(bin, "webvlm");
+  await writeFile(shim, `#!/bin/sh\nexec "${process.execPath}" "${command}" "$@"\n`);
+  await chmod(shim, 0o755);
+});
+afterAll(() => rm(bin, { recursive: true }));
+
+const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}) =>
+  run(process.execPath, [command, ...args], options);
+
+describe("webvlm ask", () => {
+  const greedy = ["--temperature", "0"];
+
+  test("answers about a file on standard output, and tells the rest on standard error", async () => {
+    const question = [join(PICTURES, "red-circle.png"), "What's in this image?"];
+    const { code, stdout, stderr } = await webvlm(["ask", ...question, ...greedy]);
+    expect([code, stdout]).toEqual([0, "A red circle.\n"]);
+    expect(stderr).toMatch(/^GPU: \S/);
+    if (process.env.WEBVLM_GPU !== "1") expect(stderr).toContain("software adapter");
+    expect(stderr).toContain("loading: 100%");
+  });
+
+  test("several pictures, text between them, standard input, --json", async () => {
+    const words = ["Image 1:", "-", "Image 2:", join(PICTURES, "after.png"), "What is different?"];
+    const input = readFileSync(join(PICTURES, "before.png"));
+    const { code, stdout } = await webvlm(["ask", ...words, ...greedy, "--json"], { input });
+    expect(code).toBe(0);
+    const { choices } = JSON.parse(stdout) as ChatCompletion;
+    expect(choices[0]?.message.content?.trim()).toBe(
+      "Image 1 shows a blue square and a green ring. Image 2 shows a blue square and a green cross.",
+    );
+  });
+
+  test.each([
+    [["missing.png", "What is it?"], /^webvlm: There is no file missing.png\.$/m],
+    [[join(PICTURES, "red-circle.png")], /^webvlm: Say what you want to know/m],
+    [["Hello!", "--max-tokens", "0"], /max-tokens.*Expected an integer of 1 at least/],
+    [["Hello!", "--quantization", "q3"], /Allowed choices are auto, f32, f16, q8, q4/],
+    [[], /missing required argument 'words'/],
+  ])("%j is refused before anything is loaded", async (words, message) => {
+    const { code, stdout, stderr } = await webvlm(["ask", ...words]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain("GPU:");
+  });
+
+  test("a request that is refused is told", async () => {
+    const picture = join(PICTURES, "cases.json");
+    const { code, stdout, stderr } = await webvlm(["ask", picture, "What is it?"]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^webvlm: The image does not decode/m);
+  });
+});
+
+describe("webvlm inspect", () => {
+  let site: Site;
+  let page: Page;
+  beforeAll(async () => {
+    site = await openSite();
+    page = await openTools(site);
+  });
+  afterAll(() => site.close());
+
+  test("tells what loading takes, without a GPU", async () => {
+    const env = { LD_LIBRARY_PATH: "", VK_ICD_FILENAMES: "/nowhere.json" };
+    const { code, stdout, stderr } = await webvlm(["inspect", "--json"], { env });
+    expect([code, stderr]).toEqual([0, ""]);
+    const plan = JSON.parse(stdout) as MemoryPlan;
+    expect(plan).toMatchObject({ id: "sample", modelType: "smolvlm", storedAs: ["BF16"] });
+    const bytes = Object.values(plan.disk).reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(bytes).toBe(13_001_088 + 0 * bytes);
+    const { gpuBytes } = await page.evaluate(async () => {
+      const vlm = await window.tools.loadSample();
+      return vlm.stats();
+    });
+    // The adapter decides some of the buffers.
+    expect(Math.abs(plan.gpu.auto.total / gpuBytes - 1)).toBeLessThan(0.02);
+  });
+
+  test("prints a table", async () => {
+    const { stdout } = await webvlm(["inspect", join(ROOT, "e2e/goldens/qwen2_5_vl")]);
+    expect(stdout).toMatch(/^qwen2_5_vl: qwen2_5_vl, stored as BF16$/m);
+    expect(stdout).toMatch(/parameters +on disk +f32 +f16 +q8 +q4 +auto$/m);
+    for (const row of ["text", "embedding", "vision", "connector", "keys and values", "total"]) {
+      expect(stdout).toMatch(new RegExp(`^ +${row} .*\\d [KMG]?B$`, "m"));
+    }
+    expect(stdout).toMatch(/^ +1920 x 1080 +\d+ rows$/m);
+  });
+});
+
+describe("webvlm", () => {
+  test.each([
+    [["--help"], [/serve/, /ask/, /inspect/, /HF_HOME/]],
+    [
+      ["serve", "--help"],
+      [/--cors-origin/, /WEBVLM_API_KEY/, /\$ webvlm serve/, /curl/],
+    ],
+    [
+      ["ask", "--help"],
+      [/standard input/, /\$ webvlm ask/],
+    ],
+    [
+      ["inspect", "--help"],
+      [/no GPU/, /\$ webvlm inspect/],
+    ],
+  ])("%j teaches", async (args, expected) => {
+    const { code, stdout, stderr } = await webvlm(args);
+    expect([code, stderr]).toEqual([0, ""]);
+    for (const pattern of expected) expect(stdout).toMatch(pattern);
+  });
+
+  test("tells its version, and what it does not know", async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect((await webvlm(["--version"])).stdout).toBe(`${version}\n`);
+    const unknown = await webvlm(["srve"]);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain("Did you mean serve?");
+  });
+
+  test("the package has all that the command needs", async () => {
+    const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
+    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+    const paths = files.map(({ path }) => path);
+    expect(paths).toContain("public/models/sample/model.safetensors");
+    expect(paths.filter((path) => path.startsWith("public/pictures/"))).toEqual([]);
+  });
+});
+
+/** A Python with the packages of `requirements.txt`, or why there is none. */
+function findPython(): { python: string } | { reason: string } {
+  const folder = join(ROOT, ".cache", "python");
+  const python = join(folder, "bin", "python");
+  const requirements = join(ROOT, "e2e", "python", "requirements.txt");
+  const mark = join(folder, "installed");
+  const wanted = readFileSync(requirements, "utf8");
+  if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return { python };
+  mkdirSync(dirname(folder), { recursive: true });
+  for (const [program, args] of [
+    ["python3", ["-m", "venv", "--clear", folder]],
+    [python, ["-m", "pip", "install", "--quiet", "--requirement", requirements]],
+  ] as const) {
+    const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+    if (status === 0) continue;
+    const said = (error?.message ?? stderr).trim().split("\n").at(-1);
+    return { reason: `${program} ${args.slice(0, 3).join(" ")}: ${said}` };
+  }
+  writeFileSync(mark, wanted);
+  return { python };
+}
+
+const python = findPython();
+const withoutPython = "reason" in python ? ` (skipped, no Python: ${python.reason})` : "";
+
+test.skipIf(withoutPython)(
+  `the tutorial, with curl, requests and openai of Python${withoutPython}`,
+  async () => {
+    if ("reason" in python) return;
+    const script = join(ROOT, "e2e", "python", "tutorial.py");
+    const serve = [process.execPath, command, "serve"];
+    const { code, stdout, stderr } = await run(python.python, [script, PICTURES, ...serve]);
+    expect([code, stderr]).toEqual([0, ""]);
+    for (const step of ["requests: ", "openai: ", "openai, streamed: ", "openai, no picture: "]) {
+      expect(stdout).toContain(step);
+    }
+    expect(stdout.trim().split("\n").at(-1)).toBe("terminated");
+  },
+);
+
+interface Block {
+  readonly language: string;
+  readonly code: string;
+  /** What the page says comes of it. */
+  readonly output: string | undefined;
+}
+
+/** The code blocks of a page, each with the text block that follows it. */
+function codeBlocks(markdown: string): Block[] {
+  const found = [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(
+    ([, language = "", code = ""]) => ({ language, code }),
+  );
+  return found.flatMap(({ language, code }, i) => {
+    const next = found[i + 1];
+    const output = next?.language === "text" ? next.code : undefined;
+    return language === "text" ? [] : [{ language, code, output }];
+  });
+}
+
+describe("docs/terminal.md", () => {
+  const blocks = codeBlocks(readFileSync(join(ROOT, "docs", "terminal.md"), "utf8"));
+  let serving: Serving | undefined;
+  afterAll(() => serving?.kill());
+
+  test("has code of each kind", () => {
+    expect(new Set(blocks.map(({ language }) => language))).toEqual(
+      new Set(["sh", "python", "js"]),
+    );
+  });
+
+  const skipped = ({ language, code }: Block): string => {
+    if (language === "python") return withoutPython;
+    const noCurl = code.startsWith("curl") && spawnSync("curl", ["--version"]).status !== 0;
+    return noCurl ? " (skipped, no curl)" : "";
+  };
+  for (const [i, block] of blocks.entries()) {
+    const [first = ""] = block.code.split("\n");
+    test.skipIf(skipped(block))(`${i}: ${first}${skipped(block)}`, async () => {
+      const { stdout, code, stderr } = await runBlock(block);
+      expect([code, stderr.replace(/^(GPU|This is|loading).*\n/gm, "")]).toEqual([0, ""]);
+      if (block.output !== undefined) expect(stdout.trim()).toBe(block.output.trim());
+      else expect(stdout.trim()).not.toBe("");
+    });
+  }
+
+  /** Runs a block where the page says that it is run: at the root, with `webvlm` on the path. */
+  async function runBlock({ language, code }: Block) {
+    const text = serving ? code.replaceAll("http://127.0.0.1:30000", serving.url) : code;
+    if (code.startsWith("webvlm serve")) {
+      const [, , ...args] = code.trim().split(/\s+/);
+      serving = await startServe(
+        command,
+        args.filter((_, i) => args[i - 1] !== "--port" && args[i] !== "--port"),
+      );
+      return { code: 0, stderr: "", stdout: await serving.ready };
+    }
+    const env = { ...adapterEnvironment(), PATH: bin + delimiter + process.env.PATH };
+    if (language === "sh") return run("sh", ["-ec", text], { env });
+    if (language === "python" && "python" in python)
+      return run(python.python, ["-c", text], { env });
+    const file = join(dirname(command), "docs.mjs"); // Where `openai` is found.
+    writeFileSync(file, text);
+    return run(process.execPath, [file], { env });
+  }
+});

@@ -1,0 +1,90 @@
+import type { Message } from "./messages.ts";
+import { RequestError } from "./request-error.ts";
+import type { Tool } from "./tools.ts";
+
+/** Two private-use characters that a request does not contain. */
+export function unusedCharacters(request: unknown): readonly [string, string] {
+  const used = new Set(JSON.stringify(request));
+  const unused: string[] = [];
+  for (let code = 0xe000; code < 0xf900; code++) {
+    const character = String.fromCharCode(code);
+    if (!used.has(character)) unused.push(character);
+    if (unused.length === 2) return unused as [string, string];
+  }
+  throw new RequestError("invalid_value", "messages", "Too many private-use characters.");
+}
+
+/**
+ * Puts `mark` behind the first character of each literal in what messages say. A literal that is
+ * spread over several parts is found too, since templates may write these without a gap.
+ */
+export function guardMessage(message: Message, literals: readonly string[], mark: string): Message {
+  const { content, toolCalls, reasoning } = message;
+  return {
+    ...message,
+    content: guardContent(content, literals, mark),
+    ...(reasoning !== undefined && { reasoning: guardText(reasoning, literals, mark) }),
+    ...(toolCalls && {
+      toolCalls: toolCalls.map((call) => ({
+        ...call,
+        // Guarded as what the JSON means: in JSON itself a literal may be written with escapes.
+        arguments: JSON.stringify(guardJson(JSON.parse(call.arguments), literals, mark)),
+      })),
+    }),
+  };
+}
+
+/** The same for what tools are described by. */
+export function guardTool(tool: Tool, literals: readonly string[], mark: string): Tool {
+  return guardJson(tool, literals, mark) as Tool;
+}
+
+/** The same for all strings of a JSON value, keys included. */
+function guardJson(value: unknown, literals: readonly string[], mark: string): unknown {
+  if (typeof value === "string") return guardText(value, literals, mark);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((element) => guardJson(element, literals, mark));
+  const guarded = Object.entries(value).map(([key, inner]) => [
+    guardText(key, literals, mark),
+    guardJson(inner, literals, mark),
+  ]);
+  return Object.fromEntries(guarded);
+}
+
+function guardContent(
+  content: Message["content"],
+  literals: readonly string[],
+  mark: string,
+): Message["content"] {
+  if (typeof content === "string") return guardText(content, literals, mark);
+  const texts = content.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const guarded = guardTexts(texts, literals, mark);
+  let next = 0;
+  return content.map((part) =>
+    part.type === "text" ? { ...part, text: guarded[next++] as string } : part,
+  );
+}
+
+function guardText(text: string, literals: readonly string[], mark: string): string {
+  return guardTexts([text], literals, mark)[0] as string;
+}
+
+function guardTexts(texts: readonly string[], literals: readonly string[], mark: string) {
+  const whole = texts.join("");
+  const cuts = new Set<number>();
+  for (const literal of literals) {
+    for (let at = whole.indexOf(literal); at >= 0; at = whole.indexOf(literal, at + 1)) {
+      cuts.add(at + 1);
+    }
+  }
+  let offset = 0;
+  return texts.map((text) => {
+    const start = offset;
+    offset += text.length;
+    const inside = [...cuts].filter((cut) => cut > start && cut <= offset);
+    return inside.reduceRight(
+      (marked, cut) => marked.slice(0, cut - start) + mark + marked.slice(cut - start),
+      text,
+    );
+  });
+}

@@ -1,0 +1,35 @@
+import type { Message, Part } from "./messages.ts";
+
+type Content = Message["content"];
+
+/** Two contents with a text between them; texts that meet become one part. */
+export function joined(before: Content, between: string, after: Content): Content {
+  if (typeof before === "string" && typeof after === "string") return before + between + after;
+  const first = partsOf(before);
+  const second = partsOf(after);
+  const last = first.at(-1);
+  const next = second[0];
+  const text =
+    (last?.type === "text" ? last.text : "") + between + (next?.type === "text" ? next.text : "");
+  return [
+    ...(last?.type === "text" ? first.slice(0, -1) : first),
+    ...(text === "" ? [] : [{ type: "text" as const, text }]),
+    ...(next?.type === "text" ? second.slice(1) : second),
+  ];
+}
+
+/** A content between two texts. */
+export function enclosed(begin: string, content: Content, end: string): Content {
+  return joined(joined(begin, "", content), "", end);
+}
+
+/** The texts of a content, one behind the other. */
+export function textOf(content: Content): string {
+  return partsOf(content)
+    .map((part) => (part.type === "text" ? part.text : ""))
+    .join("");
+}
+
+function partsOf(content: Content): readonly Part[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : content;
+}

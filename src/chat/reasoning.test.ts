@@ -1,0 +1,170 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ScriptedGenerator } from "../../tests/chat-support.ts";
+import { toolModel } from "../../tests/tool-templates.ts";
+import type { TokenConstraint } from "../engine/generation.ts";
+import type { ChatModel } from "./chat.ts";
+import {
+  type ThinkingState,
+  ThinkingParser,
+  afterThinking,
+  knowsThinking,
+  thinkingState,
+} from "./reasoning.ts";
+
+function read(state: ThinkingState, pieces: readonly string[], keepsMarks = false) {
+  const parser = new ThinkingParser(state, { keepsMarks });
+  const told = [...pieces.map((piece) => parser.push(piece)), parser.end()];
+  return {
+    reasoning: told.map(({ reasoning }) => reasoning).join(""),
+    text: told.map(({ text }) => text).join(""),
+  };
+}
+
+describe("reasoning", () => {
+  test.each<[string, ThinkingState, string, string, string]>([
+    ["before the text", "start", "<think>\nA  b\n</think>\n\nYes ", "A  b", "Yes "],
+    ["behind spaces", "start", " \n<think>A</think>B", "A", "B"],
+    ["that the prompt has begun", "inside", "\nA\n\n</think>\n\nB", "A", "B"],
+    ["that the prompt has ended", "outside", "<think>A</think>B", "", "<think>A</think>B"],
+    ["that is empty", "start", "<think>\n\n</think>\n\nB", "", "B"],
+    ["that is cut", "start", "<think>\nA <b", "A <b", ""],
+    ["that is cut in its end mark", "inside", "A </thi", "A </thi", ""],
+    ["alone", "start", "<think>A</think>\n", "A", ""],
+    ["not", "start", " B <think>A</think>", "", " B <think>A</think>"],
+    ["hardly begun", "start", " <thin", "", " <thin"],
+    ["once", "start", "<think>A</think>B<think>C</think>", "A", "B<think>C</think>"],
+  ])("%s", (_, state, text, reasoning, rest) => {
+    expect(read(state, [text])).toEqual({ reasoning, text: rest });
+    const kept = read(state, [text], true);
+    expect(kept.reasoning + kept.text).toBe(text);
+  });
+
+  const fragments = fc.constantFrom(
+    "<think>",
+    "</think>",
+    "<",
+    "think>",
+    "</th",
+    " ",
+    "\n",
+    "a",
+    "B c",
+  );
+  test("is the same in any pieces", () => {
+    const property = fc.property(
+      fc.array(fragments, { maxLength: 10 }),
+      fc.constantFrom<ThinkingState>("start", "inside", "outside"),
+      fc.boolean(),
+      (pieces, state, keepsMarks) => {
+        const whole = read(state, [pieces.join("")], keepsMarks);
+        expect(read(state, pieces, keepsMarks)).toEqual(whole);
+        expect(read(state, [...pieces.join("")], keepsMarks)).toEqual(whole);
+      },
+    );
+    fc.assert(property, { numRuns: 500 });
+  });
+});
+
+test("where an answer begins", () => {
+  expect(thinkingState("<|im_start|>assistant\n")).toBe("start");
+  expect(thinkingState("<|im_start|>assistant\n<think>\n")).toBe("inside");
+  expect(thinkingState("<|im_start|>assistant\n<think>\n\n</think>\n\n")).toBe("outside");
+  expect(thinkingState("<|im_start|>assistant\n<think>\nSo", "<think>\nSo")).toBe("inside");
+  expect(thinkingState("<think>a</think>So", "<think>a</think>So")).toBe("outside");
+  expect(thinkingState("<|im_start|>assistant\nSo", "So")).toBe("outside");
+});
+
+describe("a constraint behind the reasoning", () => {
+  const marks = ["<think>", "</think>"].map((content) => ({ content, special: false }));
+  const { tokenizer } = toolModel(new ScriptedGenerator(), undefined, marks);
+  const [begin, end] = ["<think>", "</think>"].map((mark) => tokenizer.id(mark)) as [
+    number,
+    number,
+  ];
+  const [some] = tokenizer.encode("A", { addSpecialTokens: false }) as [number];
+
+  /** Allows token 1 alone, and remembers what it accepts. */
+  function only(accepted: number[]): TokenConstraint {
+    return {
+      mask(words) {
+        words[0] = 2;
+        return true;
+      },
+      accept: (token) => void accepted.push(token),
+    };
+  }
+
+  /** The tokens that are allowed; "all": any is. */
+  async function allowed(constraint: TokenConstraint): Promise<number[] | "all"> {
+    const words = new Uint32Array(33);
+    if (!(await constraint.mask(words))) return "all";
+    return [...words].flatMap((word, i) =>
+      Array.from({ length: 32 }, (_, bit) => bit)
+        .filter((bit) => (word >>> bit) & 1)
+        .map((bit) => 32 * i + bit),
+    );
+  }
+
+  test("allows all up to its end", async () => {
+    const accepted: number[] = [];
+    const constraint = afterThinking(only(accepted), tokenizer, "inside");
+    for (const token of [some, begin, end]) {
+      expect(await allowed(constraint)).toBe("all");
+      constraint.accept(token);
+    }
+    for (const token of [1, end, 1]) {
+      expect(await allowed(constraint)).toEqual([1]);
+      constraint.accept(token);
+    }
+    expect(accepted).toEqual([1, end, 1]);
+  });
+
+  test("lets nothing end the answer before", async () => {
+    const constraint = afterThinking(only([]), tokenizer, "inside", [some, 64]);
+    const inside = await allowed(constraint);
+    expect(inside).toHaveLength(33 * 32 - 2);
+    for (const token of [some, 64]) expect(inside).not.toContain(token);
+    constraint.accept(end);
+    expect(await allowed(constraint)).toEqual([1]);
+  });
+
+  test("allows it to begin, once", async () => {
+    const accepted: number[] = [];
+    const thought = afterThinking(only(accepted), tokenizer, "start");
+    expect(await allowed(thought)).toEqual([1, begin]);
+    thought.accept(begin);
+    expect(await allowed(thought)).toBe("all");
+    thought.accept(some);
+    thought.accept(end);
+    expect(await allowed(thought)).toEqual([1]);
+
+    const straight = afterThinking(only(accepted), tokenizer, "start");
+    expect(await allowed(straight)).toEqual([1, begin]);
+    straight.accept(1);
+    expect(await allowed(straight)).toEqual([1]);
+    expect(accepted).toEqual([1]);
+  });
+
+  test("knows an end mark of several tokens, and lets none begin", async () => {
+    const { tokenizer } = toolModel(new ScriptedGenerator());
+    const ids = tokenizer.encode("Hm</think>", { addSpecialTokens: false });
+    expect(ids.length).toBeGreaterThan(3);
+    const constraint = afterThinking(only([]), tokenizer, "inside");
+    for (const id of ids) {
+      expect(await allowed(constraint)).toBe("all");
+      constraint.accept(id);
+    }
+    expect(await allowed(constraint)).toEqual([1]);
+    expect(await allowed(afterThinking(only([]), tokenizer, "start"))).toEqual([1]);
+  });
+});
+
+test("who knows reasoning", () => {
+  const marks = [{ content: "<think>", special: true }];
+  const generator = new ScriptedGenerator();
+  const knows = ({ template, tokenizer }: ChatModel) => knowsThinking(template.source, tokenizer);
+  expect(knows(toolModel(generator))).toBe(false);
+  expect(knows(toolModel(generator, undefined, marks))).toBe(true);
+  expect(knows(toolModel(generator, "qwen"))).toBe(true);
+});

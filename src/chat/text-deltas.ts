@@ -1,0 +1,83 @@
+import type { GeneratedToken } from "../engine/generation.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { AnswerReader, type Reading, joinedText, readingTokens } from "./answer-reader.ts";
+import type { AnswerOptions, Delta, Finish } from "./answer.ts";
+import { type PlaceLogprobs, placeLogprobs } from "./logprobs.ts";
+import { StopStrings } from "./stop-strings.ts";
+
+export interface TextOptions extends Pick<
+  AnswerOptions,
+  "stop" | "keepStop" | "skipSpecialTokens"
+> {
+  readonly stopTokenIds: ReadonlySet<number>;
+  readonly reading: Reading;
+  /** Tokens whose text the answer goes on. */
+  readonly after: readonly number[];
+}
+
+/**
+ * The text of one choice as its tokens come, up to its stop. Stop strings are looked for in all that
+ * the model writes, its reasoning and its calls of tools too.
+ *
+ * @param usage counts the tokens of the reasoning, its marks included
+ */
+export async function* textDeltas(
+  tokenizer: Tokenizer,
+  tokens: AsyncIterable<GeneratedToken>,
+  options: TextOptions,
+  usage: { reasoningTokens: number },
+): AsyncGenerator<Omit<Delta, "choice">, void, void> {
+  const { stop = [], keepStop = false, skipSpecialTokens = true, after } = options;
+  const { stopTokenIds, reading } = options;
+  const keptTokens = readingTokens(reading);
+  const detokenizer = tokenizer.detokenizer({ skipSpecialTokens, keptTokens, after });
+  const stops = new StopStrings(stop);
+  const reader = new AnswerReader(reading);
+  let stopToken: number | undefined;
+  let stopLogprobs: PlaceLogprobs | undefined;
+  let ended: Finish = { reason: "length", matched: null };
+
+  const upTo = (matched: string) => (keepStop ? matched : "");
+  const lastText = (text: string) => joinedText(reader.push(text), reader.end());
+  const finished = ({ reason, matched }: Finish): Finish => ({
+    reason: reason === "stop" && reader.hasCalls ? "tool_calls" : reason,
+    matched,
+  });
+
+  for await (const generated of tokens) {
+    const id = generated.token;
+    const logprobs = placeLogprobs(tokenizer, generated);
+    const told = { token: id, ...(logprobs && { logprobs }) };
+    if (stopTokenIds.has(id)) {
+      ended = { reason: "stop", matched: id };
+      stopToken = id;
+      if (keepStop) stopLogprobs = logprobs;
+      break;
+    }
+    const wasThinking = reader.isThinking;
+    const { text, matched } = stops.push(detokenizer.push(id));
+    if (matched !== undefined) {
+      if (wasThinking) usage.reasoningTokens++;
+      const last = lastText(text + upTo(matched));
+      yield { ...last, ...told, finish: finished({ reason: "stop", matched }) };
+      return;
+    }
+    const read = reader.push(text);
+    if (wasThinking || reader.isThinking) usage.reasoningTokens++;
+    if (reader.isDone) {
+      yield { ...read, ...told, finish: finished({ reason: "stop", matched: null }) };
+      return;
+    }
+    yield { ...read, ...told };
+  }
+
+  const kept = keepStop && stopToken !== undefined ? detokenizer.push(stopToken) : "";
+  const { text, matched } = stops.push(kept + detokenizer.end());
+  const last = {
+    ...(stopToken !== undefined && { token: stopToken }),
+    ...(stopLogprobs && { logprobs: stopLogprobs }),
+  };
+  if (matched !== undefined) ended = { reason: "stop", matched };
+  const rest = lastText(text + (matched === undefined ? stops.end() : upTo(matched)));
+  yield { ...rest, ...last, finish: finished(ended) };
+}

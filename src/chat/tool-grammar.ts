@@ -1,0 +1,79 @@
+import type { AnswerFormat, JsonSchema, TagFormat } from "./format.ts";
+import type { ForcedCalls } from "./tool-format.ts";
+import type { Tool, ToolChoice } from "./tools.ts";
+
+/** How an answer is kept to calls of tools. */
+export interface CallRules {
+  readonly tools: readonly Tool[];
+  readonly choice: ToolChoice;
+  /** At most one call. */
+  readonly isSingle: boolean;
+  readonly forced: ForcedCalls;
+  /** What the answer must match where it is not calls. */
+  readonly content?: AnswerFormat;
+}
+
+/**
+ * What an answer must match for its calls to be as they must: it is calls where one is required, and
+ * those of strict tools have the arguments that their schemas describe. Undefined where it may be
+ * anything.
+ */
+export function callsFormat(rules: CallRules): AnswerFormat | undefined {
+  const { tools, choice, isSingle, forced, content } = rules;
+  const isFree = choice === "auto";
+  if (isFree && !content && !tools.some(isStrict)) return undefined;
+  const tags = tools.map((tool) => ({
+    type: "tag" as const,
+    begin: forced.begin(tool.function.name),
+    content: {
+      type: "json_schema" as const,
+      json_schema: isFree && !isStrict(tool) ? { type: "object" } : argumentsSchema(tool),
+    },
+    end: forced.end,
+  }));
+  if (isFree && !content) {
+    const { trigger } = forced;
+    const format: TagFormat = {
+      type: "triggered_tags",
+      triggers: [trigger],
+      tags,
+      stop_after_first: isSingle,
+    };
+    return { type: "structural_tag", format, param: "tools" };
+  }
+  const calls: TagFormat = {
+    type: "tags_with_separator",
+    tags,
+    separator: forced.separator,
+    at_least_one: true,
+    stop_after_first: isSingle,
+  };
+  if (!isFree || !content) return { type: "structural_tag", format: calls, param: "tools" };
+  const format: TagFormat = { type: "or", elements: [tagFormat(content), calls] };
+  return { type: "structural_tag", format, param: content.param };
+}
+
+function isStrict(tool: Tool): boolean {
+  return tool.function.strict ?? false;
+}
+
+/** The schema of a tool's arguments, which are an object. */
+function argumentsSchema({ function: { parameters } }: Tool): JsonSchema {
+  if (parameters === undefined) return { type: "object", additionalProperties: false };
+  return typeof parameters === "object" ? { type: "object", ...parameters } : { type: "object" };
+}
+
+function tagFormat(format: AnswerFormat): TagFormat {
+  switch (format.type) {
+    case "json_object":
+      return { type: "json_schema", json_schema: { type: "object" } };
+    case "json_schema":
+      return { type: "json_schema", json_schema: format.schema };
+    case "regex":
+      return { type: "regex", pattern: format.pattern };
+    case "ebnf":
+      return { type: "grammar", grammar: format.grammar };
+    case "structural_tag":
+      return format.format;
+  }
+}

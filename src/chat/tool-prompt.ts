@@ -1,0 +1,98 @@
+import { enclosed, joined } from "./message-content.ts";
+import type { Message } from "./messages.ts";
+import { spacedJson } from "./spaced-json.ts";
+import type { ToolFormat, WrittenCall } from "./tool-format.ts";
+import type { Tool, ToolCall } from "./tools.ts";
+
+/** Tools as chat templates read them. */
+export function templateTools(tools: readonly Tool[]): object[] {
+  return tools.map(({ type, function: { name, description, parameters } }) => ({
+    type,
+    function: {
+      name,
+      ...(description !== undefined && { description }),
+      parameters: parameters ?? { type: "object", properties: {} },
+    },
+  }));
+}
+
+/**
+ * The conversation with what the tools are and how to call them in its system message, in Hermes'
+ * words: for templates that do not write tools.
+ */
+export function withTools(messages: readonly Message[], tools: readonly Tool[]): Message[] {
+  const instructions = [
+    "# Tools",
+    "",
+    "You may call one or more functions to assist with the user query.",
+    "",
+    "You are provided with function signatures within <tools></tools> XML tags:",
+    "<tools>",
+    ...templateTools(tools).map(spacedJson),
+    "</tools>",
+    "",
+    "For each function call, return a json object with function name and arguments within " +
+      "<tool_call></tool_call> XML tags:",
+    "<tool_call>",
+    '{"name": <function-name>, "arguments": <args-json-object>}',
+    "</tool_call>",
+  ].join("\n");
+  const [first, ...others] = messages;
+  if (first?.role !== "system" && first?.role !== "developer") {
+    return [{ role: "system", content: instructions }, ...messages];
+  }
+  return [{ ...first, content: joined(first.content, "\n\n", instructions) }, ...others];
+}
+
+/** Which turns of tools become text. */
+export interface AsText {
+  readonly calls: boolean;
+  readonly results: boolean;
+}
+
+/**
+ * The conversation with past calls written as the model would have, and results in messages of the
+ * user: for templates that do not write them.
+ */
+export function toolTurnsAsText(
+  messages: readonly Message[],
+  format: ToolFormat,
+  asText: AsText,
+): Message[] {
+  const turns: Message[] = [];
+  let results: Message["content"] | undefined; // those of the turns before
+  for (const message of messages) {
+    const { role, content, toolCalls = [] } = message;
+    if (asText.results && (role === "tool" || role === "function")) {
+      const result = enclosed("<tool_response>\n", content, "\n</tool_response>");
+      results = results === undefined ? result : joined(results, "\n", result);
+      continue;
+    }
+    // Templates may want the user's and the assistant's turns to alternate.
+    const isJoined = results !== undefined && role === "user";
+    if (results !== undefined && isJoined) {
+      turns.push({ ...message, content: joined(results, "\n", content) });
+    } else {
+      if (results !== undefined) turns.push({ role: "user", content: results });
+      const isText = asText.calls && toolCalls.length > 0;
+      turns.push(isText ? withCallsAsText(message, toolCalls, format) : message);
+    }
+    results = undefined;
+  }
+  if (results !== undefined) turns.push({ role: "user", content: results });
+  return turns;
+}
+
+function withCallsAsText(
+  { role, content, reasoning }: Message,
+  calls: readonly ToolCall[],
+  format: ToolFormat,
+): Message {
+  const text = format.write(calls.map(writtenCall));
+  const isEmpty = content.length === 0;
+  return { role, content: isEmpty ? text : joined(content, "\n", text), reasoning };
+}
+
+export function writtenCall({ name, arguments: json }: ToolCall): WrittenCall {
+  return { name, arguments: JSON.parse(json) as Record<string, unknown> };
+}

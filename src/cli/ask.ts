@@ -1,0 +1,114 @@
+import { readFileSync, statSync } from "node:fs";
+import { readEvents } from "../net/event-stream.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  RequestPart,
+  ErrorBody,
+} from "../openai/wire.ts";
+import type { Server } from "../worker/api.ts";
+import type { ModelOptions } from "../worker/load.ts";
+import { imageFetch } from "./fetch-image.ts";
+import { loadModel } from "./load-model.ts";
+import { onSignals } from "./signals.ts";
+import { openTerminal } from "./terminal.ts";
+
+export interface AskCommandOptions extends ModelOptions {
+  readonly model?: string | undefined;
+  readonly system?: string | undefined;
+  readonly maxTokens?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly seed?: number | undefined;
+  /** Print the whole answer as the API gives it. */
+  readonly json?: boolean | undefined;
+}
+
+/**
+ * `webvlm ask`: one question about pictures, answered on standard output as it is written.
+ *
+ * @param words pictures and text in their order
+ * @returns the exit code
+ * @throws Error when a picture can't be read, the model can't be loaded, or the request is refused
+ */
+export async function ask(words: readonly string[], options: AskCommandOptions): Promise<number> {
+  const { system, maxTokens, temperature, seed, json = false } = options;
+  const content = words.map(contentPart);
+  if (!content.some(({ type }) => type === "text")) {
+    throw new Error(
+      `Say what you want to know, as in: webvlm ask ${words[0]} "What's in this image?"`,
+    );
+  }
+  const stop = new AbortController();
+  onSignals(() => stop.abort(new Error("interrupted")));
+  // Whoever reads the answer, `head` say, may have had enough of it.
+  process.stdout.on("error", () => stop.abort(new Error("nobody reads the answer")));
+
+  const fetchImage = imageFetch({ all: true, loopback: true });
+  let server: Server | undefined;
+  try {
+    server = await loadModel({ ...options, fetchImage }, openTerminal(), stop.signal);
+    const request = {
+      messages: [
+        ...(system === undefined ? [] : [{ role: "system", content: system }]),
+        { role: "user", content },
+      ],
+      max_tokens: maxTokens,
+      temperature,
+      seed,
+      stream: !json,
+    };
+    const response = await server.fetch(
+      new Request("http://localhost/v1/chat/completions", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(request),
+        signal: stop.signal,
+      }),
+    );
+    if (!response.ok) throw new Error(((await response.json()) as ErrorBody).error.message);
+    if (json) {
+      const answer = (await response.json()) as ChatCompletion;
+      process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
+    } else {
+      await print(response.body as ReadableStream<Uint8Array>);
+    }
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    throw error;
+  } finally {
+    server?.dispose();
+  }
+}
+
+/** Writes the deltas as they come; many models begin their answers with a space. */
+async function print(body: ReadableStream<Uint8Array>): Promise<void> {
+  let begun = false;
+  for await (const data of readEvents(body)) {
+    if (data === "[DONE]") break;
+    const event = JSON.parse(data) as ChatCompletionChunk | ErrorBody;
+    if ("error" in event) throw new Error(event.error.message);
+    const delta = event.choices[0]?.delta.content ?? "";
+    const text: string = begun ? delta : delta.trimStart();
+    begun ||= text !== "";
+    if (text) process.stdout.write(text);
+  }
+  process.stdout.write("\n");
+}
+
+/** A word is a picture when it is a file, a URL, or "-" for standard input; else it is text. */
+function contentPart(word: string): RequestPart {
+  const image = (url: string): RequestPart => ({ type: "image_url", image_url: { url } });
+  if (/^(https?|data):\S+$/i.test(word)) return image(word);
+  if (word === "-") return image(dataUrl(readFileSync(process.stdin.fd)));
+  if (statSync(word, { throwIfNoEntry: false })?.isFile())
+    return image(dataUrl(readFileSync(word)));
+  if (/^\S+\.(png|jpe?g|webp|gif|avif|tiff?|bmp|heic|svg)$/i.test(word)) {
+    throw new Error(`There is no file ${word}.`);
+  }
+  return { type: "text", text: word };
+}
+
+function dataUrl(bytes: Buffer): string {
+  return `data:application/octet-stream;base64,${bytes.toString("base64")}`;
+}

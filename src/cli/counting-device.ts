@@ -1,0 +1,35 @@
+import { Gpu } from "../gpu/device.ts";
+
+/** `GPUBufferUsage` of the WebGPU specification, for where there is no WebGPU. */
+const BUFFER_USAGE = {
+  ...{ MAP_READ: 1, MAP_WRITE: 2, COPY_SRC: 4, COPY_DST: 8, INDEX: 16, VERTEX: 32 },
+  ...{ UNIFORM: 64, STORAGE: 128, INDIRECT: 256, QUERY_RESOLVE: 512 },
+};
+
+/** What current graphics cards allow; smaller ones cut matrices into more pieces of the same sum. */
+const LIMITS = {
+  maxBufferSize: 2 ** 32,
+  maxStorageBufferBindingSize: 2 ** 32 - 4,
+  maxComputeWorkgroupsPerDimension: 65_535,
+  maxTextureDimension2D: 8192,
+};
+
+/** A device that holds and computes nothing: what is made on it is only counted. */
+export function countingGpu(): Gpu {
+  Object.assign(globalThis, { GPUBufferUsage: globalThis.GPUBufferUsage ?? BUFFER_USAGE });
+  const pipeline = { getBindGroupLayout: () => ({}) };
+  const device = {
+    limits: LIMITS,
+    features: new Set<string>(),
+    queue: { writeBuffer() {}, submit() {} },
+    lost: new Promise<never>(() => {}),
+    addEventListener() {},
+    createBuffer: ({ size }: GPUBufferDescriptor) => ({ size, destroy() {} }),
+    createShaderModule: () => ({}),
+    createComputePipelineAsync: async () => pipeline,
+    createBindGroup: () => ({}),
+    destroy() {},
+  };
+  const adapter = { vendor: "", architecture: "", device: "", description: "" };
+  return new Gpu(device as unknown as GPUDevice, adapter as GPUAdapterInfo);
+}

@@ -1,0 +1,263 @@
+import type { Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { type HttpServerOptions, createHttpServer } from "./http-server.ts";
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+/** @returns the address of a server in front of `handler` */
+async function start(
+  handler: (request: Request) => Promise<Response>,
+  options: Partial<HttpServerOptions> = {},
+): Promise<string> {
+  const server = createHttpServer(handler, {
+    ...{ corsOrigins: [], maxBodyBytes: 1000, host: "127.0.0.1" },
+    ...options,
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A promise for something to happen, and what makes it. */
+function event(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((happened) => (resolve = happened));
+  return { promise, resolve };
+}
+
+/** Tells what reached it. */
+const echo = async (request: Request): Promise<Response> => {
+  const { pathname, search } = new URL(request.url);
+  const body = request.body && (await request.text());
+  return Response.json({ method: request.method, path: pathname + search, body });
+};
+
+/** Sends bytes as they are, and resolves to all that comes back before the connection ends. */
+function sendRaw(url: string, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.end(text));
+    socket.on("data", (data) => (answer += data));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
+test("passes method, path, query and body on", async () => {
+  const url = await start(echo);
+  const posted = await fetch(`${url}/v1/x?y=1`, { method: "POST", body: "größer" });
+  expect(await posted.json()).toEqual({ method: "POST", path: "/v1/x?y=1", body: "größer" });
+  expect(await (await fetch(`${url}/v1/x`)).json()).toMatchObject({ method: "GET", body: null });
+});
+
+test.each([
+  ["/health", "/v1/health"],
+  ["/tokenize?a=b", "/v1/tokenize?a=b"],
+  ["/detokenize", "/v1/detokenize"],
+  ["/get_model_info", "/v1/model_info"],
+  ["/model_info", "/v1/model_info"],
+  ["/flush_cache", "/v1/flush_cache"],
+  ["/other", "/other"],
+])("%s is %s", async (asked, path) => {
+  const url = await start(echo);
+  expect(await (await fetch(url + asked)).json()).toMatchObject({ path });
+});
+
+describe("a key", () => {
+  const options = { apiKey: "sesame" };
+  const ask = (url: string, authorization?: string) =>
+    fetch(`${url}/v1/models`, { headers: authorization ? { authorization } : {} });
+
+  test("lets in who has it", async () => {
+    const url = await start(echo, options);
+    expect((await ask(url, "Bearer sesame")).status).toBe(200);
+    expect((await ask(url, "bearer sesame")).status).toBe(200);
+  });
+
+  test.each([undefined, "Bearer", "Bearer ", "Bearer sesam", "Bearer sesame2", "Basic sesame"])(
+    "%j is refused",
+    async (authorization) => {
+      const handler = vi.fn(echo);
+      const response = await ask(await start(handler, options), authorization);
+      expect(response.status).toBe(401);
+      expect(response.headers.get("x-should-retry")).toBe("false");
+      const { error } = (await response.json()) as { error: object };
+      const type = "invalid_request_error";
+      expect(error).toMatchObject({ type, param: null, code: "invalid_api_key" });
+      expect(handler).not.toHaveBeenCalled();
+    },
+  );
+
+  test("is not asked for by /health", async () => {
+    const url = await start(echo, options);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+  });
+});
+
+describe("pages of other origins", () => {
+  const origin = "https://app.example";
+  const preflight = (url: string) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: "OPTIONS",
+      headers: {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+      },
+    });
+
+  test.each([[[origin]], [["*"]], [["https://other.example", origin]]])(
+    "%j lets them ask",
+    async (corsOrigins) => {
+      const url = await start(echo, { corsOrigins, apiKey: "sesame" });
+      const options = await preflight(url);
+      const allowed = corsOrigins.includes("*") ? "*" : origin;
+      expect(options.status).toBe(204);
+      expect(options.headers.get("access-control-allow-origin")).toBe(allowed);
+      expect(options.headers.get("access-control-allow-methods")).toContain("POST");
+      expect(options.headers.get("access-control-allow-headers")).toContain("x-stainless-lang");
+
+      const headers = { origin, authorization: "Bearer sesame" };
+      const response = await fetch(`${url}/v1/models`, { headers });
+      expect(response.status).toBe(200);
+      expect(response.headers.get("access-control-allow-origin")).toBe(allowed);
+      const exposed = response.headers.get("access-control-expose-headers");
+      for (const name of ["x-request-id", "retry-after", "retry-after-ms", "x-should-retry"]) {
+        expect(exposed).toContain(name);
+      }
+      // A page must be able to read why it was refused.
+      const refused = await fetch(`${url}/v1/models`, { headers: { origin } });
+      expect(refused.status).toBe(401);
+      expect(refused.headers.get("access-control-allow-origin")).toBe(allowed);
+    },
+  );
+
+  test.each([[[]], [["https://other.example"]]])("%j refuses them", async (corsOrigins) => {
+    const handler = vi.fn(echo);
+    const url = await start(handler, { corsOrigins });
+    const response = await fetch(`${url}/v1/models`, { headers: { origin } });
+    expect(response.status).toBe(403);
+    expect(response.headers.get("access-control-allow-origin")).toBeNull();
+    const { error } = (await response.json()) as { error: { code: string; message: string } };
+    expect(error.code).toBe("origin_not_allowed");
+    expect(error.message).toContain(`--cors-origin ${origin}`);
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  test("a page of its own may ask", async () => {
+    const url = await start(echo);
+    expect((await fetch(`${url}/v1/models`, { headers: { origin: url } })).status).toBe(200);
+  });
+});
+
+describe("the name by which it is asked", () => {
+  const ask = async (host: string, options: Partial<HttpServerOptions>) => {
+    const url = await start(echo, options);
+    return sendRaw(url, `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  };
+
+  test.each(["localhost:1", "127.0.0.1", "[::1]:30000", "a.localhost"])(
+    "%s is its own",
+    async (host) => {
+      expect(await ask(host, {})).toMatch(/^HTTP\/1.1 200/);
+    },
+  );
+
+  test("another one, which a page could have pointed here, is refused", async () => {
+    expect(await ask("evil.example", {})).toMatch(/^HTTP\/1.1 403[^]*host_not_allowed/);
+  });
+
+  test("any is taken beyond loopback", async () => {
+    expect(await ask("vlm.example", { host: "0.0.0.0" })).toMatch(/^HTTP\/1.1 200/);
+  });
+});
+
+describe("a body", () => {
+  const post = (url: string, body: BodyInit) =>
+    fetch(`${url}/v1/x`, { method: "POST", body, duplex: "half" } as RequestInit);
+  const chunked = (size: number) => new Blob([new Uint8Array(size)]).stream();
+
+  test("up to the limit is taken", async () => {
+    const url = await start(echo);
+    expect((await post(url, "x".repeat(1000))).status).toBe(200);
+    expect((await post(url, chunked(1000))).status).toBe(200);
+  });
+
+  test.each([
+    ["that says its length", () => "x".repeat(1001)],
+    ["in chunks", () => chunked(1001)],
+  ])("%s and is larger gets a 413", async (_, body) => {
+    const handler = vi.fn(echo);
+    const url = await start(handler);
+    const response = await post(url, body());
+    expect(response.status).toBe(413);
+    const { error } = (await response.json()) as { error: object };
+    expect(error).toMatchObject({ type: "invalid_request_error", code: "body_too_large" });
+    expect(handler).not.toHaveBeenCalled();
+  });
+});
+
+describe("a client that leaves", () => {
+  test("before the answer aborts its request", async () => {
+    const aborted = event();
+    const begun = event();
+    const url = await start(({ signal }) => {
+      signal.addEventListener("abort", () => aborted.resolve());
+      begun.resolve();
+      return new Promise(() => {});
+    });
+    const client = new AbortController();
+    const left = fetch(`${url}/v1/x`, { method: "POST", body: "{}", signal: client.signal });
+    await begun.promise;
+    client.abort();
+    await expect(left).rejects.toThrow("aborted");
+    await aborted.promise;
+  });
+
+  test("in mid-stream aborts its request and cancels the stream", async () => {
+    const aborted = event();
+    const cancelled = event();
+    const url = await start(async ({ signal }) => {
+      signal.addEventListener("abort", () => aborted.resolve());
+      let count = 0;
+      const stream = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          controller.enqueue(new TextEncoder().encode(`data: ${count++}\n\n`));
+        },
+        cancel: () => cancelled.resolve(),
+      });
+      return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+    });
+    const client = new AbortController();
+    const { signal } = client;
+    const { body } = await fetch(`${url}/v1/x`, { method: "POST", body: "{}", signal });
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    // The first event comes while the stream goes on.
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain("data: 0\n\n");
+    client.abort();
+    await Promise.all([aborted.promise, cancelled.promise]);
+  });
+});
+
+test("what is no HTTP gets a 400, and the next request is answered", async () => {
+  const url = await start(echo);
+  expect(await sendRaw(url, "NONSENSE\r\n\r\n")).toMatch(/^HTTP\/1.1 400/);
+  expect(await sendRaw(url, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n")).toMatch(/^HTTP\/1.1 400/);
+  expect((await fetch(`${url}/v1/x`)).status).toBe(200);
+});
+
+test("what a handler throws is OpenAI's error", async () => {
+  const url = await start(() => Promise.reject(new Error("it broke")));
+  const response = await fetch(`${url}/v1/x`);
+  expect(response.status).toBe(500);
+  expect(await response.json()).toMatchObject({ error: { message: "it broke" } });
+});

@@ -1,0 +1,218 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { openCache } from "../weights/cache.ts";
+import { type Http, download, readWhole } from "../weights/http.ts";
+import { INDEX, OPTIONAL, REQUIRED, SINGLE, openRemote } from "../weights/remote.ts";
+import { type Repository, type Source, fileUrl } from "../weights/source.ts";
+
+/** Told while weights come over the network. */
+export type OnDownload = (doneBytes: number, totalBytes: number) => void;
+
+/** A state of a repository in the layout of the hub's Python client, on this machine. */
+export interface Snapshot {
+  readonly folder: string;
+  /** Nothing is missing that the repository may have. */
+  readonly complete: boolean;
+}
+
+/**
+ * Looks for a repository among what the Python client, or an earlier run, downloaded.
+ *
+ * @param cache the folder of all repositories
+ * @returns undefined unless all weights are there
+ */
+export async function findSnapshot(
+  cache: string,
+  repository: Repository,
+): Promise<Snapshot | undefined> {
+  const root = repositoryFolder(cache, repository);
+  const commit = await commitOf(root, repository);
+  if (!commit) return undefined;
+  const folder = join(root, "snapshots", commit);
+  const there = (name: string) => exists(join(folder, name));
+  const needed = [...REQUIRED, ...((await weightsOf(folder)) ?? [SINGLE])];
+  if (!(await every(needed, there))) return undefined;
+  const known = async (name: string) =>
+    (await there(name)) || exists(join(root, ".no_exist", commit, name));
+  return { folder, complete: await every(OPTIONAL, known) };
+}
+
+/**
+ * Downloads what a checkpoint consists of into the Python client's layout: blobs by their hash, and
+ * a folder for each commit that links to them. What was interrupted is taken up again, and a file
+ * gets its name only when its hash is the hub's.
+ *
+ * @returns the folder; undefined when the server tells no commit, so that there is none to keep
+ * @throws HttpError, InterruptedError, Error for a damaged file, the signal's reason
+ */
+export async function downloadSnapshot(
+  cache: string,
+  source: Source & { readonly repository: Repository },
+  http: Http,
+  onDownload?: OnDownload,
+): Promise<string | undefined> {
+  const { commit, files, weights } = await openRemote(source, http, openCache(undefined));
+  if (!commit) return undefined;
+  const { repository } = source;
+  const root = repositoryFolder(cache, repository);
+  const folder = join(root, "snapshots", commit);
+  const blobOf = (tag: string) => join(root, "blobs", tag.replace(/[^\w-]/g, "_"));
+
+  const keep = async (name: string, bytes: Uint8Array, tag = gitHash(bytes)) => {
+    await write(blobOf(tag), bytes);
+    await link(blobOf(tag), join(folder, name));
+  };
+  for (const [name, { tag, bytes }] of files) await keep(name, bytes, tag);
+  for (const name of OPTIONAL) {
+    if (!files.has(name)) await write(join(root, ".no_exist", commit, name), new Uint8Array());
+  }
+
+  const totalBytes = weights.reduce((sum, { file }) => sum + file.bytes, 0);
+  let doneBytes = 0;
+  for (const { file } of weights) {
+    const blob = blobOf(file.tag);
+    if ((await sizeOf(blob)) !== file.bytes) {
+      const onBytes = (bytes: number) => onDownload?.(doneBytes + bytes, totalBytes);
+      await downloadBlob(http, fileUrl(source, file.name, commit), blob, file, onBytes);
+    }
+    doneBytes += file.bytes;
+    await link(blob, join(folder, file.name));
+  }
+  if (!weights.some(({ file }) => file.name === SINGLE)) {
+    const { bytes } = await readWhole(http, fileUrl(source, INDEX, commit));
+    await keep(INDEX, bytes);
+  }
+  const { revision } = repository;
+  if (revision !== commit) await write(join(root, "refs", revision), Buffer.from(commit));
+  return folder;
+}
+
+interface Blob {
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256?: string | undefined;
+}
+
+/** Appends to what an earlier run has left of a file, and verifies all of it. */
+async function downloadBlob(
+  http: Http,
+  url: string,
+  path: string,
+  blob: Blob,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const partial = `${path}.incomplete`;
+  await mkdir(dirname(path), { recursive: true });
+  let begin = (await sizeOf(partial)) ?? 0;
+  if (begin > blob.bytes) {
+    await rm(partial);
+    begin = 0;
+  }
+  const hash = createHash("sha256");
+  if (begin > 0) for await (const bytes of createReadStream(partial)) hash.update(bytes);
+  const file = await open(partial, begin > 0 ? "r+" : "w");
+  try {
+    let position = begin;
+    onBytes(position);
+    for await (const bytes of download(http, url, begin, blob.bytes)) {
+      hash.update(bytes);
+      // At its place, not at the end: another process may be doing the same.
+      await file.write(bytes, 0, bytes.length, position);
+      position += bytes.length;
+      onBytes(position);
+    }
+  } finally {
+    await file.close();
+  }
+  const actual = hash.digest("hex");
+  if (blob.sha256 !== undefined && actual !== blob.sha256) {
+    await rm(partial, { force: true });
+    // What was taken up may have been somebody else's.
+    if (begin > 0) return downloadBlob(http, url, path, blob, onBytes);
+    throw new Error(
+      `${blob.name} arrived damaged: its SHA-256 is ${actual}, the hub's ${blob.sha256}; ` +
+        `it was dropped, start again to fetch it anew`,
+    );
+  }
+  await rename(partial, path);
+}
+
+function repositoryFolder(cache: string, { name }: Repository): string {
+  return join(cache, `models--${name.replaceAll("/", "--")}`);
+}
+
+async function commitOf(root: string, { revision }: Repository): Promise<string | undefined> {
+  if (/^[0-9a-f]{40}$/.test(revision)) return revision;
+  try {
+    return (await readFile(join(root, "refs", revision), "utf8")).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The files that a snapshot's index names; undefined where it has none. */
+async function weightsOf(folder: string): Promise<string[] | undefined> {
+  if (await exists(join(folder, SINGLE))) return undefined;
+  try {
+    const index = JSON.parse(await readFile(join(folder, INDEX), "utf8")) as {
+      weight_map: Record<string, string>;
+    };
+    return [INDEX, ...new Set(Object.values(index.weight_map))];
+  } catch {
+    return undefined;
+  }
+}
+
+/** What git, and so the hub, calls a file's content. */
+function gitHash(bytes: Uint8Array): string {
+  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+}
+
+/** Writes a file so that it is there whole or not at all. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const partial = `${path}.${process.pid}~`;
+  await writeFile(partial, bytes);
+  await rename(partial, path);
+}
+
+/** Puts a blob under a file's name: by a relative link, as the Python client does, or a copy. */
+async function link(blob: string, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  if (await exists(path)) return;
+  // What is left is a link to nothing.
+  if (await lstat(path).catch(() => undefined)) await rm(path);
+  const target = relative(dirname(path), blob);
+  await symlink(target, path).catch(() => copyFile(blob, path)); // Windows may not allow links.
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await sizeOf(path)) !== undefined;
+}
+
+async function every(
+  names: readonly string[],
+  test: (name: string) => Promise<boolean>,
+): Promise<boolean> {
+  return (await Promise.all(names.map(test))).every(Boolean);
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { cacheHome } from "../platform/node-store.ts";
+import { DEFAULT_HUB } from "../weights/source.ts";
+
+/** What the environment says of the hub, in the variables of its Python client. */
+export interface HubEnvironment {
+  /** Endpoint; `HF_ENDPOINT`. */
+  readonly hub: string;
+  /** `HF_TOKEN`, or what `hf auth login` kept. */
+  readonly token: string | undefined;
+  /** Folder of the repositories; `HF_HUB_CACHE`, or "hub" in `HF_HOME`. */
+  readonly cache: string;
+  /** Nothing may be asked of the network; `HF_HUB_OFFLINE`. */
+  readonly offline: boolean;
+}
+
+export function hubEnvironment(env: NodeJS.ProcessEnv = process.env): HubEnvironment {
+  const home = expand(env.HF_HOME) ?? join(cacheHome(), "huggingface");
+  const tokenFile = expand(env.HF_TOKEN_PATH) ?? join(home, "token");
+  return {
+    hub: env.HF_ENDPOINT?.replace(/\/+$/, "") || DEFAULT_HUB,
+    token: (env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN ?? read(tokenFile))?.trim() || undefined,
+    cache: expand(env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE) ?? join(home, "hub"),
+    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ""),
+  };
+}
+
+/** A shell does not expand `~` everywhere; the Python client does. */
+function expand(path: string | undefined): string | undefined {
+  return path?.replace(/^~(?=$|\/|\\)/, homedir()) || undefined;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}

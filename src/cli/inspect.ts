@@ -1,0 +1,85 @@
+import type { ModelOptions } from "../worker/load.ts";
+import { FORMATS, type GpuPlan, type MemoryPlan, PARTS, planMemory } from "./memory-plan.ts";
+import { openModel } from "./open-model.ts";
+import { bytesText } from "./terminal.ts";
+
+export interface InspectCommandOptions extends ModelOptions {
+  readonly model?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/**
+ * `webvlm inspect`: prints what a model takes.
+ *
+ * @returns the exit code
+ * @throws Error when the model can't be read
+ */
+export async function inspect(options: InspectCommandOptions): Promise<number> {
+  const checkpoint = await openModel(options.model, { weights: false });
+  const plan = await planMemory(checkpoint, options);
+  console.log(options.json ? JSON.stringify(plan, null, 2) : describe(plan));
+  return 0;
+}
+
+function describe(plan: MemoryPlan): string {
+  const { id, modelType, storedAs, disk, gpu, contextLength, maxContextLength } = plan;
+  const sizes = Object.values(disk);
+  const total = (key: "parameters" | "bytes") => sizes.reduce((sum, size) => sum + size[key], 0);
+  const onGpu = (bytes: (plan: GpuPlan) => number) =>
+    FORMATS.map((format) => bytesText(bytes(gpu[format])));
+
+  const rows: string[][] = [
+    ["", "parameters", "on disk", ...FORMATS],
+    ...PARTS.map((part) => [
+      part,
+      countText(disk[part].parameters),
+      bytesText(disk[part].bytes),
+      ...onGpu(({ weights }) => weights[part]),
+    ]),
+    ["keys and values", "", "", ...onGpu(({ keysAndValues }) => keysAndValues)],
+    ["buffers", "", "", ...onGpu(({ buffers }) => buffers)],
+    [
+      "total",
+      countText(total("parameters")),
+      bytesText(total("bytes")),
+      ...onGpu((plan) => plan.total),
+    ],
+  ];
+  const pictures = plan.imageRows.map(({ width, height, rows }) => [
+    `${width} x ${height}`,
+    `${rows.toLocaleString("en")} rows`,
+  ]);
+  const most = maxContextLength.toLocaleString("en");
+  return [
+    `${id}: ${modelType}, stored as ${storedAs.join(", ")}`,
+    "",
+    "Weights, and what they take on the GPU with each --quantization:",
+    table(rows),
+    "",
+    `Context: ${contextLength.toLocaleString("en")} tokens of ${most} that the model was made for;`,
+    `keys and values take ${bytesText(plan.kvBytesPerToken)} a token.`,
+    "",
+    "A picture takes of them:",
+    table(pictures),
+  ].join("\n");
+}
+
+/** Columns side by side, the first to the left, the others to the right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows
+    .map((row) => {
+      const cells = row.map((cell, i) => {
+        const width = widths[i] as number;
+        return i === 0 ? cell.padEnd(width) : cell.padStart(width);
+      });
+      return `  ${cells.join("  ")}`.trimEnd();
+    })
+    .join("\n");
+}
+
+/** @returns a number of parameters, "6.50 M" */
+function countText(count: number): string {
+  if (count < 1e6) return count.toLocaleString("en");
+  return count < 1e9 ? `${(count / 1e6).toFixed(1)} M` : `${(count / 1e9).toFixed(2)} B`;
+}

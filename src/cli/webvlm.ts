@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { main } from "./main.ts";
+
+const code = await main(process.argv.slice(2));
+// What was written to a pipe may still be on its way.
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise<void>((resolve) => stream.write("", () => resolve()));
+}
+process.exit(code);

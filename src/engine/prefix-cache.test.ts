@@ -1,0 +1,257 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { PAGE_TOKENS } from "../ops/cache.ts";
+import { PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
+import { promptContents } from "./prompt-rows.ts";
+
+/** `count` rows that begin like all others of the same letter. */
+const rowsOf = (letter: string, count: number): RowContent[] =>
+  Array.from({ length: count }, (_, i) => letter.charCodeAt(0) * 100_000 + i);
+
+/** A request that computes all of `rows`, and ends. */
+function run(cache: PrefixCache, rows: readonly RowContent[], salt?: string): number {
+  const sequence = cache.begin(rows, salt);
+  const found = sequence.computed;
+  cache.reserve(sequence, rows.length);
+  sequence.computed = rows.length;
+  cache.end(sequence);
+  return found;
+}
+
+describe("a sequence finds", () => {
+  test("what an earlier one has computed, but for its own last row", () => {
+    const cache = new PrefixCache(8);
+    const prompt = rowsOf("a", 100);
+    expect(run(cache, prompt)).toBe(0);
+    expect(run(cache, prompt)).toBe(99);
+    expect(run(cache, [...prompt, ...rowsOf("b", 30)])).toBe(100);
+    expect(run(cache, [...prompt, ...rowsOf("c", 30)])).toBe(100);
+    expect(run(cache, [...prompt, ...rowsOf("b", 40)])).toBe(130);
+    expect(run(cache, rowsOf("a", 10))).toBe(9);
+    expect(run(cache, rowsOf("d", 10))).toBe(0);
+  });
+
+  test("of two conversations in turns its own", () => {
+    const cache = new PrefixCache(8);
+    const turns = (letter: string, count: number) => run(cache, rowsOf(letter, count));
+    expect([turns("a", 70), turns("b", 90)]).toEqual([0, 0]);
+    expect([turns("a", 110), turns("b", 130)]).toEqual([70, 90]);
+    expect([turns("a", 150), turns("b", 170)]).toEqual([110, 130]);
+  });
+
+  test("nothing under another salt", () => {
+    const cache = new PrefixCache(8);
+    run(cache, rowsOf("a", 100), "mine");
+    expect(run(cache, rowsOf("a", 100))).toBe(0);
+    expect(run(cache, rowsOf("a", 100), "yours")).toBe(0);
+    expect(run(cache, rowsOf("a", 100), "mine")).toBe(99);
+  });
+
+  test("only rows that were computed, of one that was broken off", () => {
+    const cache = new PrefixCache(8);
+    const sequence = cache.begin(rowsOf("a", 200));
+    cache.reserve(sequence, 200);
+    sequence.computed = 128;
+    cache.end(sequence);
+    expect(cache.freePages).toBe(6);
+    expect(cache.begin(rowsOf("a", 200)).computed).toBe(128);
+  });
+
+  test("nothing after clear, which is not undone by what was under way", () => {
+    const cache = new PrefixCache(8);
+    run(cache, rowsOf("a", 100));
+    const sequence = cache.begin(rowsOf("a", 120));
+    cache.reserve(sequence, 120);
+    cache.clear();
+    sequence.computed = 120;
+    cache.end(sequence);
+    expect(cache.freePages).toBe(8);
+    expect(run(cache, rowsOf("a", 100))).toBe(0);
+  });
+});
+
+describe("pages", () => {
+  test("that are full are shared, one that is not is copied before it is written", () => {
+    const cache = new PrefixCache(8);
+    run(cache, rowsOf("a", 100));
+    const [b, c] = ["b", "c"].map((letter) => {
+      const sequence = cache.begin([...rowsOf("a", 90), ...rowsOf(letter, 100)]);
+      const partial = sequence.pages[1];
+      const copy = cache.reserve(sequence, 91);
+      expect(copy).toEqual({ from: partial, to: sequence.pages[1] });
+      expect(copy?.to).not.toBe(copy?.from);
+      return sequence;
+    });
+    expect(b?.pages[0]).toBe(c?.pages[0]);
+    expect(b?.pages[1]).not.toBe(c?.pages[1]);
+    // Once copied it is its own.
+    expect(b && cache.reserve(b, 190)).toBeUndefined();
+    expect(b?.pages).toHaveLength(3);
+  });
+
+  test("are taken from the end of the least recently used", () => {
+    const cache = new PrefixCache(6);
+    run(cache, rowsOf("a", 128));
+    run(cache, rowsOf("b", 128));
+    run(cache, rowsOf("c", 128));
+    expect(cache.begin(rowsOf("a", 128)).computed).toBe(127);
+    run(cache, rowsOf("d", 64));
+    expect(cache.begin(rowsOf("b", 128)).computed).toBe(64);
+    expect(cache.begin(rowsOf("c", 128)).computed).toBe(127);
+  });
+
+  test("of what a sequence begins with are not the first to go", () => {
+    const cache = new PrefixCache(4);
+    run(cache, rowsOf("a", 100));
+    run(cache, rowsOf("b", 100));
+    const sequence = cache.begin([...rowsOf("a", 90), ...rowsOf("c", 30)]);
+    cache.reserve(sequence, 120);
+    expect(cache.begin(rowsOf("b", 100)).computed).toBe(64);
+    expect(cache.begin(rowsOf("a", 100)).computed).toBe(99);
+  });
+
+  test("all go to a sequence that wants them, though what it began with is among them", () => {
+    const cache = new PrefixCache(4);
+    run(cache, rowsOf("a", 250));
+    const sequence = cache.begin([...rowsOf("a", 200), ...rowsOf("b", 56)]);
+    expect(sequence.computed).toBe(200);
+    const [, , , partial] = sequence.pages;
+    // No page is left to copy to, but then nobody else needs the page either.
+    expect(cache.reserve(sequence, 256)).toBeUndefined();
+    expect(sequence.pages[3]).toBe(partial);
+    expect(new Set(sequence.pages).size).toBe(4);
+    expect(() => cache.reserve(sequence, 257)).toThrow("all 4 pages are in use");
+  });
+
+  test("of a sequence that goes on are not kept twice", () => {
+    const cache = new PrefixCache(8);
+    for (const count of [70, 90, 120, 150]) run(cache, rowsOf("a", count));
+    expect(cache.freePages).toBe(5);
+    run(cache, rowsOf("a", 80));
+    expect(cache.freePages).toBe(5);
+    cache.clear();
+    expect(cache.freePages).toBe(8);
+  });
+});
+
+/** One request of the property below: a walk through a few often repeated stretches of rows. */
+interface Walk {
+  readonly stretches: readonly (readonly [letter: number, count: number])[];
+  readonly salt: string;
+  /** How many rows, of ten, are computed before it ends. */
+  readonly tenths: number;
+}
+
+const walk: fc.Arbitrary<Walk> = fc.record({
+  stretches: fc.array(
+    fc.tuple(fc.integer({ min: 0, max: 2 }), fc.constantFrom(1, 7, 63, 64, 65, 130)),
+    { minLength: 1, maxLength: 4 },
+  ),
+  salt: fc.constantFrom("", "", "", "salt"),
+  tenths: fc.constantFrom(0, 3, 10, 10, 10),
+});
+
+const walked = ({ stretches }: Walk): number[] =>
+  stretches.flatMap(([letter, count]) => new Array<number>(count).fill(letter));
+
+const common = (a: readonly RowContent[], b: readonly RowContent[]): number => {
+  let i = 0;
+  while (i < a.length && i < b.length && a[i] === b[i]) i++;
+  return i;
+};
+
+/**
+ * Runs `walks` over a memory in which every row says which rows, under which salt, it was computed
+ * from, and checks at each request that it finds what it would compute itself.
+ */
+function check(pages: number, walks: readonly (Walk | "clear")[], roomy: boolean): void {
+  const cache = new PrefixCache(pages);
+  const memory = new Array<string>(pages * PAGE_TOKENS).fill("");
+  const at = ({ pages: held }: Sequence, row: number) =>
+    (held[Math.floor(row / PAGE_TOKENS)] as number) * PAGE_TOKENS + (row % PAGE_TOKENS);
+  let ended: { rows: number[]; salt: string }[] = [];
+  for (const step of walks) {
+    if (step === "clear") {
+      cache.clear();
+      ended = [];
+      expect(cache.freePages).toBe(pages);
+      continue;
+    }
+    const rows = walked(step).slice(0, pages * PAGE_TOKENS);
+    const { salt } = step;
+    const identity = (row: number) => `${salt}:${rows.slice(0, row + 1).join()}`;
+    const sequence = cache.begin(rows, salt);
+    const found = sequence.computed;
+    for (let row = 0; row < found; row++) expect(memory[at(sequence, row)]).toBe(identity(row));
+    expect(found).toBeLessThan(rows.length);
+    if (roomy) {
+      const same = ended.filter((other) => other.salt === salt);
+      const longest = Math.max(0, ...same.map((other) => common(other.rows, rows)));
+      expect(found).toBe(Math.min(longest, rows.length - 1));
+    }
+    const computed = Math.max(found, Math.floor((rows.length * step.tenths) / 10));
+    // Half of the room at first, as a prompt, and then row by row, as an answer.
+    for (let next = found, room = Math.ceil((found + rows.length) / 2); next < computed; next++) {
+      const copy = cache.reserve(sequence, Math.max(room, next + 1));
+      if (copy) {
+        const { from, to } = copy;
+        memory.copyWithin(to * PAGE_TOKENS, from * PAGE_TOKENS, (from + 1) * PAGE_TOKENS);
+      }
+      memory[at(sequence, next)] = identity(next);
+      sequence.computed = next + 1;
+      room = 0;
+    }
+    for (let row = 0; row < computed; row++) expect(memory[at(sequence, row)]).toBe(identity(row));
+    cache.end(sequence);
+    if (computed > 0) ended.push({ rows: rows.slice(0, computed), salt });
+    const again = cache.begin(rows, salt);
+    expect(again.computed).toBe(Math.min(computed, rows.length - 1));
+    cache.end(again);
+  }
+  cache.clear();
+  expect(cache.freePages).toBe(pages);
+}
+
+describe("whatever the requests,", () => {
+  const steps = fc.array(fc.oneof({ weight: 9, arbitrary: walk }, fc.constant("clear" as const)), {
+    maxLength: 12,
+  });
+
+  test("rows found are those that would be computed, in little room", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9 }), steps, (pages, walks) =>
+        check(pages, walks, false),
+      ),
+    );
+  });
+
+  test("and with room for all the longest common prefix is found", () => {
+    fc.assert(fc.property(steps, (walks) => check(200, walks, true)));
+  });
+});
+
+describe("rows of a prompt", () => {
+  const layout = { tokenCount: 2 } as Parameters<typeof promptContents>[1][number]["layout"];
+
+  test("are ids, and of pictures their keys", () => {
+    const images = [
+      { key: "one", layout },
+      { key: "two", layout },
+    ];
+    expect(promptContents([5, 9, 9, 6, 9, 9], images, 9)).toEqual([
+      5,
+      "one",
+      "one",
+      6,
+      "two",
+      "two",
+    ]);
+  });
+
+  test("of a picture without key are like no others", () => {
+    const [, row] = promptContents([5, 9, 9], [{ layout }], 9);
+    const [, other] = promptContents([5, 9, 9], [{ layout }], 9);
+    expect(typeof row).toBe("symbol");
+    expect(row).not.toBe(other);
+  });
+});

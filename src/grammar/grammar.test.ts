@@ -1,0 +1,162 @@
+import addFormats from "ajv-formats";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, test, vi } from "vitest";
+import { SAMPLE, random, readCheckpoint } from "../../tests/chat-support.ts";
+import { randomSchema } from "../../tests/random-schema.ts";
+import { Tokenizer } from "../text/tokenizer.ts";
+import { GrammarCompiler, type Matcher } from "./grammar.ts";
+import type { GrammarSource } from "./source.ts";
+import type { Vocabulary } from "./token-trie.ts";
+
+const ajv = new Ajv2020({ strict: false, ownProperties: true });
+addFormats.default(ajv);
+
+function tokenizerOf(folder: string): Tokenizer {
+  const files = readCheckpoint(folder);
+  return new Tokenizer(files["tokenizer.json"] as object, files["tokenizer_config.json"] as object);
+}
+
+/** The ids that may come next, and nothing beyond the vocabulary. */
+function allowed(matcher: Matcher, size: number): number[] {
+  const words = new Uint32Array(Math.ceil(size / 32) + 1).fill(0xffffffff);
+  matcher.mask(words);
+  const ids: number[] = [];
+  for (let id = 0; id < 32 * words.length; id++) {
+    if (((words[id >>> 5] as number) >>> (id & 31)) & 1) ids.push(id);
+  }
+  return ids;
+}
+
+/** Draws any token that may come, and ends where it may: with chance where it may also go on. */
+function randomText(matcher: Matcher, tokenizer: Tokenizer, below: (n: number) => number): string {
+  const ids: number[] = [];
+  for (;;) {
+    const next = allowed(matcher, tokenizer.size);
+    if (matcher.complete && (next.length === 0 || below(3) === 0)) return tokenizer.decode(ids);
+    const id = next[below(next.length)];
+    if (id === undefined) throw new Error(`nothing may come after ${tokenizer.decode(ids)}`);
+    ids.push(id);
+    matcher.accept(id);
+    if (ids.length > 4000) throw new Error(`no end to ${tokenizer.decode(ids)}`);
+  }
+}
+
+describe.each([SAMPLE, "e2e/goldens/qwen2_5_vl", "e2e/goldens/smolvlm"])(
+  "with the tokenizer of %s",
+  (folder) => {
+    const tokenizer = tokenizerOf(folder);
+    const compiler = new GrammarCompiler(tokenizer);
+
+    test("random texts of a hundred random schemas are valid", () => {
+      for (let seed = 0; seed < 100; seed++) {
+        const below = random(seed);
+        const schema = randomSchema(below);
+        const text = randomText(
+          compiler.matcher({ type: "json_schema", schema }),
+          tokenizer,
+          below,
+        );
+        const isValid = ajv.validate(schema as object, JSON.parse(text));
+        expect(isValid, `${text} by ${JSON.stringify(schema)}: ${ajv.errorsText()}`).toBe(true);
+      }
+    });
+
+    test("random texts match an expression and a grammar", () => {
+      const below = random(5);
+      const pattern = "(?:[a-z]{2,5} ?){1,4}|\\d{3}-\\d{4}|[é日🐻]{1,3}";
+      const regex = compiler.matcher({ type: "regex", pattern });
+      expect(randomText(regex, tokenizer, below)).toMatch(new RegExp(`^(?:${pattern})$`, "u"));
+      const grammar = 'root ::= "<" ("a" | "é"){3,9} ">"';
+      const ebnf = compiler.matcher({ type: "ebnf", grammar });
+      expect(randomText(ebnf, tokenizer, below)).toMatch(/^<[aé]{3,9}>$/);
+    });
+
+    test("a mask has those tokens that may come, each tried alone", () => {
+      const source: GrammarSource = {
+        type: "json_schema",
+        schema: { type: "string", maxLength: 3 },
+      };
+      for (const prefix of ["", '"', '"a', '"é\\', '"abc']) {
+        const start = () => {
+          const matcher = compiler.matcher(source);
+          for (const id of tokenizer.encode(prefix, { addSpecialTokens: false }))
+            matcher.accept(id);
+          return matcher;
+        };
+        const tried = Array.from({ length: tokenizer.size }, (_, id) => id).filter((id) => {
+          if (tokenizer.isSpecial(id) || tokenizer.bytes(id).length === 0) return false;
+          try {
+            start().accept(id);
+            return true;
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+            return false;
+          }
+        });
+        expect(tried.length).toBeGreaterThan(0);
+        expect(allowed(start(), tokenizer.size), JSON.stringify(prefix)).toEqual(tried);
+      }
+    });
+  },
+);
+
+describe("a grammar compiler", () => {
+  const vocabulary: Vocabulary = {
+    size: 40,
+    bytes: (id) => new TextEncoder().encode(["", "a", "a", "ab", "b", "<end>"][id] ?? ""),
+    isSpecial: (id) => id === 5,
+  };
+
+  test("allows all tokens of the same text, and no special ones", () => {
+    const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: ".*" });
+    expect(allowed(matcher, 40)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("fills masks that are narrower or wider than the vocabulary", () => {
+    const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: "ab" });
+    const narrow = new Uint32Array(1).fill(7);
+    matcher.mask(narrow);
+    expect([...narrow]).toEqual([0b1110]);
+    const wide = new Uint32Array(5).fill(7);
+    matcher.mask(wide);
+    expect([...wide]).toEqual([0b1110, 0, 0, 0, 0]);
+  });
+
+  test("says whether the text is complete", () => {
+    const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: "ab?" });
+    const states = [matcher.complete];
+    for (const id of [1, 4]) {
+      matcher.accept(id);
+      states.push(matcher.complete);
+    }
+    expect(states).toEqual([false, true, true]);
+    expect(allowed(matcher, 40)).toEqual([]);
+    expect(() => matcher.accept(1)).toThrow(RangeError);
+  });
+
+  test("keeps matchers of the same grammar apart", () => {
+    const compiler = new GrammarCompiler(vocabulary);
+    const [one, other] = [1, 2].map(() => compiler.matcher({ type: "regex", pattern: "ab" }));
+    one?.accept(3);
+    expect([one?.complete, other?.complete]).toEqual([true, false]);
+  });
+
+  test("reads the vocabulary once, and not before it is asked", () => {
+    const bytes = vi.fn((id: number) => vocabulary.bytes(id));
+    const compiler = new GrammarCompiler({ ...vocabulary, bytes });
+    expect(bytes).not.toHaveBeenCalled();
+    for (let i = 0; i < 50; i++) compiler.matcher({ type: "regex", pattern: `a{${i}}` });
+    expect(bytes.mock.calls.length).toBeLessThanOrEqual(vocabulary.size);
+  });
+
+  test("goes on when more states were met than are kept", () => {
+    const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: "a{9000}b" });
+    for (let i = 0; i < 9000; i++) {
+      if (i % 1000 === 0) expect(allowed(matcher, 40)).toEqual([1, 2]);
+      matcher.accept(1);
+    }
+    expect(allowed(matcher, 40)).toEqual([4]);
+    matcher.accept(4);
+    expect(matcher.complete).toBe(true);
+  });
+});

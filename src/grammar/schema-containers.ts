@@ -1,0 +1,180 @@
+import { isPossible, matches } from "./automaton.ts";
+import {
+  EMPTY,
+  type Expression,
+  NOTHING,
+  type Rules,
+  all,
+  choice,
+  optional,
+  repeat,
+  sequence,
+  text,
+} from "./expression.ts";
+import { COLON, COMMA, contentOtherThan, escaped, literal, quoted } from "./json-text.ts";
+import { type SchemaObject, under, unsupported } from "./schema-keywords.ts";
+import { patternExpression } from "./schema-scalars.ts";
+import type { JsonSchema } from "./source.ts";
+
+/** What reads the schemas within a schema, found at paths. */
+export interface SchemaContext {
+  /** What a value must be. */
+  read(schema: JsonSchema, path: string): Expression;
+  /** The schema without references and `allOf`. */
+  flatten(schema: JsonSchema, path: string): JsonSchema;
+}
+
+export function arrayOf(schema: SchemaObject, path: string, context: SchemaContext): Expression {
+  const { minItems: min = 0, maxItems = Infinity } = schema;
+  const old = Array.isArray(schema.items);
+  const first = (old ? schema.items : (schema.prefixItems ?? [])) as readonly JsonSchema[];
+  const more = (old ? schema.additionalItems : schema.items) as JsonSchema | undefined;
+  // What may follow a tuple is left out, unless the schema speaks of it or needs it.
+  const rest = more ?? (first.length === 0 || min > first.length);
+  const max = rest === false ? Math.min(maxItems, first.length) : maxItems;
+  if (schema.uniqueItems && max > 1) throw unsupported("uniqueItems", path);
+  if (min > max) return NOTHING;
+
+  const item = context.read(rest, under(path, old ? "additionalItems" : "items"));
+  const count = Math.min(first.length, max);
+  let items: Expression;
+  if (count > 0) {
+    items = repeat(sequence(COMMA, item), Math.max(0, min - count), max - count);
+  } else {
+    items = sequence(item, repeat(sequence(COMMA, item), Math.max(0, min - 1), max - 1));
+    if (min === 0) items = optional(items);
+  }
+  for (let i = count - 1; i >= 0; i--) {
+    const element = context.read(
+      first[i] as JsonSchema,
+      under(path, old ? "items" : "prefixItems", i),
+    );
+    items = sequence(i > 0 ? COMMA : EMPTY, element, items);
+    if (i >= min) items = optional(items);
+  }
+  return sequence(text("["), items, text("]"));
+}
+
+export function objectOf(
+  whole: SchemaObject,
+  path: string,
+  context: SchemaContext,
+  rules: Rules,
+): Expression {
+  const schema = withListedNames(whole, path, context);
+  const { required = [], minProperties: min = 0, maxProperties: max = Infinity } = schema;
+  const named = namedProperties(schema, path, context);
+  const extra = extraProperty(schema, [...named.keys()], path, context);
+  // A key may come twice, and counts once then.
+  if (min > Math.max(1, required.length)) {
+    throw unsupported("minProperties", path, "it may be 1, or as many as are required");
+  }
+  if (named.size > max) {
+    throw unsupported("maxProperties", path, "it may be as many as are named, or more");
+  }
+  const extraMax = extra === NOTHING ? 0 : max - named.size;
+  let later = repeat(sequence(COMMA, extra), 0, extraMax);
+  let first = sequence(extra, repeat(sequence(COMMA, extra), 0, extraMax - 1));
+  if (min === 0) first = choice(EMPTY, first);
+  for (const [name, value] of [...named].reverse()) {
+    const property = sequence(literal(name), COLON, value);
+    const after = later;
+    const rest = rules.add("properties", () => after);
+    if (required.includes(name)) {
+      first = sequence(property, rest);
+      later = sequence(COMMA, property, rest);
+    } else {
+      first = choice(sequence(property, rest), first);
+      later = sequence(optional(sequence(COMMA, property)), rest);
+    }
+  }
+  return sequence(text("{"), first, text("}"));
+}
+
+/** A schema whose `propertyNames` lists them as one that names its properties. */
+function withListedNames(schema: SchemaObject, path: string, context: SchemaContext): SchemaObject {
+  const { propertyNames } = schema;
+  const names = context.flatten(propertyNames ?? true, under(path, "propertyNames"));
+  if (typeof names !== "object" || !("const" in names || "enum" in names)) return schema;
+  const { enum: listed = [names.const] } = names as SchemaObject;
+  const named = listed.filter((name): name is string => typeof name === "string");
+  const properties = Object.fromEntries(named.map((name) => [name, schemaOf(schema, name, path)]));
+  return {
+    ...schema,
+    properties,
+    additionalProperties: false,
+    patternProperties: {},
+    propertyNames: true,
+  };
+}
+
+/** The values of the properties that the schema names, in its order. */
+function namedProperties(
+  schema: SchemaObject,
+  path: string,
+  context: SchemaContext,
+): Map<string, Expression> {
+  const { properties = {}, required = [] } = schema;
+  const names = new Set([...Object.keys(properties), ...required]);
+  return new Map(
+    [...names].map((name) => {
+      const at = Object.hasOwn(properties, name) ? under(path, "properties", name) : path;
+      return [name, context.read(schemaOf(schema, name, path), at)];
+    }),
+  );
+}
+
+/** All that a schema says of a property's value. */
+function schemaOf(
+  { properties = {}, patternProperties = {}, additionalProperties = true }: SchemaObject,
+  name: string,
+  path: string,
+): JsonSchema {
+  const schemas = Object.hasOwn(properties, name) ? [properties[name] as JsonSchema] : [];
+  for (const [pattern, schema] of Object.entries(patternProperties)) {
+    const expression = patternExpression(pattern, "patternProperties", path);
+    if (matches(expression, name)) schemas.push(schema);
+  }
+  if (schemas.length === 0) return additionalProperties;
+  return schemas.length === 1 ? (schemas[0] as JsonSchema) : { allOf: schemas };
+}
+
+/** A property that has none of the names. */
+function extraProperty(
+  schema: SchemaObject,
+  names: readonly string[],
+  path: string,
+  context: SchemaContext,
+): Expression {
+  const { additionalProperties, patternProperties = {}, propertyNames = true } = schema;
+  const patterns = Object.entries(patternProperties);
+  if (propertyNames !== true && (names.length > 0 || patterns.length > 0)) {
+    throw unsupported("propertyNames", path, "only where no properties are named");
+  }
+  const unnamed = contentOtherThan(names);
+  const keys = patterns.map(([pattern]) =>
+    escaped(patternExpression(pattern, "patternProperties", path)),
+  );
+  // A key that several patterns match would need a value that all of their schemas allow.
+  const matching = patterns.map(([pattern, value], i) => {
+    const others = keys.filter((_, other) => other !== i);
+    const key = all([unnamed, keys[i] as Expression], others);
+    return property(key, context.read(value, under(path, "patternProperties", pattern)));
+  });
+  // A schema that names properties is taken to name them all, unless it says otherwise.
+  const open = names.length + patterns.length === 0 && schema.properties === undefined;
+  const value = additionalProperties ?? open;
+  if (value === false) return choice(...matching);
+  const rest = context.read(value, under(path, "additionalProperties"));
+  if (propertyNames !== true) return sequence(keyOf(propertyNames, path, context), COLON, rest);
+  return choice(...matching, property(all([unnamed], keys), rest));
+}
+
+function property(key: Expression, value: Expression): Expression {
+  return isPossible(key) ? sequence(quoted(key), COLON, value) : NOTHING;
+}
+
+function keyOf(schema: JsonSchema, path: string, context: SchemaContext): Expression {
+  const at = under(path, "propertyNames");
+  return context.read({ allOf: [{ type: "string" }, schema] }, at);
+}

@@ -1,0 +1,111 @@
+import { type SchemaObject, typesBoth, unsupported } from "./schema-keywords.ts";
+import type { JsonSchema } from "./source.ts";
+
+/** Keywords that say nothing about values. */
+const ANNOTATIONS: ReadonlySet<string> = new Set([
+  "title",
+  "description",
+  "default",
+  "examples",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+  "discriminator",
+  "$comment",
+  "$schema",
+  "$id",
+  "$anchor",
+  "$defs",
+  "definitions",
+]);
+
+/** A schema without what says nothing about values. */
+export function withoutAnnotations(schema: SchemaObject): SchemaObject {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => !ANNOTATIONS.has(name)));
+}
+
+/**
+ * The schema of what matches both.
+ *
+ * @param path JSON pointer of the second, for errors
+ * @throws GrammarError where both have a keyword whose two values can't be made one
+ */
+export function bothOf(a: JsonSchema, b: JsonSchema, path: string): JsonSchema {
+  if (a === false || b === false) return false;
+  if (a === true || b === true) return a === true ? b : a;
+  checkApart(a, b, path);
+  const merged: Record<string, unknown> = { ...a };
+  for (const [keyword, value] of Object.entries(withoutAnnotations(b))) {
+    const before = merged[keyword];
+    if (before === undefined || JSON.stringify(before) === JSON.stringify(value)) {
+      merged[keyword] = value;
+      continue;
+    }
+    if (keyword === "const") return false;
+    const merge = MERGES[keyword];
+    if (!merge) throw unsupported(keyword, path, "another schema for the same value has it too");
+    merged[keyword] = merge(before as never, value as never);
+  }
+  return merged;
+}
+
+const larger = (a: number, b: number) => Math.max(a, b);
+const smaller = (a: number, b: number) => Math.min(a, b);
+const bothLater = (a: JsonSchema, b: JsonSchema): JsonSchema => ({ allOf: [a, b] });
+
+const MERGES: Readonly<Record<string, (a: never, b: never) => unknown>> = {
+  type: typesBoth,
+  enum: (a: readonly unknown[], b: readonly unknown[]) => {
+    const others = new Set(b.map((value) => JSON.stringify(value)));
+    return a.filter((value) => others.has(JSON.stringify(value)));
+  },
+  properties: (
+    a: Readonly<Record<string, JsonSchema>>,
+    b: Readonly<Record<string, JsonSchema>>,
+  ) => {
+    const merged = new Map(Object.entries(a));
+    for (const [name, schema] of Object.entries(b)) {
+      const before = merged.get(name);
+      merged.set(name, before === undefined ? schema : bothLater(before, schema));
+    }
+    return Object.fromEntries(merged);
+  },
+  required: (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])],
+  items: bothLater,
+  additionalProperties: bothLater,
+  propertyNames: bothLater,
+  minProperties: larger,
+  maxProperties: smaller,
+  minItems: larger,
+  maxItems: smaller,
+  pattern: (a: string | readonly string[], b: string | readonly string[]) => [a, b].flat(),
+  uniqueItems: (a: boolean, b: boolean) => a || b,
+  minLength: larger,
+  maxLength: smaller,
+  minimum: larger,
+  maximum: smaller,
+  exclusiveMinimum: larger,
+  exclusiveMaximum: smaller,
+};
+
+/** Refuses keywords which in a merged schema would mean something else. */
+function checkApart(a: SchemaObject, b: SchemaObject, path: string): void {
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const { additionalProperties: rest = true, properties = {} } = one;
+    const name = Object.keys(other.properties ?? {}).find(
+      (name) => !Object.hasOwn(properties, name),
+    );
+    if (rest !== true && name !== undefined) {
+      const why = `another schema for the same value has the property '${name}'`;
+      throw unsupported("additionalProperties", path, why);
+    }
+    const tuple = Array.isArray(one.items) ? "items" : "prefixItems";
+    const saysMore = other.items !== undefined || other.prefixItems !== undefined;
+    if (Array.isArray(one[tuple]) && saysMore) {
+      throw unsupported(tuple, path, "another schema for the same value has items too");
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** What a text must match, as requests write it. */
+export type GrammarSource =
+  /** Any JSON object. */
+  | { readonly type: "json_object" }
+  | { readonly type: "json_schema"; readonly schema: JsonSchema }
+  /** An expression that the whole text must match. */
+  | { readonly type: "regex"; readonly pattern: string }
+  /** A grammar in GBNF, from its rule `root` on. */
+  | { readonly type: "ebnf"; readonly grammar: string }
+  | { readonly type: "structural_tag"; readonly format: TagFormat };
+
+export type JsonSchema = boolean | Readonly<Record<string, unknown>>;
+
+/** A text of several parts, such as JSON between tags, as XGrammar's structural tags have it. */
+export type TagFormat =
+  | { readonly type: "const_string"; readonly value: string }
+  | { readonly type: "json_schema"; readonly json_schema: JsonSchema }
+  | { readonly type: "regex"; readonly pattern: string }
+  | { readonly type: "grammar"; readonly grammar: string }
+  /** Anything; in a tag, up to its end. */
+  | { readonly type: "any_text" }
+  | { readonly type: "sequence"; readonly elements: readonly TagFormat[] }
+  | { readonly type: "or"; readonly elements: readonly TagFormat[] }
+  | Tag
+  /** Free text; where one of the triggers comes up, a tag that begins with it follows. */
+  | {
+      readonly type: "triggered_tags";
+      readonly triggers: readonly string[];
+      readonly tags: readonly Tag[];
+      readonly at_least_one?: boolean;
+      readonly stop_after_first?: boolean;
+    }
+  | {
+      readonly type: "tags_with_separator";
+      readonly tags: readonly Tag[];
+      readonly separator: string;
+      readonly at_least_one?: boolean;
+      readonly stop_after_first?: boolean;
+    };
+
+export interface Tag {
+  readonly type: "tag";
+  readonly begin: string;
+  readonly content: TagFormat;
+  readonly end: string;
+}

@@ -1,0 +1,47 @@
+import { type Range, complement } from "./expression.ts";
+
+/** What each of a character's bytes may be, first byte first. */
+export type ByteRanges = readonly Range[];
+
+const UTF8 = new TextEncoder();
+
+/**
+ * The characters of some ranges as UTF-8: a text is one of them exactly when its bytes are in the
+ * ranges of one of the results. Surrogates are left out.
+ */
+export function utf8Ranges(ranges: readonly Range[]): ByteRanges[] {
+  return complement(complement(ranges)).flatMap(([first, last]) => splitByLength(first, last));
+}
+
+/** The last code points of 1, 2, 3 and 4 bytes. */
+const LAST_OF_LENGTH = [0x7f, 0x7ff, 0xffff, 0x10ffff];
+
+function splitByLength(first: number, last: number): ByteRanges[] {
+  const limit = LAST_OF_LENGTH.find((limit) => first <= limit) as number;
+  if (last > limit) return [...splitByLength(first, limit), ...splitByLength(limit + 1, last)];
+  return splitByByte([...bytesOf(first)], [...bytesOf(last)]);
+}
+
+function bytesOf(codePoint: number): Uint8Array {
+  return UTF8.encode(String.fromCodePoint(codePoint));
+}
+
+/** Splits until the bytes after the first that differs run through all of 0x80 to 0xbf. */
+function splitByByte(first: number[], last: number[]): ByteRanges[] {
+  const [low, ...lowRest] = first as [number, ...number[]];
+  const [high, ...highRest] = last as [number, ...number[]];
+  const rest = lowRest.length;
+  if (rest === 0) return [[[low, high]]];
+  if (low === high) return splitByByte(lowRest, highRest).map((more) => [[low, low], ...more]);
+  const lowest = new Array<number>(rest).fill(0x80);
+  const highest = new Array<number>(rest).fill(0xbf);
+  if (lowRest.some((byte) => byte !== 0x80)) {
+    const next = [low + 1, ...lowest];
+    return [...splitByByte(first, [low, ...highest]), ...splitByByte(next, last)];
+  }
+  if (highRest.some((byte) => byte !== 0xbf)) {
+    const before = [high - 1, ...highest];
+    return [...splitByByte(first, before), ...splitByByte([high, ...lowest], last)];
+  }
+  return [[[low, high], ...lowest.map((): Range => [0x80, 0xbf])]];
+}

@@ -1,0 +1,72 @@
+/**
+ * The arithmetic of LLaVA's pictures of any resolution (arXiv 2408.03326, appendix): a picture is fit
+ * into the best of some canvases of whole tiles, and of its features those of the padding are dropped.
+ */
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle of features, and the size that it is shrunk to. */
+export interface Kept extends Size {
+  readonly x: number;
+  readonly y: number;
+  readonly shrunk: Size;
+}
+
+/** The canvas that keeps most of a picture's pixels, and of several the smallest. */
+export function bestCanvas(size: Size, canvases: readonly Size[]): Size | undefined {
+  const pixels = size.width * size.height;
+  let best: Size | undefined;
+  let [mostKept, leastWasted] = [0, Infinity];
+  for (const canvas of canvases) {
+    const scale = Math.min(canvas.width / size.width, canvas.height / size.height);
+    const scaled = Math.trunc(size.width * scale) * Math.trunc(size.height * scale);
+    const kept = Math.min(scaled, pixels);
+    const wasted = canvas.width * canvas.height - kept;
+    if (kept > mostKept || (kept === mostKept && wasted < leastWasted)) {
+      best = canvas;
+      [mostKept, leastWasted] = [kept, wasted];
+    }
+  }
+  return best;
+}
+
+/** The size of a picture that fills a canvas along one edge. */
+export function fitInto({ width, height }: Size, canvas: Size): Size {
+  const [across, down] = [canvas.width / width, canvas.height / height];
+  return across < down
+    ? { width: canvas.width, height: Math.min(Math.ceil(height * across), canvas.height) }
+    : { width: Math.min(Math.ceil(width * down), canvas.width), height: canvas.height };
+}
+
+/**
+ * The features of a canvas that show the picture.
+ *
+ * @param size of the picture in pixels
+ * @param grid features of the whole canvas
+ * @param most features that are not worth shrinking
+ */
+export function keptFeatures(size: Size, grid: Size, most: number): Kept {
+  const wide = size.width / size.height > grid.width / grid.height;
+  const shown = wide
+    ? roundDown(size.height * (grid.width / size.width))
+    : roundDown(size.width * (grid.height / size.height));
+  const margin = Math.floor(((wide ? grid.height : grid.width) - shown) / 2);
+  const [x, y] = wide ? [0, margin] : [margin, 0];
+  const [width, height] = [grid.width - 2 * x, grid.height - 2 * y];
+  const ratio = Math.sqrt((height * width) / most);
+  const shrink = (length: number) => (ratio > 1.1 ? floorDivide(length, ratio) : length);
+  return { x, y, width, height, shrunk: { width: shrink(width), height: shrink(height) } };
+}
+
+/** Down to a whole number, but up where only rounding errors are missing. */
+function roundDown(x: number): number {
+  return Math.trunc(Math.round(x * 1e7) / 1e7);
+}
+
+/** Python's `//`. */
+function floorDivide(a: number, b: number): number {
+  return Math.round((a - (a % b)) / b);
+}

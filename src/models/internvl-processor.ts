@@ -1,0 +1,139 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import {
+  CLIP_MEAN,
+  CLIP_STD,
+  namedToken,
+  normalization,
+  normalizationFields,
+  parseImageSettings,
+  resizeFilter,
+} from "./image-settings.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Tile } from "./model.ts";
+
+const Positive = z.int().check(z.positive());
+
+/** The fields of config.json, with the defaults of transformers' InternVL class. */
+const Config = z.object({
+  image_token_id: z._default(z.int(), 151_667),
+  downsample_ratio: z._default(z.number().check(z.positive()), 0.5),
+  vision_config: z.object({ patch_size: z.union([z.int(), z.tuple([z.int(), z.int()])]) }),
+});
+
+/** The image processor's fields, with the defaults of transformers' GOT-OCR2 class. */
+const Settings = z.object({
+  // A picture that is not resized has no whole tiles.
+  do_resize: z._default(z.literal(true), true),
+  size: z._default(z.object({ height: Positive, width: Positive }), { height: 384, width: 384 }),
+  min_patches: z._default(Positive, 1),
+  max_patches: z._default(Positive, 12),
+  resample: z._default(z.int(), 3),
+  ...normalizationFields(CLIP_MEAN, CLIP_STD),
+});
+
+/** Tiles across and down. */
+interface TileGrid {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/**
+ * The image processing of InternVL: a picture is squashed to the grid of tiles whose proportions are
+ * closest to its own, and once more to one tile that shows all of it. Low detail is that tile alone.
+ * `maxImageTokens` leaves out the grids that take more; one tile there always is.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function internvlProcessor(
+  files: CheckpointFiles,
+  { maxImageTokens = Infinity }: ModelOptions = {},
+): ImageProcessor {
+  const { image_token_id, downsample_ratio, vision_config } = parseConfig(Config, files);
+  const settings = parseImageSettings(Settings, files);
+  const [patchSize = 0] = [vision_config.patch_size].flat();
+  const { width, height } = settings.size;
+  const grid = [Math.floor(height / patchSize), Math.floor(width / patchSize)] as const;
+  const tileTokens = grid[0] * grid[1] * downsample_ratio ** 2;
+  const most = Math.floor(maxImageTokens / tileTokens);
+  const grids = tileGrids(settings.min_patches, settings.max_patches).filter(
+    ({ cols, rows }) => cols * rows + 1 <= most,
+  );
+  const filter = resizeFilter(settings.resample);
+  const image = namedToken(files, "context_image_token", "<IMG_CONTEXT>");
+  const start = namedToken(files, "start_image_token", "<img>");
+  const end = namedToken(files, "end_image_token", "</img>");
+
+  const cut = ({ cols, rows }: TileGrid): Pick<ImageLayout, "resizes" | "tiles"> => {
+    const thumbnail = { from: 0, width, height, filter };
+    const whole = { from: 1, x: 0, y: 0, width, height };
+    if (cols * rows === 1) return { resizes: [thumbnail], tiles: [whole] };
+    const tiles: Tile[] = [];
+    for (let row = 0; row < rows; row++) {
+      for (let col = 0; col < cols; col++) {
+        tiles.push({ ...whole, from: 2, x: col * width, y: row * height });
+      }
+    }
+    const enlarged = { from: 0, width: cols * width, height: rows * height, filter };
+    return { resizes: [thumbnail, enlarged], tiles: [...tiles, whole] };
+  };
+
+  return {
+    placeholder: image,
+    imageTokenId: image_token_id,
+    patchSize,
+    merge: 1,
+    frames: 1,
+    ...normalization(settings),
+
+    layout(pictureWidth, pictureHeight, detail): ImageLayout {
+      if (!(pictureWidth >= 1 && pictureHeight >= 1)) {
+        throw new RangeError(`layout: a picture of ${pictureWidth} x ${pictureHeight} pixels`);
+      }
+      const size = [pictureWidth, pictureHeight] as const;
+      const best = closestGrid(size, detail === "low" ? [] : grids, width * height);
+      const layout = cut(best);
+      const split = layout.tiles.length > 1;
+      const tokenCount = layout.tiles.length * tileTokens;
+      return {
+        size,
+        ...layout,
+        rows: split ? best.rows : 0,
+        cols: split ? best.cols : 0,
+        grid,
+        tokenCount,
+        prompt: `${start}${image.repeat(tokenCount)}${end}`,
+      };
+    },
+  };
+}
+
+/** All grids of so many tiles, from few to many, and of as many from narrow to wide. */
+function tileGrids(least: number, most: number): TileGrid[] {
+  const grids: TileGrid[] = [];
+  for (let cols = 1; cols <= most; cols++) {
+    for (let rows = 1; rows <= most; rows++) {
+      if (cols * rows >= least && cols * rows <= most) grids.push({ cols, rows });
+    }
+  }
+  return grids.sort((a, b) => a.cols * a.rows - b.cols * b.rows);
+}
+
+/**
+ * The grid of the closest proportions; of several the largest of which the picture's pixels fill
+ * more than half.
+ */
+function closestGrid(
+  [width, height]: readonly [number, number],
+  grids: readonly TileGrid[],
+  tilePixels: number,
+): TileGrid {
+  let best: TileGrid = { cols: 1, rows: 1 };
+  let least = Infinity;
+  for (const grid of grids) {
+    const difference = Math.abs(width / height - grid.cols / grid.rows);
+    const filled = width * height > 0.5 * tilePixels * grid.cols * grid.rows;
+    if (difference < least || (difference === least && filled)) best = grid;
+    least = Math.min(least, difference);
+  }
+  return best;
+}

@@ -1,0 +1,84 @@
+import * as z from "zod/mini";
+import { layerNorm } from "../ops/layer-norm.ts";
+import { spaceToDepth } from "../ops/space-to-depth.ts";
+import { clip, clipPass, dropClass } from "./clip.ts";
+import { parseConfig } from "./config.ts";
+import { internvlProcessor } from "./internvl-processor.ts";
+import { llama } from "./llama.ts";
+import { projectedRename } from "./llava-rename.ts";
+import { mlp } from "./mlp.ts";
+import type { Family } from "./model.ts";
+import { renamedWeights } from "./renamed-weights.ts";
+
+/** The fields of config.json, with the defaults of transformers' InternVL class. */
+const Config = z.object({
+  downsample_ratio: z._default(z.number().check(z.positive()), 0.5),
+  projector_hidden_act: z._default(z.literal("gelu"), "gelu"),
+  vision_feature_layer: z._default(z.int().check(z.negative()), -1),
+  vision_feature_select_strategy: z._default(z.literal("default"), "default"),
+  vision_config: z.object({
+    hidden_size: z._default(z.int(), 1024),
+    num_hidden_layers: z._default(z.int(), 24),
+    num_attention_heads: z._default(z.int(), 16),
+    layer_norm_eps: z._default(z.number(), 1e-6),
+    hidden_act: z._default(z.literal("gelu"), "gelu"),
+    norm_type: z._default(z.literal("layer_norm"), "layer_norm"),
+    use_qk_norm: z._default(z.literal(false), false),
+    use_mean_pooling: z._default(z.literal(true), true),
+  }),
+});
+
+/** Of the projector's norm, which no config names. */
+const PROJECTOR_EPS = 1e-5;
+
+/**
+ * InternVL3 (arXiv 2504.10479), and InternVL 2.5 in the same layout: InternViT, which is CLIP with
+ * LayerScale, pixel shuffle, a norm and two layers, Qwen2.
+ */
+export const internvl: Family = (files, options) => {
+  const { vision_config, vision_feature_layer, downsample_ratio } = parseConfig(Config, files);
+  const num_hidden_layers = vision_config.num_hidden_layers + 1 + vision_feature_layer;
+  const tower = { ...vision_config, num_hidden_layers };
+  const block = Math.round(1 / downsample_ratio);
+  const processor = internvlProcessor(files, options);
+  const [side] = processor.layout(1, 1, "low").grid;
+  return {
+    ...llama(files, "model.language_model"),
+    processor,
+    rename: projectedRename,
+    patchesPerRow: block ** 2,
+    imageStates: 1,
+
+    visionPass: (_, tiles) => clipPass(tiles, side ** 2),
+
+    vision(g, w, patches, tables) {
+      const v = renamedWeights(w.under("model.vision_tower"), internVitName);
+      const x = g.tap("vision", clip(g, v, tower, patches, tables));
+      const shuffled = spaceToDepth(g, dropClass(g, x, tables), side, block);
+      const states = g.tap("connector_in", shuffled); // [P / block², block² * vision D]
+      const projector = w.under("model.multi_modal_projector");
+      const norm = projector.under("layer_norm");
+      const normed = layerNorm(
+        g,
+        states,
+        norm.vector("weight"),
+        norm.vector("bias"),
+        PROJECTOR_EPS,
+      );
+      return [mlp(g, projector, normed, ["linear_1", "linear_2"])];
+    },
+  };
+};
+
+/** InternViT's names of a CLIP tower's tensors. */
+function internVitName(name: string): string {
+  return name
+    .replace("embeddings.class_embedding", "embeddings.cls_token")
+    .replace("embeddings.patch_embedding", "embeddings.patch_embeddings.projection")
+    .replace("embeddings.position_embedding.weight", "embeddings.position_embeddings")
+    .replace("encoder.layers.", "encoder.layer.")
+    .replace("self_attn.out_proj", "attention.projection_layer")
+    .replace("self_attn.", "attention.")
+    .replace("layer_norm1", "layernorm_before")
+    .replace("layer_norm2", "layernorm_after");
+}

@@ -1,0 +1,91 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import {
+  CLIP_MEAN,
+  CLIP_STD,
+  namedToken,
+  normalization,
+  normalizationFields,
+  parseImageSettings,
+  resizeFilter,
+} from "./image-settings.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
+
+/** The fields of config.json, with the default of transformers' LLaVA class. */
+const Config = z.object({
+  image_token_index: z.optional(z.int()),
+  image_token_id: z.optional(z.int()),
+  vision_config: z.object({ patch_size: z.int() }),
+});
+
+const Positive = z.int().check(z.positive());
+
+/** The image processor's fields, with the defaults of transformers' CLIP class. */
+const Settings = z.object({
+  do_resize: z._default(z.literal(true), true),
+  size: z._default(z.object({ shortest_edge: Positive }), { shortest_edge: 224 }),
+  do_center_crop: z._default(z.literal(true), true),
+  crop_size: z._default(z.object({ height: Positive, width: Positive }), {
+    height: 224,
+    width: 224,
+  }),
+  resample: z._default(z.int(), 3),
+  ...normalizationFields(CLIP_MEAN, CLIP_STD),
+});
+
+/** The longer edge may be this many times the shorter one; what is cropped off must fit the GPU. */
+const MAX_RATIO = 200;
+
+/**
+ * The image processing of LLaVA-1.5, which is CLIP's: the shorter edge is brought to a size, and the
+ * middle is cut out. A picture takes the same number of tokens whatever the detail.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
+  const config = parseConfig(Config, files);
+  const settings = parseImageSettings(Settings, files);
+  const { patch_size } = config.vision_config;
+  const filter = resizeFilter(settings.resample);
+  const { shortest_edge } = settings.size;
+  const crop = settings.crop_size;
+  const grid = [Math.floor(crop.height / patch_size), Math.floor(crop.width / patch_size)] as const;
+  const tokenCount = grid[0] * grid[1];
+  const image = namedToken(files, "image_token", "<image>");
+  return {
+    placeholder: image,
+    imageTokenId: config.image_token_id ?? config.image_token_index ?? 32_000,
+    patchSize: patch_size,
+    merge: 1,
+    frames: 1,
+    ...normalization(settings),
+
+    layout(width, height): ImageLayout {
+      if (!(width >= 1 && height >= 1)) {
+        throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
+      }
+      const shorter = Math.min(width, height);
+      if (Math.max(width, height) / shorter > MAX_RATIO) {
+        throw new RangeError(
+          `layout: one edge is more than ${MAX_RATIO} times as long as the other`,
+        );
+      }
+      const scale = (length: number) => Math.trunc((shortest_edge * length) / shorter);
+      const resized = { width: scale(width), height: scale(height) };
+      const middle = {
+        x: Math.trunc((resized.width - crop.width) / 2),
+        y: Math.trunc((resized.height - crop.height) / 2),
+      };
+      return {
+        size: [width, height],
+        resizes: [{ from: 0, ...resized, filter }],
+        tiles: [{ from: 1, ...middle, width: crop.width, height: crop.height }],
+        rows: 0,
+        cols: 0,
+        grid,
+        tokenCount,
+        prompt: image.repeat(tokenCount),
+      };
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { beforeAll, expect, test } from "vitest";
+import { internvl3of1b, llava15of7b, llavaOnevision05b } from "../../bench/model/llava-shapes.ts";
+import { randomCheckpoint } from "../../bench/model/random-checkpoint.ts";
+import { buildEngine, generate } from "../../tests/golden.ts";
+import { expectClose, random } from "../../tests/support.ts";
+import { type Gpu, openGpu } from "../gpu/device.ts";
+import { elementCount } from "../gpu/tensor.ts";
+import { GpuWeights } from "../weights/gpu-weights.ts";
+import type { PatchSource } from "./model.ts";
+import { createModel } from "./registry.ts";
+
+/** Random weights know no end of an answer. */
+const ENDLESS = { "generation_config.json": { eos_token_id: [] } };
+
+let gpu: Gpu;
+
+/** A device with WebGPU's default limits (128 MiB a binding, say), which every device has. */
+beforeAll(async () => {
+  const adapter = (await navigator.gpu.requestAdapter()) ?? expect.fail("no WebGPU adapter");
+  gpu = await openGpu({
+    features: adapter.features,
+    info: adapter.info,
+    limits: {} as GPUSupportedLimits,
+    requestDevice: (wanted) => adapter.requestDevice(wanted),
+  } as GPUAdapter);
+  expect(gpu.device.limits.maxStorageBufferBindingSize).toBe(2 ** 27);
+  return () => gpu.destroy();
+});
+
+/** A picture of random patches in its first tile, and none in the others. */
+const oneTile: PatchSource = {
+  tiles: 1,
+  write: (_first, _count, into) => gpu.write(into, random(elementCount(into.shape), 7)),
+  release: () => {},
+};
+
+test.each([
+  // The whole picture is followed by the 36 tiles of the largest canvas, shrunk to about nine.
+  {
+    name: "LLaVA-OneVision-0.5B",
+    shape: llavaOnevision05b(1, 1),
+    picture: [2304, 2304],
+    tokens: 7371,
+  },
+  {
+    name: "LLaVA-1.5-7B",
+    shape: llava15of7b(1, 2),
+    picture: [400, 300],
+    tokens: 576,
+  },
+  {
+    name: "InternVL3-1B",
+    shape: internvl3of1b(1, 1),
+    picture: [300, 300],
+    tokens: 256,
+  },
+] as const)(
+  "$name's shapes run within the default limits",
+  async ({ shape, picture: [width, height], tokens }) => {
+    const checkpoint = randomCheckpoint(shape);
+    const model = createModel(checkpoint.files);
+    const weights = new GpuWeights(gpu, checkpoint, { quantization: "q4", rename: model.rename });
+    const engine = buildEngine(gpu, model, weights, { contextLength: 64, prefillRows: 8 });
+    const prepared = engine.prepare();
+    await weights.load(checkpoint);
+    await prepared;
+    gpu.throwIfFailed();
+
+    const layout = model.processor.layout(width, height, "auto");
+    expect(layout.tokenCount).toBe(tokens);
+    const D = model.text.hidden_size;
+    const images = gpu.tensor("images", [tokens, D]);
+    await engine.vision.encode(oneTile, layout, [images], 0);
+    const rows = await gpu.read(images);
+    expect(rows.every(Number.isFinite)).toBe(true);
+    // The first tile's rows, which differ, and the last one: a tile's, or the line's end.
+    const seen = Math.min(tokens, (layout.grid[0] * layout.grid[1]) / model.patchesPerRow);
+    for (const row of [0, seen - 1, tokens - 1]) {
+      expect(new Set(rows.subarray(row * D, (row + 1) * D)).size).toBeGreaterThan(D / 4);
+    }
+
+    const V = model.text.vocab_size;
+    const logitsAfter = async (ids: number[], maxTokens: number) => {
+      const answer = await generate(engine, { ids, images: [], maxTokens }, ENDLESS);
+      return { answer, logits: await gpu.read(engine.decoder.lastLogits ?? expect.fail()) };
+    };
+    const prompt = [1, V - 1, 9];
+    const decoded = await logitsAfter(prompt, 2);
+    expect(decoded.logits.length).toBe(V);
+    expect(decoded.logits.every(Number.isFinite)).toBe(true);
+    expect(new Set(decoded.logits).size).toBeGreaterThan(V / 2);
+    const [first = expect.fail("no answer")] = decoded.answer;
+    const prefilled = await logitsAfter([...prompt, first], 1);
+    expectClose(decoded.logits, prefilled.logits, 1e-4);
+    gpu.throwIfFailed();
+    weights.dispose();
+  },
+);

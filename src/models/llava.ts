@@ -1,0 +1,45 @@
+import * as z from "zod/mini";
+import { clip, clipPass, dropClass } from "./clip.ts";
+import { parseConfig } from "./config.ts";
+import { llama } from "./llama.ts";
+import { llavaProcessor } from "./llava-processor.ts";
+import { llavaRename } from "./llava-rename.ts";
+import { mlp } from "./mlp.ts";
+import type { Family } from "./model.ts";
+
+/** The fields of config.json, with the defaults of transformers' LLaVA and CLIP classes. */
+const Config = z.object({
+  projector_hidden_act: z._default(z.literal("gelu"), "gelu"),
+  vision_feature_layer: z._default(z.int().check(z.negative()), -2),
+  vision_feature_select_strategy: z._default(z.literal("default"), "default"),
+  vision_config: z.object({
+    model_type: z._default(z.literal("clip_vision_model"), "clip_vision_model"),
+    hidden_size: z._default(z.int(), 768),
+    num_hidden_layers: z._default(z.int(), 12),
+    num_attention_heads: z._default(z.int(), 12),
+    layer_norm_eps: z._default(z.number(), 1e-5),
+    hidden_act: z._default(z.literal("quick_gelu"), "quick_gelu"),
+  }),
+});
+
+/** LLaVA-1.5 (arXiv 2310.03744): CLIP but for its last layer, a projector of two layers, Llama. */
+export const llava: Family = (files) => {
+  const { vision_config, vision_feature_layer } = parseConfig(Config, files);
+  const num_hidden_layers = vision_config.num_hidden_layers + 1 + vision_feature_layer;
+  const tower = { ...vision_config, num_hidden_layers };
+  return {
+    ...llama(files, "model.language_model"),
+    processor: llavaProcessor(files),
+    rename: llavaRename,
+    patchesPerRow: 1,
+    imageStates: 1,
+
+    visionPass: ({ grid }, tiles) => clipPass(tiles, grid[0] * grid[1]),
+
+    vision(g, w, patches, tables) {
+      const x = clip(g, w.under("model.vision_tower"), tower, patches, tables);
+      const states = g.tap("connector_in", dropClass(g, x, tables)); // [P, vision D]
+      return [mlp(g, w.under("model.multi_modal_projector"), states, ["linear_1", "linear_2"])];
+    },
+  };
+};

@@ -1,0 +1,227 @@
+import { describe, expect, test } from "vitest";
+import {
+  checkpointCases,
+  checkpointFiles,
+  layoutsOf,
+  publishedCases,
+  publishedSettings,
+} from "../../tests/processor-goldens.ts";
+import { internvlProcessor } from "./internvl-processor.ts";
+import { onevisionProcessor } from "./llava-onevision-processor.ts";
+import { llavaProcessor } from "./llava-processor.ts";
+import type { CheckpointFiles, ImageProcessor, ModelOptions } from "./model.ts";
+
+type Processor = (files: CheckpointFiles, options?: ModelOptions) => ImageProcessor;
+
+/** By golden folder: the processor, and what it reads of the published config.json. */
+const FAMILIES: Readonly<Record<string, readonly [Processor, config: object]>> = {
+  llava_onevision: [onevisionProcessor, { vision_config: { patch_size: 14 } }],
+  llava: [llavaProcessor, { vision_config: { patch_size: 14 } }],
+  internvl: [internvlProcessor, { vision_config: { patch_size: [14, 14] } }],
+};
+
+function published(family: string, options?: ModelOptions): ImageProcessor {
+  const [processor, config] = FAMILIES[family] as readonly [Processor, object];
+  return processor({ ...publishedSettings(family), "config.json": config }, options);
+}
+
+/** Places of the image token in a prompt. */
+const count = (text: string, token: string) => text.split(token).length - 1;
+
+describe.each(Object.keys(FAMILIES))("%s", (family) => {
+  test.each(publishedCases(family))("published settings, $image", (golden) => {
+    const processor = published(family);
+    const layout = processor.layout(golden.width, golden.height, "auto");
+    const [tiles, channels, height, width] = golden.shape.slice(-4);
+    expect(layout.tokenCount).toBe(golden.image_token_count);
+    expect(count(layout.prompt, processor.placeholder)).toBe(golden.image_token_count);
+    expect(layout.tiles).toHaveLength(tiles as number);
+    for (const tile of layout.tiles) expect([tile.height, tile.width]).toEqual([height, width]);
+    expect(processor.mean).toHaveLength(channels as number);
+  });
+
+  test.each(checkpointCases(family))("checkpoint, $name", (golden) => {
+    const [make] = FAMILIES[family] as readonly [Processor, object];
+    const processor = make(checkpointFiles(family));
+    const layouts = layoutsOf(golden, processor);
+    const tokens = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+    expect(tokens).toBe(golden.image_token_count);
+    // The pictures' texts stand in the prompt one after another.
+    let rest = golden.prompt;
+    for (const { prompt } of layouts) {
+      expect(rest).toContain(prompt);
+      rest = rest.slice(rest.indexOf(prompt) + prompt.length);
+    }
+    expect(rest).not.toContain(processor.placeholder);
+  });
+
+  test("finds its settings in processor_config.json alone", () => {
+    const [make] = FAMILIES[family] as readonly [Processor, object];
+    const { "preprocessor_config.json": image_processor, ...files } = checkpointFiles(family);
+    const joined = { ...files, "processor_config.json": { image_processor } };
+    const layout = make(joined).layout(300, 200, "auto");
+    expect(layout).toEqual(make(checkpointFiles(family)).layout(300, 200, "auto"));
+  });
+
+  test("refuses a picture without pixels", () => {
+    expect(() => published(family).layout(0, 5, "auto")).toThrow(RangeError);
+  });
+
+  test.each([
+    [{ resample: 0 }, "resample 0"],
+    [{ do_resize: false }, "do_resize"],
+    [{ image_std: "x" }, "image_std"],
+    [{ size: { height: 0, width: 5, shortest_edge: 0 } }, "size."],
+  ])("%j is named", (settings, message) => {
+    const [make, config] = FAMILIES[family] as readonly [Processor, object];
+    const files = { "config.json": config, "preprocessor_config.json": settings };
+    expect(() => make(files)).toThrow(message);
+    expect(() => make(files)).toThrow("preprocessor_config.json");
+  });
+});
+
+// Computed with the reference's arithmetic.
+test.each([
+  { width: 224, height: 224, llava_onevision: 1485, internvl: 256 },
+  { width: 448, height: 448, llava_onevision: 3699, internvl: 256 },
+  { width: 640, height: 480, llava_onevision: 2929, internvl: 3328 },
+  { width: 1024, height: 768, llava_onevision: 4725, internvl: 3328 },
+  { width: 1920, height: 1080, llava_onevision: 7269, internvl: 2304 },
+  { width: 2480, height: 3508, llava_onevision: 7353, internvl: 1792 },
+])("$width x $height", ({ width, height, ...tokens }) => {
+  for (const [family, count] of Object.entries({ ...tokens, llava: 576 })) {
+    expect(published(family).layout(width, height, "high").tokenCount, family).toBe(count);
+  }
+});
+
+describe("LLaVA-OneVision", () => {
+  const processor = published("llava_onevision");
+
+  test("tiles of a canvas reach beyond the picture, which is in its middle", () => {
+    const layout = processor.layout(600, 420, "auto");
+    expect(layout.resizes).toEqual([
+      { from: 0, width: 384, height: 384, filter: "bicubic" },
+      { from: 0, width: 768, height: 538, filter: "bicubic" },
+    ]);
+    const size = { width: 384, height: 384 };
+    expect(layout.tiles).toEqual([
+      { from: 1, x: 0, y: 0, ...size },
+      { from: 2, x: 0, y: -115, ...size },
+      { from: 2, x: 384, y: -115, ...size },
+      { from: 2, x: 0, y: 269, ...size },
+      { from: 2, x: 384, y: 269, ...size },
+    ]);
+    expect([layout.rows, layout.cols]).toEqual([2, 2]);
+    expect(layout.background).toBeUndefined();
+  });
+
+  test.each([
+    { width: 600, height: 420, part: { x: 0, y: -90, width: 600, height: 600 } },
+    { width: 33, height: 100, part: { x: -33, y: 0, width: 100, height: 100 } },
+  ])("one of several pictures is padded to a square, $width x $height", (picture) => {
+    const { width, height, part } = picture;
+    const layout = processor.layout(width, height, "high", 2);
+    expect(layout.resizes).toEqual([{ from: 0, part, width: 384, height: 384, filter: "bicubic" }]);
+    expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 384, height: 384 }]);
+    expect(layout.background).toBe(0x7f7f7f);
+    expect(layout.tokenCount).toBe(730);
+    expect(processor.layout(width, height, "low")).toEqual(layout);
+  });
+
+  test("maxImageTokens leaves out the canvases that take more", () => {
+    for (const maxImageTokens of [730, 1485, 2048, 3000]) {
+      const capped = published("llava_onevision", { maxImageTokens });
+      for (const [width, height] of [
+        [224, 224],
+        [640, 480],
+        [2480, 3508],
+        [3000, 100],
+      ] as const) {
+        const { tokenCount } = capped.layout(width, height, "high");
+        expect(tokenCount).toBeLessThanOrEqual(maxImageTokens);
+        const free = processor.layout(width, height, "high").tokenCount;
+        if (free <= maxImageTokens) expect(tokenCount).toBe(free);
+      }
+    }
+    const capped = published("llava_onevision", { maxImageTokens: 2048 });
+    expect(capped.layout(640, 480, "high").tokenCount).toBeGreaterThan(730);
+    const least = published("llava_onevision", { maxImageTokens: 1 });
+    expect(least.layout(640, 480, "high").tokenCount).toBe(730);
+  });
+
+  test("canvases are those of 1 to 6 tiles unless the settings say so", () => {
+    const config = { vision_config: { patch_size: 14 } };
+    const bare = onevisionProcessor({ "config.json": config });
+    expect(bare.layout(1920, 1080, "high")).toEqual(processor.layout(1920, 1080, "high"));
+  });
+
+  test("an aspect ratio of another kind is named", () => {
+    const config = { vision_config: { patch_size: 14 }, vision_aspect_ratio: "pad" };
+    expect(() => onevisionProcessor({ "config.json": config })).toThrow("vision_aspect_ratio");
+  });
+});
+
+describe("LLaVA-1.5", () => {
+  const processor = published("llava");
+
+  test.each([
+    { width: 600, height: 420, resized: [480, 336], at: [72, 0] },
+    { width: 61, height: 260, resized: [336, 1432], at: [0, 548] },
+    { width: 2, height: 401, resized: undefined, at: undefined },
+  ])("the middle of $width x $height", ({ width, height, resized, at }) => {
+    if (!resized) {
+      expect(() => processor.layout(width, height, "auto")).toThrow("more than 200 times as long");
+      return;
+    }
+    const { resizes, tiles } = processor.layout(width, height, "auto");
+    expect(resizes.map(({ width, height }) => [width, height])).toEqual([resized]);
+    expect(tiles.map(({ x, y }) => [x, y])).toEqual([at]);
+  });
+
+  test("takes the same tokens whatever is asked for", () => {
+    for (const detail of ["low", "high", "auto"] as const) {
+      expect(processor.layout(900, 30, detail, 3).tokenCount).toBe(576);
+    }
+  });
+});
+
+describe("InternVL", () => {
+  const processor = published("internvl");
+
+  test("tiles come row by row, the whole picture last", () => {
+    const { tiles, resizes, rows, cols } = processor.layout(600, 420, "auto");
+    expect(resizes).toEqual([
+      { from: 0, width: 448, height: 448, filter: "bicubic" },
+      { from: 0, width: 1344, height: 896, filter: "bicubic" },
+    ]);
+    expect([rows, cols]).toEqual([2, 3]);
+    expect(tiles.map(({ from, x, y }) => [from, x, y])).toEqual([
+      ...[0, 448].flatMap((y) => [0, 448, 896].map((x) => [2, x, y])),
+      [1, 0, 0],
+    ]);
+  });
+
+  test("low detail is one tile", () => {
+    const layout = processor.layout(1920, 1080, "low");
+    expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 448, height: 448 }]);
+    expect([layout.tokenCount, layout.rows, layout.cols]).toEqual([256, 0, 0]);
+  });
+
+  test("maxImageTokens leaves out the grids that take more", () => {
+    for (const maxImageTokens of [256, 800, 2048, 3328]) {
+      const capped = published("internvl", { maxImageTokens });
+      for (const [width, height] of [
+        [640, 480],
+        [1920, 1080],
+        [100, 1500],
+      ] as const) {
+        const { tokenCount } = capped.layout(width, height, "high");
+        expect(tokenCount).toBeLessThanOrEqual(maxImageTokens);
+      }
+    }
+    const capped = published("internvl", { maxImageTokens: 2048 });
+    expect(capped.layout(640, 480, "high").tokenCount).toBe(1792);
+    const least = published("internvl", { maxImageTokens: 1 });
+    expect(least.layout(640, 480, "high").tokenCount).toBe(256);
+  });
+});

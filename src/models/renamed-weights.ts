@@ -1,0 +1,12 @@
+import type { Weights } from "./model.ts";
+
+/** Weights that go by other names in the checkpoint, all of them: a shared block's by its own. */
+export function renamedWeights(w: Weights, rename: (name: string) => string, prefix = ""): Weights {
+  const all = (names: string | readonly string[]) => [names].flat().map((n) => rename(prefix + n));
+  return {
+    under: (inner) => renamedWeights(w, rename, `${prefix}${inner}.`),
+    has: (name) => w.has(rename(prefix + name)),
+    matrix: (names) => w.matrix(all(names)),
+    vector: (names) => w.vector(all(names)),
+  };
+}

@@ -1,0 +1,22 @@
+import * as z from "zod/mini";
+
+const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
+
+export type ReasoningEffort = (typeof EFFORTS)[number] | number;
+
+const RANGE = `one of ${EFFORTS.map((word) => `'${word}'`).join(", ")}, or a number from 0 to 0.99`;
+
+/** How much a model should think: a word, or a share of the most. */
+export const reasoningEffort = z.union(
+  [z.enum(EFFORTS), z.number().check(z.refine((n) => n >= 0 && n <= 0.99, RANGE))],
+  RANGE,
+);
+
+/** The variables that chat templates know an effort by. */
+export function effortVariables(
+  effort: ReasoningEffort | null | undefined,
+): Readonly<Record<string, unknown>> {
+  if (effort === undefined || effort === null) return {};
+  const thinks = effort !== "none" && effort !== 0;
+  return { reasoning_effort: effort, enable_thinking: thinks, thinking: thinks };
+}

@@ -1,0 +1,100 @@
+import type { ChatAnswer, Delta, Finish } from "../chat/answer.ts";
+import { type OpenAIError, toOpenAIError } from "./errors.ts";
+import { failed, finished } from "./responses-object.ts";
+import { Output } from "./responses-output.ts";
+import type {
+  ErrorEvent,
+  OutputEvent,
+  ResponseEvent,
+  ResponseObject,
+  ResponseStep,
+} from "./responses-wire.ts";
+
+/**
+ * The whole answer in one object.
+ *
+ * @param begun the answer without its output
+ */
+export async function wholeResponse(
+  { deltas, usage }: ChatAnswer,
+  begun: ResponseObject,
+): Promise<ResponseObject> {
+  const output = new Output();
+  let finish: Finish | undefined;
+  for await (const delta of deltas) {
+    exhaust(output.push(delta));
+    finish = delta.finish;
+  }
+  const status = statusOf(finish);
+  exhaust(output.end(status));
+  return finished(begun, output.items, usage, status);
+}
+
+/**
+ * The answer in events. Waits for the first token, so that what fails before it can still decide
+ * the HTTP status; what fails later is told as `response.failed` and `error`.
+ *
+ * @param begun the answer without its output
+ * @param signal one that aborted is no failure to tell: its reason is thrown
+ * @param keep is given the answer before its last event
+ */
+export async function responseEvents(
+  answer: ChatAnswer,
+  begun: ResponseObject,
+  signal: AbortSignal,
+  keep: (response: ResponseObject) => void,
+): Promise<AsyncGenerator<ResponseEvent, void, void>> {
+  const first = await answer.deltas.next();
+  return numbered(steps(answer, first, begun, signal, keep));
+}
+
+async function* numbered(
+  steps: AsyncIterable<ResponseStep>,
+): AsyncGenerator<ResponseEvent, void, void> {
+  let sequence_number = 0;
+  for await (const step of steps) yield { ...step, sequence_number: sequence_number++ };
+}
+
+async function* steps(
+  { deltas, usage }: ChatAnswer,
+  first: IteratorResult<Delta, void>,
+  begun: ResponseObject,
+  signal: AbortSignal,
+  keep: (response: ResponseObject) => void,
+): AsyncGenerator<ResponseStep, void, void> {
+  yield { type: "response.created", response: begun };
+  yield { type: "response.in_progress", response: begun };
+  const output = new Output();
+  let finish: Finish | undefined;
+  try {
+    for (let next = first; !next.done; next = await deltas.next()) {
+      yield* output.push(next.value);
+      finish = next.value.finish;
+    }
+  } catch (cause) {
+    signal.throwIfAborted();
+    const error = toOpenAIError(cause);
+    const response = failed(begun, output.items, usage, error);
+    yield { type: "response.failed", response };
+    yield errorEvent(error);
+    return;
+  }
+  const status = statusOf(finish);
+  yield* output.end(status);
+  const response = finished(begun, output.items, usage, status);
+  keep(response);
+  yield { type: `response.${status}`, response };
+}
+
+function errorEvent({ body: { error } }: OpenAIError): ErrorEvent {
+  const { code, message, param } = error;
+  return { type: "error", code, message, param, error };
+}
+
+function statusOf(finish: Finish | undefined): "completed" | "incomplete" {
+  return finish?.reason === "length" ? "incomplete" : "completed";
+}
+
+function exhaust(steps: Iterator<OutputEvent>): void {
+  while (!steps.next().done);
+}

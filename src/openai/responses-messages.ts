@@ -1,0 +1,106 @@
+import type { Message, Part } from "../chat/messages.ts";
+import { RequestError } from "../chat/request-error.ts";
+import type { ToolCall } from "../chat/tools.ts";
+import type { InputPart, Item, OutputMessage } from "./responses-wire.ts";
+import { isObjectJson } from "./tools.ts";
+
+/** A message, and the path of its content in the request, for errors. */
+export interface PlacedMessage extends Message {
+  readonly path: string;
+}
+
+/**
+ * The conversation as the chat layer takes it: what the model said, thought and called in one go is
+ * one message. A call that the length limit cut is left out.
+ *
+ * @param previous what comes before the input
+ */
+export function messagesOf(
+  instructions: string | null | undefined,
+  previous: readonly Item[],
+  input: readonly Item[],
+): PlacedMessage[] {
+  const messages: PlacedMessage[] = [];
+  if (instructions) messages.push({ role: "system", content: instructions, path: "instructions" });
+  for (const item of previous) add(messages, item, "previous_response_id");
+  for (const [i, item] of input.entries()) add(messages, item, `input[${i}]`);
+  return messages;
+}
+
+function add(messages: PlacedMessage[], item: Item, path: string): void {
+  switch (item.type) {
+    case "reasoning": {
+      const texts = item.content.length > 0 ? item.content : item.summary;
+      const reasoning = texts.map(({ text }) => text).join("\n\n");
+      if (reasoning) messages.push({ role: "assistant", content: "", reasoning, path });
+      return;
+    }
+    case "function_call": {
+      if (item.status === "incomplete") return;
+      // A stream may have told arguments that turned out malformed: templates can't write those.
+      const json = isObjectJson(item.arguments) ? item.arguments : "{}";
+      const call: ToolCall = { id: item.call_id, name: item.name, arguments: json };
+      const last = messages.at(-1);
+      if (last?.role !== "assistant") {
+        messages.push({ role: "assistant", content: "", toolCalls: [call], path });
+      } else {
+        messages.splice(-1, 1, { ...last, toolCalls: [...(last.toolCalls ?? []), call] });
+      }
+      return;
+    }
+    case "function_call_output": {
+      const content =
+        typeof item.output === "string" ? item.output : plain(item.output.map(partOf));
+      messages.push({ role: "tool", toolCallId: item.call_id, content, path: `${path}.output` });
+      return;
+    }
+    case "message": {
+      if (item.role !== "assistant") {
+        const content = plain(item.content.map(partOf));
+        messages.push({ role: item.role, content, path: `${path}.content` });
+        return;
+      }
+      const content = plain(item.content.map(textOf));
+      const said = { role: item.role, content, path: `${path}.content` };
+      const thought = messages.at(-1);
+      const begun = thought?.reasoning && thought.content === "" && !thought.toolCalls;
+      if (begun) messages.splice(-1, 1, { ...thought, ...said });
+      else messages.push(said);
+    }
+  }
+}
+
+/** A single text as all templates know it. */
+function plain(parts: readonly Part[]): Message["content"] {
+  const [first] = parts;
+  return parts.length === 1 && first?.type === "text" ? first.text : parts;
+}
+
+function partOf(part: InputPart): Part {
+  if (part.type === "input_text") return { type: "text", text: part.text };
+  const { image_url: url, detail } = part;
+  // A processor knows no more than its full budget.
+  return { type: "image_url", image_url: { url, detail: detail === "original" ? "high" : detail } };
+}
+
+function textOf(part: OutputMessage["content"][number]): Part {
+  return { type: "text", text: part.type === "refusal" ? part.refusal : part.text };
+}
+
+/** What was thrown, with the request's own path where it names one of `messages`. */
+export function withOwnPath(error: unknown, messages: readonly PlacedMessage[]): unknown {
+  if (!(error instanceof RequestError)) return error;
+  const param = ownPath(error.param, messages);
+  if (param === error.param) return error;
+  return new RequestError(error.code, param, error.message, { cause: error });
+}
+
+function ownPath(param: string, messages: readonly PlacedMessage[]): string {
+  if (param === "messages") return "input";
+  const [, index, part = ""] =
+    /^messages\[(\d+)\](?:\.content(\[\d+\])\.image_url\.url)?/.exec(param) ?? [];
+  const path = messages[Number(index)]?.path;
+  if (path === undefined) return param;
+  if (!path.startsWith("input")) return path.split(".")[0] as string;
+  return part ? `${path}${part}.image_url` : path;
+}

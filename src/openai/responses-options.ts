@@ -1,0 +1,50 @@
+import type { ChatRequest } from "../chat/chat.ts";
+import type { AnswerFormat } from "../chat/format.ts";
+import { answerOptions } from "./answer-options.ts";
+import { effortVariables } from "./effort.ts";
+import type { CheckedRequest } from "./responses-request.ts";
+import type { TextFormat, ToolChoice } from "./responses-wire.ts";
+import { toolOptions } from "./tools.ts";
+import type { ChatCompletionRequest } from "./wire.ts";
+
+/** How to answer, as the chat layer takes it. */
+export function chatOptions(
+  body: CheckedRequest,
+  signal: AbortSignal,
+): Omit<ChatRequest, "messages"> {
+  const same = {
+    ...body,
+    max_completion_tokens: body.max_output_tokens,
+    logprobs: body.include?.includes("message.output_text.logprobs"),
+    stream_options: null,
+    tools: body.tools.map(({ type, ...told }) => ({ type, function: told })),
+    tool_choice: choiceOf(body.tool_choice),
+  };
+  return {
+    ...answerOptions(same, signal),
+    ...toolOptions(same),
+    format: formatOf(body.text.format),
+    templateVariables: { ...effortVariables(body.reasoning?.effort), ...body.chat_template_kwargs },
+  };
+}
+
+function formatOf(format: TextFormat): AnswerFormat | undefined {
+  const param = "text.format";
+  switch (format.type) {
+    case "text":
+      return undefined;
+    case "json_object":
+      return { type: "json_object", param };
+    case "json_schema":
+      return { type: "json_schema", schema: format.schema, param: `${param}.schema` };
+  }
+}
+
+/** As chat completions have it. */
+function choiceOf(choice: ToolChoice): ChatCompletionRequest["tool_choice"] {
+  if (typeof choice === "string") return choice;
+  if (choice.type === "function") return { type: "function", function: { name: choice.name } };
+  const { type, mode, tools } = choice;
+  const allowed = tools.map(({ type, name }) => ({ type, function: { name } }));
+  return { type, allowed_tools: { mode, tools: allowed } };
+}

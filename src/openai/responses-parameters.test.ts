@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { RENAMED, UNSUPPORTED, responseRequest, validateResponse } from "./responses-request.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../docs/responses.md"), "utf8");
+
+const section = (name: string): string =>
+  page.split(/^## /m).find((part) => part.startsWith(name)) ?? "";
+
+/** The rows of a section's tables: the name in the first cell, and the second cell. */
+function rowsOf(name: string): [string, string][] {
+  const rows = section(name).matchAll(/^\| `(\w+)` +\| ([^|]*)\|/gm);
+  return [...rows].map(([, name, cell]) => [name as string, (cell as string).trim()]);
+}
+
+describe("docs/responses.md", () => {
+  test("has every parameter that is honoured, and no other", () => {
+    const names = rowsOf("Honoured").map(([name]) => name);
+    expect(names.sort()).toEqual(Object.keys(responseRequest.shape).sort());
+  });
+
+  test("has every parameter that is refused, with values that are not", () => {
+    const rows = rowsOf("Refused");
+    const refused = rows.filter(([name]) => !(name in RENAMED));
+    expect(refused.map(([name]) => name).sort()).toEqual(Object.keys(UNSUPPORTED).sort());
+    let checked = 0;
+    for (const [name, cell] of refused) {
+      for (const [, value] of cell.matchAll(/`([^`]+)`/g)) {
+        expect(UNSUPPORTED[name]?.(JSON.parse(value as string)), `${name} ${value}`).toBe(true);
+        checked++;
+      }
+    }
+    expect(checked).toBeGreaterThanOrEqual(refused.length - 2);
+    const renamed = rows.filter(([name]) => name in RENAMED);
+    expect(Object.fromEntries(renamed.map(([name, cell]) => [name, cell.slice(1, -1)]))).toEqual(
+      RENAMED,
+    );
+  });
+
+  test("says of what is ignored that it is", () => {
+    const names = rowsOf("Ignored").map(([name]) => name);
+    expect(names.length).toBeGreaterThan(4);
+    const body = { input: "Hello", ...Object.fromEntries(names.map((name) => [name, "anything"])) };
+    expect(validateResponse(body)).toEqual(validateResponse({ input: "Hello" }));
+  });
+});

@@ -1,0 +1,148 @@
+import * as z from "zod/mini";
+import type { ChatRequest } from "../chat/chat.ts";
+import type { Tool, ToolCall } from "../chat/tools.ts";
+import { OpenAIError } from "./errors.ts";
+import type { ChatCompletionRequest, RequestToolCall, RequestToolChoice } from "./wire.ts";
+
+export const functionName = z
+  .string()
+  .check(
+    z.refine(
+      (name) => /^[\w-]{1,64}$/.test(name),
+      "1 to 64 letters, digits, underscores or hyphens",
+    ),
+  );
+
+/** A JSON schema of an object, as all arguments are one. */
+export const parameters = z
+  .record(z.string(), z.unknown())
+  .check(
+    z.refine(
+      ({ type }) => type === undefined || type === "object",
+      "a JSON schema whose 'type' is 'object'",
+    ),
+  );
+
+const tool = z.object({
+  type: z.literal("function"),
+  function: z.object({
+    name: functionName,
+    description: z.nullish(z.string()),
+    parameters: z.nullish(parameters),
+    strict: z.nullish(z.boolean()),
+  }),
+});
+
+export const tools = z.array(tool).check((context) => {
+  const names = new Set<string>();
+  for (const [i, { function: named }] of context.value.entries()) {
+    if (!names.has(named.name)) {
+      names.add(named.name);
+      continue;
+    }
+    const path = [i, "function", "name"];
+    const message = "a name that no other tool has";
+    context.issues.push({ code: "custom", input: named.name, path, message });
+  }
+});
+
+const choice = z.object({
+  type: z.enum(["function", "allowed_tools"]),
+  function: z.optional(z.object({ name: z.string() })),
+  allowed_tools: z.optional(
+    z.object({
+      mode: z.enum(["auto", "required"]),
+      tools: z.array(
+        z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) }),
+      ),
+    }),
+  ),
+});
+
+export const toolChoice = z.pipe(
+  z.union(
+    [
+      z.enum(["none", "auto", "required"]),
+      choice.check((context) => {
+        const { type } = context.value;
+        if (context.value[type] !== undefined) return;
+        const issue = { input: undefined, path: [type], message: "an object" };
+        context.issues.push({ code: "custom", ...issue });
+      }),
+    ],
+    "one of 'none', 'auto', 'required', or an object that names functions",
+  ),
+  z.transform((choice) => choice as RequestToolChoice),
+);
+
+/** A call in a message of the assistant. */
+export const toolCall = z.object({
+  id: z.string(),
+  type: z.literal("function"),
+  function: z.object({
+    name: z.string(),
+    arguments: z.string().check(z.refine(isObjectJson, "the JSON of an object")),
+  }),
+});
+
+export function isObjectJson(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/** Past calls as the chat layer takes them. */
+export function toolCallsOf(calls: readonly RequestToolCall[]): ToolCall[] {
+  return calls.map(({ id, function: { name, arguments: json } }) => ({
+    id,
+    name,
+    arguments: json,
+  }));
+}
+
+/**
+ * What a request says of tools, as the chat layer takes it. Of `allowed_tools` the model is told no
+ * others, so that it can't call them.
+ *
+ * @throws OpenAIError when a tool is allowed that there is not
+ */
+export function toolOptions(
+  body: Pick<ChatCompletionRequest, "tools" | "tool_choice" | "parallel_tool_calls" | "stream">,
+): Pick<ChatRequest, "tools" | "toolChoice" | "parallelToolCalls" | "streamArguments"> {
+  const all = (body.tools ?? []).map(toolOf);
+  const options = {
+    tools: all,
+    parallelToolCalls: body.parallel_tool_calls ?? true,
+    streamArguments: body.stream ?? false,
+  };
+  const { tool_choice: choice } = body;
+  if (choice === undefined || choice === null) return options;
+  if (typeof choice === "string") return { ...options, toolChoice: choice };
+  if (choice.type === "function") {
+    return { ...options, toolChoice: { name: choice.function.name } };
+  }
+  const { mode, tools: allowed } = choice.allowed_tools;
+  const tools = allowed.map(({ function: { name } }) => {
+    const found = all.find((tool) => tool.function.name === name);
+    if (found) return found;
+    const details = { code: "invalid_value", param: "tool_choice" };
+    throw new OpenAIError(400, `Tool '${name}' not found in tools list.`, details);
+  });
+  return { ...options, tools, toolChoice: mode };
+}
+
+function toolOf({ type, function: told }: NonNullable<ChatCompletionRequest["tools"]>[0]): Tool {
+  const { name, description, parameters, strict } = told;
+  return {
+    type,
+    function: {
+      name,
+      ...(typeof description === "string" && { description }),
+      ...(parameters && { parameters }),
+      ...(typeof strict === "boolean" && { strict }),
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import images from "../../e2e/goldens/images.json";
+import { decodeImage } from "./node-image.ts";
+
+const FOLDER = join(import.meta.dirname, "../../e2e/goldens/images");
+
+async function decodeFile(file: string) {
+  const picture = await decodeImage(new Blob([await readFile(join(FOLDER, file))]));
+  return { ...picture, source: picture.source as Uint8Array };
+}
+
+/** RGB with what is transparent laid over white, as the reference recorded it. */
+function overWhite(rgba: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3);
+  for (let i = 0; i < rgba.length / 4; i++) {
+    const alpha = rgba[4 * i + 3] as number;
+    for (let c = 0; c < 3; c++) {
+      const value = rgba[4 * i + c] as number;
+      rgb[3 * i + c] = Math.floor((value * alpha + 255 * (255 - alpha)) / 255 + 0.5);
+    }
+  }
+  return rgb;
+}
+
+test.each(images)("$file decodes to the reference's bytes", async (golden) => {
+  const { width, height, source } = await decodeFile(golden.file);
+  expect([width, height]).toEqual([golden.upright_width, golden.upright_height]);
+  const actual = createHash("sha256").update(overWhite(source)).digest("hex");
+  expect(actual).toBe(golden.rgb_sha256);
+});
+
+test("what is no image is refused", async () => {
+  const text = new Blob(["not a picture"], { type: "image/png" });
+  await expect(decodeImage(text)).rejects.toThrow("13 bytes of image/png");
+  await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
+});
+
+test("SVG is refused, as in a browser", async () => {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"></svg>`;
+  await expect(decodeImage(new Blob([svg]))).rejects.toThrow("svg is not supported");
+});
+
+test("a picture with too many pixels is not decoded", async () => {
+  const bytes = new Blob([await readFile(join(FOLDER, "large.png"))]);
+  await expect(decodeImage(bytes, 600 * 420 - 1)).rejects.toThrow(RangeError);
+  await expect(decodeImage(bytes, 600 * 420)).resolves.toMatchObject({ width: 600, height: 420 });
+});

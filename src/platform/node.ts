@@ -1,0 +1,7 @@
+import { decodeImage } from "./node-image.ts";
+import { requestAdapter } from "./node-gpu.ts";
+import { openStore } from "./node-store.ts";
+import type { Platform } from "./platform.ts";
+
+/** Node, with WebGPU from the package `webgpu` (Dawn) and pictures from `sharp`. */
+export const nodePlatform: Platform = { requestAdapter, decodeImage, openStore };

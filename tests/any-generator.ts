@@ -1,0 +1,31 @@
+import type { GeneratedToken, GenerationInput, Generator } from "../src/engine/generation.ts";
+
+/** The sample checkpoint's. */
+const VOCABULARY = 1024;
+
+/** Draws any token that a request's constraint lets be drawn, up to a stop token. */
+export class AnyGenerator implements Generator {
+  readonly contextLength = 4096;
+  readonly inputs: GenerationInput[] = [];
+  readonly #next: (below: number) => number;
+
+  /** @param next draws a number below another */
+  constructor(next: (below: number) => number) {
+    this.#next = next;
+  }
+
+  async *generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
+    this.inputs.push(input);
+    for (let i = 0; i < input.maxTokens; i++) {
+      const words = new Uint32Array(Math.ceil(VOCABULARY / 32));
+      if (!(await input.constraint?.mask(words))) throw new Error("anything may be drawn");
+      const ids = Array.from({ length: VOCABULARY }, (_, id) => id).filter(
+        (id) => ((words[id >>> 5] as number) >>> (id & 31)) & 1,
+      );
+      const token = ids[this.#next(ids.length)] as number;
+      input.constraint?.accept(token);
+      yield { token };
+      if (input.stopTokenIds.includes(token)) return;
+    }
+  }
+}

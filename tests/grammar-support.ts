@@ -1,0 +1,38 @@
+import { Automaton, type State } from "../src/grammar/automaton.ts";
+import { type Expression, Rules } from "../src/grammar/expression.ts";
+import { grammarOf } from "../src/grammar/grammar.ts";
+import { program } from "../src/grammar/program.ts";
+import type { GrammarSource } from "../src/grammar/source.ts";
+
+const UTF8 = new TextEncoder();
+
+/** Tells whether texts match, byte by byte as the engine would have them. */
+export function matcherOf(source: GrammarSource): (text: string) => boolean {
+  return texts(new Automaton(program(grammarOf(source))));
+}
+
+/** The same for an expression without rules, or with those that it adds. */
+export function expressionMatcher(build: (rules: Rules) => Expression): (text: string) => boolean {
+  const rules = new Rules();
+  return texts(new Automaton(program({ root: build(rules), rules: rules.all })));
+}
+
+function texts(automaton: Automaton): (text: string) => boolean {
+  return (text) => {
+    let state: State | null = automaton.start();
+    for (const byte of UTF8.encode(text)) {
+      state = state && automaton.after(state, byte);
+    }
+    return state?.complete ?? false;
+  };
+}
+
+/** The message of what `run` throws. */
+export function messageOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("messageOf: nothing was thrown");
+}
