@@ -1,10 +1,11 @@
-// q = round((w - b) * 255.5 / h), b = min w, h = (max w - b) / 2 over a block of 32; both are rounded
-// to f16 first, so that q makes up for their rounding. Half the range is what f16 holds for whatever
-// w it holds. One lane packs one block; what the last one of a row lacks is 0.
+// q = round((w - b) / s), b = min w, s = (max w - b) / 511 over a block of 32; b is rounded down to
+// bf16, s up, so that no weight lies outside what q can tell. Word j of a block gets weights 4j to
+// 4j+2 and the upper five bits of 4j+3, whose lower four become nibble j of the block's own word. One
+// lane packs one block; what the last one of a row lacks is 0.
 
-@group(0) @binding(0) var<storage, read> rows: vec2u;                // first row, count
-@group(0) @binding(1) var<storage, read_write> packed: array<u32>;   // [O, 8 * ceil(D/32)] 4 x upper bits
-@group(0) @binding(2) var<storage, read_write> blocks: array<vec2u>;  // [O, ceil(D/32)] lowest bits; h, b: f16
+@group(0) @binding(0) var<storage, read> rows: vec2u;                 // first row, count
+@group(0) @binding(1) var<storage, read_write> packed: array<u32>;    // [O, 8 * ceil(D/32)] 3 x 9 + 5 bits
+@group(0) @binding(2) var<storage, read_write> blocks: array<vec2u>;  // [O, ceil(D/32)] 8 nibbles; s, b: bf16
 
 const LANES = 64u;
 const BLOCK = 32u;
@@ -25,26 +26,25 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     low = min(low, weights);
     high = max(high, weights);
   }
-  let most = max(max(high.x, high.y), max(high.z, high.w));
   let least = min(min(low.x, low.y), min(low.z, low.w));
-  // As f16 it may lie above all of a block's weights.
-  let bias = unpack2x16float(pack2x16float(vec2f(least))).x;
-  let pair = pack2x16float(vec2f(max(0.5 * most - 0.5 * bias, 0.0), bias));
-  let half = unpack2x16float(pair).x;
-  let inverse = select(0.0, 255.5 / half, half > 0.0);
+  let most = max(max(high.x, high.y), max(high.z, high.w));
+  // Floats of one sign are ordered as their bits are.
+  let bias_bits = (bitcast<u32>(least) + select(0u, 0xffffu, least < 0.0)) & 0xffff0000u;
+  let bias = bitcast<f32>(bias_bits);
+  let scale_bits = (bitcast<u32>((most - bias) * (1.0 / 511.0)) + 0xffffu) & 0xffff0000u;
+  let scale = bitcast<f32>(scale_bits);
+  // What is less has no finite inverse, or is taken for 0.
+  let inverse = select(0.0, 1.0 / scale, scale >= 0x1p-126f);
 
   let block = rows.x * BLOCKS + unit;
-  var lowest = 0u;
+  var nibbles = 0u;
   for (var i = 0u; i < BLOCK / 4u; i++) {
-    var upper = 0u;
+    var q = vec4u();
     if (i < count) {
-      let steps = (weight4(row, begin + i) - bias) * inverse;
-      let q = vec4u(clamp(round(steps), vec4f(0.0), vec4f(511.0)));
-      upper = pack4xU8(q >> vec4u(1u));
-      let bits = (q & vec4u(1u)) << vec4u(0u, 1u, 2u, 3u);
-      lowest |= (bits.x | bits.y | bits.z | bits.w) << (4u * i);
+      q = vec4u(min(round((weight4(row, begin + i) - bias) * inverse), vec4f(511.0)));
     }
-    packed[block * (BLOCK / 4u) + i] = upper;
+    packed[block * (BLOCK / 4u) + i] = q.x | (q.y << 9u) | (q.z << 18u) | ((q.w >> 4u) << 27u);
+    nibbles |= (q.w & 15u) << (4u * i);
   }
-  blocks[block] = vec2u(lowest, pair);
+  blocks[block] = vec2u(nibbles, (scale_bits >> 16u) | bias_bits);
 }

@@ -24,8 +24,7 @@ fn affine_of(block: vec2u) -> Affine {
 fn dequantize4(word: u32, nibble: u32, affine: Affine) -> vec4f {
   let fourth = ((word >> 23u) & 0x1f0u) | (nibble & 15u);
   let q = vec4u(word & 0x1ffu, word & 0x3fe00u, word & 0x7fc0000u, fourth);
-  // Signed integers convert faster on some adapters.
-  return vec4f(vec4i(q)) * affine.scale + affine.bias;
+  return vec4f(q) * affine.scale + affine.bias;
 }
 
 /// Weights o, 4i .. 4i+3.

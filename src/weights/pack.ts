@@ -68,10 +68,17 @@ export function packWeight(
   return format === "q8" ? packQ8(values, D) : packQ4(values, D, block);
 }
 
+/** @returns the bits of the largest bfloat16 that is not above `value` */
+function floorBf16(value: number): number {
+  words.setFloat32(0, value);
+  const bits = words.getUint32(0);
+  return (bits + (value < 0 ? 0xffff : 0)) >>> 16;
+}
+
 function packQ8(values: Float32Array, D: number): Uint32Array[] {
   const O = values.length / D;
   const rowBlocks = Math.ceil(D / 32);
-  const upper = new Uint8Array(O * rowBlocks * 32);
+  const packed = new Uint32Array(O * rowBlocks * 8);
   const blocks = new Uint32Array(O * rowBlocks * 2);
   for (let o = 0; o < O; o++) {
     for (let b = 0; b < rowBlocks; b++) {
@@ -79,21 +86,26 @@ function packQ8(values: Float32Array, D: number): Uint32Array[] {
       const weights = values.subarray(o * D + b * 32, o * D + Math.min(b * 32 + 32, D));
       const low = weights.reduce((least, w) => Math.min(least, w), Infinity);
       const high = weights.reduce((most, w) => Math.max(most, w), -Infinity);
-      const biasBits = toF16(low);
-      const bias = fromF16(biasBits);
-      const halfBits = toF16(Math.max(Math.fround(0.5 * high - 0.5 * bias), 0));
-      const half = fromF16(halfBits);
-      const inverse = half > 0 ? Math.fround(255.5 / half) : 0;
+      const biasBits = floorBf16(low);
+      const bias = fromBf16(biasBits);
+      const step = Math.fround(Math.fround(high - bias) * Math.fround(1 / 511));
+      const scaleBits = floorBf16(-step) & 0x7fff;
+      const scale = fromBf16(scaleBits);
+      const inverse = scale >= 2 ** -126 ? Math.fround(1 / scale) : 0;
+      const codes = new Uint32Array(32);
       weights.forEach((w, i) => {
         const steps = Math.fround(Math.fround(w - bias) * inverse);
-        const q = Math.min(Math.max(roundToEven(steps), 0), 511);
-        upper[at * 32 + i] = q >> 1;
-        blocks[at * 2]! |= (q & 1) << i;
+        codes[i] = Math.min(roundToEven(steps), 511);
       });
-      blocks[at * 2 + 1] = halfBits + biasBits * 2 ** 16;
+      for (let j = 0; j < 8; j++) {
+        const [q0, q1, q2, q3] = codes.subarray(4 * j) as unknown as [number, number, number, number];
+        packed[at * 8 + j] = q0 | (q1 << 9) | (q2 << 18) | ((q3 >> 4) << 27);
+        blocks[at * 2]! |= (q3 & 15) << (4 * j);
+      }
+      blocks[at * 2 + 1] = scaleBits + biasBits * 2 ** 16;
     }
   }
-  return [new Uint32Array(upper.buffer), blocks];
+  return [packed, blocks];
 }
 
 function packQ4(values: Float32Array, D: number, block: number): Uint32Array[] {
@@ -141,15 +153,16 @@ export function dequantize(
   const values = new Float32Array(O * D);
   const rowWeights = Math.ceil(D / 32) * 32;
   const rowBlocks = Math.ceil(D / block);
-  const bytes = new Uint8Array(first.buffer, first.byteOffset, first.length * 4);
   for (let o = 0; o < O; o++) {
     for (let k = 0; k < D; k++) {
       const at = o * rowWeights + k;
       const share = o * rowBlocks + Math.floor(k / block);
       if (format === "q8") {
-        const q = 2 * bytes[at]! + ((second[2 * share]! >>> (k & 31)) & 1);
-        const pair = second[2 * share + 1]!;
-        values[o * D + k] = (fromF16(pair & 0xffff) / 255.5) * q + fromF16(pair >>> 16);
+        const word = first[at >> 2]!;
+        const [nibbles, pair] = [second[2 * share]!, second[2 * share + 1]!];
+        const fourth = ((word >>> 27) << 4) | ((nibbles >>> (k & 28)) & 15);
+        const q = k % 4 === 3 ? fourth : (word >>> (9 * (k % 4))) & 511;
+        values[o * D + k] = fromBf16(pair & 0xffff) * q + fromBf16(pair >>> 16);
       } else {
         const q = (first[at >> 3]! >>> ((at & 7) * 4)) & 15;
         const pair = second[share]!;
