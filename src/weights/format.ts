@@ -35,6 +35,8 @@ const FORMATS: Readonly<Record<WeightFormat, Format>> = {
     multiple: 4,
     parts: [{ name: "bf16", dtype: "u32", rowWords: (D) => D / 2 }],
   },
+  // Ten bits a weight, of which nine are its code: eight in blocks of 16 would take as many, and err
+  // half as much again.
   q8: {
     code: q8,
     multiple: 4,

@@ -92,16 +92,17 @@ function packQ8(values: Float32Array, D: number): Uint32Array[] {
       const scaleBits = floorBf16(-step) & 0x7fff;
       const scale = fromBf16(scaleBits);
       const inverse = scale >= 2 ** -126 ? Math.fround(1 / scale) : 0;
-      const codes = new Uint32Array(32);
       weights.forEach((w, i) => {
         const steps = Math.fround(Math.fround(w - bias) * inverse);
-        codes[i] = Math.min(roundToEven(steps), 511);
+        const q = Math.min(roundToEven(steps), 511);
+        const word = at * 8 + (i >> 2);
+        if (i % 4 < 3) {
+          packed[word]! |= q << (9 * (i % 4));
+        } else {
+          packed[word]! |= (q >> 4) << 27;
+          blocks[at * 2]! |= (q & 15) << (i & 28);
+        }
       });
-      for (let j = 0; j < 8; j++) {
-        const [q0, q1, q2, q3] = codes.subarray(4 * j) as unknown as [number, number, number, number];
-        packed[at * 8 + j] = q0 | (q1 << 9) | (q2 << 18) | ((q3 >> 4) << 27);
-        blocks[at * 2]! |= (q3 & 15) << (4 * j);
-      }
       blocks[at * 2 + 1] = scaleBits + biasBits * 2 ** 16;
     }
   }

@@ -14,7 +14,7 @@ const HINTS: Record<Quantization, string> = {
   auto: "auto: by the model's size",
   f32: "f32: exact, most memory",
   f16: "f16: half of it",
-  q8: "q8: a quarter, nearly as good",
+  q8: "q8: less than a third, nearly as good",
   q4: "q4: an eighth, least memory",
 };
 
