@@ -34,26 +34,20 @@ const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}
   run(process.execPath, [command, ...args], options);
 
 describe("webvlm ask", () => {
-  const greedy = ["--temperature", "0"];
-
-  test("answers about a file on standard output, and tells the rest on standard error", async () => {
-    const question = [join(PICTURES, "red-circle.png"), "What's in this image?"];
-    const { code, stdout, stderr } = await webvlm(["ask", ...question, ...greedy]);
-    expect([code, stdout]).toEqual([0, "A red circle.\n"]);
-    expect(stderr).toMatch(/^GPU: \S/);
-    if (process.env.WEBVLM_GPU !== "1") expect(stderr).toContain("software adapter");
-    expect(stderr).toContain("loading: 100%");
-  });
-
   test("several pictures, text between them, standard input, --json", async () => {
     const words = ["Image 1:", "-", "Image 2:", join(PICTURES, "after.png"), "What is different?"];
     const input = readFileSync(join(PICTURES, "before.png"));
-    const { code, stdout } = await webvlm(["ask", ...words, ...greedy, "--json"], { input });
+    const options = ["--temperature", "0", "--json"];
+    const { code, stdout, stderr } = await webvlm(["ask", ...words, ...options], { input });
     expect(code).toBe(0);
     const { choices } = JSON.parse(stdout) as ChatCompletion;
     expect(choices[0]?.message.content?.trim()).toBe(
       "Image 1 shows a blue square and a green ring. Image 2 shows a blue square and a green cross.",
     );
+    // What is not the answer is told elsewhere.
+    expect(stderr).toMatch(/^GPU: \S/);
+    if (process.env.WEBVLM_GPU !== "1") expect(stderr).toContain("software adapter");
+    expect(stderr).toContain("loading: 100%");
   });
 
   test.each([
@@ -93,7 +87,8 @@ describe("webvlm inspect", () => {
     const plan = JSON.parse(stdout) as MemoryPlan;
     expect(plan).toMatchObject({ id: "sample", modelType: "smolvlm", storedAs: ["BF16"] });
     const bytes = Object.values(plan.disk).reduce((sum, { bytes }) => sum + bytes, 0);
-    expect(bytes).toBe(13_001_088 + 0 * bytes);
+    const file = readFileSync(join(ROOT, "public/models/sample/model.safetensors"));
+    expect(bytes).toBe(file.length - 8 - Number(file.readBigUInt64LE(0)));
     const { gpuBytes } = await page.evaluate(async () => {
       const vlm = await window.tools.loadSample();
       return vlm.stats();

@@ -37,7 +37,7 @@ describe("half floats", () => {
 
 describe("packWeight", () => {
   const formats: [WeightFormat, number, number][] = [
-    // Half a step of values in [-1, 1): of a mantissa, of 2/511, of 2/15 and what f16 adds.
+    // Half a step of values in [-1, 1): of a mantissa, of 2/511, of 2/15, and what 16 bits of scale add.
     ["f32", 32, 0],
     ["f16", 32, 2 ** -12],
     ["bf16", 32, 2 ** -9],
@@ -52,6 +52,13 @@ describe("packWeight", () => {
     expect(back).toHaveLength(O * D);
     values.forEach((value, i) => expect(Math.abs(value - back[i]!)).toBeLessThanOrEqual(step));
   });
+});
+
+test.each([1e-30, 1e-5, 1, 1e30])("q8 is as exact for weights of %d", (size) => {
+  const values = random(320, 6).map((value) => value * size);
+  const back = dequantize(packWeight(values, 64, "q8"), [5, 64], "q8");
+  const errors = values.map((value, i) => Math.abs(value - back[i]!));
+  expect(Math.max(...errors)).toBeLessThan((1 / 511 + 5e-4) * size);
 });
 
 test("formatFits", () => {
