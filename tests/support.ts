@@ -13,6 +13,22 @@ export function testGpu(): Promise<Gpu> {
   return shared;
 }
 
+/** A device with WebGPU's default limits (128 MiB a binding, say), which every device has. */
+export async function smallestGpu(): Promise<Gpu> {
+  const adapter = await navigator.gpu.requestAdapter();
+  if (!adapter) throw new Error("smallestGpu: this browser has no WebGPU adapter");
+  const { features, info } = adapter;
+  const gpu = await openGpu({
+    features,
+    info,
+    limits: {} as GPUSupportedLimits,
+    requestDevice: (wanted) => adapter.requestDevice(wanted),
+  } as GPUAdapter);
+  const { maxStorageBufferBindingSize } = gpu.device.limits;
+  if (maxStorageBufferBindingSize === 2 ** 27) return gpu;
+  throw new Error(`smallestGpu: bindings of ${maxStorageBufferBindingSize} bytes`);
+}
+
 /** Seeded numbers in [-1, 1) (mulberry32). */
 export function random(count: number, seed = 1): Float32Array {
   let state = seed >>> 0;

@@ -1,4 +1,4 @@
-import type { GeneratedToken, PreparedImage, Sampling } from "../engine/generation.ts";
+import type { PreparedImage, Sampling } from "../engine/generation.ts";
 import type { ReadText, Reading } from "./answer-reader.ts";
 import type { ChatModel } from "./chat.ts";
 import { answerConstraint, answerEnd } from "./constraint.ts";
@@ -128,28 +128,12 @@ export function answer(
     const after = reading.goesOn ? prompt.ids.slice(-HELD_TOKENS) : [];
     const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };
     for (let choice = 0; choice < choices; choice++) {
-      for await (const delta of textDeltas(
-        model.tokenizer,
-        counted(run(choice), usage),
-        read,
-        usage,
-      )) {
+      for await (const delta of textDeltas(model.tokenizer, run(choice), read, usage)) {
         yield { choice, ...delta };
       }
     }
   };
   return { prompt, usage, deltas: deltas() };
-}
-
-/** Counts the tokens on their way. */
-async function* counted(
-  tokens: AsyncIterable<GeneratedToken>,
-  usage: { completionTokens: number },
-): AsyncGenerator<GeneratedToken, void, void> {
-  for await (const token of tokens) {
-    usage.completionTokens++;
-    yield token;
-  }
 }
 
 /** `seed` + `choice`, apart from one another even where a number holds no such integer. */

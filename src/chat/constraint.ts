@@ -1,4 +1,5 @@
 import type { TokenConstraint } from "../engine/generation.ts";
+import { allow, forbid } from "../engine/mask-bits.ts";
 import type { GrammarCompiler, Matcher } from "../grammar/grammar.ts";
 import { GrammarError } from "../grammar/grammar-error.ts";
 import type { AnswerOptions } from "./answer.ts";
@@ -48,12 +49,12 @@ export function answerConstraint(
     mask(words) {
       matcher.mask(words);
       // Such a token may be part of a text too; but the answer would end with it.
-      for (const id of stopTokenIds) words[id >>> 5] = (words[id >>> 5] as number) & ~bitOf(id);
+      for (const id of stopTokenIds) forbid(words, id);
       const goesOn = words.some((word) => word !== 0);
       // Where a vocabulary can't spell what must come, the answer ends too soon rather than never.
       if (goesOn && (!matcher.complete || drawn < minTokens)) return true;
       const ids = goesOn ? stopTokenIds.filter((id) => !lastResortIds.includes(id)) : stopTokenIds;
-      for (const id of ids) words[id >>> 5] = (words[id >>> 5] as number) | bitOf(id);
+      for (const id of ids) allow(words, id);
       return true;
     },
     accept(token) {
@@ -61,10 +62,6 @@ export function answerConstraint(
       if (!stopTokenIds.includes(token)) matcher.accept(token);
     },
   };
-}
-
-function bitOf(id: number): number {
-  return 1 << (id & 31);
 }
 
 function matcherOf(grammars: GrammarCompiler, format: AnswerFormat): Matcher {

@@ -1,4 +1,5 @@
 import type { TokenConstraint } from "../engine/generation.ts";
+import { allow, forbid } from "../engine/mask-bits.ts";
 import type { Detokenizer } from "../text/detokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { partialMatch } from "./partial-match.ts";
@@ -127,14 +128,11 @@ export function afterThinking(
     async mask(words) {
       if (!isOver && !isFirst) {
         words.fill(0xffffffff);
-        for (const id of stopTokenIds)
-          words[id >>> 5] = (words[id >>> 5] as number) & ~(1 << (id & 31));
+        for (const id of stopTokenIds) forbid(words, id);
         return stopTokenIds.length > 0;
       }
       const isMasked = await constraint.mask(words);
-      if (!isOver && begin !== undefined) {
-        words[begin >>> 5] = (words[begin >>> 5] as number) | (1 << (begin & 31));
-      }
+      if (!isOver && begin !== undefined) allow(words, begin);
       return isMasked;
     },
     accept(token) {

@@ -19,13 +19,13 @@ export interface TextOptions extends Pick<
  * The text of one choice as its tokens come, up to its stop. Stop strings are looked for in all that
  * the model writes, its reasoning and its calls of tools too.
  *
- * @param usage counts the tokens of the reasoning, its marks included
+ * @param usage counts the tokens, and of these the reasoning's, its marks included
  */
 export async function* textDeltas(
   tokenizer: Tokenizer,
   tokens: AsyncIterable<GeneratedToken>,
   options: TextOptions,
-  usage: { reasoningTokens: number },
+  usage: { completionTokens: number; reasoningTokens: number },
 ): AsyncGenerator<Omit<Delta, "choice">, void, void> {
   const { stop = [], keepStop = false, skipSpecialTokens = true, after } = options;
   const { stopTokenIds, reading } = options;
@@ -45,6 +45,7 @@ export async function* textDeltas(
   });
 
   for await (const generated of tokens) {
+    usage.completionTokens++;
     const id = generated.token;
     const logprobs = placeLogprobs(tokenizer, generated);
     const told = { token: id, ...(logprobs && { logprobs }) };

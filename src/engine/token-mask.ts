@@ -2,6 +2,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { maskWords } from "../ops/mask-logits.ts";
 import type { TokenConstraint } from "./generation.ts";
+import { isAllowed } from "./mask-bits.ts";
 
 /** What the constraint of the request under way allows next, on both sides. */
 export class TokenMask {
@@ -45,8 +46,7 @@ export class TokenMask {
    * that is a number.
    */
   check(token: number): void {
-    const word = this.#words[token >>> 5] ?? 0;
-    if (!this.#restricts || ((word >>> (token & 31)) & 1) === 1) return;
+    if (!this.#restricts || isAllowed(this.#words, token)) return;
     throw new Error(`TokenMask.check: token ${token} was drawn, which the constraint forbids`);
   }
 }

@@ -89,3 +89,9 @@ export function namedToken(files: CheckpointFiles, name: string, otherwise: stri
   }
   return otherwise;
 }
+
+/** Throws RangeError for a picture that has no pixels. */
+export function checkPicture(width: number, height: number): void {
+  if (width >= 1 && height >= 1) return;
+  throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
+}

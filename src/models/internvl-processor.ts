@@ -3,6 +3,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  checkPicture,
   namedToken,
   normalization,
   normalizationFields,
@@ -86,9 +87,7 @@ export function internvlProcessor(
     ...normalization(settings),
 
     layout(pictureWidth, pictureHeight, detail): ImageLayout {
-      if (!(pictureWidth >= 1 && pictureHeight >= 1)) {
-        throw new RangeError(`layout: a picture of ${pictureWidth} x ${pictureHeight} pixels`);
-      }
+      checkPicture(pictureWidth, pictureHeight);
       const size = [pictureWidth, pictureHeight] as const;
       const best = closestGrid(size, detail === "low" ? [] : grids, width * height);
       const layout = cut(best);

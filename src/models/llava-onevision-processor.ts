@@ -4,6 +4,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  checkPicture,
   namedToken,
   normalization,
   normalizationFields,
@@ -127,9 +128,7 @@ export function onevisionProcessor(
     maxFeatures,
 
     layout(width, height, detail, images = 1): ImageLayout {
-      if (!(width >= 1 && height >= 1)) {
-        throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
-      }
+      checkPicture(width, height);
       const size = { width, height };
       const open = detail === "low" || images > 1 ? [] : canvases;
       const canvas = bestCanvas(

@@ -3,6 +3,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  checkPicture,
   namedToken,
   normalization,
   normalizationFields,
@@ -61,9 +62,7 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
     ...normalization(settings),
 
     layout(width, height): ImageLayout {
-      if (!(width >= 1 && height >= 1)) {
-        throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
-      }
+      checkPicture(width, height);
       const shorter = Math.min(width, height);
       if (Math.max(width, height) / shorter > MAX_RATIO) {
         throw new RangeError(

@@ -2,8 +2,8 @@ import { beforeAll, expect, test } from "vitest";
 import { internvl3of1b, llava15of7b, llavaOnevision05b } from "../../bench/model/llava-shapes.ts";
 import { randomCheckpoint } from "../../bench/model/random-checkpoint.ts";
 import { buildEngine, generate } from "../../tests/golden.ts";
-import { expectClose, random } from "../../tests/support.ts";
-import { type Gpu, openGpu } from "../gpu/device.ts";
+import { expectClose, random, smallestGpu } from "../../tests/support.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { elementCount } from "../gpu/tensor.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
 import type { PatchSource } from "./model.ts";
@@ -14,16 +14,8 @@ const ENDLESS = { "generation_config.json": { eos_token_id: [] } };
 
 let gpu: Gpu;
 
-/** A device with WebGPU's default limits (128 MiB a binding, say), which every device has. */
 beforeAll(async () => {
-  const adapter = (await navigator.gpu.requestAdapter()) ?? expect.fail("no WebGPU adapter");
-  gpu = await openGpu({
-    features: adapter.features,
-    info: adapter.info,
-    limits: {} as GPUSupportedLimits,
-    requestDevice: (wanted) => adapter.requestDevice(wanted),
-  } as GPUAdapter);
-  expect(gpu.device.limits.maxStorageBufferBindingSize).toBe(2 ** 27);
+  gpu = await smallestGpu();
   return () => gpu.destroy();
 });
 

@@ -2,8 +2,8 @@ import { beforeAll, expect, test } from "vitest";
 import { qwen25Vl3b } from "../../bench/model/qwen-shapes.ts";
 import { randomCheckpoint } from "../../bench/model/random-checkpoint.ts";
 import { buildEngine, generate } from "../../tests/golden.ts";
-import { expectClose, random } from "../../tests/support.ts";
-import { type Gpu, openGpu } from "../gpu/device.ts";
+import { expectClose, random, smallestGpu } from "../../tests/support.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { Graph } from "../gpu/graph.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import { embed } from "../ops/embed.ts";
@@ -22,16 +22,8 @@ const [V, D] = [151_936, 2048];
 
 let gpu: Gpu;
 
-/** A device with WebGPU's default limits (128 MiB a binding, say), which every device has. */
 beforeAll(async () => {
-  const adapter = (await navigator.gpu.requestAdapter()) ?? expect.fail("no WebGPU adapter");
-  gpu = await openGpu({
-    features: adapter.features,
-    info: adapter.info,
-    limits: {} as GPUSupportedLimits,
-    requestDevice: (wanted) => adapter.requestDevice(wanted),
-  } as GPUAdapter);
-  expect(gpu.device.limits.maxStorageBufferBindingSize).toBe(2 ** 27);
+  gpu = await smallestGpu();
   return () => gpu.destroy();
 });
 

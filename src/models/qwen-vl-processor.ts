@@ -3,6 +3,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  checkPicture,
   normalization,
   normalizationFields,
   parseImageSettings,
@@ -116,9 +117,7 @@ function pixelLimits({ size, min_pixels, max_pixels }: Settings): Limits {
  * @throws RangeError when a picture is empty or too long for its width
  */
 function smartResize({ width, height }: Size, factor: number, { min, max }: Limits): Size {
-  if (!(width >= 1 && height >= 1)) {
-    throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
-  }
+  checkPicture(width, height);
   if (Math.max(width, height) / Math.min(width, height) > MAX_RATIO) {
     throw new RangeError(`layout: one edge is more than ${MAX_RATIO} times as long as the other`);
   }

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
 import {
   HALF,
+  checkPicture,
   namedToken,
   normalization,
   normalizationFields,
@@ -78,9 +79,7 @@ export function smolvlmProcessor(
     ...normalization(settings),
 
     layout(width, height, detail): ImageLayout {
-      if (!(width >= 1 && height >= 1)) {
-        throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
-      }
+      checkPicture(width, height);
       const split = settings.do_image_splitting && detail !== "low";
       const size = { width, height };
       const most = Math.floor(maxImageTokens / image_seq_len);

@@ -7,39 +7,23 @@ import { type AnswerIdentity, usageOf } from "./completion.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
-import { chatCompletionRequest, checkShape, integerIn } from "./validate.ts";
+import { answerFields, chatCompletionRequest, checkShape, integerIn } from "./validate.ts";
 import type { Completion, CompletionChoice, CompletionRequest, StreamOptions } from "./wire.ts";
 
 const ids = z.array(integerIn(0)).check(z.minLength(1));
 
 export const completionRequest = z.extend(
   z.pick(chatCompletionRequest, {
-    model: true,
     max_tokens: true,
-    temperature: true,
-    top_p: true,
-    top_k: true,
-    min_p: true,
-    seed: true,
-    frequency_penalty: true,
-    presence_penalty: true,
-    repetition_penalty: true,
-    logit_bias: true,
-    min_tokens: true,
-    stop: true,
-    stop_token_ids: true,
-    ignore_eos: true,
-    no_stop_trim: true,
-    skip_special_tokens: true,
     stream: true,
     stream_options: true,
     n: true,
-    cache_salt: true,
     response_format: true,
     regex: true,
     ebnf: true,
   }),
   {
+    ...answerFields,
     prompt: z.union([
       z.string(),
       z.array(z.string()).check(z.minLength(1)),

@@ -1,10 +1,10 @@
 import OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
 import { differences } from "../../tests/openai-types.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 import type { ItemList, ResponseObject } from "./responses-wire.ts";
-import type { ErrorBody } from "./wire.ts";
 
 const EOS = 1023;
 const CIRCLE = dataUrl("e2e/goldens/sample/red-circle.png");
@@ -36,22 +36,13 @@ beforeEach(() => {
 // Compiling the package's types takes a while.
 beforeAll(() => void differences({}, "Responses.ResponseItem"), 60_000);
 
-const request = (path: string, init?: RequestInit) =>
-  new Request(`http://page.test/v1/${path}`, init);
-
-const post = (body: unknown, init: RequestInit = {}) =>
-  handle(request("responses", { method: "POST", body: JSON.stringify(body), ...init }));
+const { request, post } = responsesApi((request) => handle(request));
 
 const whole = async (body: unknown): Promise<ResponseObject> => {
   const response = await post(body);
   expect(response.status, await response.clone().text()).toBe(200);
   return (await response.json()) as ResponseObject;
 };
-
-const errorOf = async (response: Response) => ({
-  status: response.status,
-  ...((await response.json()) as ErrorBody).error,
-});
 
 const PICTURE = {
   role: "user",

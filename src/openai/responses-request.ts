@@ -9,7 +9,13 @@ import type {
 } from "./responses-wire.ts";
 import { functionName, parameters } from "./tools.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
-import { chatCompletionRequest, checkShape, integerIn, valueError } from "./validate.ts";
+import {
+  answerFields,
+  chatCompletionRequest,
+  checkShape,
+  integerIn,
+  valueError,
+} from "./validate.ts";
 
 const functionType = z.literal("function", "'function'");
 
@@ -51,27 +57,9 @@ const metadata = z.record(z.string(), atMost(512)).check(
 );
 
 export const responseRequest = z.extend(
-  z.pick(chatCompletionRequest, {
-    model: true,
-    temperature: true,
-    top_p: true,
-    top_k: true,
-    min_p: true,
-    seed: true,
-    frequency_penalty: true,
-    presence_penalty: true,
-    repetition_penalty: true,
-    logit_bias: true,
-    min_tokens: true,
-    stop: true,
-    stop_token_ids: true,
-    ignore_eos: true,
-    no_stop_trim: true,
-    skip_special_tokens: true,
-    chat_template_kwargs: true,
-    cache_salt: true,
-  }),
+  z.pick(chatCompletionRequest, { chat_template_kwargs: true }),
   {
+    ...answerFields,
     input: z.nullish(z.union([z.string(), z.array(z.unknown()).check(z.minLength(1))])),
     instructions: z.nullish(z.string()),
     previous_response_id: z.nullish(z.string()),

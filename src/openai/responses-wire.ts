@@ -3,30 +3,11 @@
  * fields that are acted on or told again in the answer; others are ignored, or refused when they
  * would change the answer.
  */
-import type { ChatCompletionRequest, ErrorBody, WireTokenLogprob } from "./wire.ts";
+import type { AnswerRequest, ChatCompletionRequest, ErrorBody, WireTokenLogprob } from "./wire.ts";
 
-/** Body of `POST responses`. Null means the same as a missing field. */
-export interface ResponseRequest extends Pick<
-  ChatCompletionRequest,
-  | "model"
-  | "temperature"
-  | "top_p"
-  | "top_k"
-  | "min_p"
-  | "seed"
-  | "frequency_penalty"
-  | "presence_penalty"
-  | "repetition_penalty"
-  | "logit_bias"
-  | "min_tokens"
-  | "stop"
-  | "stop_token_ids"
-  | "ignore_eos"
-  | "no_stop_trim"
-  | "skip_special_tokens"
-  | "chat_template_kwargs"
-  | "cache_salt"
-> {
+/** Body of `POST responses`. */
+export interface ResponseRequest
+  extends AnswerRequest, Pick<ChatCompletionRequest, "chat_template_kwargs"> {
   /** A user's text, or items. May be missing after a `previous_response_id` only. */
   input?: string | readonly unknown[] | null;
   /** A system message before the input: of this answer only, not of those that follow on it. */

@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
 import { differences } from "../../tests/openai-types.ts";
 import { expectPublished } from "../../tests/published.ts";
@@ -7,7 +8,6 @@ import { DeviceLostError } from "../gpu/device.ts";
 import { QueueFullError } from "../engine/generation.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 import type { ResponseEvent, ResponseObject } from "./responses-wire.ts";
-import type { ErrorBody } from "./wire.ts";
 
 const EOS = 1023;
 const CIRCLE = dataUrl("e2e/goldens/sample/red-circle.png");
@@ -31,11 +31,7 @@ beforeEach(() => {
 // Compiling the package's types takes a while.
 beforeAll(() => void differences({}, "Responses.Response"), 60_000);
 
-const request = (path: string, init?: RequestInit) =>
-  new Request(`http://page.test/v1/${path}`, init);
-
-const post = (body: unknown, init: RequestInit = {}) =>
-  handle(request("responses", { method: "POST", body: JSON.stringify(body), ...init }));
+const { request, post } = responsesApi((request) => handle(request));
 
 const whole = async (body: unknown): Promise<ResponseObject> => {
   const response = await post(body);
@@ -44,11 +40,6 @@ const whole = async (body: unknown): Promise<ResponseObject> => {
   expectPublished(answer, "Responses.Response");
   return answer;
 };
-
-const errorOf = async (response: Response) => ({
-  status: response.status,
-  ...((await response.json()) as ErrorBody).error,
-});
 
 /** The events of a stream, whose `event:` lines, numbers and types are as published. */
 async function eventsOf(response: Response): Promise<ResponseEvent[]> {

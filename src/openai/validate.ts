@@ -73,28 +73,34 @@ const logitBias = z
     z.refine((bias) => Object.keys(bias).every((id) => /^\d+$/.test(id)), "token ids as keys"),
   );
 
-export const chatCompletionRequest = z.object({
-  messages: z.array(message).check(z.minLength(1)),
+/** What every request for an answer may ask: `AnswerRequest`. */
+export const answerFields = {
   model: z.nullish(z.string()),
-  max_completion_tokens: z.nullish(integerIn(1)),
-  max_tokens: z.nullish(integerIn(1)),
   temperature: z.nullish(numberIn(0, 2)),
   top_p: z.nullish(numberIn(0, 1)),
   top_k: z.nullish(integerIn(-1)),
   min_p: z.nullish(numberIn(0, 1)),
-  seed: z.nullish(seed),
   frequency_penalty: z.nullish(numberIn(-2, 2)),
   presence_penalty: z.nullish(numberIn(-2, 2)),
   repetition_penalty: z.nullish(repetitionPenalty),
   logit_bias: z.nullish(logitBias),
-  logprobs: z.nullish(z.boolean()),
-  top_logprobs: z.nullish(integerIn(0, 20)),
+  seed: z.nullish(seed),
   min_tokens: z.nullish(integerIn(0)),
   stop: z.nullish(z.union([stopString, z.array(stopString)])),
   stop_token_ids: z.nullish(z.array(integerIn(0))),
   ignore_eos: z.nullish(z.boolean()),
   no_stop_trim: z.nullish(z.boolean()),
   skip_special_tokens: z.nullish(z.boolean()),
+  cache_salt: z.nullish(z.string()),
+};
+
+export const chatCompletionRequest = z.object({
+  messages: z.array(message).check(z.minLength(1)),
+  ...answerFields,
+  max_completion_tokens: z.nullish(integerIn(1)),
+  max_tokens: z.nullish(integerIn(1)),
+  logprobs: z.nullish(z.boolean()),
+  top_logprobs: z.nullish(integerIn(0, 20)),
   return_token_ids: z.nullish(z.boolean()),
   stream: z.nullish(z.boolean()),
   stream_options: z.nullish(
@@ -114,7 +120,6 @@ export const chatCompletionRequest = z.object({
   parallel_tool_calls: z.nullish(z.boolean()),
   reasoning_effort: z.nullish(reasoningEffort),
   separate_reasoning: z.nullish(z.boolean()),
-  cache_salt: z.nullish(z.string()),
 });
 
 /**

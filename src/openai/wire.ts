@@ -5,14 +5,10 @@
 import type { Detail } from "../chat/messages.ts";
 import type { ReasoningEffort } from "./effort.ts";
 
-/** Body of `POST chat/completions`. Null means the same as a missing field. */
-export interface ChatCompletionRequest {
-  messages: RequestMessage[];
+/** What every request for an answer may ask. Null means the same as a missing field. */
+export interface AnswerRequest {
   /** The loaded model's id, an alias of it, or "default". */
   model?: string | null;
-  max_completion_tokens?: number | null;
-  /** The old name of `max_completion_tokens`, which wins. */
-  max_tokens?: number | null;
   /** 0 to 2; 0 is greedy. Default: the checkpoint's. */
   temperature?: number | null;
   /** 0 to 1. */
@@ -32,6 +28,26 @@ export interface ChatCompletionRequest {
   repetition_penalty?: number | null;
   /** -100 to 100, added to logits, by token id. */
   logit_bias?: Record<string, number> | null;
+  /** The same seed and request give the same answer. */
+  seed?: number | null;
+  /** Draw no stop token before this many tokens; a stop string ends the answer all the same. */
+  min_tokens?: number | null;
+  stop?: string | string[] | null;
+  stop_token_ids?: number[] | null;
+  ignore_eos?: boolean | null;
+  /** Leave the stop string, or the stop token's text, in the answer. */
+  no_stop_trim?: boolean | null;
+  skip_special_tokens?: boolean | null;
+  /** What is cached of this request is found only by those with the same salt. */
+  cache_salt?: string | null;
+}
+
+/** Body of `POST chat/completions`. */
+export interface ChatCompletionRequest extends AnswerRequest {
+  messages: RequestMessage[];
+  max_completion_tokens?: number | null;
+  /** The old name of `max_completion_tokens`, which wins. */
+  max_tokens?: number | null;
   /**
    * Tell the logprob of every token: the log-softmax of the model's own logits, before temperature,
    * penalties, bias and filters.
@@ -39,16 +55,6 @@ export interface ChatCompletionRequest {
   logprobs?: boolean | null;
   /** 0 to 20: tell those of the most likely tokens too. Needs `logprobs`. */
   top_logprobs?: number | null;
-  /** Draw no stop token before this many tokens; a stop string ends the answer all the same. */
-  min_tokens?: number | null;
-  /** The same seed and request give the same answer. */
-  seed?: number | null;
-  stop?: string | string[] | null;
-  stop_token_ids?: number[] | null;
-  ignore_eos?: boolean | null;
-  /** Leave the stop string, or the stop token's text, in the answer. */
-  no_stop_trim?: boolean | null;
-  skip_special_tokens?: boolean | null;
   /** Add the answer's and the prompt's token ids, as `token_ids` and `prompt_token_ids`. */
   return_token_ids?: boolean | null;
   stream?: boolean | null;
@@ -81,8 +87,6 @@ export interface ChatCompletionRequest {
    * chat template or the tokenizer knows them.
    */
   separate_reasoning?: boolean | null;
-  /** What is cached of this request is found only by those with the same salt. */
-  cache_salt?: string | null;
 }
 
 export type ResponseFormat =
@@ -282,34 +286,14 @@ export interface Usage {
   reasoning_tokens: number;
 }
 
-/** Body of `POST completions`. Null means the same as a missing field. */
-export interface CompletionRequest extends Pick<
-  ChatCompletionRequest,
-  | "model"
-  | "max_tokens"
-  | "temperature"
-  | "top_p"
-  | "top_k"
-  | "min_p"
-  | "seed"
-  | "frequency_penalty"
-  | "presence_penalty"
-  | "repetition_penalty"
-  | "logit_bias"
-  | "min_tokens"
-  | "stop"
-  | "stop_token_ids"
-  | "ignore_eos"
-  | "no_stop_trim"
-  | "skip_special_tokens"
-  | "stream"
-  | "stream_options"
-  | "n"
-  | "response_format"
-  | "regex"
-  | "ebnf"
-  | "cache_salt"
-> {
+/** Body of `POST completions`. */
+export interface CompletionRequest
+  extends
+    AnswerRequest,
+    Pick<
+      ChatCompletionRequest,
+      "max_tokens" | "stream" | "stream_options" | "n" | "response_format" | "regex" | "ebnf"
+    > {
   /** A text or its token ids, or several of either; no chat template is put around them. */
   prompt: string | string[] | number[] | number[][];
   /** Begin the answer with the prompt. */
