@@ -64,7 +64,7 @@ function ExampleButton({ example: { picture, alt, question } }: { example: Examp
 }
 
 /** The smallest that know photos; the dialog has the others. */
-const SMALL_MODELS = OFFERS.filter(({ name }) => name.startsWith("SmolVLM2"));
+const SMALL_MODELS = OFFERS.filter(({ source }) => source !== SAMPLE).slice(0, 2);
 
 function RealModels() {
   return (
