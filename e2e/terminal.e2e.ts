@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MemoryPlan } from "../src/cli/memory-plan.ts";
 import type { ChatCompletion } from "../src/openai/wire.ts";
 import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+import { findPython } from "./find-python.ts";
 import {
   type Serving,
   adapterEnvironment,
@@ -145,28 +146,6 @@ describe("webvlm", () => {
     expect(paths.filter((path) => path.startsWith("public/pictures/"))).toEqual([]);
   });
 });
-
-/** A Python with the packages of `requirements.txt`, or why there is none. */
-function findPython(): { python: string } | { reason: string } {
-  const folder = join(ROOT, ".cache", "python");
-  const python = join(folder, "bin", "python");
-  const requirements = join(ROOT, "e2e", "python", "requirements.txt");
-  const mark = join(folder, "installed");
-  const wanted = readFileSync(requirements, "utf8");
-  if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return { python };
-  mkdirSync(dirname(folder), { recursive: true });
-  for (const [program, args] of [
-    ["python3", ["-m", "venv", "--clear", folder]],
-    [python, ["-m", "pip", "install", "--quiet", "--requirement", requirements]],
-  ] as const) {
-    const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
-    if (status === 0) continue;
-    const said = (error?.message ?? stderr).trim().split("\n").at(-1);
-    return { reason: `${program} ${args.slice(0, 3).join(" ")}: ${said}` };
-  }
-  writeFileSync(mark, wanted);
-  return { python };
-}
 
 const python = findPython();
 const withoutPython = "reason" in python ? ` (skipped, no Python: ${python.reason})` : "";

@@ -124,6 +124,12 @@ async function answer(
     response.end(JSON.stringify(listing(listed, files)));
     return;
   }
+  const [, tree = ""] = /^\/api\/models\/([^/]+\/[^/]+)\/tree\/.+$/.exec(path) ?? [];
+  if (repositories[tree]) {
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(treeOf(repositories[tree])));
+    return;
+  }
   const [, folder = "", plain = ""] = /^\/folders\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
   const plainBytes = repositories[folder]?.[plain];
   if (plainBytes) return send(request, response, plainBytes, `W/"${md5(plainBytes)}"`, faults);
@@ -140,9 +146,22 @@ async function answer(
     response.setHeader("X-Linked-Size", bytes.length);
     response.setHeader("X-Linked-ETag", `"${sha256(bytes)}"`);
   }
+  // The content network is another host, to which clients don't send their token.
+  const cdn = `http://localhost:${request.socket.localPort}/cdn`;
   response
-    .writeHead(302, { Location: `/cdn/${repository}/${file}?signature=${sha1(bytes)}` })
+    .writeHead(302, { Location: `${cdn}/${repository}/${file}?signature=${sha1(bytes)}` })
     .end();
+}
+
+/** What Python's client asks for since its second version. */
+function treeOf(files: Readonly<Record<string, Uint8Array>>): object[] {
+  return Object.entries(files).map(([path, bytes]) => ({
+    type: "file",
+    path,
+    size: bytes.length,
+    oid: sha1(bytes),
+    ...(isLarge(path) && { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } }),
+  }));
 }
 
 function listing(name: string, files: Readonly<Record<string, Uint8Array>>): object {

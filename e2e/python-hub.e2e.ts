@@ -1,0 +1,88 @@
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type HubServer, commitOf, readFolder, startHub } from "../tests/hub-server.ts";
+import { ROOT } from "./browser.ts";
+import { findPython } from "./find-python.ts";
+import { buildCommand, run } from "./serve-process.ts";
+
+const REPOSITORY = "webvlm/sample";
+const PICTURE = join(ROOT, "e2e", "goldens", "sample", "red-circle.png");
+const ANSWER = "A red circle.";
+
+const python = findPython();
+const withoutPython = "reason" in python ? ` (skipped, no Python: ${python.reason})` : "";
+
+describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPython}`, () => {
+  let hub: HubServer;
+  let command: string;
+  let home: string;
+  beforeAll(async () => {
+    const files = readFolder(join(ROOT, "public", "models", "sample"));
+    [hub, command] = await Promise.all([startHub({ [REPOSITORY]: files }), buildCommand()]);
+  });
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), "webvlm-hub-"));
+    return () => rm(home, { recursive: true });
+  });
+  afterAll(() => hub.close());
+
+  const environment = (more: NodeJS.ProcessEnv = {}) => ({
+    ...{
+      HF_HOME: home,
+      HF_HUB_CACHE: join(home, "hub"),
+      HF_ENDPOINT: hub.url,
+      HF_HUB_DISABLE_XET: "1",
+    },
+    ...more,
+  });
+  const snapshotDownload = (options: string, more?: NodeJS.ProcessEnv) => {
+    const code =
+      "from huggingface_hub import snapshot_download\n" +
+      `print(snapshot_download(${JSON.stringify(REPOSITORY)}, ${options}))`;
+    if ("reason" in python) throw new Error(python.reason);
+    return run(python.python, ["-c", code], { env: environment(more) });
+  };
+  const ask = (more?: NodeJS.ProcessEnv) => {
+    const words = [PICTURE, "What is in this image?", "--temperature", "0"];
+    return run(process.execPath, [command, "ask", ...words, "--model", REPOSITORY], {
+      env: environment(more),
+    });
+  };
+
+  test("what Python downloaded is read, without asking the hub for weights", async () => {
+    const downloaded = await snapshotDownload("revision='main'");
+    expect(downloaded.code, downloaded.stderr).toBe(0);
+    hub.requests.length = 0;
+    const online = await ask();
+    expect([online.code, online.stdout.trim()]).toEqual([0, ANSWER]);
+    expect(hub.requests.filter(({ path }) => path.includes(".safetensors"))).toEqual([]);
+    hub.requests.length = 0;
+    const offline = await ask({ HF_HUB_OFFLINE: "1" });
+    expect([offline.code, offline.stdout.trim()]).toEqual([0, ANSWER]);
+    expect(hub.requests).toEqual([]);
+  });
+
+  test("Python finds whole and unchanged what was downloaded here", async () => {
+    const asked = await ask();
+    expect([asked.code, asked.stdout.trim()]).toEqual([0, ANSWER]);
+    const found = await snapshotDownload("local_files_only=True", { HF_HUB_OFFLINE: "1" });
+    expect([found.code, found.stderr]).toEqual([0, ""]);
+    const files = hub.repositories[REPOSITORY] as Record<string, Uint8Array>;
+    const folder = found.stdout.trim();
+    expect(folder.endsWith(commitOf(files))).toBe(true);
+    for (const name of await readdir(folder)) {
+      const bytes = await readFile(join(folder, name));
+      expect(bytes.equals(files[name] as Uint8Array), name).toBe(true);
+    }
+    // It asks the hub for what it lacks only: not for what is there under the hub's own hashes.
+    hub.requests.length = 0;
+    const again = await snapshotDownload("revision='main'");
+    expect(again.code).toBe(0);
+    const bodies = hub.requests.filter(({ method, path }) => method === "GET" && isWeights(path));
+    expect(bodies).toEqual([]);
+  });
+});
+
+const isWeights = (path: string) => path.includes(".safetensors");
