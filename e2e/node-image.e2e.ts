@@ -54,6 +54,11 @@ const RGBA = ramp(64, 255);
 const PALETTE: Chunk = ["PLTE", [10, 20, 30, 40, 50, 60, 70, 80, 90, 250, 240, 230]];
 const raw = (bytes: readonly number[], channels: 3 | 4) =>
   sharp(Buffer.from(bytes), { raw: { width: 8, height: 2, channels } });
+/** More than one block of JPEG's, so that black is not the same all over. */
+const inks = () =>
+  sharp(Buffer.from(ramp(24 * 16 * 4, 255)), { raw: { width: 24, height: 16, channels: 4 } })
+    .pipelineColourspace("cmyk")
+    .toColourspace("cmyk");
 
 const PICTURES: readonly (readonly [name: string, make: () => Buffer | Promise<Buffer>])[] = [
   ["RGB", () => png(16, 8, 2, RGB)],
@@ -72,6 +77,8 @@ const PICTURES: readonly (readonly [name: string, make: () => Buffer | Promise<B
   ["a gamma", () => png(16, 8, 2, RGB, ["gAMA", [0, 1, 0x86, 0xa0]])],
   ["another colour profile", () => raw(RGB, 3).withIccProfile("p3").png().toBuffer()],
   ["an EXIF orientation", () => raw(RGB, 3).withMetadata({ orientation: 6 }).png().toBuffer()],
+  ["a JPEG of four inks", () => inks().jpeg({ chromaSubsampling: "4:4:4" }).toBuffer()],
+  ["a turned one", () => inks().withMetadata({ orientation: 6 }).jpeg().toBuffer()],
   ["lossless WebP", () => raw(RGBA, 4).webp({ lossless: true, exact: true }).toBuffer()],
 ];
 

@@ -27,14 +27,17 @@ export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<
         `The image is ${header.width} x ${header.height} pixels, more than ${maxPixels} in all.`,
       );
     }
-    const { data, info } = await image
-      .autoOrient()
-      .toColourspace("srgb")
-      .ensureAlpha()
+    const isInk = header.space === "cmyk";
+    const upright = image.autoOrient();
+    const pixels = isInk
+      ? upright.pipelineColourspace("cmyk").toColourspace("cmyk")
+      : upright.toColourspace("srgb").ensureAlpha();
+    const { data, info } = await pixels
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
     const { width, height } = info;
     const source = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    if (isInk) inkToLight(source);
     return { width, height, source };
   } catch (cause) {
     if (cause instanceof RangeError) throw cause;
@@ -44,5 +47,21 @@ export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<
         (cause as Error).message,
       { cause },
     );
+  }
+}
+
+/**
+ * Turns cyan, magenta, yellow and black into red, green, blue and alpha as Chromium does without a
+ * profile: each ink takes its share of the light that black leaves.
+ *
+ * @param pixels `[width * height, 4]`
+ */
+function inkToLight(pixels: Uint8Array): void {
+  for (let i = 0; i < pixels.length; i += 4) {
+    const light = 255 - (pixels[i + 3] as number);
+    for (let ink = i; ink < i + 3; ink++) {
+      pixels[ink] = Math.floor(((255 - (pixels[ink] as number)) * light) / 255);
+    }
+    pixels[i + 3] = 255;
   }
 }
