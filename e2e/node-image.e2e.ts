@@ -78,7 +78,14 @@ const PICTURES: readonly (readonly [name: string, make: () => Buffer | Promise<B
   ["another colour profile", () => raw(RGB, 3).withIccProfile("p3").png().toBuffer()],
   ["an EXIF orientation", () => raw(RGB, 3).withMetadata({ orientation: 6 }).png().toBuffer()],
   ["a JPEG of four inks", () => inks().jpeg({ chromaSubsampling: "4:4:4" }).toBuffer()],
-  ["a turned one", () => inks().withMetadata({ orientation: 6 }).jpeg().toBuffer()],
+  [
+    "a turned one",
+    () =>
+      inks()
+        .withExif({ IFD0: { Orientation: "6" } })
+        .jpeg()
+        .toBuffer(),
+  ],
   ["lossless WebP", () => raw(RGBA, 4).webp({ lossless: true, exact: true }).toBuffer()],
 ];
 
