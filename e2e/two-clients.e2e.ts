@@ -113,3 +113,23 @@ describe.each<Order>(["runs and is aborted", "waits and is aborted"])("the other
     expect(await askBeside(order, streams, other)).toEqual({ ended: "AbortError", ids: alone });
   });
 });
+
+test("a stream that nobody reads keeps nobody waiting", async () => {
+  const messages = [{ role: "user", content: "Hello!" }];
+  const unread = { messages, temperature: 0.5, ignore_eos: true, max_tokens: 200, stream: true };
+  const { ids, texts } = await page.evaluate(
+    async ({ unread, kept }) => {
+      const { answer, chunks, loadSample, post } = window.tools;
+      await loadSample();
+      const stalled = await post(unread);
+      const { body } = await answer(await post(kept));
+      // All of it was kept for whoever comes at last.
+      const late = await chunks(stalled);
+      const texts = late.flatMap(({ choices }) => choices.map(({ delta }) => delta.content ?? ""));
+      return { ids: body, texts: texts.length };
+    },
+    { unread, kept: KEPT },
+  );
+  expect((ids as ChatCompletion).choices[0]?.token_ids).toEqual(alone);
+  expect(texts).toBeGreaterThan(100);
+});

@@ -7,8 +7,9 @@ export const EVENT_STREAM = {
 };
 
 /**
- * Server-sent events of a stream of objects: one `data:` line each as they are asked for, then
- * `data: [DONE]`. A failure becomes a last event `{"error": ...}`, except an abort, which fails
+ * Server-sent events of a stream of objects: one `data:` line each, then `data: [DONE]`. They are
+ * written as they come, whether anybody reads or not: a reader that stalls must not keep the model
+ * from those who wait. A failure becomes a last event `{"error": ...}`, except an abort, which fails
  * the stream as a broken connection would.
  *
  * @param signal fails the stream with its reason
@@ -23,29 +24,39 @@ export function eventStream<Event>(
   nameOf?: (event: Event) => string,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const utf8 = new TextEncoder();
+  let isOpen = true;
+  const stop = () => {
+    isOpen = false;
+    return cancel();
+  };
+
+  async function write(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) {
+    const send = (data: string, name = "") => {
+      if (isOpen) controller.enqueue(utf8.encode(`${name}data: ${data}\n\n`));
+    };
+    try {
+      while (isOpen) {
+        const { done, value } = await events.next();
+        if (done) break;
+        send(JSON.stringify(value), nameOf && `event: ${nameOf(value)}\n`);
+      }
+      if (!nameOf) send("[DONE]");
+    } catch (error) {
+      send(JSON.stringify(toOpenAIError(error).body));
+    }
+    if (isOpen) controller.close();
+  }
+
   return new ReadableStream({
     start(controller) {
-      // At once, even while nobody reads, as with a fetch's body.
       const abort = () => {
         controller.error(signal.reason);
-        cancel().catch(() => {}); // there is nobody left to tell
+        stop().catch(() => {}); // there is nobody left to tell
       };
-      if (signal.aborted) abort();
-      else signal.addEventListener("abort", abort, { once: true });
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort, { once: true });
+      void write(controller);
     },
-    async pull(controller) {
-      const send = (data: string, name = "") =>
-        controller.enqueue(utf8.encode(`${name}data: ${data}\n\n`));
-      try {
-        const { done, value } = await events.next();
-        if (!done) return send(JSON.stringify(value), nameOf && `event: ${nameOf(value)}\n`);
-        if (!nameOf) send("[DONE]");
-      } catch (error) {
-        if (signal.aborted) return;
-        send(JSON.stringify(toOpenAIError(error).body));
-      }
-      controller.close();
-    },
-    cancel,
+    cancel: stop,
   });
 }

@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { eventStream } from "./sse.ts";
+
+const quiet = new AbortController().signal;
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+/** Counts from 1 to `count`, and tells how far it came. */
+function counting(count: number): { events: AsyncGenerator<number>; told: number[] } {
+  const told: number[] = [];
+  const events = (async function* () {
+    for (let i = 1; i <= count; i++) {
+      told.push(i);
+      yield i;
+    }
+  })();
+  return { events, told };
+}
+
+const stop = (events: AsyncGenerator<number>) => async () => {
+  await events.return(undefined);
+};
+
+test("goes on while nobody reads, and loses nothing", async () => {
+  const { events, told } = counting(200);
+  const stream = eventStream(events, quiet, stop(events));
+  await settled();
+  expect(told).toHaveLength(200);
+  const text = await new Response(stream).text();
+  const expected = Array.from({ length: 200 }, (_, i) => `data: ${i + 1}\n\n`);
+  expect(text).toBe(`${expected.join("")}data: [DONE]\n\n`);
+});
+
+test.each([
+  ["a reader that cancels", async (stream: ReadableStream) => stream.cancel()],
+  [
+    "a reader that cancels between two events",
+    async (stream: ReadableStream) => {
+      const reader = stream.getReader();
+      await reader.read();
+      await reader.cancel();
+    },
+  ],
+])("%s ends the events", async (_, leave) => {
+  let ended = false;
+  let told = 0;
+  const events = (async function* () {
+    try {
+      for (;;) {
+        await settled();
+        yield told++;
+      }
+    } finally {
+      ended = true;
+    }
+  })();
+  await leave(eventStream(events, quiet, stop(events)));
+  await settled();
+  expect(ended).toBe(true);
+  const before = told;
+  await settled();
+  expect(told).toBe(before);
+});
+
+test("an abort fails the stream, whatever is unread, and ends the events", async () => {
+  const controller = new AbortController();
+  const { events, told } = counting(3);
+  let stopped = 0;
+  const stream = eventStream(events, controller.signal, async () => {
+    stopped++;
+    await stop(events)();
+  });
+  await settled();
+  expect(told).toEqual([1, 2, 3]);
+  controller.abort(new Error("enough"));
+  await expect(new Response(stream).text()).rejects.toThrow();
+  expect(stopped).toBe(1);
+});
+
+test("a failure is the last event", async () => {
+  const events = (async function* () {
+    yield 1;
+    throw new Error("broken");
+  })();
+  const text = await new Response(eventStream(events, quiet, stop(events))).text();
+  expect(text).toMatch(/^data: 1\n\ndata: \{"error":\{[^\n]*\}\}\n\n$/);
+});
