@@ -16,6 +16,8 @@ export default defineConfig({
           name: "node",
           include: ["{src,tests,scripts}/**/*.test.ts"],
           exclude: ["**/*.gpu.test.ts"],
+          // Some go through hundreds of cases; a busy machine is no failure.
+          testTimeout: 60_000,
         },
       },
       {

@@ -60,9 +60,11 @@ export async function serve(config: InlineConfig = {}): Promise<ViteDevServer> {
   return server.listen();
 }
 
-export function launch(): Promise<Browser> {
+/** @param args beside those that all tests need */
+export function launch(...args: readonly string[]): Promise<Browser> {
   const executablePath = findChromium();
-  return chromium.launch({ ...(executablePath && { executablePath }), args: CHROMIUM_ARGS });
+  const all = [...CHROMIUM_ARGS, ...args];
+  return chromium.launch({ ...(executablePath && { executablePath }), args: all });
 }
 
 declare global {

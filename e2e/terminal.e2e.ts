@@ -1,35 +1,19 @@
-import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MemoryPlan } from "../src/cli/memory-plan.ts";
 import type { ChatCompletion } from "../src/openai/wire.ts";
 import { ROOT, type Site, openSite, openTools } from "./browser.ts";
 import { findPython } from "./find-python.ts";
-import {
-  type Serving,
-  adapterEnvironment,
-  buildCommand,
-  run,
-  startServe,
-} from "./serve-process.ts";
+import { buildCommand, run } from "./serve-process.ts";
 
 const PICTURES = join(ROOT, "e2e", "goldens", "sample");
 
 let command: string;
-/** Has a `webvlm` in it. */
-let bin: string;
 beforeAll(async () => {
   command = await buildCommand();
-  bin = await mkdtemp(join(tmpdir(), "webvlm-bin-"));
-  const shim = join(bin, "webvlm");
-  await writeFile(shim, `#!/bin/sh\nexec "${process.execPath}" "${command}" "$@"\n`);
-  await chmod(shim, 0o755);
 });
-afterAll(() => rm(bin, { recursive: true }));
 
 const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}) =>
   run(process.execPath, [command, ...args], options);
@@ -164,69 +148,3 @@ test.skipIf(withoutPython)(
     expect(stdout.trim().split("\n").at(-1)).toBe("terminated");
   },
 );
-
-interface Block {
-  readonly language: string;
-  readonly code: string;
-  /** What the page says comes of it. */
-  readonly output: string | undefined;
-}
-
-/** The code blocks of a page, each with the text block that follows it. */
-function codeBlocks(markdown: string): Block[] {
-  const found = [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(
-    ([, language = "", code = ""]) => ({ language, code }),
-  );
-  return found.flatMap(({ language, code }, i) => {
-    const next = found[i + 1];
-    const output = next?.language === "text" ? next.code : undefined;
-    return language === "text" ? [] : [{ language, code, output }];
-  });
-}
-
-describe("docs/terminal.md", () => {
-  const blocks = codeBlocks(readFileSync(join(ROOT, "docs", "terminal.md"), "utf8"));
-  let serving: Serving | undefined;
-  afterAll(() => serving?.kill());
-
-  test("has code of each kind", () => {
-    expect(new Set(blocks.map(({ language }) => language))).toEqual(
-      new Set(["sh", "python", "js"]),
-    );
-  });
-
-  const skipped = ({ language, code }: Block): string => {
-    if (language === "python") return withoutPython;
-    const noCurl = code.startsWith("curl") && spawnSync("curl", ["--version"]).status !== 0;
-    return noCurl ? " (skipped, no curl)" : "";
-  };
-  for (const [i, block] of blocks.entries()) {
-    const [first = ""] = block.code.split("\n");
-    test.skipIf(skipped(block))(`${i}: ${first}${skipped(block)}`, async () => {
-      const { stdout, code, stderr } = await runBlock(block);
-      expect([code, stderr.replace(/^(GPU|This is|loading).*\n/gm, "")]).toEqual([0, ""]);
-      if (block.output !== undefined) expect(stdout.trim()).toBe(block.output.trim());
-      else expect(stdout.trim()).not.toBe("");
-    });
-  }
-
-  /** Runs a block where the page says that it is run: at the root, with `webvlm` on the path. */
-  async function runBlock({ language, code }: Block) {
-    const text = serving ? code.replaceAll("http://127.0.0.1:30000", serving.url) : code;
-    if (code.startsWith("webvlm serve")) {
-      const [, , ...args] = code.trim().split(/\s+/);
-      serving = await startServe(
-        command,
-        args.filter((_, i) => args[i - 1] !== "--port" && args[i] !== "--port"),
-      );
-      return { code: 0, stderr: "", stdout: await serving.ready };
-    }
-    const env = { ...adapterEnvironment(), PATH: bin + delimiter + process.env.PATH };
-    if (language === "sh") return run("sh", ["-ec", text], { env });
-    if (language === "python" && "python" in python)
-      return run(python.python, ["-c", text], { env });
-    const file = join(dirname(command), "docs.mjs"); // Where `openai` is found.
-    writeFileSync(file, text);
-    return run(process.execPath, [file], { env });
-  }
-});

@@ -1,10 +1,17 @@
 import { readEvents } from "./net/event-stream.ts";
-import { type InterceptOptions, intercept } from "./net/intercept.ts";
+import {
+  type FetchHandler,
+  type InterceptOptions as PrefixOptions,
+  intercept as claim,
+  pageFetch,
+} from "./net/intercept.ts";
 import {
   type OriginServer,
-  type ServeOriginOptions,
+  type ServeOriginOptions as OfferOptions,
   serveOrigin as offer,
 } from "./net/origin/serve-origin.ts";
+import { type UpstreamOptions, upstreamUrl } from "./net/upstream/upstream.ts";
+import { type LocalModel, withUpstream } from "./net/upstream/with-upstream.ts";
 import { OpenAIError } from "./openai/errors.ts";
 import type {
   ChatCompletion,
@@ -15,10 +22,11 @@ import type {
 import type { ServeOptions, Stats } from "./worker/api.ts";
 import { loadInWorker } from "./worker/client.ts";
 import ModelWorker from "./worker/entry.ts?worker&inline";
+import { isUnfit } from "./worker/unfit.ts";
 import type { OnProgress, Progress } from "./weights/progress.ts";
 
-export { OpenAIError };
-export type { InterceptOptions, OnProgress, OriginServer, Progress, ServeOriginOptions, Stats };
+export { OpenAIError, isUnfit };
+export type { OnProgress, OriginServer, Progress, Stats, UpstreamOptions };
 /** What crosses the wire. */
 export type * from "./openai/wire.ts";
 export type * as Responses from "./openai/responses-wire.ts";
@@ -34,6 +42,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface InterceptOptions extends PrefixOptions {
+  /**
+   * A server with OpenAI's API, SGLang or vLLM say, that answers what asks for another model than the
+   * loaded one. It must allow this page's origin to ask it.
+   */
+  readonly upstream?: UpstreamOptions;
+}
+
+export interface ServeOriginOptions extends OfferOptions {
+  /**
+   * As for `intercept`; not below the prefix that is answered. Where the model that is to be loaded
+   * turns out to be unfit for this device, as `isUnfit` tells, it answers everything.
+   */
+  readonly upstream?: UpstreamOptions;
+}
+
 /** A loaded model, in a worker of its own. */
 export interface Vlm {
   /** The model's id, as `GET /v1/models` lists it. */
@@ -47,7 +71,7 @@ export interface Vlm {
    * Answers the page's own `fetch("/v1/…")` with this model; other calls are not touched.
    *
    * @returns the undo, which `dispose` calls too
-   * @throws RangeError for a bad prefix, Error for one that is already intercepted
+   * @throws RangeError for a bad prefix or upstream, Error for a prefix that is already intercepted
    */
   intercept(options?: InterceptOptions): () => void;
   /**
@@ -108,8 +132,8 @@ export async function load(source: string, options: LoadOptions = {}): Promise<V
       return client.fetch(request, servedUrl(request.url));
     },
 
-    intercept(interceptOptions) {
-      const undo = intercept(client.fetch, interceptOptions);
+    intercept({ upstream, ...claimed } = {}) {
+      const undo = claim(answering(client, upstream), claimed);
       undos.push(undo);
       return undo;
     },
@@ -139,6 +163,19 @@ export async function load(source: string, options: LoadOptions = {}): Promise<V
 }
 
 /**
+ * Has an upstream server answer the page's own `fetch("/v1/…")`, where no model could be loaded.
+ *
+ * @returns the undo
+ * @throws RangeError for a bad prefix or upstream, Error for a prefix that is already intercepted
+ */
+export function intercept({
+  upstream,
+  ...claimed
+}: InterceptOptions & { readonly upstream: UpstreamOptions }): () => void {
+  return claim(throughPage(undefined, upstream), claimed);
+}
+
+/**
  * Offers a model to the whole origin: `fetch("/v1/…")` of every tab, frame and worker that the
  * page's service worker (`webvlm/service-worker`) controls is answered by it. Of all tabs that offer
  * one, a single one does so; when it closes, the next takes over.
@@ -146,17 +183,25 @@ export async function load(source: string, options: LoadOptions = {}): Promise<V
  * @param model loaded already, or how to load it: called only when this tab is the one that answers,
  *   so that the origin has one copy on the GPU
  * @returns once this tab's model is loaded, or at once when another tab answers already
- * @throws Error where there is no service worker; what loading throws
+ * @throws Error where there is no service worker; RangeError for a bad upstream; what loading throws
  */
 export async function serveOrigin(
   model: Vlm | (() => Promise<Vlm>),
-  options?: ServeOriginOptions,
+  { upstream, ...offered }: ServeOriginOptions = {},
 ): Promise<OriginServer> {
   let loaded: Vlm | undefined;
+  if (upstream) checkOutside(upstream, offered.prefix);
   const server = await offer(async () => {
-    const vlm = typeof model === "function" ? (loaded = await model()) : model;
-    return (request, url) => vlm.fetch(new Request(url, request));
-  }, options);
+    let vlm: Vlm;
+    try {
+      vlm = typeof model === "function" ? (loaded = await model()) : model;
+    } catch (error) {
+      if (!upstream || !isUnfit(error)) throw error;
+      return throughPage(undefined, upstream);
+    }
+    const fetch: FetchHandler = (request, url) => vlm.fetch(new Request(url, request));
+    return answering({ id: vlm.id, fetch }, upstream);
+  }, offered);
   return {
     get owner() {
       return server.owner;
@@ -166,6 +211,21 @@ export async function serveOrigin(
       loaded?.dispose();
     },
   };
+}
+
+function answering(local: LocalModel, upstream: UpstreamOptions | undefined): FetchHandler {
+  return upstream ? throughPage(local, upstream) : local.fetch;
+}
+
+function throughPage(local: LocalModel | undefined, upstream: UpstreamOptions): FetchHandler {
+  return withUpstream(local, upstream, { fetch: pageFetch, base: document.baseURI });
+}
+
+/** @throws RangeError for an upstream that the service worker would send back here */
+function checkOutside({ url }: UpstreamOptions, prefix = "/v1/"): void {
+  const { origin, pathname } = new URL(upstreamUrl(url, document.baseURI));
+  if (origin !== location.origin || !`${pathname}/`.startsWith(prefix)) return;
+  throw new RangeError(`serveOrigin: the upstream is below ${prefix}, which is answered here`);
 }
 
 /** @returns the URL with its path cut to begin at "/v1/", where it has that */

@@ -1,7 +1,7 @@
 import OpenAI from "openai";
-import { type ChatCompletionChunk, type Vlm, load } from "../../src/index.ts";
+import { type ChatCompletionChunk, type Vlm, intercept, isUnfit, load } from "../../src/index.ts";
 
-export { load };
+export { OpenAI, intercept, isUnfit, load };
 
 export type Through = "vlm.fetch" | "vlm.intercept()";
 

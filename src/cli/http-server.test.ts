@@ -122,7 +122,9 @@ describe("pages of other origins", () => {
       const allowed = corsOrigins.includes("*") ? "*" : origin;
       expect(options.status).toBe(204);
       expect(options.headers.get("access-control-allow-origin")).toBe(allowed);
-      expect(options.headers.get("access-control-allow-methods")).toContain("POST");
+      const methods = options.headers.get("access-control-allow-methods")?.split(",");
+      // Stored responses are deleted.
+      expect(methods).toEqual(expect.arrayContaining(["GET", "POST", "DELETE"]));
       expect(options.headers.get("access-control-allow-headers")).toContain("x-stainless-lang");
 
       const headers = { origin, authorization: "Bearer sesame" };
@@ -260,4 +262,27 @@ test("what a handler throws is OpenAI's error", async () => {
   const response = await fetch(`${url}/v1/x`);
   expect(response.status).toBe(500);
   expect(await response.json()).toMatchObject({ error: { message: "it broke" } });
+});
+
+describe("x-request-id", () => {
+  const idOf = async (response: Promise<Response>): Promise<string | null> =>
+    (await response).headers.get("x-request-id");
+
+  test("is the handler's", async () => {
+    const url = await start(async () => new Response("", { headers: { "x-request-id": "req_1" } }));
+    expect(await idOf(fetch(`${url}/v1/x`))).toBe("req_1");
+  });
+
+  test("is there too where the server itself refuses", async () => {
+    const url = await start(() => Promise.reject(new Error("it broke")), { apiKey: "sesame" });
+    const headers = { authorization: "Bearer sesame", "x-request-id": "req_mine" };
+    const body = "x".repeat(1001);
+    expect(await idOf(fetch(`${url}/v1/x`))).toMatch(/^req_[0-9a-f]{32}$/); // 401
+    expect(await idOf(fetch(`${url}/v1/x`, { headers }))).toBe("req_mine"); // 500
+    expect(await idOf(fetch(`${url}/v1/x`, { headers, method: "POST", body }))).toBe("req_mine");
+    const origin = "https://other.example";
+    expect(await idOf(fetch(`${url}/v1/x`, { headers: { ...headers, origin } }))).toBe("req_mine");
+    const noHost = await sendRaw(url, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
+    expect(noHost).toMatch(/^x-request-id: req_/m);
+  });
 });

@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import ipaddr from "ipaddr.js";
 import { OpenAIError, toOpenAIError } from "../openai/errors.ts";
+import { withRequestId } from "../openai/request-id.ts";
 
 /** Who may ask, from where, and how much at once. */
 export interface HttpServerOptions {
@@ -44,7 +45,7 @@ export function createHttpServer(
 ): Server {
   const { corsOrigins } = options;
   const app = new Hono<{ Bindings: { incoming: IncomingMessage } }>();
-  app.onError((error) => toOpenAIError(error).toResponse());
+  app.onError((error, { req }) => withRequestId(toOpenAIError(error).toResponse(), req.raw));
   if (corsOrigins.length > 0) {
     const origin = corsOrigins.includes("*") ? "*" : [...corsOrigins];
     app.use(cors({ origin, exposeHeaders: EXPOSED_HEADERS, maxAge: 3600 }));
@@ -60,7 +61,8 @@ export function createHttpServer(
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     // A request without a usable address does not get as far as the app.
-    errorHandler: (error) => new OpenAIError(400, (error as Error).message).toResponse(),
+    errorHandler: (error) =>
+      withRequestId(new OpenAIError(400, (error as Error).message).toResponse()),
   });
   return createServer((incoming, outgoing) => {
     const [path = "", query] = (incoming.url ?? "").split(/(?=\?)/, 2);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { UpstreamOptions } from "../net/upstream/upstream.ts";
 import { ask } from "./ask.ts";
 import { inspect } from "./inspect.ts";
 import { serve } from "./serve.ts";
@@ -30,7 +31,11 @@ Then, from another terminal:
 
 or with any OpenAI client: base_url "http://127.0.0.1:30000/v1", model "default". GET /health is
 200 once the model is loaded, 503 before. Interrupt it once to let running answers finish, twice
-to end at once.`;
+to end at once.
+
+Beside an SGLang or vLLM server, requests that name another model than the one loaded here are
+passed on to that, and all of them where this machine can't run the model:
+  $ webvlm serve --upstream http://gpu-box:30000/v1 --upstream-models Qwen/Qwen2.5-VL-7B-Instruct`;
 
 const ASK_HELP = `
 Words are pictures where they are files, http(s) or data URLs, or "-" for standard input, and text
@@ -78,11 +83,18 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--max-body-size <size>", "of a request, with its pictures", size, 64 * 2 ** 20)
     .option("--allow-private-images", "read http pictures from private addresses too", false)
     .option("--drain <seconds>", "how long running answers may take to finish", number(0), 30)
+    .option("--upstream <url>", "an OpenAI-compatible server that answers for other models")
+    .addOption(
+      new Option("--upstream-api-key <key>", "what it is sent as bearer token").env(
+        "WEBVLM_UPSTREAM_API_KEY",
+      ),
+    )
+    .option("--upstream-models <ids>", "ask it for these only, separated by commas", names)
     .addHelpText("after", SERVE_HELP)
-    .action(async (model: string | undefined, options) => {
+    .action(async (model: string | undefined, options, command: Command) => {
       const { maxBodySize, drain, ...rest } = options;
       const apiKey: string | undefined = options.apiKey || undefined;
-      const named = { model: model ?? options.model, apiKey };
+      const named = { model: model ?? options.model, apiKey, upstream: upstreamOf(command) };
       code = await serve({ ...rest, ...named, maxBodyBytes: maxBodySize, drainSeconds: drain });
     });
 
@@ -137,6 +149,26 @@ function quantization(command: Command): Command {
   );
 }
 
+/** @throws Error for what is said of an upstream where none is named */
+function upstreamOf(command: Command): UpstreamOptions | undefined {
+  const {
+    upstream: url,
+    upstreamApiKey: apiKey,
+    upstreamModels: models,
+  } = command.opts<{
+    upstream?: string;
+    upstreamApiKey?: string;
+    upstreamModels?: string[];
+  }>();
+  if (url) return { url, apiKey, models };
+  for (const name of ["upstreamApiKey", "upstreamModels"]) {
+    if (command.getOptionValueSource(name) !== "cli") continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new Error(`--${flag} is of no use without --upstream <url>.`);
+  }
+  return undefined;
+}
+
 function version(): string {
   const file = new URL("../../package.json", import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
@@ -157,6 +189,13 @@ function port(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isInteger(value) && value >= 0 && value < 65_536) return value;
   throw new InvalidArgumentError("Expected an integer from 0 to 65535.");
+}
+
+/** `a,b`: one at least. */
+function names(text: string): string[] {
+  const found = text.split(",").flatMap((name) => name.trim() || []);
+  if (found.length > 0) return found;
+  throw new InvalidArgumentError('Expected names, as "org/one,org/two".');
 }
 
 const SIZES: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };

@@ -40,7 +40,7 @@ export async function openModel(
   options: OpenModelOptions = {},
 ): Promise<Checkpoint> {
   const { signal, onProgress, retryDelayMs, environment = hubEnvironment() } = options;
-  const source = locate(model ?? fileURLToPath(new URL(SAMPLE, import.meta.url)), environment.hub);
+  const source = locate(model, environment);
   if (isHubSource(source)) {
     const snapshot = await snapshotOf(source, options, environment);
     if (snapshot) return openFolder(source.id, snapshot, options);
@@ -57,8 +57,18 @@ export async function openModel(
   });
 }
 
+/**
+ * Under which id a model will answer, before it is opened.
+ *
+ * @throws Error for what can't be a model
+ */
+export function modelId(model: string | undefined, environment = hubEnvironment()): string {
+  return locate(model, environment).id;
+}
+
 /** A folder that is there goes before a repository of the same name, as in transformers. */
-function locate(model: string, hub: string): Source {
+function locate(named: string | undefined, { hub }: HubEnvironment): Source {
+  const model = named ?? fileURLToPath(new URL(SAMPLE, import.meta.url));
   const path = model.startsWith("file:") ? fileURLToPath(model) : resolve(model);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return folderOf(path);
   if (model.startsWith("file:") || /^(\/|\.\.?([\\/]|$)|~|[a-z]:[\\/])/i.test(model)) {

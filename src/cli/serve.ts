@@ -1,11 +1,16 @@
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
+import { type UpstreamOptions, upstreamUrl } from "../net/upstream/upstream.ts";
+import { withUpstream } from "../net/upstream/with-upstream.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { Server } from "../worker/api.ts";
 import type { ModelOptions } from "../worker/load.ts";
+import { isUnfit } from "../worker/unfit.ts";
 import { imageFetch } from "./fetch-image.ts";
 import { createHttpServer, isLoopback } from "./http-server.ts";
 import { loadModel } from "./load-model.ts";
+import { modelId } from "./open-model.ts";
+import { patientFetch } from "./patient-fetch.ts";
 import { onSignals } from "./signals.ts";
 import { openTerminal } from "./terminal.ts";
 
@@ -19,6 +24,8 @@ export interface ServeCommandOptions extends ModelOptions {
   readonly allowPrivateImages: boolean;
   /** Running answers are cut off so long after the first signal. */
   readonly drainSeconds: number;
+  /** Answers what asks for other models, and everything if the model does not fit this machine. */
+  readonly upstream?: UpstreamOptions | undefined;
 }
 
 /** While the server ends, connections without a request are looked for this often. */
@@ -29,14 +36,15 @@ const IDLE_CHECK_MS = 50;
  * the answers under way are written.
  *
  * @returns the exit code
- * @throws Error when the port is taken, or the model can't be loaded
+ * @throws Error when the port is taken, the model can't be loaded, or the upstream is none
  */
 export async function serve(options: ServeCommandOptions): Promise<number> {
-  const { host, model, apiKey, allowPrivateImages, drainSeconds } = options;
+  const { host, model, apiKey, allowPrivateImages, drainSeconds, upstream } = options;
   const terminal = openTerminal();
   const loading = createHandler({ model: () => undefined });
-  let loaded: Server | undefined;
-  const http = createHttpServer((request) => (loaded?.fetch ?? loading)(request), {
+  if (upstream) checkOther(upstream, options);
+  let handler = upstream ? beside({ id: modelId(model), fetch: loading }, upstream) : loading;
+  const http = createHttpServer((request) => handler(request), {
     ...{ host, apiKey, corsOrigins: options.corsOrigin, maxBodyBytes: options.maxBodyBytes },
   });
   const url = await listen(http, options);
@@ -49,20 +57,49 @@ export async function serve(options: ServeCommandOptions): Promise<number> {
 
   terminal.note(`loading ${model ?? "the bundled sample model"}; listening at ${url}`);
   const fetchImage = imageFetch({ all: allowPrivateImages, loopback: isLoopback(host) });
+  let loaded: Server | undefined;
   try {
     loaded = await loadModel({ ...options, fetchImage }, terminal, stop.signal);
   } catch (error) {
-    http.close();
-    http.closeAllConnections();
-    if (stop.signal.aborted) return 0;
-    throw error;
+    if (stop.signal.aborted || !upstream || !isUnfit(error)) {
+      http.close();
+      http.closeAllConnections();
+      if (stop.signal.aborted) return 0;
+      throw error;
+    }
+    terminal.note(`${(error as Error).message} The upstream answers instead.`);
   }
-  console.log(`ready: ${url}/v1 answers as "${loaded.id}"`);
+  if (upstream) handler = beside(loaded, upstream);
+  else if (loaded) handler = loaded.fetch;
+  const who = [loaded && `as "${loaded.id}"`, upstream && `through ${upstreamUrl(upstream.url)}`];
+  console.log(`ready: ${url}/v1 answers ${who.filter(Boolean).join(" and ")}`);
   await stopped;
   terminal.note("ending: answers under way are finished first; interrupt again to end at once");
   await drain(http, drainSeconds * 1000);
-  loaded.dispose();
+  loaded?.dispose();
   return 0;
+}
+
+type Handler = (request: Request) => Promise<Response>;
+
+/** What a model does not answer, or all where there is none, the upstream does. */
+function beside(
+  local: { readonly id: string; readonly fetch: Handler } | undefined,
+  upstream: UpstreamOptions,
+): Handler {
+  return withUpstream(local, upstream, { fetch: patientFetch });
+}
+
+/** @throws Error for an upstream that is this server: requests would go round for ever */
+function checkOther({ url }: UpstreamOptions, { host, port }: ServeCommandOptions): void {
+  const { protocol, hostname, port: named } = new URL(upstreamUrl(url));
+  if (Number(named || (protocol === "http:" ? 80 : 443)) !== port) return;
+  const literal = hostname.replace(/^\[|\]$/g, "");
+  const everywhere = host === "0.0.0.0" || host === "::";
+  if (literal !== host && !(isLoopback(literal) && (everywhere || isLoopback(host)))) return;
+  throw new Error(
+    `The upstream ${url} is this server itself; choose another --port for one of them.`,
+  );
 }
 
 /** @returns the URL that it listens at */

@@ -78,11 +78,13 @@ export class Gpu {
     return this.#pipelines.size;
   }
 
-  /** Makes a buffer and counts its bytes. Throws RangeError beyond the device's limit. */
+  /** Makes a buffer and counts its bytes. Throws OutOfMemoryError beyond the device's limit. */
   buffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
     const limit = this.device.limits.maxBufferSize;
     if (sizeBytes > limit) {
-      throw new RangeError(`buffer ${label}: ${sizeBytes} bytes asked, the device allows ${limit}`);
+      throw new OutOfMemoryError(
+        `buffer ${label}: ${sizeBytes} bytes asked, the device allows ${limit}`,
+      );
     }
     const size = Math.max(4, Math.ceil(sizeBytes / 4) * 4);
     const buffer = this.device.createBuffer({ label, size, usage });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type FetchHandler, intercept } from "./intercept.ts";
+import { type FetchHandler, intercept, pageFetch } from "./intercept.ts";
 
 const native = Object.getOwnPropertyDescriptor(globalThis, "fetch") as PropertyDescriptor;
 const undos: (() => void)[] = [];
@@ -142,4 +142,16 @@ test("refuses a prefix that is taken, until it is undone", () => {
   expect(() => claim()).toThrow("already intercepted");
   undo();
   expect(() => claim()).not.toThrow();
+});
+
+test("what is intercepted can still be asked of the network", async () => {
+  const network = fakeNetwork();
+  const ask = async () => (await pageFetch("/v1/models", { cache: "no-store" })).text();
+  expect(await ask()).toBe("network");
+  const undo = claim();
+  expect(await get("/v1/models")).toBe("here: GET /v1/models");
+  expect(await ask()).toBe("network");
+  undo();
+  expect(await ask()).toBe("network");
+  expect(network.mock.calls).toEqual(Array(3).fill(["/v1/models", { cache: "no-store" }]));
 });

@@ -50,6 +50,12 @@ export function intercept(
   };
 }
 
+/** The page's `fetch` as it would be without what is intercepted here. */
+export const pageFetch: typeof fetch = (...args) => {
+  const { value: original } = patch?.before ?? { value: globalThis.fetch };
+  return Reflect.apply(original as typeof fetch, globalThis, args);
+};
+
 function install(): void {
   // Ours may lie under somebody else's patch; but not if what was before ours is back.
   if (patch && globalThis.fetch !== patch.before.value) return;

@@ -77,6 +77,8 @@ describe("OpenAI's own client", () => {
   });
 
   test("stops the model by leaving a stream", async () => {
+    generator.ids = generator.ids.slice(0, 3);
+    generator.stalls = true; // It would go on: a stream is written whether it is read or not.
     const stream = await client.chat.completions.create({
       model: "default",
       messages,
@@ -84,7 +86,17 @@ describe("OpenAI's own client", () => {
     });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break;
     await expect.poll(() => generator.ended).toBe(1);
-    expect(generator.given).toBeLessThan(generator.ids.length);
+  });
+
+  test("knows its requests' ids", async () => {
+    const headers = { "x-request-id": "req_mine" };
+    const body = { model: "default", messages };
+    const answer = await client.chat.completions.create(body, { headers });
+    expect(answer._request_id).toBe("req_mine");
+    const stream = client.chat.completions.create({ ...body, stream: true });
+    expect((await stream.withResponse()).request_id).toMatch(/^req_[0-9a-f]{32}$/);
+    const refused = client.chat.completions.create({ ...body, model: "gpt-4o" }, { headers });
+    await expect(refused).rejects.toMatchObject({ requestID: "req_mine" });
   });
 
   test("throws its own errors, and does not repeat what can't succeed", async () => {

@@ -49,12 +49,17 @@ export function checkModel(
 const JSON_TYPE = /^application\/([\w.-]+\+)?json\b/i;
 
 /** The type that `fetch` gives a string body when its caller names none. */
-const UNNAMED_TYPE = "text/plain;charset=UTF-8";
+export const UNNAMED_TYPE = "text/plain;charset=UTF-8";
+
+/** Whether a body is taken for JSON; one that no type was given for is. */
+export function isJson(contentType: string | null): boolean {
+  return contentType === null || contentType === UNNAMED_TYPE || JSON_TYPE.test(contentType);
+}
 
 /** @throws OpenAIError when the body is not a JSON object */
 export async function readJson(request: Request): Promise<unknown> {
-  const type = request.headers.get("content-type") ?? UNNAMED_TYPE;
-  if (!JSON_TYPE.test(type) && type !== UNNAMED_TYPE) {
+  const type = request.headers.get("content-type");
+  if (!isJson(type)) {
     throw new OpenAIError(400, `The content type must be application/json, but got ${type}.`);
   }
   const text = await request.text();

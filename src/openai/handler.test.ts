@@ -639,3 +639,38 @@ describe("other paths", () => {
     });
   });
 });
+
+describe("x-request-id", () => {
+  const idOf = async (path: string, init?: RequestInit): Promise<string | null> => {
+    const response = await handle(request(path, init));
+    void response.body?.cancel();
+    return response.headers.get("x-request-id");
+  };
+  const body = JSON.stringify({ messages: HELLO });
+
+  test.each([
+    ["an answer", "/v1/chat/completions", { method: "POST", body }],
+    [
+      "a stream",
+      "/v1/chat/completions",
+      { method: "POST", body: `{"stream":true,${body.slice(1)}` },
+    ],
+    ["an error", "/v1/chat/completions", { method: "POST", body: "{}" }],
+    ["a list", "/v1/models", {}],
+    ["an unknown path", "/v1/nothing", {}],
+    ["a wrong method", "/v1/models", { method: "PUT" }],
+  ])("%s has one of its own", async (_, path, init) => {
+    const ids = [await idOf(path, init), await idOf(path, init)];
+    for (const id of ids) expect(id).toMatch(/^req_[0-9a-f]{32}$/);
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
+  test.each(["req_mine", "0b7c-4f", "trace:1/2.3"])("%j is given back", async (id) => {
+    expect(await idOf("/v1/models", { headers: { "x-request-id": id } })).toBe(id);
+    expect(await idOf("/v1/nothing", { headers: { "x-request-id": id } })).toBe(id);
+  });
+
+  test.each(["", "two words", "größer", "x".repeat(129)])("%j is not", async (id) => {
+    expect(await idOf("/v1/models", { headers: { "x-request-id": id } })).toMatch(/^req_/);
+  });
+});

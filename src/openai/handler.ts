@@ -3,9 +3,11 @@ import { postCompletion } from "./completions.ts";
 import type { Route, ServedModel } from "./context.ts";
 import { OpenAIError, toOpenAIError } from "./errors.ts";
 import { getHealth, getModel, getModelInfo, getModels, postFlushCache } from "./models.ts";
+import { withRequestId } from "./request-id.ts";
 import { deleteResponse, getInputItems, getResponse, postResponse } from "./responses.ts";
 import { ResponseStore } from "./responses-store.ts";
 import { postDetokenize, postTokenize } from "./tokenize.ts";
+import { unescaped } from "./unescaped.ts";
 
 export type { ServedModel };
 
@@ -41,12 +43,13 @@ const ID_PATHS: readonly (readonly [string, RegExp])[] = [
 
 /**
  * OpenAI's HTTP API as a function. It rejects only when the request is aborted, with the signal's
- * reason, as `fetch` does; every other failure is a response with OpenAI's error body.
+ * reason, as `fetch` does; every other failure is a response with OpenAI's error body. Every response
+ * has an `x-request-id`: the request's own, or a new one.
  */
 export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
   const { prefix = "/v1/" } = options;
   const responses = new ResponseStore();
-  return async (request) => {
+  const answer = async (request: Request): Promise<Response> => {
     try {
       const { pathname } = new URL(request.url);
       const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : "";
@@ -60,6 +63,7 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
       return toOpenAIError(error).toResponse();
     }
   };
+  return async (request) => withRequestId(await answer(request), request);
 }
 
 function findRoutes(path: string): { methods?: Readonly<Record<string, Route>>; id: string } {
@@ -77,13 +81,4 @@ function unknownPath(method: string, pathname: string): OpenAIError {
 function wrongMethod(method: string, pathname: string, allowed: string): OpenAIError {
   const message = `${pathname} does not take ${method}, only ${allowed}.`;
   return new OpenAIError(405, message, { headers: { allow: allowed } });
-}
-
-/** A path with its escapes decoded, or as it is where they are broken. */
-function unescaped(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

@@ -1,5 +1,6 @@
 import * as comlink from "comlink";
 import { OpenAIError } from "../openai/errors.ts";
+import { withRequestId } from "../openai/request-id.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import type { Host, ServeOptions, Stats } from "./api.ts";
 import { remoteFetch, untilAborted } from "./remote-fetch.ts";
@@ -68,7 +69,7 @@ export async function loadInWorker(
         return await fetch(request, url);
       } catch (error) {
         request.signal.throwIfAborted();
-        if (lost.signal.aborted) return lostResponse(lost.signal.reason);
+        if (lost.signal.aborted) return withRequestId(lostResponse(lost.signal.reason), request);
         throw error;
       }
     },

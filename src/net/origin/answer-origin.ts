@@ -1,5 +1,6 @@
 import * as comlink from "comlink";
 import { OpenAIError } from "../../openai/errors.ts";
+import { withRequestId } from "../../openai/request-id.ts";
 import type { FetchHost } from "../../worker/api.ts";
 import { remoteFetch } from "../../worker/remote-fetch.ts";
 import { type NewOwner, type Owns, type WhoOwns, holdLock, whenLockEnds } from "./protocol.ts";
@@ -69,7 +70,7 @@ async function answer(
   const deadline = Date.now() + waitMs;
   for (;;) {
     const owner = await owners.find(deadline, signal);
-    if (!owner) return nobody().toResponse();
+    if (!owner) return withRequestId(nobody().toResponse(), request);
     try {
       const response = await owner.fetch(new Request(url, { method, headers, body, signal }));
       return failedEvents(response, owner.gone);

@@ -1,5 +1,6 @@
 import * as comlink from "comlink";
 import { modelLoading } from "../../openai/errors.ts";
+import { withRequestId } from "../../openai/request-id.ts";
 import { fetchHost } from "../../worker/fetch-host.ts";
 import { untilAborted } from "../../worker/remote-fetch.ts";
 import type { FetchHandler } from "../intercept.ts";
@@ -60,7 +61,8 @@ export async function serveOrigin(
     const loading = load();
     const stop = listen(prefix, life.name, async (request, url) => {
       const handler = await within(loading, request.url.endsWith("/health") ? 0 : waitMs);
-      return handler ? handler(request, url) : modelLoading().toResponse();
+      if (handler) return handler(request, url);
+      return withRequestId(modelLoading().toResponse(), request);
     });
     try {
       await tell(prefix);
@@ -92,7 +94,7 @@ export async function serveOrigin(
   }
   return {
     get owner() {
-      return owner;
+      return owner && !signal.aborted;
     },
     close: () => closed.abort(new Error("serveOrigin: the offer was taken back")),
   };

@@ -1,0 +1,233 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContext, Page } from "playwright";
+import ts from "typescript";
+import { expect } from "vitest";
+import { build } from "vite";
+import { ROOT, launch } from "./browser.ts";
+import type { CodeBlock } from "./code-blocks.ts";
+import { buildLibrary, listen, origin } from "./plain-site.ts";
+
+/** A web site with the built library, the sample model and its pictures, and a browser. */
+export interface DocsSite {
+  readonly url: string;
+  /** A page to run the blocks of one documentation page in; one at a time. */
+  open(options?: DocsPageOptions): Promise<DocsPage>;
+  close(): Promise<void>;
+}
+
+export interface DocsPageOptions {
+  /** Code that the text takes for granted; run before the first block. */
+  readonly before?: string;
+  /** Sent with every file of the site but `html` blocks. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Answers in place of the Hugging Face Hub: a server's address. */
+  readonly hub?: () => string;
+  /** Made to the code before it is run. */
+  readonly change?: (code: string) => string;
+}
+
+export interface DocsPage {
+  readonly context: BrowserContext;
+  /**
+   * Runs a block; those with a title become files of the site, HTML is opened as a page, and what
+   * `js` blocks declare is known to those that follow, as if they were one file.
+   *
+   * @returns what it has written by `console.log`, a line each
+   */
+  run(block: CodeBlock): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Where a bundler would find what blocks import. */
+const MODULES: Readonly<Record<string, string>> = {
+  openai: "/modules/openai.js",
+  webvlm: "/modules/webvlm.js",
+  "webvlm/service-worker": "/modules/service-worker.js",
+};
+
+/** What the paths of `html` blocks begin with. */
+const HTML = "/html-";
+
+const EMPTY_PAGE = "<!doctype html><title>Documentation</title>";
+
+export async function openDocsSite(): Promise<DocsSite> {
+  const library = await buildLibrary();
+  const openai = await buildOpenAI();
+  const files = new Map<string, string>();
+  let headers: Readonly<Record<string, string>> = {};
+  const server = await listen(
+    async (path) => {
+      const file = path === "/" ? EMPTY_PAGE : files.get(path);
+      if (file !== undefined) return file;
+      if (path === MODULES.openai) return readFile(join(openai, "openai.js"));
+      if (path.startsWith("/modules/")) return readFile(join(library.folder, path.slice(8)));
+      if (path.startsWith("/webvlm")) return readFile(join(library.folder, path));
+      if (path === "/photo.jpg") return readFile(join(ROOT, "public/pictures/red-circle.png"));
+      return readFile(join(ROOT, "public", path));
+    },
+    ({ url = "/" }, response) => {
+      // A page of HTML is a site of its own.
+      if (url.startsWith(HTML)) return false;
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      return false;
+    },
+  );
+  const browser = await launch();
+  const url = `${origin(server)}/`;
+  return {
+    url,
+    open(options = {}) {
+      files.clear();
+      headers = options.headers ?? {};
+      return openDocsPage(browser, url, files, options);
+    },
+    async close() {
+      await browser.close();
+      server.close();
+      await Promise.all([library.remove(), rm(openai, { recursive: true })]);
+    },
+  };
+}
+
+/** @param files what the site has besides, by path */
+async function openDocsPage(
+  browser: Browser,
+  url: string,
+  files: Map<string, string>,
+  { before, hub, change = (code) => code }: DocsPageOptions,
+): Promise<DocsPage> {
+  const context = await browser.newContext();
+  await context.addInitScript(keepLog);
+  await context.route("https://huggingface.co/**", async (route) => {
+    if (!hub) return route.abort();
+    const { pathname, search } = new URL(route.request().url());
+    await route.fulfill({ response: await route.fetch({ url: hub() + pathname + search }) });
+  });
+  const page = await context.newPage();
+  await page.goto(url);
+  const known = new Set<string>();
+  const runShared = (code: string) => runModule(page, files, shared(resolved(code), known));
+  if (before !== undefined) await runShared(before);
+
+  return {
+    context,
+    async run({ language, title, code, output }) {
+      if (title !== undefined) {
+        files.set(`/${title}`, resolved(code));
+        return "";
+      }
+      if (language === "html") return runHtml(context, url, files, code, output);
+      if (language !== "js") throw new Error(`nothing here runs ${language}: ${code}`);
+      await runShared(change(code));
+      return takeLog(page);
+    },
+    close: () => context.close(),
+  };
+}
+
+/** Imports code as a module of the site, so that the site's policy holds for it. */
+async function runModule(page: Page, files: Map<string, string>, code: string): Promise<void> {
+  const path = `/blocks/${files.size}.js`;
+  files.set(path, code);
+  await page.evaluate(`import("${path}").then(() => {})`);
+}
+
+/** Opens a page beside the other, with the modules where an import map would say that they are. */
+async function runHtml(
+  context: BrowserContext,
+  url: string,
+  files: Map<string, string>,
+  code: string,
+  output: string | undefined,
+): Promise<string> {
+  const path = `${HTML}${files.size}.html`;
+  files.set(path, code);
+  const page = await context.newPage();
+  await page.goto(new URL(path, url).href);
+  let logged = "";
+  const log = async (): Promise<string> => (logged += await takeLog(page)).trim();
+  await expect.poll(log, { timeout: 120_000 }).toBe(output?.trim());
+  await page.close();
+  return logged;
+}
+
+declare global {
+  interface Window {
+    logged: string[];
+  }
+}
+
+/** Runs in the page before anything else does. */
+function keepLog(): void {
+  window.logged = [];
+  console.log = (...values: unknown[]) => {
+    const words = values.map((value) =>
+      typeof value === "string" ? value : JSON.stringify(value),
+    );
+    window.logged.push(`${words.join(" ")}\n`);
+  };
+}
+
+function takeLog(page: Page): Promise<string> {
+  return page.evaluate(() => window.logged.splice(0).join(""));
+}
+
+/** Writes the addresses of modules in place of their names, as a bundler does. */
+function resolved(code: string): string {
+  return code.replace(
+    /(\bfrom |\bimport )"([^"]+)"/g,
+    (_, before: string, name: string) => `${before}"${MODULES[name] ?? name}"`,
+  );
+}
+
+/**
+ * Code that begins with what earlier code has declared, and keeps what it declares for later code.
+ *
+ * @param known names that were declared so far; those of this code are added
+ */
+function shared(code: string, known: Set<string>): string {
+  const own = declaredNames(code);
+  const earlier = [...known].filter((name) => !own.includes(name));
+  for (const name of own) known.add(name);
+  const begin = `const { ${earlier.join(", ")} } = (globalThis.shared ??= {}); `;
+  return `${begin}${code}\nObject.assign(globalThis.shared, { ${own.join(", ")} });\n`;
+}
+
+/** The names that a module's statements declare at its top. */
+function declaredNames(code: string): string[] {
+  const names: string[] = [];
+  const add = (name: ts.Node | undefined): void => {
+    if (!name) return;
+    if (ts.isIdentifier(name)) names.push(name.text);
+    else ts.forEachChild(name, (child) => ts.isBindingElement(child) && add(child.name));
+  };
+  for (const statement of ts.createSourceFile("block.js", code, ts.ScriptTarget.Latest)
+    .statements) {
+    if (ts.isVariableStatement(statement)) {
+      for (const { name } of statement.declarationList.declarations) add(name);
+    } else if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) {
+      add(statement.name);
+    } else if (ts.isImportDeclaration(statement)) {
+      add(statement.importClause?.name);
+      const bindings = statement.importClause?.namedBindings;
+      if (bindings && ts.isNamespaceImport(bindings)) add(bindings.name);
+      else for (const { name } of bindings?.elements ?? []) add(name);
+    }
+  }
+  return names;
+}
+
+/** The OpenAI SDK as one file. @returns its folder */
+async function buildOpenAI(): Promise<string> {
+  const outDir = await mkdtemp(join(tmpdir(), "webvlm-openai-"));
+  const entry = join(ROOT, "node_modules/openai/index.mjs");
+  await build({
+    root: ROOT,
+    configFile: false,
+    logLevel: "error",
+    build: { outDir, copyPublicDir: false, lib: { entry, formats: ["es"], fileName: "openai" } },
+  });
+  return outDir;
+}

@@ -1,0 +1,12 @@
+import { expect, test } from "vitest";
+import { testGpu } from "../../tests/support.ts";
+import { OutOfMemoryError } from "./device.ts";
+
+test("a buffer beyond the device's limit is told before it is made", async () => {
+  const gpu = await testGpu();
+  const { bytes } = gpu;
+  const size = gpu.device.limits.maxBufferSize + 4;
+  expect(() => gpu.buffer("keys", size, GPUBufferUsage.STORAGE)).toThrow(OutOfMemoryError);
+  expect(() => gpu.buffer("keys", size, GPUBufferUsage.STORAGE)).toThrow(/^buffer keys: \d+ bytes/);
+  expect(gpu.bytes).toBe(bytes);
+});

@@ -1,0 +1,106 @@
+import { type ImageReading, readImage } from "../../chat/image-source.ts";
+import { sniffMediaType } from "../../chat/media-type.ts";
+import { RequestError } from "../../chat/request-error.ts";
+
+/** Where a picture's URL stands in a request. */
+interface PictureUrl {
+  readonly url: string;
+  /** Its path, such as `messages[0].content[1].image_url.url`. */
+  readonly param: string;
+  replace(url: string): void;
+}
+
+const LIMITS = { timeoutMs: 30_000, maxBytes: 50 * 2 ** 20 };
+
+/**
+ * Makes data URLs of the pictures that a page can read and a server can't, or not for sure: `blob:`
+ * URLs, relative ones, and the page's own origin's. Base64 without a URL becomes one too. All others
+ * stay what they are.
+ *
+ * @param body a request's
+ * @param base the page's URL
+ * @returns the body with these pictures in it; undefined when there are none
+ * @throws RequestError for a picture that can't be read; the signal's reason when it is aborted
+ */
+export async function inlinePagePictures(
+  body: object,
+  base: string,
+  fetch: ImageReading["fetch"],
+  signal: AbortSignal,
+): Promise<object | undefined> {
+  const changed = structuredClone(body) as { messages?: unknown; input?: unknown };
+  const urls = [
+    ...pictureUrls(changed.messages, "messages"),
+    ...pictureUrls(changed.input, "input"),
+  ];
+  const pictures = urls.filter(({ url }) => isOfPage(url, base));
+  if (pictures.length === 0) return undefined;
+  const failure = new AbortController();
+  const reading = { ...LIMITS, fetch, baseUrl: base };
+  const either = AbortSignal.any([signal, failure.signal]);
+  try {
+    await Promise.all(
+      pictures.map(async ({ url, param, replace }) => {
+        const { bytes, claimedType } = await readImage(url, param, reading, either);
+        const type = sniffMediaType(bytes) ?? claimedType ?? "application/octet-stream";
+        // Such as the page that an app's server answers any unknown path with.
+        if (!type.startsWith("image/") && type !== "application/octet-stream") {
+          const message = `Images can't be ${type}.`;
+          throw new RequestError("unsupported_image_media_type", param, message);
+        }
+        replace(`data:${type};base64,${base64(bytes)}`);
+      }),
+    );
+  } catch (error) {
+    failure.abort();
+    signal.throwIfAborted();
+    throw error;
+  }
+  return changed;
+}
+
+/** Both spellings of content parts: `image_url: { url }` in chats, `image_url` itself in responses. */
+function* pictureUrls(value: unknown, path: string): Generator<PictureUrl> {
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) yield* pictureUrls(item, `${path}[${i}]`);
+  } else if (typeof value === "object" && value !== null) {
+    const part = value as Record<string, unknown>;
+    for (const [key, inner] of Object.entries(part)) {
+      const param = `${path}.${key}`;
+      if (key !== "image_url") yield* pictureUrls(inner, param);
+      else if (typeof inner === "string") {
+        yield { url: inner, param, replace: (url) => (part.image_url = url) };
+      } else if (typeof (inner as { url?: unknown } | null)?.url === "string") {
+        const holder = inner as { url: string };
+        yield { url: holder.url, param: `${param}.url`, replace: (url) => (holder.url = url) };
+      }
+    }
+  }
+}
+
+function isOfPage(url: string, base: string): boolean {
+  const address = parsed(url);
+  if (!address) return true;
+  if (address.protocol === "blob:") return true;
+  return /^https?:$/.test(address.protocol) && address.origin === new URL(base).origin;
+}
+
+/** @returns undefined for what is relative, or no URL at all */
+function parsed(url: string): URL | undefined {
+  try {
+    return new URL(url);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As many bytes at once as a call may have arguments. */
+const CHUNK = 2 ** 15;
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += CHUNK) {
+    binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
+  }
+  return btoa(binary);
+}
