@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "public/", ".cache/"] },
+  { ignores: ["**/dist/", "public/", ".cache/"] },
   ...tseslint.configs.recommended,
   {
     rules: {

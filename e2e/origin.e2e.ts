@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createSecureServer } from "node:http2";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Frame, Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type * as webvlm from "../src/index.ts";
 import { ROOT, launch } from "./browser.ts";
+import { selfSigned } from "./certificate.ts";
+import { COUNT_DEVICES, countDevices } from "./count-devices.ts";
 import { buildLibrary, listen, origin } from "./plain-site.ts";
 
 /** A tab that offers the sample model when told to, and counts how often it has loaded it. */
@@ -40,18 +43,27 @@ let library: Awaited<ReturnType<typeof buildLibrary>>;
 let app: Server;
 let browser: Browser;
 let context: BrowserContext;
+/** How many GPU devices were asked for in this test, by all tabs, frames and workers. */
+let devices = 0;
 
 beforeAll(async () => {
   library = await buildLibrary();
-  app = await listen(async (path) => {
-    if (path === "/") return TAB;
-    if (path === "/frame.html") return FRAME;
-    if (/^\/(models|pictures)\//.test(path)) return readFile(join(ROOT, "public", path));
-    if (path.endsWith(".png")) return readFile(join(ROOT, "e2e/goldens/sample", path));
-    return readFile(join(library.folder, path));
-  }, ownRoutes);
+  app = await listen(readFiles, ownRoutes);
   browser = await launch();
 });
+
+/** The app's own files: its pages, the library, the sample model and pictures. */
+async function readFiles(path: string): Promise<string | Buffer> {
+  if (path === "/") return TAB;
+  if (path === "/frame.html") return FRAME;
+  if (path === "/count-devices.js") return COUNT_DEVICES;
+  if (path === "/webvlm-service-worker.js") {
+    return COUNT_DEVICES + (await readFile(join(library.folder, path), "utf8"));
+  }
+  if (/^\/(models|pictures)\//.test(path)) return readFile(join(ROOT, "public", path));
+  if (path.endsWith(".png")) return readFile(join(ROOT, "e2e/goldens/sample", path));
+  return readFile(join(library.folder, path));
+}
 
 afterAll(async () => {
   await browser.close();
@@ -61,6 +73,8 @@ afterAll(async () => {
 
 beforeEach(async () => {
   context = await browser.newContext();
+  await context.addInitScript(countDevices);
+  devices = 0;
 });
 
 afterEach(async () => {
@@ -69,18 +83,33 @@ afterEach(async () => {
 
 /** What an app's own server answers, below and beside what is claimed. */
 function ownRoutes(request: IncomingMessage, response: ServerResponse): boolean {
-  const { pathname } = new URL(request.url as string, "http://localhost");
-  if (pathname === "/redirect") {
-    response.writeHead(302, { location: "/echo?from=redirect" }).end();
+  const { pathname, searchParams } = new URL(request.url as string, "http://localhost");
+  const { method, url, headers } = request;
+  if (pathname === "/devices") {
+    devices++;
+    response.end();
+  } else if (pathname === "/redirect") {
+    const status = Number(searchParams.get("status") ?? 302);
+    response.writeHead(status, { location: "/echo?from=redirect" }).end();
   } else if (pathname === "/fails") {
     response.socket?.destroy();
+  } else if (pathname === "/breaks") {
+    response.writeHead(200, { "content-length": 10 });
+    response.write("half", () => response.socket?.destroy());
+  } else if (pathname === "/range") {
+    const [, begin = 0, end = 9] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+    const body = "0123456789".slice(Number(begin), Number(end) + 1);
+    const range = `bytes ${begin}-${end}/10`;
+    response.writeHead(headers.range ? 206 : 200, { "content-range": range }).end(body);
   } else if (pathname === "/echo" || pathname === "/v2/echo") {
-    let body = "";
-    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    const pieces: Buffer[] = [];
+    request.on("data", (piece: Buffer) => pieces.push(piece));
     request.on("end", () => {
-      const { method, url, headers } = request;
-      response.writeHead(418, { "x-own": "yes", "content-type": "application/json" });
-      response.end(JSON.stringify({ method, url, own: headers["x-own"], body }));
+      const status = Number(searchParams.get("status") ?? 200);
+      response.writeHead(status, { "x-own": "yes", "content-type": "application/json" });
+      // As text of a character a byte, so that a byte that changes is seen.
+      const body = Buffer.concat(pieces).toString("latin1");
+      response.end(status === 204 ? "" : JSON.stringify({ method, url, headers, body }));
     });
   } else return false;
   return true;
@@ -167,7 +196,6 @@ describe("one engine for the whole origin", () => {
     const frame = await openFrame(other);
     const loads = [owner, other].map((tab) => tab.evaluate(() => window.loads));
     expect(await Promise.all(loads)).toEqual([1, 0]);
-    expect([owner, other].map((tab) => tab.workers().length)).toEqual([1, 0]);
 
     const answers = await Promise.all([
       ask(owner, "red-circle.png", "What's in this image?", true),
@@ -182,6 +210,47 @@ describe("one engine for the whole origin", () => {
       'It says "HELLO".',
     ]);
     expect([owner, other].map((tab) => tab.workers().length)).toEqual([1, 0]);
+    expect(devices).toBe(1);
+  });
+
+  test("a device would be counted wherever it is asked for", async () => {
+    const tab = await openTab(false);
+    await tab.evaluate(async () => {
+      await navigator.serviceWorker.register("/webvlm-service-worker.js");
+      await navigator.serviceWorker.ready;
+    });
+    const frame = await openFrame(tab);
+    const inWorker = (type: WorkerType) =>
+      tab.evaluate(async (type) => {
+        const code = `navigator.gpu.requestAdapter()
+          .then((adapter) => adapter.requestDevice())
+          .then(() => postMessage("there"))`;
+        const script = new Blob([code], { type: "text/javascript" });
+        const worker = new Worker(URL.createObjectURL(script), { type });
+        await new Promise((resolve, reject) => {
+          worker.onmessage = resolve;
+          worker.onerror = ({ message }) => reject(new Error(message));
+        });
+        worker.terminate();
+      }, type);
+    const requestDevice = async () => {
+      const adapter = await navigator.gpu.requestAdapter();
+      await adapter?.requestDevice();
+    };
+    const [serviceWorker] = context.serviceWorkers();
+    const places = [
+      () => tab.evaluate(requestDevice),
+      () => frame.evaluate(requestDevice),
+      () => inWorker("classic"),
+      () => inWorker("module"),
+      () => serviceWorker?.evaluate(requestDevice),
+    ];
+    const counts = [];
+    for (const ask of places) {
+      await ask();
+      counts.push(devices);
+    }
+    expect(counts).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("XMLHttpRequest and workers are answered too", async () => {
@@ -319,32 +388,154 @@ test("while the model loads, requests wait, and health says so at once", async (
   expect(told).toEqual({ models: 200, health: [503, 200] });
 });
 
-test("an app's own fetches pass through unchanged", async () => {
-  const tab = await openTab(false);
-  const tell = () =>
-    tab.evaluate(async () => {
+describe("an app's own fetches pass through unchanged", () => {
+  let before: Awaited<ReturnType<typeof tellAll>>;
+  let after: typeof before;
+  beforeAll(async () => {
+    const context = await browser.newContext();
+    const tab = await context.newPage();
+    await tab.goto(`${origin(app)}/`);
+    await tab.waitForFunction(() => "offer" in window);
+    before = await tellAll(tab);
+    await tab.evaluate(() => window.offer());
+    expect(await tab.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
+    after = await tellAll(tab);
+    await context.close();
+  });
+
+  /** What became of one fetch: all of its answer, or the errors of asking and of reading it. */
+  function tellAll(tab: Page) {
+    return tab.evaluate(async () => {
+      const elsewhere = location.origin.replace("127.0.0.1", "localhost");
       const told = async (path: string, init?: RequestInit) => {
         const response = await fetch(path, init).catch((error: Error) => error);
-        if (response instanceof Error) return response.name;
-        const { status, redirected, url } = response;
-        const own = response.headers.get("x-own");
-        return { status, redirected, url, own, text: await response.text() };
+        if (response instanceof Error) return { failed: response.name };
+        const { status, statusText, type, redirected, url } = response;
+        const headers = [...response.headers].filter(([name]) => name !== "date");
+        const body = await response.text().catch((error: Error) => error.name);
+        const text = body.replace(/----WebKitFormBoundary\w+/g, "boundary");
+        return { status, statusText, type, redirected, url, headers, text };
       };
-      const post = { method: "POST", body: "a=b", headers: { "x-own": "mine" } };
-      return Promise.all([
-        told("/echo"),
-        told("/echo", post),
-        told("/v2/echo", { ...post, method: "PUT" }),
-        told("/redirect"),
-        told("/fails"),
-        told("/v1x/missing"),
-      ]);
+      const post = { method: "POST", headers: { "x-own": "mine" } };
+      const form = new FormData();
+      form.set("a", "b");
+      form.set("file", new File([Uint8Array.of(0, 200, 255)], "name.bin"));
+      const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+      const given = new AbortController();
+      given.abort();
+      document.cookie = "who=me";
+      return {
+        get: await told("/echo?q=1#fragment"),
+        head: await told("/echo", { method: "HEAD" }),
+        delete: await told("/echo", { method: "DELETE" }),
+        "below another prefix": await told("/v2/echo", { ...post, method: "PUT", body: "a=b" }),
+        "a path that only begins alike": await told("/v1x/missing"),
+        "no cookies": await told("/echo", { credentials: "omit" }),
+        keepalive: await told("/echo", { ...post, body: "a=b", keepalive: true }),
+        "a text": await told("/echo", { ...post, body: "a=b" }),
+        "a form": await told("/echo", { ...post, body: form }),
+        "form fields": await told("/echo", { ...post, body: new URLSearchParams({ a: "ä" }) }),
+        bytes: await told("/echo", { ...post, body: bytes }),
+        "a file": await told("/echo", { ...post, body: new Blob([bytes], { type: "a/b" }) }),
+        "no content": await told("/echo?status=204"),
+        "a refusal": await told("/echo?status=418", { ...post, body: "a=b" }),
+        "a server's error": await told("/echo?status=500"),
+        "a missing file": await told("/missing.png"),
+        "a redirect": await told("/redirect"),
+        "a redirect with its body": await told("/redirect?status=307", { ...post, body: "a=b" }),
+        "an opaque redirect": await told("/redirect", { redirect: "manual" }),
+        "a redirect that is refused": await told("/redirect", { redirect: "error" }),
+        "a part": await told("/range", { headers: { range: "bytes=2-5" } }),
+        "no connection": await told("/fails"),
+        "a connection that breaks": await told("/breaks"),
+        "an aborted one": await told("/echo", { signal: given.signal }),
+        "another origin, allowed": await told(`${elsewhere}/pictures/red-circle.png`),
+        "another origin, refused": await told(`${elsewhere}/echo`),
+        "another origin, opaque": await told(`${elsewhere}/echo`, { mode: "no-cors" }),
+        "another origin's /v1/": await told(`${elsewhere}/v1/models`),
+      };
     });
-  const before = await tell();
-  expect(before[4]).toBe("TypeError");
-  await tab.evaluate(() => window.offer());
-  expect(await tab.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
-  expect(await tell()).toEqual(before);
+  }
+
+  test("bodies, headers, redirects and errors", () => {
+    expect(after).toEqual(before);
+  });
+
+  test("which are what they must be", () => {
+    const echoed = (name: keyof typeof before) => JSON.parse(before[name].text ?? "");
+    expect(echoed("a text")).toMatchObject({ method: "POST", body: "a=b" });
+    expect(echoed("a text").headers).toMatchObject({ "x-own": "mine", cookie: "who=me" });
+    expect(echoed("no cookies").headers.cookie).toBeUndefined();
+    expect(echoed("bytes").body.length).toBe(256);
+    expect(echoed("a form").body).toContain('filename="name.bin"');
+    expect(echoed("a redirect with its body")).toMatchObject({ method: "POST", body: "a=b" });
+    expect(before).toMatchObject({
+      "a redirect": { redirected: true, url: `${origin(app)}/echo?from=redirect` },
+      "an opaque redirect": { type: "opaqueredirect", status: 0 },
+      "a redirect that is refused": { failed: "TypeError" },
+      "a part": { status: 206, text: "2345" },
+      "a refusal": { status: 418 },
+      "a server's error": { status: 500 },
+      "a missing file": { status: 404 },
+      "no connection": { failed: "TypeError" },
+      "a connection that breaks": { status: 200, text: "TypeError" },
+      "an aborted one": { failed: "AbortError" },
+      "another origin, allowed": { status: 200, type: "cors" },
+      "another origin, refused": { failed: "TypeError" },
+      "another origin, opaque": { type: "opaque" },
+    });
+  });
+});
+
+test("an upload that is streamed passes through as it is written", async () => {
+  /** What has come of the upload so far. */
+  let uploaded = "";
+  const secure = await listen(
+    readFiles,
+    (request, response) => {
+      if (request.url === "/uploaded") response.end(uploaded);
+      else if (request.url === "/upload") {
+        request.on("data", (piece: Buffer) => (uploaded += piece.toString()));
+        request.on("end", () => response.end("done"));
+      } else return false;
+      return true;
+    },
+    // Chromium streams uploads over HTTP/2 only.
+    (listener) => createSecureServer({ ...selfSigned() }, listener as never) as unknown as Server,
+  );
+  const trusting = await launch("--ignore-certificate-errors");
+  const url = origin(secure).replace("http:", "https:");
+  try {
+    const tab = await trusting.newPage();
+    await tab.goto(`${url}/`);
+    const upload = () =>
+      tab.evaluate(async () => {
+        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+        const init = { method: "POST", body: readable, duplex: "half" };
+        const answered = fetch("/upload", init as RequestInit);
+        const writer = writable.getWriter();
+        const seen: string[] = [];
+        for (const piece of ["one ", "two "]) {
+          await writer.write(new TextEncoder().encode(piece));
+          let text = "";
+          while (!text.endsWith(piece)) text = await (await fetch("/uploaded")).text();
+          seen.push(text);
+        }
+        await writer.close();
+        return [...seen, await (await answered).text()];
+      });
+    expect(await upload()).toEqual(["one ", "one two ", "done"]);
+    await tab.evaluate(async () => {
+      const { serviceWorker } = navigator;
+      await serviceWorker.register("/webvlm-service-worker.js");
+      while (!serviceWorker.controller) await new Promise((resolve) => setTimeout(resolve, 10));
+    });
+    uploaded = "";
+    expect(await upload()).toEqual(["one ", "one two ", "done"]);
+  } finally {
+    await trusting.close();
+    secure.close();
+  }
 });
 
 test("without a service worker the offer is refused, and says what to do", async () => {

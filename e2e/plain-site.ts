@@ -1,5 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  createServer,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -30,12 +36,14 @@ export async function buildLibrary(): Promise<{ folder: string; remove(): Promis
  *
  * @param read the file at a path; what it rejects is a 404
  * @param own answers what is no file; false: it is one
+ * @param create makes the server, of another kind than HTTP/1
  */
 export function listen(
   read: (path: string) => Promise<string | Buffer>,
   own: (request: IncomingMessage, response: ServerResponse) => boolean = () => false,
+  create: (listener: RequestListener) => Server = createServer,
 ): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = create((request, response) => {
     if (own(request, response)) return;
     const { pathname } = new URL(request.url as string, "http://localhost");
     const headers = {

@@ -1,0 +1,256 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, type Frame, type Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ROOT, launch } from "./browser.ts";
+import { listen, origin } from "./plain-site.ts";
+import { run } from "./serve-process.ts";
+
+const CIRCLE = join(ROOT, "public", "pictures", "red-circle.png");
+
+let browser: Browser;
+let context: BrowserContext;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  context = await browser.newContext();
+  context.setDefaultTimeout(60_000);
+});
+afterEach(() => context.close());
+
+/** An example, started as its README says. */
+interface Example {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Vite heeds NODE_ENV, which the test runner has set. */
+const ENVIRONMENT = { NODE_ENV: "", NO_COLOR: "1" };
+
+async function start(name: string): Promise<Example> {
+  const args = ["run", `example:${name}`, "--", "--port", "0"];
+  // A group of its own, as npm leaves its children behind.
+  const env = { ...process.env, ...ENVIRONMENT };
+  const child = spawn("npm", args, { cwd: ROOT, detached: true, env });
+  const closed = new Promise((resolve) => child.on("close", resolve));
+  const url = await printedUrl(child);
+  return {
+    url,
+    async stop() {
+      process.kill(-(child.pid as number));
+      await closed;
+    },
+  };
+}
+
+function printedUrl(child: ChildProcess): Promise<string> {
+  let text = "";
+  return new Promise((resolve, reject) => {
+    child.stdout?.on("data", (data: Buffer) => {
+      text += data.toString();
+      const url = /(http:\/\/localhost:\d+\/)/.exec(text)?.[1];
+      if (url) resolve(url);
+    });
+    child.stderr?.on("data", (data: Buffer) => (text += data.toString()));
+    child.on("close", (code) => reject(new Error(`it ended with ${code}: ${text}`)));
+  });
+}
+
+/** Opens a page; errors that it does not show are a test's failure. */
+async function open(url: string): Promise<Page> {
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.error(`in the page: ${error.stack}`));
+  await page.goto(url);
+  return page;
+}
+
+async function ask(from: Page | Frame, question: string): Promise<void> {
+  await from.getByLabel("Question").fill(question);
+  await from.getByRole("button", { name: "Ask" }).click();
+}
+
+/** Waits for the end of the answer. */
+async function answer(from: Page | Frame): Promise<string> {
+  await from.locator('output[aria-busy="false"]:not(:empty)').waitFor();
+  return (await from.locator("output").innerText()).trim();
+}
+
+/** Presses Stop as soon as there is some text, and returns what there is when no more comes. */
+async function stopAtFirstText(from: Page | Frame, question: string): Promise<string> {
+  await from.evaluate(() => {
+    const output = document.querySelector("output") as HTMLOutputElement;
+    const stop = [...document.querySelectorAll("button")].find((b) => b.textContent === "Stop");
+    const observer = new MutationObserver(() => {
+      if (!output.textContent?.trim()) return;
+      observer.disconnect();
+      stop?.click();
+    });
+    observer.observe(output, { childList: true, characterData: true, subtree: true });
+  });
+  await ask(from, question);
+  return answer(from);
+}
+
+const LONG = "Describe this image.";
+const LONG_ANSWER =
+  "A green triangle, a small pink heart, an orange square and a small purple moon.";
+const FOUR_SHAPES = join(ROOT, "public", "pictures", "four-shapes.png");
+
+describe("examples/plain", () => {
+  let example: Example;
+  beforeAll(async () => {
+    example = await start("plain");
+  });
+  afterAll(() => example.stop());
+
+  test("loads for the first question, streams an answer, and stops it", async () => {
+    const page = await open(example.url);
+    await page.getByLabel("Picture").setInputFiles(CIRCLE);
+    expect(page.workers()).toEqual([]);
+    await ask(page, "What's in this image?");
+    await page.getByRole("progressbar").waitFor();
+    expect(await answer(page)).toBe("A red circle.");
+    expect(await page.getByRole("progressbar").count()).toBe(0);
+
+    await page.getByLabel("Picture").setInputFiles(FOUR_SHAPES);
+    const stopped = await stopAtFirstText(page, LONG);
+    expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
+    expect(await page.locator("[role=status]").innerText()).toBe("Stopped.");
+    await ask(page, LONG);
+    expect(await answer(page)).toBe(LONG_ANSWER);
+    expect(page.workers().length).toBe(1);
+  });
+
+  test("stops loading, and tells what went wrong", async () => {
+    const page = await open(example.url);
+    await context.route("**/*.safetensors", () => {}); // Never answered.
+    await page.getByLabel("Picture").setInputFiles(CIRCLE);
+    await ask(page, "What's in this image?");
+    await page.getByText("Loading the model…").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("Stopped.").waitFor();
+    expect(await page.getByRole("progressbar").count()).toBe(0);
+
+    await context.unroute("**/*.safetensors");
+    await context.route("**/config.json", (route) => route.fulfill({ status: 404 }));
+    await ask(page, "What's in this image?");
+    await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
+
+    await context.unroute("**/config.json");
+    const picture = { name: "picture.png", mimeType: "image/png", buffer: Buffer.from("none") };
+    await page.getByLabel("Picture").setInputFiles(picture);
+    await ask(page, "What's in this image?");
+    await page.getByRole("alert").filter({ hasText: "The image does not decode" }).waitFor();
+  });
+});
+
+describe("examples/react", () => {
+  let example: Example;
+  beforeAll(async () => {
+    example = await start("react");
+  });
+  afterAll(() => example.stop());
+
+  test("loads once in strict mode, shows progress, streams and stops", async () => {
+    const page = await context.newPage();
+    const workers: string[] = [];
+    page.on("worker", (worker) => workers.push(worker.url()));
+    let arrived = (): void => {};
+    const held = new Promise<void>((resolve) => (arrived = resolve));
+    await context.route("**/*.safetensors", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(example.url);
+    await page.getByRole("progressbar", { name: "Loading the model…" }).waitFor();
+    arrived();
+    await page.getByLabel("Picture").setInputFiles(FOUR_SHAPES);
+    const stopped = await stopAtFirstText(page, LONG);
+    expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
+    await ask(page, LONG);
+    expect(await answer(page)).toBe(LONG_ANSWER);
+    expect(workers.length).toBe(1);
+  });
+
+  test("tells what went wrong, and tries again", async () => {
+    await context.route("**/config.json", (route) => route.fulfill({ status: 404 }));
+    const page = await open(example.url);
+    await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
+    await context.unroute("**/config.json");
+    await page.getByRole("button", { name: "Try again" }).click();
+    const picture = { name: "picture.png", mimeType: "image/png", buffer: Buffer.from("none") };
+    await page.getByLabel("Picture").setInputFiles(picture);
+    await ask(page, "What's in this image?");
+    await page.getByRole("alert").filter({ hasText: "The image does not decode" }).waitFor();
+  });
+
+  test("is built for production", () =>
+    built("react", async (url) => {
+      const page = await open(url);
+      await page.getByLabel("Picture").setInputFiles(CIRCLE);
+      await ask(page, "What's in this image?");
+      expect(await answer(page)).toBe("A red circle.");
+    }));
+});
+
+describe("examples/service-worker", () => {
+  let example: Example;
+  beforeAll(async () => {
+    example = await start("service-worker");
+  });
+  afterAll(() => example.stop());
+
+  test("a second tab and a frame ask the first tab's model, and the second takes over", async () => {
+    await shareOneModel(example.url);
+  });
+
+  test("is built for production", () => built("service-worker", shareOneModel));
+
+  async function shareOneModel(url: string): Promise<void> {
+    const first = await open(url);
+    await first.getByText("This tab has the model.").waitFor();
+    const opened = context.waitForEvent("page");
+    await first.getByRole("link", { name: "Open a second tab" }).click();
+    const second = await opened;
+    await second.getByText("Another tab has the model").waitFor();
+
+    const frame = second.frame({ url: /frame/ }) as Frame;
+    await Promise.all([ask(first, "What's in this image?"), ask(frame, "Describe the picture.")]);
+    expect(await answer(first)).toBe("A red circle.");
+    expect(await answer(frame)).toBe("A small white star and a yellow moon.");
+    const stopped = await stopAtFirstText(frame, "Describe the picture.");
+    expect(stopped.length).toBeLessThan("A small white star and a yellow moon.".length);
+    expect([first, second].map((tab) => tab.workers().length)).toEqual([1, 0]);
+
+    const cached = await second.evaluate(async () => {
+      const requests = await (await caches.open("pictures")).keys();
+      return requests.map((request) => new URL(request.url).pathname).sort();
+    });
+    expect(cached).toEqual(["/pictures/night.png", "/pictures/red-circle.png"]);
+
+    await first.close();
+    await second.getByText("This tab has the model.").waitFor();
+    await ask(second, "What's in this image?");
+    expect(await answer(second)).toBe("A red circle.");
+  }
+});
+
+/** Builds an example as its package does, and serves what comes of it as plain files. */
+async function built(name: string, check: (url: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "webvlm-example-"));
+  const args = ["run", "build", "--workspace", `examples/${name}`, "--", "--outDir", folder];
+  const { code, stderr } = await run("npm", [...args, "--emptyOutDir"], { env: ENVIRONMENT });
+  expect(code, stderr).toBe(0);
+  const site = await listen((path) => readFile(join(folder, path === "/" ? "index.html" : path)));
+  try {
+    await check(`${origin(site)}/`);
+  } finally {
+    site.close();
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,43 @@
+// Any web server will do: copy webvlm.js, and a model if it shall not come from a hub, to your site.
+import { createReadStream } from "node:fs";
+import { createServer } from "node:http";
+import { extname } from "node:path";
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
+
+/** Where the folders of the site are; the page itself lies beside this file. */
+const FOLDERS = {
+  "/webvlm/": new URL("../../dist/lib/", import.meta.url),
+  "/models/": new URL("../../public/models/", import.meta.url),
+  "/": new URL("./", import.meta.url),
+};
+
+const TYPES = {
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+};
+
+const server = createServer((request, response) => {
+  const { pathname } = new URL(request.url, "http://localhost");
+  const [prefix, folder] = Object.entries(FOLDERS).find(([prefix]) => pathname.startsWith(prefix));
+  const file = new URL(`./${pathname.slice(prefix.length) || "index.html"}`, folder);
+  // Of an escaped slash, say; `URL` has seen to "..".
+  if (!file.href.startsWith(folder.href) || /%2f|%5c/i.test(pathname)) {
+    response.writeHead(404).end();
+    return;
+  }
+  const body = createReadStream(file);
+  body.on("open", () => {
+    response.setHeader("content-type", TYPES[extname(file.pathname)] ?? "application/octet-stream");
+    body.pipe(response);
+  });
+  body.on("error", () => response.writeHead(404).end());
+});
+
+server.listen(Number(values.port), "localhost", () => {
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  console.log(`Open http://localhost:${port}/`);
+});

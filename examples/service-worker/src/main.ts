@@ -1,0 +1,31 @@
+import { load, serveOrigin } from "webvlm";
+import "./questions.ts";
+
+/** A path, a URL or a name of the Hugging Face Hub. This one knows simple drawings only. */
+const MODEL = "/models/sample";
+
+const status = document.querySelector("[role=status]")!;
+
+try {
+  await navigator.serviceWorker.register("/service-worker.js", { type: "module" });
+  const server = await serveOrigin(loadModel, { onOwner: showRole });
+  if (!server.owner) status.textContent = "Another tab has the model; this one takes over from it.";
+} catch (error) {
+  status.textContent = "";
+  document.querySelector("[role=alert]")!.textContent = (error as Error).message;
+}
+
+/** Called in one tab of all: the one that answers. */
+function loadModel() {
+  status.textContent = "Loading the model…";
+  return load(MODEL, {
+    onProgress({ loadedBytes, totalBytes }) {
+      const percent = Math.floor((100 * loadedBytes) / (totalBytes || 1));
+      status.textContent = `Loading the model: ${percent} %`;
+    },
+  });
+}
+
+function showRole() {
+  status.textContent = "This tab has the model.";
+}
