@@ -1,4 +1,5 @@
-// Partial sums of attention for few rows: for each split of the keys first ..= last of row t,
+// Partial sums of attention for few rows: for each split of the keys first ..= last of row t
+// (lib/key-range.wgsl),
 //
 //   m = max SCALE * q[t, h] . key,   l = sum exp(score - m),   sums = sum exp(score - m) * value
 //
@@ -16,7 +17,6 @@ override K: u32;         // key/value heads, dividing H
 override C: u32;         // channels per head, a multiple of 4, at most 256
 override Q_STRIDE: u32;  // channels from a row of q to the next
 override SCALE: f32;
-override WINDOW: bool;   // keys start at window_first instead of first
 override SPLITS: u32;
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;           // [T]
@@ -33,8 +33,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let quads = (H / K + 3u) / 4u;
   let head = group.y / quads;
   let query = 4u * (group.y % quads);
-  let first = select(rows[t].first, rows[t].window_first, WINDOW);
-  let last = rows[t].last;
+  let keys = key_range(rows[t]);
+  let first = keys.first;
+  let last = keys.last;
   let first_page = first / PAGE_TOKENS + group.x;
   if (first > last || first_page > last / PAGE_TOKENS) { return; }
 

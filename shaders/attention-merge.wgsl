@@ -6,7 +6,6 @@ const PAGE_TOKENS = 64u;
 
 override H: u32;        // query heads
 override C: u32;        // channels per head, a multiple of 4
-override WINDOW: bool;  // keys start at window_first instead of first
 override SPLITS: u32;
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;       // [T]
@@ -18,12 +17,11 @@ override SPLITS: u32;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.y;
   let at = t * H + group.x;
-  let row = rows[t];
-  let first = select(row.first, row.window_first, WINDOW);
+  let keys = key_range(rows[t]);
   // Splits that had a page; the others wrote nothing.
   var splits = 0u;
-  if (first <= row.last) {
-    splits = min(SPLITS, row.last / PAGE_TOKENS - first / PAGE_TOKENS + 1u);
+  if (keys.first <= keys.last) {
+    splits = min(SPLITS, keys.last / PAGE_TOKENS - keys.first / PAGE_TOKENS + 1u);
   }
 
   var largest = -1e30;

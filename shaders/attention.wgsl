@@ -1,4 +1,4 @@
-// y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t.
+// y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t (lib/key-range.wgsl).
 //
 // One workgroup takes 16 queries of one key/value head - the heads that share it, of consecutive
 // rows - and walks the pages of their keys, 64 keys a step, with an online softmax: m is the
@@ -18,7 +18,6 @@ override K: u32;         // key/value heads, dividing H
 override C: u32;         // channels per head, a multiple of 4, at most 256
 override Q_STRIDE: u32;  // channels from a row of q to the next
 override SCALE: f32;
-override WINDOW: bool;   // keys start at window_first instead of first
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;       // [T]
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;        // [T, Q_STRIDE/4]
@@ -142,8 +141,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 fn span_of(i: u32) -> Span {
   let t = i / (H / K);
   if (t >= arrayLength(&rows)) { return Span(0, 1, 0); }
-  let row = rows[t];
-  return Span(row.sequence, select(row.first, row.window_first, WINDOW), row.last);
+  let keys = key_range(rows[t]);
+  return Span(rows[t].sequence, keys.first, keys.last);
 }
 
 /// Where the channels of queries i .. i+3 start; those beyond the last row are some earlier ones.

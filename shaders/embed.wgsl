@@ -1,4 +1,4 @@
-// y[t] = table[token], or images[token - V] where token >= V. One workgroup a row. A table too
+// y[t] = SCALE * table[token], or images[token - V] where token >= V. One workgroup a row. A table too
 // large for one binding comes in slices, one dispatch each: a dispatch writes the rows of its own
 // slice, and the first one the image rows too.
 
@@ -7,6 +7,7 @@ override D: u32;           // row width, a multiple of 4
 override V: u32;           // rows of the whole table
 override FIRST: u32;       // first row of the slice
 override SLICE_ROWS: u32;  // rows of the slice
+override SCALE: f32;
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;       // [T]
 @group(0) @binding(1) var<storage, read> images: array<vec4f>;   // [N, D/4]
@@ -24,7 +25,9 @@ fn main(
   let start = t * (D / 4u);
 
   if (token >= FIRST && token - FIRST < SLICE_ROWS) {
-    for (var i = lane; i < D / 4u; i += LANES) { y[start + i] = weight4(token - FIRST, i); }
+    for (var i = lane; i < D / 4u; i += LANES) {
+      y[start + i] = SCALE * weight4(token - FIRST, i);
+    }
   } else if (token >= V && FIRST == 0u) {
     for (var i = lane; i < D / 4u; i += LANES) { y[start + i] = images[(token - V) * (D / 4u) + i]; }
   }

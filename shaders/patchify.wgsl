@@ -1,6 +1,6 @@
 // y[first + patch, (channel, frame, row, column)] = (byte - mean) / std, for the patches of one tile
-// of a picture: blocks of merge x merge row by row, and row by row inside each. What lies beyond the
-// picture is `background`. One lane a pixel.
+// of a picture: blocks of merge x merge row by row, and row by row inside each; or y[first + patch,
+// (frame, row, column, channel)]. What lies beyond the picture is `background`. One lane a pixel.
 
 const LANES = 64u;
 
@@ -16,6 +16,7 @@ struct Tile {
   frames: u32,      // copies of the pixels in a patch
   first: u32,       // row of y for the first patch
   background: u32,  // RGBA8
+  channels_last: u32,
 }
 
 @group(0) @binding(0) var<storage, read> tile: Tile;
@@ -38,11 +39,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (row < tile.height && column < tile.width) { pixel = picture[row * tile.width + column]; }
   let bytes = (vec3u(pixel) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
   let values = (vec3f(bytes) - scale[0].xyz) / scale[1].xyz;
-  var at = (tile.first + index) * 3u * tile.frames * pixels + i % pixels;
+  let patch_start = (tile.first + index) * 3u * tile.frames * pixels;
+  let strides = vec3u(tile.frames * pixels, pixels, 1u);  // of channel, frame, pixel
+  let s = select(strides, vec3u(1u, 3u * pixels, 3u), tile.channels_last != 0u);
   for (var channel = 0u; channel < 3u; channel++) {
     for (var frame = 0u; frame < tile.frames; frame++) {
-      y[at] = values[channel];
-      at += pixels;
+      y[patch_start + dot(vec3u(channel, frame, i % pixels), s)] = values[channel];
     }
   }
 }

@@ -43,6 +43,7 @@ export interface TextCase {
 /** Plays back token ids, and remembers what it was asked. */
 export class ScriptedGenerator implements Generator {
   contextLength = 2048;
+  maxImages: number | undefined;
   /** Thrown instead of the next token once the script has run out. */
   failure: unknown;
   /** Wait for the signal once the script has run out. */
@@ -105,9 +106,9 @@ export function scriptedModel(
   const files = readCheckpoint(folder);
   return chatModel(files, {
     generator,
-    processor: smolvlmProcessor(files),
     decodeImage: decodePng,
     ...options,
+    processor: options.processor ?? smolvlmProcessor(files),
   });
 }
 

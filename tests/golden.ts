@@ -24,8 +24,12 @@ export interface GoldenCase {
   readonly input_ids: number[];
   readonly output_ids: number[];
   readonly rows_cols?: readonly (readonly [number, number])[];
+  /** Patches of each tile. */
+  readonly spatial_shapes?: readonly (readonly [height: number, width: number])[];
   readonly image_grid_thw?: readonly (readonly [t: number, h: number, w: number])[];
   readonly tiles_per_image?: readonly number[];
+  /** Of the pictures of each conversation of a batch of one. */
+  readonly tiles?: readonly (readonly number[])[];
   readonly image_sizes?: readonly (readonly [height: number, width: number])[];
   readonly batch_num_images?: readonly number[];
   readonly pixel_values_shape?: readonly number[];

@@ -1,5 +1,5 @@
 import type { CheckpointFiles, ImageLayout, ImageProcessor } from "../src/models/model.ts";
-import { readJson } from "./chat-support.ts";
+import { readCheckpoint, readJson } from "./chat-support.ts";
 
 const GOLDENS = "e2e/goldens";
 
@@ -61,7 +61,8 @@ export function checkpointFiles(folder: string): CheckpointFiles {
     "tokenizer_config.json",
     "special_tokens_map.json",
   ];
-  return Object.fromEntries(names.map((name) => [name, readJson(`${GOLDENS}/${folder}/${name}`)]));
+  const files = readCheckpoint(`${GOLDENS}/${folder}`);
+  return Object.fromEntries(names.map((name) => [name, files[name]]));
 }
 
 export function checkpointCases(folder: string): readonly CheckpointCase[] {

@@ -149,7 +149,9 @@ async function run(engine: Engine, input: GenerationInput): Promise<number> {
 
 async function timeVision(gpu: Gpu, engine: Engine, layout: ImageLayout): Promise<number> {
   const begin = performance.now();
-  await engine.vision.encode(BLANK, layout, engine.imageStates, 0);
+  const rows = layout.seenKeys ?? layout.tokenCount;
+  const places = Uint32Array.from({ length: rows }, (_, i) => i);
+  await engine.vision.encode(BLANK, layout, places);
   await gpu.device.queue.onSubmittedWorkDone();
   return performance.now() - begin;
 }

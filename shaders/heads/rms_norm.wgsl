@@ -1,7 +1,8 @@
-// RMSNorm of one query or key head: x / sqrt(mean(x^2) + EPS) * weight. The kernel declares qkv,
-// H and C.
+// RMSNorm of one query or key head: x / sqrt(mean(x^2) + EPS) * (weight + OFFSET). The
+// kernel declares qkv, H and C.
 
 override EPS: f32;
+override OFFSET: f32;  // 1 where the checkpoint stores weight - 1
 
 @group(1) @binding(0) var<storage, read> q_norm: array<vec4f>;  // [C/4]
 @group(1) @binding(1) var<storage, read> k_norm: array<vec4f>;  // [C/4]
@@ -20,6 +21,6 @@ fn head_scale(first: u32) -> f32 {
 
 /// The weight of channels 4i .. 4i+3 of a head: the first H are queries, the others keys.
 fn head_weight(head: u32, i: u32) -> vec4f {
-  if (head < H) { return q_norm[i]; }
-  return k_norm[i];
+  if (head < H) { return q_norm[i] + OFFSET; }
+  return k_norm[i] + OFFSET;
 }

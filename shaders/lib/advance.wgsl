@@ -15,6 +15,9 @@ fn advance(b: u32, token: u32) {
     0u,
     s.position,
     select(0u, max(s.position + 1u, s.window) - s.window, s.window > 0u),
+    s.image_first,
+    s.image_last,
+    select(0u, 1u, s.image_first <= s.image_last),
   );
   params[b].step = s.step + 1u;
   params[b].position = s.position + 1u;

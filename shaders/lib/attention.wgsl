@@ -1,6 +1,8 @@
 // What the attention kernels share: 4 x 4 blocks of scores, keys and values in registers, and the
 // terms of the online softmax. The kernel declares SCALE, keys/*.wgsl the rest.
 
+override SOFTCAP: f32;   // scores become SOFTCAP * tanh(score / SOFTCAP); 0: they stay
+
 const PAGE_TOKENS = 64u;
 const MASKED = -1e30;    // the score of a key that a query does not attend
 const NO_MAX = -1e29;    // the largest score of no keys: exp2(MASKED - NO_MAX) is 0
@@ -37,7 +39,13 @@ fn masked(s: mat4x4f, i: u32, first: vec4u, last: vec4u) -> mat4x4f {
 }
 
 fn masked_column(s: vec4f, i: vec4u, first: vec4u, last: vec4u) -> vec4f {
-  return select(vec4f(MASKED), s * (SCALE * LOG2_E), (i >= first) & (i <= last));
+  return select(vec4f(MASKED), exponents(s), (i >= first) & (i <= last));
+}
+
+fn exponents(s: vec4f) -> vec4f {
+  if (SOFTCAP == 0.0) { return s * (SCALE * LOG2_E); }
+  // Some drivers' tanh overflows beyond 44; it is 1 in f32 from 10 on.
+  return (SOFTCAP * LOG2_E) * tanh(clamp(s * SCALE / SOFTCAP, vec4f(-15), vec4f(15)));
 }
 
 fn column_max(s: mat4x4f) -> vec4f { return max(max(s[0], s[1]), max(s[2], s[3])); }

@@ -91,6 +91,7 @@ export function answer(
 ): ChatAnswer {
   const { format, choices = 1, minTokens = 0, logprobs, cacheSalt, signal } = request;
   const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, param);
+  checkImages(images.length, model.generator.maxImages, param);
   checkAgainst(model, request, maxTokens);
   const sampling = samplingOf(request.sampling, model.defaults.sampling);
   const end = answerEnd(request, model.defaults.stopTokenIds);
@@ -159,6 +160,17 @@ function answerLength(
     `This model's maximum context length is ${contextLength} tokens. However, you asked for ` +
       `${total + (asked ?? 1)} tokens: ${total} in the ${param} (${text} of text, ` +
       `${prompt.imageTokens} of images) and ${completion} in the completion.`,
+  );
+}
+
+/** Throws RequestError where there is no room for so many pictures. */
+function checkImages(count: number, most = Infinity, param: string): void {
+  if (count <= most) return;
+  throw new RequestError(
+    "invalid_value",
+    param,
+    `This model has room for ${most} image${most === 1 ? "" : "s"} in a conversation here. However, ` +
+      `there are ${count} in the ${param}: leave out those of earlier turns, or ask about fewer.`,
   );
 }
 

@@ -200,6 +200,22 @@ describe("how many tokens there may be", () => {
   });
 });
 
+test("more images than there is room for are refused", async () => {
+  const url = dataUrl("e2e/goldens/sample/red-circle.png");
+  const image = { type: "image_url", image_url: { url } } as const;
+  const ask = (count: number) => {
+    const few = new ScriptedGenerator();
+    few.maxImages = 2;
+    const messages: Message[] = [{ role: "user", content: new Array(count).fill(image) }];
+    return chat({ ...model, generator: few }, { messages });
+  };
+  expect((await ask(2)).prompt.imageTokens).toBe(32);
+  await expect(ask(3)).rejects.toMatchObject({ code: "invalid_value", param: "messages" });
+  await expect(ask(3)).rejects.toThrow(
+    "room for 2 images in a conversation here. However, there are 3",
+  );
+});
+
 describe("sampling", () => {
   const sampling = async (asked: ChatRequest["sampling"], temperature = 0.7) => {
     const defaults = {

@@ -50,7 +50,7 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
     processor,
     tokenizer,
     grammars: new GrammarCompiler(tokenizer),
-    template: chatTemplate(files, tokenizer.namedTokens),
+    template: chatTemplate(files, tokenizer.namedTokens, processor.chatTemplate),
     defaults: generationDefaults(files, tokenizer),
     images: {
       fetch: (...request) => globalThis.fetch(...request),

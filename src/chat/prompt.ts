@@ -42,8 +42,8 @@ export interface PromptOptions {
  * template does not write, or refuses, is put into other messages: tools, calls, results, systems.
  *
  * @param images in message order
- * @throws RequestError when the template refuses the messages or drops an image, or there is
- * nothing to continue
+ * @throws RequestError when the template refuses the messages or drops an image, there is none for
+ * a model that needs one, or nothing to continue
  */
 export function buildPrompt(
   { template, tokenizer, processor }: PromptParts,
@@ -51,7 +51,10 @@ export function buildPrompt(
   images: readonly PreparedImage[],
   options: PromptOptions = {},
 ): Prompt {
-  const { placeholder, imageTokenId } = processor;
+  const { placeholder, imageTokenId, needsImage, frame } = processor;
+  if (needsImage && images.length === 0) {
+    throw refusal("This model answers about pictures: the messages need one.");
+  }
   const imageToken = tokenizer.token(imageTokenId);
   const literals = imageToken === undefined ? [placeholder] : [placeholder, imageToken];
   const { templateVariables, continueFinalMessage = false, tools = [] } = options;
@@ -77,13 +80,15 @@ export function buildPrompt(
         `in these messages.`,
     );
   });
-  const expanded = around.reduce((text, next, i) => text + images[i - 1]?.layout.prompt + next);
+  const isOpen = continueFinalMessage;
+  const pieces = frame?.(around, { isOpen }) ?? around;
+  const expanded = pieces.reduce((text, next, i) => text + images[i - 1]?.layout.prompt + next);
 
   // Cut at the marks, so that the tokenizer never sees a guarded literal in one piece.
   const { bos_token: bos } = tokenizer.namedTokens;
   const ids = expanded.split(mark).flatMap((piece, i) =>
     tokenizer.encode(piece, {
-      addSpecialTokens: i === 0 && !(bos !== undefined && piece.startsWith(bos)),
+      addSpecialTokens: i === 0 && !frame && !(bos !== undefined && piece.startsWith(bos)),
     }),
   );
   const imageTokens = ids.filter((id) => id === imageTokenId).length;

@@ -37,6 +37,7 @@ function describe(plan: MemoryPlan): string {
       ...onGpu(({ weights }) => weights[part]),
     ]),
     ["keys and values", "", "", ...onGpu(({ keysAndValues }) => keysAndValues)],
+    ["pictures", "", "", ...onGpu(({ pictures }) => pictures)],
     ["buffers", "", "", ...onGpu(({ buffers }) => buffers)],
     [
       "total",
@@ -49,6 +50,8 @@ function describe(plan: MemoryPlan): string {
     `${width} x ${height}`,
     `${rows.toLocaleString("en")} rows`,
   ]);
+  const { maxImages } = plan;
+  const room = maxImages === undefined ? [] : ["", `A prompt may have ${maxImages} pictures.`];
   const most = maxContextLength.toLocaleString("en");
   return [
     `${id}: ${modelType}, stored as ${storedAs.join(", ")}`,
@@ -61,6 +64,7 @@ function describe(plan: MemoryPlan): string {
     "",
     "A picture takes of them:",
     table(pictures),
+    ...room,
   ].join("\n");
 }
 

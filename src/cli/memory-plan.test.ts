@@ -5,7 +5,15 @@ import { openModel } from "./open-model.ts";
 
 const golden = (name: string) => openModel(join(import.meta.dirname, "../../e2e/goldens", name));
 
-test.each(["smolvlm", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"])("%s", async (name) => {
+test.each([
+  "smolvlm",
+  "qwen2_vl",
+  "qwen2_5_vl",
+  "qwen3_vl",
+  "llava_onevision",
+  "llava",
+  "internvl",
+])("%s", async (name) => {
   const checkpoint = await golden(name);
   const plan = await planMemory(checkpoint, { contextLength: 512 });
   expect(plan.contextLength).toBe(512);
@@ -15,10 +23,10 @@ test.each(["smolvlm", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"])("%s", async (name) 
   expect(Math.min(...disk)).toBeGreaterThan(0);
 
   for (const format of FORMATS) {
-    const { weights, keysAndValues, buffers, total } = plan.gpu[format];
+    const { weights, keysAndValues, pictures, buffers, total } = plan.gpu[format];
     const parts = PARTS.reduce((sum, part) => sum + weights[part], 0);
-    expect(parts + keysAndValues + buffers).toBe(total);
-    expect(Math.min(...Object.values(weights), buffers)).toBeGreaterThan(0);
+    expect(parts + keysAndValues + pictures + buffers).toBe(total);
+    expect(Math.min(...Object.values(weights), pictures, buffers)).toBeGreaterThan(0);
     expect(keysAndValues).toBe(512 * plan.kvBytesPerToken);
   }
   // In f32 every parameter that is used takes four bytes; small checkpoints use all of them.

@@ -1,5 +1,5 @@
 import { kvBytesPerToken } from "../engine/kv-cache.ts";
-import { elementCount } from "../gpu/tensor.ts";
+import { byteSize, elementCount } from "../gpu/tensor.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { type ModelOptions, planModel } from "../worker/load.ts";
 import { countingGpu } from "./counting-device.ts";
@@ -20,7 +20,12 @@ export interface PartSize {
 export interface GpuPlan {
   readonly weights: Readonly<Record<Part, number>>;
   readonly keysAndValues: number;
-  /** Activations, and what the engine keeps beside. Pictures come on top while they are read. */
+  /** What pictures leave for the prompt: image rows, or keys and values. */
+  readonly pictures: number;
+  /**
+   * Activations, and what the engine keeps beside. Pictures come on top while they are read, and
+   * activations of prompts that must be one chunk and are more than a picture and a question.
+   */
   readonly buffers: number;
   readonly total: number;
 }
@@ -36,6 +41,8 @@ export interface MemoryPlan {
   /** What the model was made for. */
   readonly maxContextLength: number;
   readonly kvBytesPerToken: number;
+  /** Pictures that a prompt may have, where they are not bounded by the context. */
+  readonly maxImages: number | undefined;
   /** Rows of the prompt that a picture takes. */
   readonly imageRows: readonly {
     readonly width: number;
@@ -76,6 +83,7 @@ export async function planMemory(
     contextLength: engine.contextLength,
     maxContextLength: model.text.max_position_embeddings,
     kvBytesPerToken: kvBytesPerToken(model.text),
+    maxImages: engine.maxImages,
     imageRows: PICTURES.map(([width, height]) => {
       return { width, height, rows: model.processor.layout(width, height, "auto").tokenCount };
     }),
@@ -103,8 +111,10 @@ async function planGpu(
   const parts = perPart(() => 0);
   for (const [name, bytes] of weights.bytes) parts[partOf(name)] += bytes;
   const keysAndValues = kvBytesPerToken(model.text) * engine.contextLength;
-  const held = Object.values(parts).reduce((sum, bytes) => sum + bytes, keysAndValues);
-  return { weights: parts, keysAndValues, buffers: gpu.bytes - held, total: gpu.bytes };
+  const pictures = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
+  const held = Object.values(parts).reduce((sum, bytes) => sum + bytes, keysAndValues + pictures);
+  const buffers = gpu.bytes - held;
+  return { weights: parts, keysAndValues, pictures, buffers, total: gpu.bytes };
 }
 
 /** By what families call their tensors. */

@@ -21,6 +21,9 @@ import { TokenMask } from "./token-mask.ts";
  */
 const BUCKETS = [32, 64, 128, 256, 512, 1024];
 
+/** Larger buckets are multiples of this. */
+const LARGE_STEP = 1024;
+
 /** Read-backs that may be under way at once: a step's own and the one before it. */
 const READBACKS = 2;
 
@@ -47,7 +50,7 @@ export interface Finish {
 
 /** Plans of the text side, and the small buffers that they share. */
 export class Decoder {
-  /** `[maxRows, ROW_WORDS]`; row 0 is the decode row that `sample` advances. */
+  /** `[mostRows, ROW_WORDS]`; row 0 is the decode row that `sample` advances. */
   readonly rows: Tensor;
   /** `[1, SAMPLE_WORDS]` */
   readonly sampling: Tensor;
@@ -66,6 +69,7 @@ export class Decoder {
   readonly #images: readonly Tensor[];
   readonly #taps: boolean;
   readonly #buckets: readonly number[];
+  readonly #mostRows: number;
   readonly #forwards = new Map<number, Promise<Plan>>();
   readonly #finishes = new Map<string, Promise<Finish>>();
   /** `[1]` index of the row whose next token is wanted. */
@@ -83,7 +87,8 @@ export class Decoder {
 
   /**
    * @param images image states, each `[N, D]`
-   * @param maxRows rows of the largest prefill chunk
+   * @param maxRows rows of the largest prefill chunk that is prepared
+   * @param mostRows rows of the largest that there may be, recorded when it is wanted
    */
   constructor(
     gpu: Gpu,
@@ -91,7 +96,11 @@ export class Decoder {
     weights: Weights,
     cache: KvCache,
     images: readonly Tensor[],
-    { maxRows, taps = false }: { maxRows: number; taps?: boolean },
+    {
+      maxRows,
+      mostRows = maxRows,
+      taps = false,
+    }: { maxRows: number; mostRows?: number; taps?: boolean | undefined },
   ) {
     this.#gpu = gpu;
     this.#model = model;
@@ -100,7 +109,8 @@ export class Decoder {
     this.#images = images;
     this.#taps = taps;
     this.#buckets = [1, ...BUCKETS.filter((rows) => rows < maxRows), maxRows];
-    this.rows = gpu.tensor("rows", [maxRows, ROW_WORDS], "u32");
+    this.#mostRows = mostRows;
+    this.rows = gpu.tensor("rows", [mostRows, ROW_WORDS], "u32");
     this.sampling = gpu.tensor("sampling", [1, SAMPLE_WORDS], "u32");
     this.#head = gpu.tensor("head row", [1], "u32");
     this.#last = gpu.tensor("last hidden", [1, model.text.hidden_size]);
@@ -127,19 +137,23 @@ export class Decoder {
 
   /** @returns the plan of the smallest bucket that holds `rows` rows; one row is a decode step */
   forward(rows: number): Promise<Plan> {
-    const bucket = this.#buckets.find((size) => size >= rows);
-    if (bucket === undefined) throw new RangeError(`Decoder.forward: ${rows} rows are too many`);
+    const bucket = rows === 1 ? 1 : this.bucket(rows);
+    if (bucket < rows) throw new RangeError(`Decoder.forward: ${rows} rows are too many`);
     let plan = this.#forwards.get(bucket);
     if (!plan) {
       plan = this.#recordForward(bucket);
       this.#forwards.set(bucket, plan);
+      // What a larger chunk takes may be more than there is.
+      plan.catch(() => this.#forwards.delete(bucket));
     }
     return plan;
   }
 
-  /** @returns rows of the prefill bucket that holds `rows` rows */
+  /** @returns rows of the prefill bucket that holds `rows` rows, if there is one */
   bucket(rows: number): number {
-    return this.#buckets.slice(1).find((size) => size >= rows) ?? rows;
+    const prepared = this.#buckets.slice(1).find((size) => size >= rows);
+    const step = BUCKETS.find((size) => size >= rows) ?? LARGE_STEP;
+    return prepared ?? Math.min(Math.ceil(rows / step) * step, this.#mostRows);
   }
 
   /** Chooses the row of the next forward pass whose next token is wanted. */
@@ -214,7 +228,8 @@ export class Decoder {
   async #recordForward(bucket: number): Promise<Plan> {
     const g = new Graph(this.#gpu, { taps: this.#taps });
     const rows: Tensor = { ...this.rows, shape: [bucket, ROW_WORDS] };
-    const hidden = this.#model.forward(g, this.#weights, rows, this.#images, this.#cache.layers);
+    const { layers, convolutions } = this.#cache;
+    const hidden = this.#model.forward(g, this.#weights, rows, this.#images, layers, convolutions);
     gatherRows(g, hidden, this.#head, { into: this.#last });
     return g.compile(`forward of ${bucket} rows`);
   }

@@ -55,7 +55,8 @@ describe("plans", () => {
       const record = async () => {
         const g = new Graph(gpu);
         const images = engine.imageStates;
-        const x = g.keep(model.forward(g, weights, rows, images, cache.layers));
+        const { layers, convolutions } = cache;
+        const x = g.keep(model.forward(g, weights, rows, images, layers, convolutions));
         return { x, plan: await g.compile() };
       };
       cache.reserve(cache.begin(tokens), tokens.length);

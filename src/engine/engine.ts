@@ -1,22 +1,23 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
-import type { Tensor } from "../gpu/tensor.ts";
-import type { Model, PatchSource, Weights } from "../models/model.ts";
+import { ELEMENT_BYTES, type Tensor } from "../gpu/tensor.ts";
+import type { ImageKeys, Model, PatchSource, Weights } from "../models/model.ts";
 import { adjustsLogits } from "./adjustments.ts";
 import { Decoder } from "./decoder.ts";
 import { type Drawing, drawAhead, drawConstrained } from "./draw.ts";
 import type { GeneratedToken, GenerationInput, Generator, PreparedImage } from "./generation.ts";
+import { HeldImages, affordableImages, imageRanges, keyedContents } from "./image-keys.ts";
 import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
-import { Prefill } from "./prefill.ts";
-import type { Sequence } from "./prefix-cache.ts";
+import { Prefill, type Prompt } from "./prefill.ts";
 import { promptContents, resolveImageRows } from "./prompt-rows.ts";
+import { lastAttended } from "./spans.ts";
 import { Turns } from "./turns.ts";
 import { Vision } from "./vision.ts";
 
 export interface EngineOptions {
   /** Tokens of prompt and answer together; default: what the model allows, within `KV_BYTES`. */
   readonly contextLength?: number;
-  /** Rows of the largest prefill chunk. */
+  /** Rows of the largest prefill chunk, unless rows that attend to one another are more. */
   readonly prefillRows?: number;
   /** Requests that may wait. */
   readonly queueLength?: number;
@@ -31,6 +32,19 @@ export interface EngineOptions {
   readonly onVisionPass?: (plan: Plan, firstTile: number) => Promise<void>;
   /** Told each picture that is not preprocessed, because all its keys and values are there. */
   readonly onCachedImage?: (image: PreparedImage) => void;
+}
+
+/** Rows of the largest prefill chunk, unless the caller names them. */
+const PREFILL_ROWS = 256;
+
+/** Rows of text that a chunk has room for beside a picture's, where these must not be cut. */
+const QUESTION_ROWS = 128;
+
+/** @returns rows that hold most prompts' spans, so that the plan for them is there from the start */
+function defaultRows({ bidirectional, processor }: Model): number {
+  if (!bidirectional) return PREFILL_ROWS;
+  const { tokenCount } = processor.layout(512, 512, "low");
+  return Math.max(PREFILL_ROWS, tokenCount + QUESTION_ROWS);
 }
 
 /** Uploads a picture and cuts it into patches on the GPU. */
@@ -51,6 +65,7 @@ export interface EngineStats {
 /** Runs one model's requests, one at a time. */
 export class Engine implements Generator {
   readonly contextLength: number;
+  readonly maxImages: number | undefined;
   readonly decoder: Decoder;
   readonly vision: Vision;
   readonly #gpu: Gpu;
@@ -61,6 +76,8 @@ export class Engine implements Generator {
   readonly #turns: Turns;
   readonly #prefill: Prefill;
   readonly #images: readonly Tensor[];
+  /** Where pictures are keys. */
+  readonly #held: HeldImages | undefined;
 
   /** Allocates caches and buffers; `prepare` records the plans. */
   constructor(
@@ -73,22 +90,32 @@ export class Engine implements Generator {
     const most = model.text.max_position_embeddings;
     const affordable = affordableContext(kvBytesPerToken(model.text), most);
     this.contextLength = Math.min(options.contextLength ?? affordable, most);
-    const maxRows = Math.min(options.prefillRows ?? 256, this.contextLength);
+    const chunkRows = Math.min(options.prefillRows ?? defaultRows(model), this.contextLength);
     this.#gpu = gpu;
     this.#model = model;
     this.#preprocess = preprocess;
     this.#options = options;
     this.#turns = new Turns(options.queueLength ?? 64);
     this.#cache = new KvCache(gpu, model.text, this.contextLength);
-    this.#images = Array.from({ length: model.imageStates }, (_, i) =>
-      gpu.tensor(`image states ${i}`, [this.contextLength, model.text.hidden_size]),
+    const { imageKeys, imageStates } = model;
+    this.maxImages = imageKeys && mostImages(gpu, imageStates, imageKeys);
+    const N = imageKeys && this.maxImages ? this.maxImages * imageKeys.rows : this.contextLength;
+    this.#held = imageKeys && new HeldImages({ rows: imageKeys.rows, N });
+    const width = imageKeys?.width ?? model.text.hidden_size;
+    this.#images = Array.from({ length: imageStates }, (_, i) =>
+      gpu.tensor(`image states ${i}`, [N, width]),
     );
-    this.vision = new Vision(gpu, model, weights, options.taps);
+    this.vision = new Vision(gpu, model, weights, this.#images, options.taps);
     this.decoder = new Decoder(gpu, model, weights, this.#cache, this.#images, {
-      maxRows,
+      maxRows: chunkRows,
+      mostRows: model.bidirectional ? this.contextLength : chunkRows,
       taps: options.taps,
     });
-    this.#prefill = new Prefill(gpu, this.decoder, maxRows);
+    const answer = model.text.sliding_window;
+    // A window cuts a picture's span (transformers: `create_masks_for_vision_model`), but not one that
+    // is a whole prompt (`create_sliding_window_causal_mask`).
+    const window = { answer, prompt: model.bidirectional === "prompt" ? undefined : answer };
+    this.#prefill = new Prefill(gpu, this.decoder, { chunkRows, window });
   }
 
   /** Records and compiles the plans, and so tells the weights which tensors are wanted. */
@@ -98,7 +125,7 @@ export class Engine implements Generator {
 
   /**
    * Each `[N, D]`, the embeddings first: those of the request that ran last, except for pictures
-   * found in the cache.
+   * found in the cache. Where pictures are keys, each `[N, width]` in the places of `placeImageKeys`.
    */
   get imageStates(): readonly Tensor[] {
     return this.#images;
@@ -130,10 +157,11 @@ export class Engine implements Generator {
   /** @inheritDoc Generator.flush */
   flush(): void {
     this.#cache.clear();
+    this.#held?.clear();
   }
 
   async *#run(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
-    const { ids, images, signal } = input;
+    const { ids, images } = input;
     const room = this.contextLength - ids.length;
     const count = Math.min(input.maxTokens, room);
     if (ids.length === 0 || count < 1) {
@@ -143,37 +171,54 @@ export class Engine implements Generator {
       );
     }
     this.#throwIfFailed();
-    const { vocab_size } = this.#model.text;
-    const { imageTokenId } = this.#model.processor;
-    const imageRows = images.reduce((sum, { layout }) => sum + layout.tokenCount, 0);
-    const tokens = resolveImageRows(ids, imageTokenId, imageRows, vocab_size);
-    const contents = promptContents(ids, images, imageTokenId);
-    const sequence = this.#cache.begin(contents, input.cacheSalt);
+    if (images.length > (this.maxImages ?? Infinity)) {
+      throw new RangeError(
+        `Engine.generate: ${images.length} pictures, there is room for ${this.maxImages}`,
+      );
+    }
+    const prompt = this.#readPrompt(input);
+    const { tokens } = prompt;
+    const sequence = this.#cache.begin(prompt.contents, input.cacheSalt);
     try {
       input.onCached?.(sequence.computed);
       this.#cache.reserve(sequence, tokens.length);
-      const cached = tokens.subarray(0, sequence.computed);
-      await this.#encodeImages(
-        images,
-        cached.filter((token) => token >= vocab_size).length,
-        signal,
-      );
-      yield* this.#draw(input, tokens, sequence, count);
+      await this.#encodeImages(input, tokens.subarray(0, sequence.computed));
+      yield* this.#draw(input, { ...prompt, sequence }, count);
     } finally {
       const { taps = false, prefixCache = !taps } = this.#options;
-      if (!prefixCache) this.#cache.clear();
+      if (!prefixCache) this.flush();
       this.#cache.end(sequence);
     }
+  }
+
+  /** What the rows of a prompt are. Throws RangeError when its pictures are not those of its ids. */
+  #readPrompt({ ids, images, sampling }: GenerationInput) {
+    const { processor, bidirectional, text } = this.#model;
+    const { imageTokenId } = processor;
+    const layouts = images.map(({ layout }) => layout);
+    const imageRows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+    const contents = promptContents(ids, images, imageTokenId, bidirectional);
+    const held = this.#held;
+    return {
+      tokens: held
+        ? Uint32Array.from(ids)
+        : resolveImageRows(ids, imageTokenId, imageRows, text.vocab_size),
+      contents: held ? keyedContents(contents, images, ids.indexOf(imageTokenId)) : contents,
+      positions: this.#model.promptPositions?.(ids, layouts),
+      last: lastAttended(ids, images, imageTokenId, bidirectional),
+      imageKeys: held && imageRanges(ids, layouts, imageTokenId, held.ring),
+      sampling,
+    };
   }
 
   /** Prefills what is not cached, and draws tokens. */
   async *#draw(
     input: GenerationInput,
-    tokens: Uint32Array,
-    sequence: Sequence,
+    prompt: Prompt,
     count: number,
   ): AsyncGenerator<GeneratedToken, void, void> {
-    const { ids, images, constraint, sampling, signal } = input;
+    const { constraint, sampling, signal } = input;
+    const { tokens, sequence } = prompt;
     const greedy = sampling.temperature === 0;
     const adjust = adjustsLogits(input);
     const logprobs = input.logprobs !== undefined;
@@ -184,15 +229,13 @@ export class Engine implements Generator {
     ]);
     if (adjust) this.decoder.adjustments.write(input);
     if (logprobs) this.#gpu.write(this.decoder.topLogprobs, Uint32Array.of(input.logprobs ?? 0));
-    const layouts = images.map(({ layout }) => layout);
-    const positions = this.#model.promptPositions?.(ids, layouts);
     const check = (): void => {
       this.#throwIfFailed();
       signal?.throwIfAborted();
     };
     const drawing: Drawing = {
       decoder: this.decoder,
-      prompt: await this.#prefill.run({ tokens, positions, sampling, sequence }, check),
+      prompt: await this.#prefill.run(prompt, check),
       decode,
       finish,
       count,
@@ -219,33 +262,53 @@ export class Engine implements Generator {
     try {
       this.#gpu.throwIfFailed();
     } catch (error) {
-      this.#cache.clear();
+      this.flush();
       throw error;
     }
   }
 
-  /** @param cachedRows image rows of the prompt whose keys and values are there already */
-  async #encodeImages(
-    images: readonly PreparedImage[],
-    cachedRows: number,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const { onVisionPass, onCachedImage } = this.#options;
+  /** @param cached rows of the prompt whose keys and values are there already */
+  async #encodeImages(input: GenerationInput, cached: Uint32Array): Promise<void> {
+    const { images, signal } = input;
+    const { onCachedImage } = this.#options;
+    const encode = (image: PreparedImage, places: Uint32Array) =>
+      this.#encode(image, places, signal);
+    if (this.#held) return this.#held.hold(input, encode, onCachedImage);
+    const { vocab_size } = this.#model.text;
+    const cachedRows = cached.filter((token) => token >= vocab_size).length;
     let row = 0;
     for (const image of images) {
       signal?.throwIfAborted();
-      const { layout } = image;
-      if (row + layout.tokenCount <= cachedRows) {
-        onCachedImage?.(image);
-      } else {
-        const source = await this.#preprocess(image);
-        try {
-          await this.vision.encode(source, layout, this.#images, row, signal, onVisionPass);
-        } finally {
-          source.release();
-        }
-      }
-      row += layout.tokenCount;
+      const { tokenCount } = image.layout;
+      const first = row;
+      row += tokenCount;
+      if (row <= cachedRows) onCachedImage?.(image);
+      else
+        await encode(
+          image,
+          Uint32Array.from({ length: tokenCount }, (_, i) => first + i),
+        );
     }
   }
+
+  async #encode(image: PreparedImage, places: Uint32Array, signal?: AbortSignal): Promise<void> {
+    const source = await this.#preprocess(image);
+    const { onVisionPass } = this.#options;
+    try {
+      await this.vision.encode(source, image.layout, places, signal, onVisionPass);
+    } finally {
+      source.release();
+    }
+  }
+}
+
+/** @returns how many pictures there is room for, each with its rows in every image state */
+function mostImages(
+  { device: { limits } }: Gpu,
+  imageStates: number,
+  { rows, width }: ImageKeys,
+): number {
+  const tensorBytes = rows * width * ELEMENT_BYTES;
+  const bindingBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  return affordableImages(imageStates * tensorBytes, tensorBytes, bindingBytes);
 }

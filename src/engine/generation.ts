@@ -95,6 +95,8 @@ export interface GeneratedToken {
 export interface Generator {
   /** Prompt and answer together hold at most this many tokens. */
   readonly contextLength: number;
+  /** A prompt has at most this many pictures. Default: as many as the context holds. */
+  readonly maxImages?: number | undefined;
   /**
    * Tokens as they are sampled, the stopping one included; ends early at `maxTokens`.
    * Returning from the iteration, or the signal, stops the GPU work within a step; an aborted

@@ -1,17 +1,43 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import { type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
+import { CONV_STATE_ROWS, type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
 import { type PageCopy, PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
 
+/** The fields of `TextShape` that tell what is kept of a sequence. */
 export interface KvCacheShape {
+  readonly hidden_size: number;
   readonly num_hidden_layers: number;
+  readonly num_kv_layers?: number;
+  readonly num_conv_layers?: number;
   readonly num_key_value_heads: number;
   readonly head_dim: number;
 }
 
-/** @returns bytes of keys and values that one token takes over all layers */
+/** How much is kept of a sequence: layers, and floats of a row in each. */
+interface Widths {
+  readonly kvLayers: number;
+  readonly kvWidth: number;
+  readonly convLayers: number;
+  readonly convWidth: number;
+}
+
+function widthsOf(shape: KvCacheShape): Widths {
+  return {
+    kvLayers: shape.num_kv_layers ?? shape.num_hidden_layers,
+    kvWidth: shape.num_key_value_heads * shape.head_dim,
+    convLayers: shape.num_conv_layers ?? 0,
+    convWidth: shape.hidden_size,
+  };
+}
+
+/**
+ * @returns bytes of keys and values that one token takes over all layers, and its share in its
+ *   page's convolution states
+ */
 export function kvBytesPerToken(shape: KvCacheShape): number {
-  return shape.num_hidden_layers * 2 * shape.num_key_value_heads * shape.head_dim * 4;
+  const { kvLayers, kvWidth, convLayers, convWidth } = widthsOf(shape);
+  const states = (convLayers * convWidth * CONV_STATE_ROWS) / PAGE_TOKENS;
+  return (kvLayers * 2 * kvWidth + states) * 4;
 }
 
 /** Keys and values may take this much when nobody names a context length ... */
@@ -30,11 +56,15 @@ export function affordableContext(tokenBytes: number, most: number): number {
 }
 
 /**
- * Keys and values of all layers in pages of 64 tokens: those of the sequence under way, and of
- * earlier ones as long as there is room.
+ * Keys and values of the layers that have them, in pages of 64 tokens: those of the sequence under
+ * way, and of earlier ones as long as there is room.
+ *
+ * Convolution states are kept by page too. What a page keeps is of its last rows, so a sequence that
+ * another one goes on from can give it whole pages only.
  */
 export class KvCache {
   readonly layers: readonly LayerCache[];
+  readonly convolutions: readonly ConvCache[];
   /** `[1, pages]` u32 of the sequence under way */
   readonly pageTable: Tensor;
   readonly #gpu: Gpu;
@@ -45,13 +75,17 @@ export class KvCache {
   /** @param tokens that there is room for */
   constructor(gpu: Gpu, shape: KvCacheShape, tokens: number) {
     const pages = Math.ceil(tokens / PAGE_TOKENS);
-    const width = shape.num_key_value_heads * shape.head_dim;
+    const { kvLayers, kvWidth: width, convLayers, convWidth } = widthsOf(shape);
     this.#gpu = gpu;
-    this.#prefixes = new PrefixCache(pages);
+    this.#prefixes = new PrefixCache(pages, { wholePages: convLayers > 0 });
     this.pageTable = gpu.tensor("page table", [1, pages], "u32");
-    this.layers = Array.from({ length: shape.num_hidden_layers }, (_, i) => ({
+    this.layers = Array.from({ length: kvLayers }, (_, i) => ({
       keys: gpu.tensor(`keys ${i}`, [pages * PAGE_TOKENS, width]),
       values: gpu.tensor(`values ${i}`, [pages * PAGE_TOKENS, width]),
+      pageTable: this.pageTable,
+    }));
+    this.convolutions = Array.from({ length: convLayers }, (_, i) => ({
+      states: gpu.tensor(`convolution states ${i}`, [pages * CONV_STATE_ROWS, convWidth]),
       pageTable: this.pageTable,
     }));
     this.#copied = gpu.tensor("copied page", [PAGE_TOKENS, width]);

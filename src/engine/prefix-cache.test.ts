@@ -70,6 +70,34 @@ describe("a sequence finds", () => {
   });
 });
 
+describe("where only whole pages are shared", () => {
+  test("what is found ends at a page's border, and no page is copied", () => {
+    const cache = new PrefixCache(8, { wholePages: true });
+    const prompt = rowsOf("a", 200);
+    expect([run(cache, prompt), run(cache, prompt)]).toEqual([0, 192]);
+    for (const length of [63, 64, 65, 128, 129, 191, 192, 193]) {
+      const other = [...rowsOf("a", length), ...rowsOf("b", 20)];
+      const sequence = cache.begin(other);
+      expect(sequence.computed).toBe(length - (length % 64));
+      expect(sequence.pages).toHaveLength(sequence.computed / 64);
+      expect(cache.reserve(sequence, other.length)).toBeUndefined();
+      cache.end(sequence);
+    }
+    expect(run(cache, rowsOf("a", 192))).toBe(128);
+    expect(run(cache, rowsOf("a", 10))).toBe(0);
+  });
+
+  test("a page that is not whole is given back", () => {
+    const cache = new PrefixCache(8, { wholePages: true });
+    run(cache, rowsOf("a", 63));
+    expect(cache.freePages).toBe(8);
+    run(cache, rowsOf("a", 130));
+    expect(cache.freePages).toBe(6);
+    expect(run(cache, rowsOf("a", 300))).toBe(128);
+    expect(cache.freePages).toBe(4);
+  });
+});
+
 describe("pages", () => {
   test("that are full are shared, one that is not is copied before it is written", () => {
     const cache = new PrefixCache(8);

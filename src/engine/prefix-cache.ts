@@ -23,6 +23,14 @@ export interface PageCopy {
   readonly to: number;
 }
 
+export interface PrefixCacheOptions {
+  /**
+   * Share and keep whole pages only: for models that keep something of a page which is of its last
+   * rows. Then no page is ever copied. Default false.
+   */
+  readonly wholePages?: boolean;
+}
+
 /**
  * Which page holds what. Pages of sequences that have ended are kept until room is wanted; then the
  * least recently used goes first, from its end. Sequences share full pages. A page that one of them
@@ -35,8 +43,10 @@ export class PrefixCache {
   readonly #running = new Set<Sequence>();
   /** The least recently used first. */
   #kept: Sequence[] = [];
+  readonly #wholePages: boolean;
 
-  constructor(pages: number) {
+  constructor(pages: number, { wholePages = false }: PrefixCacheOptions = {}) {
+    this.#wholePages = wholePages;
     this.#free = Array.from({ length: pages }, (_, i) => pages - 1 - i);
     this.#holders = new Uint32Array(pages);
   }
@@ -59,7 +69,7 @@ export class PrefixCache {
       const common = kept.salt === salt ? commonPrefix(kept.rows, rows) : 0;
       if (common > computed) [computed, source] = [common, kept];
     }
-    computed = Math.max(0, Math.min(computed, rows.length - 1));
+    computed = this.#keepable(Math.max(0, Math.min(computed, rows.length - 1)));
     if (source) this.#touch(source);
     const pages = source?.pages.slice(0, pagesOf(computed)) ?? [];
     for (const page of pages) this.#holders[page] = this.#holdersOf(page) + 1;
@@ -93,9 +103,10 @@ export class PrefixCache {
 
   /** Ends a sequence and keeps what is computed of it, unless `clear` was called meanwhile. */
   end(sequence: Sequence): void {
-    const { rows, pages, computed, salt } = sequence;
+    const { rows, pages, salt } = sequence;
+    const computed = this.#keepable(sequence.computed);
     const kept = this.#running.delete(sequence) && computed > 0;
-    rows.length = computed;
+    sequence.computed = rows.length = computed;
     for (const page of pages.splice(kept ? pagesOf(computed) : 0)) this.#release(page);
     if (!kept) return;
     const same = this.#kept.filter((other) => other.salt === salt);
@@ -149,6 +160,11 @@ export class PrefixCache {
     const holders = this.#holdersOf(page) - 1;
     this.#holders[page] = holders;
     if (holders === 0) this.#free.push(page);
+  }
+
+  /** How many of the rows that are computed another sequence can begin with. */
+  #keepable(computed: number): number {
+    return this.#wholePages ? computed - (computed % PAGE_TOKENS) : computed;
   }
 
   #isShared(page: number): boolean {

@@ -1,19 +1,38 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import type { Model } from "../models/model.ts";
 import type { PreparedImage } from "./generation.ts";
+import type { ImageRange } from "./image-keys.ts";
 import type { RowContent } from "./prefix-cache.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 
+/** The rows of a prompt, by position. */
+export interface PromptRows {
+  /** `[T]` what each looks up: an id, or V + image row */
+  readonly tokens: ArrayLike<number>;
+  /** `[T, 3]` where it stands for RoPE; by default its position on all three axes */
+  readonly positions?: Uint32Array | undefined;
+  /** `[T]` the last position that it attends to; by default its own */
+  readonly last?: Uint32Array | undefined;
+  /**
+   * Keys up to its own that it sees in layers that attend to a window, those of its span not excepted;
+   * default all. It sees those behind it, up to `last`, too.
+   */
+  readonly window?: number | undefined;
+  /** `[T]` the image keys that each attends to; default none */
+  readonly imageKeys?: readonly ImageRange[] | undefined;
+}
+
 /**
- * Writes one prefill chunk of a causal prompt into a row buffer, idle rows up to the bucket.
+ * Writes one prefill chunk of a prompt into a row buffer, idle rows up to the bucket.
  *
  * @param words `[bucket, ROW_WORDS]`
- * @param prompt of each position, what it looks up (an id, or V + image row), and where it stands for
- *   RoPE `[T, 3]`, by default its position on all three axes
  * @param start position of the chunk's first token
  * @param count tokens of the chunk, at most the bucket
  */
 export function writePromptRows(
   words: Uint32Array,
-  { tokens, positions }: { tokens: ArrayLike<number>; positions?: Uint32Array | undefined },
+  { tokens, positions, last, window = Infinity, imageKeys }: PromptRows,
   start: number,
   count: number,
   sequence = 0,
@@ -31,8 +50,9 @@ export function writePromptRows(
             sequence,
             position: p,
             first: 0,
-            last: p,
-            windowFirst: 0,
+            last: last?.[p] ?? p,
+            windowFirst: Math.max(0, p + 1 - window),
+            ...imageKeys?.[p],
           }
         : IDLE_ROW,
     );
@@ -58,15 +78,23 @@ export function resolveImageRows(
   return tokens;
 }
 
-/** @returns what each row of a prompt is of, its images' placeholders being `imageTokenId` */
+/**
+ * @returns what each row of a prompt is of, its images' placeholders being `imageTokenId`; where the
+ * whole prompt is bidirectional, each row is of all of it
+ */
 export function promptContents(
   ids: readonly number[],
   images: readonly Pick<PreparedImage, "key" | "layout">[],
   imageTokenId: number,
+  bidirectional?: Model["bidirectional"],
 ): RowContent[] {
   const ofImages = images.flatMap(({ key, layout }) =>
     new Array<RowContent>(layout.tokenCount).fill(key ?? Symbol("a picture without key")),
   );
   let next = 0;
-  return ids.map((id) => (id === imageTokenId ? (ofImages[next++] ?? id) : id));
+  const contents = ids.map((id) => (id === imageTokenId ? (ofImages[next++] ?? id) : id));
+  if (bidirectional !== "prompt") return contents;
+  const unknown = contents.find((content) => typeof content === "symbol");
+  const whole = unknown ?? bytesToHex(sha256(new TextEncoder().encode(JSON.stringify(contents))));
+  return contents.map(() => whole);
 }

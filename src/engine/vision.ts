@@ -1,47 +1,66 @@
 import type { Gpu } from "../gpu/device.ts";
 import { Graph } from "../gpu/graph.ts";
 import type { Plan } from "../gpu/plan.ts";
-import { type Tensor, bufferOf } from "../gpu/tensor.ts";
+import { ELEMENT_BYTES, type Tensor, bufferOf } from "../gpu/tensor.ts";
 import type {
   Assembly,
   ImageLayout,
   Model,
   PatchSource,
+  Tile,
   VisionPass,
   VisionTable,
   Weights,
 } from "../models/model.ts";
+import { NOWHERE } from "../ops/row.ts";
+import { scatterRows } from "../ops/scatter-rows.ts";
 
 /** About as many patches as keep a GPU busy in one pass. */
 const PATCHES_PER_PASS = 1024;
 
 interface Recorded {
   readonly tables: Readonly<Record<string, Tensor>>;
-  /** Each `[P / patchesPerRow, D]` of a pass, `[N, D]` of an assembly. */
-  readonly states: readonly Tensor[];
   readonly plan: Plan;
 }
 
 interface RecordedPass extends Recorded {
   /** `[P, channels * frames * patchSize²]` */
   readonly patches: Tensor;
+  /** `[rows]` rows of the image states that the pass's own go to, where they are not assembled first. */
+  readonly places: Tensor | undefined;
+  /** Each `[P / patchesPerRow, D]`, where they are assembled first. */
+  readonly states: readonly Tensor[];
 }
+
+/** The first `count` rows of a tensor, on their way to rows `first ...` of another. */
+interface RowCopy {
+  readonly from: Tensor;
+  readonly to: Tensor;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Told each pass after it has been submitted. */
+type OnPass = (plan: Plan, firstTile: number) => Promise<void>;
 
 /** The vision side of a model: patches in, image states out. */
 export class Vision {
   readonly #gpu: Gpu;
   readonly #model: Model;
   readonly #weights: Weights;
+  readonly #images: readonly Tensor[];
   readonly #taps: boolean;
   /** By number of patches. */
   readonly #passes = new Map<number, Promise<RecordedPass>>();
   /** Passes run so far. */
   steps = 0;
 
-  constructor(gpu: Gpu, model: Model, weights: Weights, taps = false) {
+  /** @param images image states, each `[N, D]`: what `encode` writes */
+  constructor(gpu: Gpu, model: Model, weights: Weights, images: readonly Tensor[], taps = false) {
     this.#gpu = gpu;
     this.#model = model;
     this.#weights = weights;
+    this.#images = images;
     this.#taps = taps;
   }
 
@@ -50,57 +69,58 @@ export class Vision {
     const { processor, assembly } = this.#model;
     const layout = processor.layout(512, 512, "low");
     const rows = assembly ? this.#tileRows(layout) : [];
+    const places = new Uint32Array(layout.tokenCount);
     // Both are recorded before anything is awaited.
     const [, assembled] = await Promise.all([
       this.#record(this.#model.visionPass(layout, 1)),
-      assembly && this.#recordAssembly(assembly, layout, rows),
+      assembly && this.#recordAssembly(assembly, layout, rows, places),
     ]);
     this.#release(assembled, rows);
   }
 
   /**
-   * Runs the tower over a picture and writes its states to rows `firstRow ...` of `images`.
+   * Runs the tower over a picture and writes its states.
    * Waits for the pass before the last one, so that an abort stops the GPU within two passes.
    *
-   * @param images each `[N, D]`
-   * @param onPass told each pass after it has been submitted
+   * @param places rows of the image states, for each of the picture's
    * @throws the signal's reason when it aborts
    */
   async encode(
     source: PatchSource,
     layout: ImageLayout,
-    images: readonly Tensor[],
-    firstRow: number,
+    places: Uint32Array,
     signal?: AbortSignal,
-    onPass?: (plan: Plan, firstTile: number) => Promise<void>,
+    onPass?: OnPass,
   ): Promise<void> {
     const { assembly } = this.#model;
-    if (!assembly) return this.#runPasses(source, layout, images, firstRow, signal, onPass);
+    if (!assembly) return this.#runPasses(source, layout, places, signal, onPass);
     const rows = this.#tileRows(layout);
     let assembled: Recorded | undefined;
     try {
-      await this.#runPasses(source, layout, rows, 0, signal, onPass);
-      assembled = await this.#recordAssembly(assembly, layout, rows);
-      this.#submit(assembled, images, firstRow, layout.tokenCount);
+      await this.#runPasses(source, layout, rows, signal, onPass);
+      assembled = await this.#recordAssembly(assembly, layout, rows, places);
+      this.#submit(assembled.plan);
     } finally {
       this.#release(assembled, rows);
     }
   }
 
+  /** @param into places of a picture's rows, or what is assembled, each `[rows, D]` */
   async #runPasses(
     source: PatchSource,
     layout: ImageLayout,
-    images: readonly Tensor[],
-    firstRow: number,
+    into: Uint32Array | readonly Tensor[],
     signal?: AbortSignal,
-    onPass?: (plan: Plan, firstTile: number) => Promise<void>,
+    onPass?: OnPass,
   ): Promise<void> {
-    const tilePatches = layout.grid[0] * layout.grid[1];
-    const tileRows = tilePatches / this.#model.patchesPerRow;
+    const all = patchesOf(layout.tiles, layout);
+    let seen = 0; // patches
     let before: Promise<undefined> | undefined;
     for (let tile = 0; tile < source.tiles;) {
-      const tiles = passTiles(source.tiles - tile, tilePatches);
-      const wanted = this.#model.visionPass(layout, tiles);
+      const { grid, alike } = tilesAlike(layout, tile);
+      const tiles = passTiles(Math.min(alike, source.tiles - tile), grid[0] * grid[1]);
+      const patches = tiles * grid[0] * grid[1];
+      const wanted = this.#model.visionPass({ ...layout, grid }, tiles);
       const pass = await this.#record(wanted);
       await before;
       signal?.throwIfAborted();
@@ -108,36 +128,51 @@ export class Vision {
         this.#gpu.write(pass.tables[name] as Tensor, data);
       }
       source.write(tile, tiles, pass.patches);
-      this.#submit(pass, images, firstRow + tile * tileRows, tiles * tileRows);
+      if (into instanceof Uint32Array) {
+        const rowsOf = (patches: number): number => (patches * into.length) / all;
+        this.#writePlaces(pass, into.subarray(rowsOf(seen), rowsOf(seen + patches)));
+        this.#submit(pass.plan);
+      } else {
+        const { patchesPerRow } = this.#model;
+        const rows = { first: seen / patchesPerRow, count: patches / patchesPerRow };
+        this.#submit(
+          pass.plan,
+          into.map((to, i) => ({ ...rows, from: pass.states[i] as Tensor, to })),
+        );
+      }
       await onPass?.(pass.plan, tile);
       before = this.#gpu.device.queue.onSubmittedWorkDone();
       tile += tiles;
+      seen += patches;
     }
   }
 
-  #submit(
-    { plan, states }: Recorded,
-    images: readonly Tensor[],
-    firstRow: number,
-    rows: number,
-  ): void {
+  /** Rows that the pass has room for beyond those of its tiles go nowhere. */
+  #writePlaces({ places }: RecordedPass, of: Uint32Array): void {
+    if (!places) return;
+    const all = new Uint32Array(places.shape[0] as number).fill(NOWHERE);
+    all.set(of);
+    this.#gpu.write(places, all);
+  }
+
+  #submit(plan: Plan, copies: readonly RowCopy[] = []): void {
     const encoder = this.#gpu.device.createCommandEncoder({ label: "vision" });
     const compute = encoder.beginComputePass();
     plan.encode(compute);
     compute.end();
-    states.forEach((state, i) => {
-      const rowBytes = (state.shape[1] as number) * 4;
-      const into = bufferOf(images[i] as Tensor);
-      encoder.copyBufferToBuffer(bufferOf(state), 0, into, firstRow * rowBytes, rows * rowBytes);
-    });
+    for (const { from, to, first, count } of copies) {
+      const rowBytes = (from.shape[1] as number) * ELEMENT_BYTES;
+      const [source, target] = [bufferOf(from), bufferOf(to)];
+      encoder.copyBufferToBuffer(source, 0, target, first * rowBytes, count * rowBytes);
+    }
     this.#gpu.device.queue.submit([encoder.finish()]);
     this.steps++;
   }
 
   /** Room for what the passes over a picture leave, each `[tiles * P / patchesPerRow, D]`. */
-  #tileRows({ tiles, grid }: ImageLayout): Tensor[] {
+  #tileRows(layout: ImageLayout): Tensor[] {
     const { patchesPerRow, imageStates, text } = this.#model;
-    const rows = (tiles.length * grid[0] * grid[1]) / patchesPerRow;
+    const rows = patchesOf(layout.tiles, layout) / patchesPerRow;
     return Array.from({ length: imageStates }, (_, i) =>
       this.#gpu.tensor(`tile rows ${i}`, [rows, text.hidden_size]),
     );
@@ -148,11 +183,17 @@ export class Vision {
     assembly: Assembly,
     layout: ImageLayout,
     rows: readonly Tensor[],
+    places: Uint32Array,
   ): Promise<Recorded> {
     const g = new Graph(this.#gpu);
-    const tables = this.#upload(assembly.tables(layout));
-    const states = rows.map((state) => g.keep(assembly.record(g, this.#weights, state, tables)));
-    return { tables, states, plan: await g.compile("assembly of image rows") };
+    const own = this.#upload(assembly.tables(layout));
+    const placed = this.#gpu.tensor("places", [places.length], "u32", places);
+    rows.forEach((state, i) => {
+      const assembled = assembly.record(g, this.#weights, state, own); // [N, D]
+      scatterRows(g, assembled, placed, this.#images[i] as Tensor);
+    });
+    const tables = { ...own, places: placed };
+    return { tables, plan: await g.compile("assembly of image rows") };
   }
 
   #release(assembled: Recorded | undefined, rows: readonly Tensor[]): void {
@@ -179,14 +220,46 @@ export class Vision {
   }
 
   async #recordPass({ P, tables: wanted }: VisionPass): Promise<RecordedPass> {
-    const { mean, frames, patchSize } = this.#model.processor;
+    const { processor, assembly } = this.#model;
+    const { mean, frames, patchSize } = processor;
     const patches = this.#gpu.tensor("patches", [P, mean.length * frames * patchSize ** 2]);
     const tables = this.#upload(wanted);
     const g = new Graph(this.#gpu, { taps: this.#taps });
-    const states = this.#model.vision(g, this.#weights, patches, tables);
-    for (const state of states) g.keep(state);
-    return { patches, tables, states, plan: await g.compile(`vision of ${P} patches`) };
+    const states: Tensor[] = [];
+    let places: Tensor | undefined;
+    let next = 0;
+    for (const state of this.#model.vision(g, this.#weights, patches, tables)) {
+      if (assembly) {
+        states.push(g.keep(state));
+      } else {
+        places ??= this.#gpu.tensor("places", [state.shape[0] as number], "u32");
+        scatterRows(g, state, places, this.#images[next++] as Tensor);
+      }
+    }
+    const plan = await g.compile(`vision of ${P} patches`);
+    return { patches, tables, places, states, plan };
   }
+}
+
+type Grid = ImageLayout["grid"];
+
+function gridOf(tile: Tile | undefined, layout: ImageLayout): Grid {
+  return tile?.grid ?? layout.grid;
+}
+
+function patchesOf(tiles: readonly Tile[], layout: ImageLayout): number {
+  return tiles.reduce((sum, tile) => {
+    const [height, width] = gridOf(tile, layout);
+    return sum + height * width;
+  }, 0);
+}
+
+/** The patches of a tile, and how many tiles from it on have the same. */
+function tilesAlike(layout: ImageLayout, first: number): { grid: Grid; alike: number } {
+  const [tile, ...others] = layout.tiles.slice(first);
+  const grid = gridOf(tile, layout);
+  const other = others.findIndex((next) => gridOf(next, layout).join() !== grid.join());
+  return { grid, alike: other < 0 ? 1 + others.length : 1 + other };
 }
 
 /** The largest power of two of tiles that is there and not too much for one pass. */

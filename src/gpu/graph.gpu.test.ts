@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { testGpu } from "../../tests/support.ts";
+import { smallestGpu, testGpu } from "../../tests/support.ts";
 import type { Gpu, Kernel } from "./device.ts";
 import { Graph } from "./graph.ts";
 import { profile, summarize } from "./profile.ts";
@@ -83,6 +83,17 @@ describe("Graph", () => {
     const x = zeros(gpu, 4);
     expect(() => g.dispatch(ADD_ONE, [[x, x]], [1_000_000])).toThrow("add-one: grid [1000000,1,1]");
     expect(() => g.dispatch(ADD_ONE, [[x, x]], [0])).toThrow("each must be 1 to");
+  });
+
+  test("refuses a tensor that no binding of the device holds", async () => {
+    const gpu = await smallestGpu();
+    const g = new Graph(gpu);
+    const y = g.scratch([2 ** 25 + 1], "y");
+    g.dispatch(ADD_ONE, [[zeros(gpu, 4), y]], [1]);
+    await expect(g.compile()).rejects.toThrow(
+      "add-one: y [33554433]: 134217732 bytes asked, the device allows 134217728 in a binding",
+    );
+    gpu.destroy();
   });
 });
 

@@ -70,7 +70,11 @@ export class Graph {
     this.#dispatches.push({ kernel, groups, grid: [x, y, z] });
   }
 
-  /** Compiles all pipelines side by side, places the scratch tensors, and binds everything. */
+  /**
+   * Compiles all pipelines side by side, places the scratch tensors, and binds everything.
+   *
+   * @throws RangeError when a scratch tensor is larger than the device's buffers or bindings
+   */
   async compile(name = "plan"): Promise<Plan> {
     const owned = this.#place();
     const pipelines = await Promise.all(
@@ -122,6 +126,13 @@ export class Graph {
       for (const tensor of used) {
         if (tensor.buffer) continue;
         const size = byteSize(tensor);
+        const limit = this.gpu.device.limits.maxStorageBufferBindingSize;
+        if (size > limit) {
+          throw new RangeError(
+            `${dispatch.kernel.name}: ${tensor.label} [${tensor.shape}]: ${size} bytes asked, ` +
+              `the device allows ${limit} in a binding`,
+          );
+        }
         if (this.#kept.has(tensor)) {
           tensor.buffer = this.gpu.buffer(tensor.label, size, usage);
           owned.push(tensor.buffer);

@@ -36,3 +36,27 @@ export function weightBytes(weight: Weight): number {
   }
   return bytes;
 }
+
+/**
+ * The same weights with each row cut into rows of D.
+ *
+ * @throws TypeError where rows are no multiple of D, or blocks of weights would lie across the cuts
+ */
+export function splitRows(weight: Weight, D: number): Weight {
+  const { label, shape, format, constants, slices } = weight;
+  const [O, width] = shape;
+  const block = format === "q8" || format === "q4" ? (constants.BLOCK ?? 32) : 4;
+  if (width % D !== 0 || D % block !== 0) {
+    throw new TypeError(
+      `splitRows: ${label} has rows of ${width} in ${format}, which can't be cut to ${D}`,
+    );
+  }
+  const count = width / D;
+  return {
+    ...weight,
+    shape: [O * count, D],
+    slices: slices.map(({ first, rows, parts }) => {
+      return { first: first * count, rows: rows * count, parts };
+    }),
+  };
+}

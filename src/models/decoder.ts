@@ -2,10 +2,10 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
+import { glu } from "../ops/glu.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { type Rope, ropeAppend } from "../ops/rope-append.ts";
-import { swiglu } from "../ops/swiglu.ts";
 import type { TextShape, Weights } from "./model.ts";
 
 /** The fields of a `text_config` that a Llama-like decoder layer reads. */
@@ -51,8 +51,22 @@ export function decoderLayer(
   const scale = c.head_dim ** -0.5;
   const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, scale });
   x = linear(g, mixed, a.matrix("o_proj.weight"), { residual: x });
+  return feedForward(g, w, c, x);
+}
 
-  const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), eps);
+/**
+ * The second half of a decoder layer.
+ *
+ * @param x `[T, D]`
+ * @returns x + mlp(norm(x)), `[T, D]`
+ */
+export function feedForward(
+  g: Graph,
+  w: Weights,
+  { rms_norm_eps }: Pick<DecoderConfig, "rms_norm_eps">,
+  x: Tensor,
+): Tensor {
+  const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), rms_norm_eps);
   const gateUp = linear(g, m, w.matrix(["mlp.gate_proj.weight", "mlp.up_proj.weight"])); // [T, 2F]
-  return linear(g, swiglu(g, gateUp), w.matrix("mlp.down_proj.weight"), { residual: x });
+  return linear(g, glu(g, gateUp, "silu"), w.matrix("mlp.down_proj.weight"), { residual: x });
 }

@@ -52,6 +52,46 @@ export function normalizationFields(mean: readonly number[], std: readonly numbe
   };
 }
 
+const Positive = z.int().check(z.positive());
+
+/**
+ * The fields of SigLIP's image processor, which squashes a picture to one size, with the defaults of
+ * transformers' class.
+ */
+export function squashFields(resample: number) {
+  return {
+    do_resize: z._default(z.literal(true), true),
+    size: z._default(z.object({ height: Positive, width: Positive }), { height: 224, width: 224 }),
+    resample: z._default(z.int(), resample),
+    ...normalizationFields(HALF, HALF),
+  };
+}
+
+/** The fields of a SigLIP tower's `vision_config` that tell its patches, with the same defaults. */
+export const SquareTower = z.object({
+  image_size: z._default(Positive, 224),
+  patch_size: z._default(Positive, 16),
+});
+
+/**
+ * @param size that pictures are squashed to
+ * @returns the patches by height and width of the square that a tower has positions for
+ * @throws Error where it is another size
+ */
+export function squareGrid(
+  { width, height }: { readonly width: number; readonly height: number },
+  { image_size, patch_size }: z.output<typeof SquareTower>,
+): readonly [height: number, width: number] {
+  if (width !== image_size || height !== image_size) {
+    throw new Error(
+      `preprocessor_config.json: size is ${width} x ${height}, ` +
+        `image_size in config.json's vision_config is ${image_size}`,
+    );
+  }
+  const side = Math.floor(image_size / patch_size);
+  return [side, side];
+}
+
 interface ScaleSettings {
   readonly do_rescale: boolean;
   readonly rescale_factor: number;

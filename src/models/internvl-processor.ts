@@ -11,6 +11,7 @@ import {
   resizeFilter,
 } from "./image-settings.ts";
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Tile } from "./model.ts";
+import { type TileGrid, closestGrid, tileGrids } from "./tile-grids.ts";
 
 const Positive = z.int().check(z.positive());
 
@@ -31,12 +32,6 @@ const Settings = z.object({
   resample: z._default(z.int(), 3),
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
-
-/** Tiles across and down. */
-interface TileGrid {
-  readonly cols: number;
-  readonly rows: number;
-}
 
 /**
  * The image processing of InternVL: a picture is squashed to the grid of tiles whose proportions are
@@ -104,35 +99,4 @@ export function internvlProcessor(
       };
     },
   };
-}
-
-/** All grids of so many tiles, from few to many, and of as many from narrow to wide. */
-function tileGrids(least: number, most: number): TileGrid[] {
-  const grids: TileGrid[] = [];
-  for (let cols = 1; cols <= most; cols++) {
-    for (let rows = 1; rows <= most; rows++) {
-      if (cols * rows >= least && cols * rows <= most) grids.push({ cols, rows });
-    }
-  }
-  return grids.sort((a, b) => a.cols * a.rows - b.cols * b.rows);
-}
-
-/**
- * The grid of the closest proportions; of several the largest of which the picture's pixels fill
- * more than half.
- */
-function closestGrid(
-  [width, height]: readonly [number, number],
-  grids: readonly TileGrid[],
-  tilePixels: number,
-): TileGrid {
-  let best: TileGrid = { cols: 1, rows: 1 };
-  let least = Infinity;
-  for (const grid of grids) {
-    const difference = Math.abs(width / height - grid.cols / grid.rows);
-    const filled = width * height > 0.5 * tilePixels * grid.cols * grid.rows;
-    if (difference < least || (difference === least && filled)) best = grid;
-    least = Math.min(least, difference);
-  }
-  return best;
 }

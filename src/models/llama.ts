@@ -5,10 +5,10 @@ import type { LayerCache } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { parseConfig, ropeTheta } from "./config.ts";
+import { parseConfig, ropeSettings } from "./config.ts";
 import { type DecoderConfig, decoderLayer } from "./decoder.ts";
 import type { CheckpointFiles, Model, Weights } from "./model.ts";
-import { ropeTables } from "./rope.ts";
+import { inverseFrequencies, llama3Frequencies, rope } from "./rope.ts";
 
 /** The fields of config.json, with the defaults of transformers' Llama class. */
 const Config = z.object({
@@ -26,19 +26,23 @@ const Config = z.object({
   }),
 });
 
-interface LlamaConfig extends DecoderConfig {
-  readonly rope_theta: number;
+export interface LlamaConfig extends DecoderConfig {
+  /** `[head_dim / 2]` radians per position of each channel pair */
+  readonly frequencies: readonly number[];
   readonly tie_word_embeddings: boolean;
 }
 
-function llamaConfig(files: CheckpointFiles): LlamaConfig {
+export function llamaConfig(files: CheckpointFiles): LlamaConfig {
   const { text_config: text, tie_word_embeddings } = parseConfig(Config, files);
   const H = text.num_attention_heads;
+  const head_dim = text.head_dim ?? text.hidden_size / H;
+  const { theta, scaling } = ropeSettings(files, "text_config");
+  const frequencies = inverseFrequencies(theta, head_dim);
   return {
     ...text,
     num_key_value_heads: text.num_key_value_heads ?? H,
-    head_dim: text.head_dim ?? text.hidden_size / H,
-    rope_theta: ropeTheta(files, "text_config"),
+    head_dim,
+    frequencies: scaling ? llama3Frequencies(frequencies, scaling) : frequencies,
     tie_word_embeddings,
   };
 }
@@ -79,8 +83,7 @@ function layers(
   images: Tensor,
   cache: readonly LayerCache[],
 ): Tensor {
-  const axes = new Array<number>(c.head_dim / 2).fill(0);
-  const inputs = { rows, rope: ropeTables(g, c.rope_theta, c.head_dim, axes) };
+  const inputs = { rows, rope: rope(g, c.frequencies) };
   let x = g.tap("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
   cache.forEach((layerCache, i) => {
     const layer = w.under(`layers.${i}`);

@@ -1,7 +1,7 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
-import type { LayerCache } from "../ops/cache.ts";
+import type { ConvCache, LayerCache } from "../ops/cache.ts";
 import type { Rectangle } from "../ops/unpack-picture.ts";
 
 /** Parsed JSON files of a checkpoint, by name ("config.json", "preprocessor_config.json", ...). */
@@ -23,9 +23,15 @@ export interface TextShape {
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
+  /** Layers that keep keys and values, default all. */
+  readonly num_kv_layers?: number;
+  /** Layers that keep the state of a short convolution, default none. */
+  readonly num_conv_layers?: number;
   readonly num_key_value_heads: number;
   readonly head_dim: number;
   readonly max_position_embeddings: number;
+  /** Keys that a row sees in layers that attend to a window, its own included. */
+  readonly sliding_window?: number;
 }
 
 export type ResizeFilter = "bilinear" | "bicubic" | "lanczos";
@@ -46,6 +52,8 @@ export interface Resize {
  */
 export interface Tile extends Rectangle {
   readonly from: number;
+  /** Patches by height and width, where they are not those of `ImageLayout.grid`. */
+  readonly grid?: readonly [height: number, width: number];
 }
 
 /** What becomes of one picture: pure arithmetic on its size. */
@@ -59,17 +67,43 @@ export interface ImageLayout {
   /** Tiles by row and column; 0 x 0 where the picture is not split. */
   readonly rows: number;
   readonly cols: number;
-  /** Patches of each tile by height and width. */
+  /** Patches of each tile by height and width, where the tile does not say otherwise. */
   readonly grid: readonly [height: number, width: number];
   /** Rows of image embeddings that it takes in the prompt. */
   readonly tokenCount: number;
   /** What stands in the prompt for the template's placeholder. */
   readonly prompt: string;
+  /** Where pictures are keys (`Model.imageKeys`): the first of its, which the rows after it attend to. */
+  readonly seenKeys?: number;
+}
+
+/**
+ * Pictures as keys and values that rows of the prompt attend to. Rows from a picture's token on attend
+ * to its `seenKeys`, until another picture comes; those of pictures that follow one another at once
+ * are seen together. Rows before a prompt's first picture attend to all keys of all its pictures.
+ */
+export interface ImageKeys {
+  /** Of each picture. */
+  readonly rows: number;
+  /** Channels of a key, and of a value. */
+  readonly width: number;
 }
 
 export interface ImageProcessor {
   /** What the chat template writes for an image, and its text in the expanded prompt. */
   readonly placeholder: string;
+  /** The chat template of checkpoints that come without one. */
+  readonly chatTemplate?: string;
+  /** Whether prompts without a picture are refused. */
+  readonly needsImage?: boolean;
+  /**
+   * Where the processor, and not the tokenizer, adds the special tokens around a prompt: what becomes
+   * of the chat template's text, cut at its placeholders.
+   *
+   * @param isOpen whether the text ends in an answer that is to go on
+   * @returns as many pieces
+   */
+  frame?(pieces: readonly string[], options: { readonly isOpen: boolean }): readonly string[];
   /** The token id that stands for one image row in `ImageLayout.prompt`. */
   readonly imageTokenId: number;
   readonly patchSize: number;
@@ -77,6 +111,8 @@ export interface ImageProcessor {
   readonly merge: number;
   /** How often a still picture's pixels are repeated in a patch, `[channels, frames, p, p]`. */
   readonly frames: number;
+  /** A patch is `[frames, p, p, channels]`. */
+  readonly channelsLast?: boolean;
   /** Per channel; pixel = (byte * rescale - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -147,23 +183,38 @@ export interface Model {
   rename?(name: string): string;
   /** Patches that become one image row: merge² of them. */
   readonly patchesPerRow: number;
+  /**
+   * Rows that attend to one another, later ones too: those of each picture that follow one another,
+   * or all of a prompt. Default: none do.
+   */
+  readonly bidirectional?: "images" | "prompt";
   /** Tensors that `vision` returns: the embeddings, and what is added in deeper layers. */
   readonly imageStates: number;
-  /** What a pass over `tiles` tiles of a picture works on, beside their patches. */
+  /**
+   * Where a picture is no rows of the prompt, but keys: the image states are these then, `[rows, width]`
+   * a picture, and its one token is of the vocabulary.
+   */
+  readonly imageKeys?: ImageKeys;
+  /**
+   * What a pass over `tiles` tiles of a picture works on, beside their patches.
+   *
+   * @param layout whose `grid` is that of the tiles
+   */
   visionPass(layout: ImageLayout, tiles: number): VisionPass;
   /**
    * Vision tower and connector.
    *
    * @param patches `[P, channels * frames * patchSize²]`
    * @param tables as `visionPass` shapes them
-   * @returns image embeddings `[P / patchesPerRow, D]`, and the other image states
+   * @returns image embeddings `[P / patchesPerRow, D]`, and the other image states; what is recorded
+   *   between two of them can use memory that the first took
    */
   vision(
     g: Graph,
     w: Weights,
     patches: Tensor,
     tables: Readonly<Record<string, Tensor>>,
-  ): readonly Tensor[];
+  ): Iterable<Tensor>;
   /** Absent where they are the image rows already. */
   readonly assembly?: Assembly;
   /** Absent where RoPE has one axis. */
@@ -172,7 +223,9 @@ export interface Model {
    * Embedding and decoder layers.
    *
    * @param rows `[T, ROW_WORDS]` u32
-   * @param images image states, each `[N, D]`: the embeddings first
+   * @param images image states, each `[N, D]`: the embeddings first; or image keys `[N, width]`
+   * @param cache of the layers that keep keys and values, in order
+   * @param convolutions of the layers that keep a convolution's state, in order
    * @returns hidden states `[T, D]`, before the final norm
    */
   forward(
@@ -181,6 +234,7 @@ export interface Model {
     rows: Tensor,
     images: readonly Tensor[],
     cache: readonly LayerCache[],
+    convolutions: readonly ConvCache[],
   ): Tensor;
   /**
    * Final norm and language-model head.

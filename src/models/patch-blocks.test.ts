@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { ImageLayout } from "./model.ts";
-import { blockOrder, patchBucket } from "./qwen-vl-vision.ts";
+import { blockOrder, patchBucket } from "./patch-blocks.ts";
 
 describe("patchBucket", () => {
   test.each([
@@ -25,7 +24,6 @@ describe("patchBucket", () => {
 });
 
 test("blockOrder goes block by block, and row by row inside", () => {
-  const layout = { grid: [2, 4] } as unknown as ImageLayout;
-  const order = blockOrder(layout, 2).map(({ y, x }) => `${y}${x}`);
+  const order = blockOrder({ grid: [2, 4] }, 2).map(({ y, x }) => `${y}${x}`);
   expect(order).toEqual(["00", "01", "10", "11", "02", "03", "12", "13"]);
 });

@@ -10,6 +10,7 @@ import {
   resizeFilter,
 } from "./image-settings.ts";
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
+import { type Limits, smartResize } from "./smart-resize.ts";
 
 /** The field of config.json, with the default of transformers' Qwen-VL classes. */
 const Config = z.object({ image_token_id: z._default(z.int(), 151_655) });
@@ -74,6 +75,12 @@ export function qwenVlProcessor(
     ...normalization(settings),
 
     layout(width, height, detail): ImageLayout {
+      checkPicture(width, height);
+      if (Math.max(width, height) / Math.min(width, height) > MAX_RATIO) {
+        throw new RangeError(
+          `layout: one edge is more than ${MAX_RATIO} times as long as the other`,
+        );
+      }
       const limits = { min, max: detail === "low" ? low : max };
       const resized = smartResize({ width, height }, factor, limits);
       const tokenCount = (resized.height / factor) * (resized.width / factor);
@@ -91,17 +98,6 @@ export function qwenVlProcessor(
   };
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Pixels of a resized picture. */
-interface Limits {
-  readonly min: number;
-  readonly max: number;
-}
-
 /** The older spelling, which newer files may still have beside `size`, comes first. */
 function pixelLimits({ size, min_pixels, max_pixels }: Settings): Limits {
   const min = min_pixels ?? size.shortest_edge;
@@ -109,36 +105,4 @@ function pixelLimits({ size, min_pixels, max_pixels }: Settings): Limits {
   if (min && max) return { min, max };
   const missing = min ? "longest_edge" : "shortest_edge";
   throw new Error(`preprocessor_config.json: size.${missing}: expected a number of pixels`);
-}
-
-/**
- * transformers' `smart_resize`: both edges become multiples of `factor`.
- *
- * @throws RangeError when a picture is empty or too long for its width
- */
-function smartResize({ width, height }: Size, factor: number, { min, max }: Limits): Size {
-  checkPicture(width, height);
-  if (Math.max(width, height) / Math.min(width, height) > MAX_RATIO) {
-    throw new RangeError(`layout: one edge is more than ${MAX_RATIO} times as long as the other`);
-  }
-  const nearest = (edge: number) => roundHalfToEven(edge / factor) * factor;
-  const pixels = nearest(width) * nearest(height);
-  if (pixels > max) {
-    const shrink = Math.sqrt((width * height) / max);
-    const down = (edge: number) => Math.max(1, Math.floor(edge / shrink / factor)) * factor;
-    return { width: down(width), height: down(height) };
-  }
-  if (pixels < min) {
-    const enlarge = Math.sqrt(min / (width * height));
-    const up = (edge: number) => Math.ceil((edge * enlarge) / factor) * factor;
-    return { width: up(width), height: up(height) };
-  }
-  return { width: nearest(width), height: nearest(height) };
-}
-
-/** Python's `round`. */
-function roundHalfToEven(x: number): number {
-  const floor = Math.floor(x);
-  if (x - floor !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -1,42 +1,15 @@
 import type { Graph } from "../gpu/graph.ts";
-import { type Tensor, reshape } from "../gpu/tensor.ts";
+import type { Tensor } from "../gpu/tensor.ts";
 import { attention } from "../ops/attention.ts";
 import { linear } from "../ops/linear.ts";
 import type { Rope } from "../ops/rope-append.ts";
 import { ropeQkv } from "../ops/rope-qkv.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
-import type { ImageLayout, VisionTable, Weights } from "./model.ts";
+import type { VisionTable, Weights } from "./model.ts";
 import { rope } from "./rope.ts";
 
 /** Rotary base of the towers' 2-D RoPE. */
 const THETA = 10_000;
-
-/** Vision passes are recorded for these numbers of patches, and for twice, four times ... them. */
-const BUCKETS = [64, 96];
-
-/** @returns the smallest bucket that holds `patches` patches: 64, 96, 128, 192, 256, 384 ... */
-export function patchBucket(patches: number): number {
-  const scales = BUCKETS.map(
-    (bucket) => bucket * 2 ** Math.max(0, Math.ceil(Math.log2(patches / bucket))),
-  );
-  return Math.min(...scales);
-}
-
-/** Row and column of each patch, in blocks of merge x merge. */
-export function blockOrder(
-  { grid: [height, width] }: ImageLayout,
-  merge: number,
-): { y: number; x: number }[] {
-  const patches: { y: number; x: number }[] = [];
-  for (let blockY = 0; blockY < height; blockY += merge) {
-    for (let blockX = 0; blockX < width; blockX += merge) {
-      for (let i = 0; i < merge * merge; i++) {
-        patches.push({ y: blockY + Math.floor(i / merge), x: blockX + (i % merge) });
-      }
-    }
-  }
-  return patches;
-}
 
 /**
  * Rows `[P, ROW_WORDS]` of patches that attend to ranges of patches, idle beyond them.
@@ -97,10 +70,4 @@ export function towerAttention(
   const qkv = ropeQkv(g, rows, fused, towerRope(g, C), heads); // [P, 3 * H * C]
   const mixed = attention(g, rows, qkv, { kind: "flat", qkv }, { ...heads, scale: C ** -0.5 });
   return linear(g, mixed, w.matrix("proj.weight"), { bias: w.vector("proj.bias"), residual: x });
-}
-
-/** The patches of a block side by side, as the mergers read them: `[P / merge², merge² * D]`. */
-export function mergeBlocks(x: Tensor, merge: number): Tensor {
-  const [P, D] = x.shape as [number, number];
-  return reshape(x, [P / merge ** 2, D * merge ** 2]);
 }

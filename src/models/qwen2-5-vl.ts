@@ -1,20 +1,15 @@
 import * as z from "zod/mini";
 import { type Tensor, reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
+import { glu } from "../ops/glu.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { swiglu } from "../ops/swiglu.ts";
 import { parseConfig } from "./config.ts";
 import { mlp } from "./mlp.ts";
 import type { Family, ImageLayout } from "./model.ts";
+import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
 import { qwenLanguage } from "./qwen-vl-text.ts";
-import {
-  blockOrder,
-  mergeBlocks,
-  patchBucket,
-  patchRows,
-  towerAttention,
-} from "./qwen-vl-vision.ts";
+import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 const Config = z.object({
   vision_config: z.object({
@@ -84,7 +79,7 @@ export const qwen25Vl: Family = (files, options) => {
           bias: b.vector(["mlp.gate_proj.bias", "mlp.up_proj.bias"]),
         }); // [P, 2F]
         const down = { bias: b.vector("mlp.down_proj.bias"), residual: x };
-        x = linear(g, swiglu(g, gateUp), b.matrix("mlp.down_proj.weight"), down);
+        x = linear(g, glu(g, gateUp, "silu"), b.matrix("mlp.down_proj.weight"), down);
         g.tap(`vision.${i}`, x);
       }
       const merger = v.under("merger");

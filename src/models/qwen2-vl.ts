@@ -5,14 +5,9 @@ import { linear } from "../ops/linear.ts";
 import { parseConfig } from "./config.ts";
 import { mlp } from "./mlp.ts";
 import type { Family } from "./model.ts";
+import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
 import { qwenLanguage } from "./qwen-vl-text.ts";
-import {
-  blockOrder,
-  mergeBlocks,
-  patchBucket,
-  patchRows,
-  towerAttention,
-} from "./qwen-vl-vision.ts";
+import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 const Config = z.object({
   vision_config: z.object({

@@ -15,18 +15,19 @@ function reference(
   query: (t: number, h: number) => Float32Array,
   key: Lookup,
   value: Lookup,
-  { H, K, C, scale, window }: AttentionOptions,
+  { H, K, C, scale, softcap, range }: AttentionOptions,
 ): Float32Array {
   const y = new Float32Array(rows.length * H * C);
   rows.forEach((row, t) => {
-    const first = window ? row.windowFirst : row.first;
+    const first = range === "window" ? row.windowFirst : row.first;
     for (let h = 0; h < H; h++) {
       const q = query(t, h);
       const kv = Math.floor(h / (H / K));
       const scores: number[] = [];
       for (let i = first; i <= row.last; i++) {
         const k = key(row.sequence, i, kv);
-        scores.push(scale * q.reduce((sum, x, c) => sum + x * (k[c] as number), 0));
+        const score = scale * q.reduce((sum, x, c) => sum + x * (k[c] as number), 0);
+        scores.push(softcap === undefined ? score : softcap * Math.tanh(score / softcap));
       }
       const largest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
       const total = scores.reduce((sum, s) => sum + Math.exp(s - largest), 0);
@@ -49,6 +50,7 @@ async function check(
   key: Lookup,
   value: Lookup,
   options: AttentionOptions,
+  ranges = rows,
 ) {
   const gpu = await testGpu();
   const T = rows.length;
@@ -59,7 +61,7 @@ async function check(
   const y = await runOp(gpu, (g) => attention(g, rowTensor, qTensor, source, options));
   const { C } = options;
   const query = (t: number, h: number) => q.subarray(t * width + h * C, t * width + (h + 1) * C);
-  expectClose(y, reference(rows, query, key, value, options), 1e-5);
+  expectClose(y, reference(ranges, query, key, value, options), 1e-5);
 }
 
 const SEQUENCES = 3;
@@ -119,6 +121,43 @@ async function checkFlat(rows: readonly Row[], sizes: Sizes) {
   const qkv = gpu.tensor("qkv", [rows.length, width], "f32", data);
   const options = { ...sizes, scale: 2.5 * C ** -0.5 };
   await check(rows, data, width, { kind: "flat", qkv }, lookup(H), lookup(H + K), options);
+}
+
+/** Attention to pictures' keys in a ring of N rows, of which those that nobody attends to hold NaN. */
+async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
+  const gpu = await testGpu();
+  const { H, K, C } = sizes;
+  const [keys, values] = [2, 3].map((seed) => random(N * K * C, seed)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const used = new Set<number>();
+  for (const { imageFirst = 1, imageLast = 0 } of rows) {
+    for (let i = imageFirst; i <= imageLast; i++) used.add(i % N);
+  }
+  for (let row = 0; row < N; row++) {
+    if (used.has(row)) continue;
+    keys.fill(NaN, row * K * C, (row + 1) * K * C);
+    values.fill(NaN, row * K * C, (row + 1) * K * C);
+  }
+  const lookup =
+    (data: Float32Array): Lookup =>
+    (_, i, head) => {
+      const start = ((i % N) * K + head) * C;
+      return data.subarray(start, start + C);
+    };
+  const source = {
+    kind: "images",
+    keys: gpu.tensor("keys", [N, K * C], "f32", keys),
+    values: gpu.tensor("values", [N, K * C], "f32", values),
+  } as const;
+  const options = { ...sizes, scale: 2.5 * C ** -0.5 };
+  const q = random(rows.length * H * C, 1);
+  // The reference attends to `first ..= last`.
+  const ranges = rows.map((row) => {
+    return { ...row, first: row.imageFirst ?? 1, last: row.imageLast ?? 0 };
+  });
+  await check(rows, q, H * C, source, lookup(keys), lookup(values), options, ranges);
 }
 
 /** Consecutive rows of a sequence, each attending to all before it and itself. */
@@ -205,7 +244,17 @@ describe("attention", () => {
   });
 
   test.each([2, 50])("%i rows that attend to a window", async (T) => {
-    await checkPaged(causal(0, 180, T, 70), { ...heads, window: true }, 5);
+    await checkPaged(causal(0, 180, T, 70), { ...heads, range: "window" }, 5);
+  });
+
+  test.each([
+    { softcap: 1, T: 3 },
+    { softcap: 1, T: 30 },
+    // Far out, where tanh overflows on some drivers.
+    { softcap: 0.01, T: 3 },
+    { softcap: 0.01, T: 30 },
+  ])("$T rows whose scores are capped by $softcap", async ({ softcap, T }) => {
+    await checkPaged(causal(1, 90, T), { ...heads, softcap }, 5);
   });
 
   test("many pages", async () => {
@@ -218,6 +267,23 @@ describe("attention", () => {
     { name: "images of unlike size", counts: [100, 1, 30, 64, 129] },
   ])("patches of $name", async ({ counts }) => {
     await checkFlat(images(...counts), { H: 3, K: 3, C: 72 });
+  });
+
+  test.each([1, 8, 9, 40])("%i rows attend to pictures that they see", async (T) => {
+    // Of a ring of 150 rows: none, a picture from within a page, all of it, one over the ring's end.
+    const ranges: [number, number][] = [
+      [1, 0],
+      [30, 96],
+      [100, 249],
+      [140, 170],
+      [0, 149],
+      [299, 299],
+    ];
+    const rows = Array.from({ length: T }, (_, i) => {
+      const [imageFirst, imageLast] = ranges[(i + 1) % ranges.length] as [number, number];
+      return { ...(causal(0, 3 + i, 1)[0] as Row), imageFirst, imageLast };
+    });
+    for (const heads of HEADS.slice(0, 4)) await checkImages(rows, heads, 150);
   });
 
   test("refuses shapes that don't fit", async () => {

@@ -3,17 +3,24 @@ import merge from "../../shaders/attention-merge.wgsl?raw";
 import tiled from "../../shaders/attention.wgsl?raw";
 import flat from "../../shaders/keys/flat.wgsl?raw";
 import paged from "../../shaders/keys/paged.wgsl?raw";
+import images from "../../shaders/keys/images.wgsl?raw";
 import blocks from "../../shaders/lib/attention.wgsl?raw";
+import keyRange from "../../shaders/lib/key-range.wgsl?raw";
 import row from "../../shaders/lib/row.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { LayerCache } from "./cache.ts";
+import { type LayerCache, PAGE_TOKENS } from "./cache.ts";
 
 /** Where keys and values are. */
 export type KeySource =
   | { readonly kind: "paged"; readonly cache: LayerCache }
   /** Rows `[P, (H + 2K) * C]`: queries, keys, values. Key i is row i, whatever the sequence. */
-  | { readonly kind: "flat"; readonly qkv: Tensor };
+  | { readonly kind: "flat"; readonly qkv: Tensor }
+  /**
+   * Of pictures, each `[N, K * C]`: a row attends to the image keys `imageFirst ..= imageLast`. Image
+   * key i, below 2N, is row i mod N, whatever the sequence.
+   */
+  | { readonly kind: "images"; readonly keys: Tensor; readonly values: Tensor };
 
 export interface AttentionOptions {
   /** Query heads, a multiple of K: heads k * H/K and on share key/value head k. */
@@ -22,8 +29,10 @@ export interface AttentionOptions {
   /** Channels per head: a multiple of 4, at most 256. */
   readonly C: number;
   readonly scale: number;
-  /** Attend from `windowFirst` on instead of `first`. */
-  readonly window?: boolean;
+  /** Scores become softcap * tanh(score / softcap) (arXiv 2408.00118); default: they stay. */
+  readonly softcap?: number | undefined;
+  /** Which keys a row attends to: "window" from `windowFirst` on. Default "all", from `first` on. */
+  readonly range?: "all" | "window";
 }
 
 /** Up to this many rows a tile of queries would be mostly empty, and the keys are split instead. */
@@ -36,8 +45,8 @@ const QUERIES = 16;
 const MAX_SPLITS = 32;
 
 /**
- * y = softmax(scale * q kᵀ) v, where each row attends to keys `first ..= last` of its sequence;
- * zeros where it attends to none.
+ * y = softmax(cap(scale * q kᵀ)) v, where each row attends to keys `first ..= last` of its sequence
+ * (or to image keys); zeros where it attends to none.
  *
  * @param rows `[T, ROW_WORDS]` u32
  * @param q `[T, at least H * C]`: the queries are each row's first H * C channels
@@ -49,7 +58,7 @@ export function attention(
   rows: Tensor,
   q: Tensor,
   source: KeySource,
-  { H, K, C, scale, window = false }: AttentionOptions,
+  { H, K, C, scale, softcap = 0, range = "all" }: AttentionOptions,
 ): Tensor {
   const [T, width] = q.shape as [number, number];
   if (C % 4 !== 0 || C > 256) {
@@ -62,9 +71,12 @@ export function attention(
     );
   }
   const keys = keySource(source, (H + 2 * K) * C, K * C);
-  const shared = { H, C, WINDOW: Number(window) };
-  const constants = { ...shared, ...keys.constants, K, Q_STRIDE: width, SCALE: scale };
-  const code = row + blocks + keys.code;
+  // As shaders/lib/key-range.wgsl numbers them.
+  const RANGE = source.kind === "images" ? 2 : Number(range === "window");
+  const shared = { H, C, RANGE };
+  const scores = { SCALE: scale, SOFTCAP: softcap };
+  const constants = { ...shared, ...keys.constants, ...scores, K, Q_STRIDE: width };
+  const code = row + keyRange + blocks + keys.code;
   const y = g.scratch([T, H * C], "attention");
 
   if (source.kind === "flat" || T > DECODE_ROWS) {
@@ -76,8 +88,7 @@ export function attention(
     return y;
   }
 
-  const maxPages = source.cache.pageTable.shape[1] as number;
-  const SPLITS = Math.min(MAX_SPLITS, maxPages);
+  const SPLITS = Math.min(MAX_SPLITS, keys.pages);
   const sums = g.scratch([T, H, SPLITS, C], "attention sums");
   const stats = g.scratch([T, H, SPLITS, 2], "attention stats");
   g.dispatch(
@@ -86,29 +97,41 @@ export function attention(
     [SPLITS, K * Math.ceil(H / K / 4), T],
   );
   g.dispatch(
-    { name: "attention-merge", code: merge + row, constants: { ...shared, SPLITS } },
+    { name: "attention-merge", code: merge + row + keyRange, constants: { ...shared, SPLITS } },
     [[rows, sums, stats, y]],
     [H, T],
   );
   return y;
 }
 
-/** A source's WGSL with its overrides and bindings; throws TypeError when its rows don't fit. */
-function keySource(
-  source: KeySource,
-  fusedWidth: number,
-  cacheWidth: number,
-): { code: string; constants: Readonly<Record<string, number>>; parts: readonly Tensor[] } {
+/** What a kernel reads keys and values with. */
+interface Linked {
+  readonly code: string;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly parts: readonly Tensor[];
+  /** Pages that a row's keys may lie in. */
+  readonly pages: number;
+}
+
+/** Throws TypeError when a source's rows don't fit. */
+function keySource(source: KeySource, fusedWidth: number, cacheWidth: number): Linked {
   if (source.kind === "flat") {
-    if (source.qkv.shape[1] !== fusedWidth) {
-      throw new TypeError(`attention: qkv is [${source.qkv.shape}], expected [P, ${fusedWidth}]`);
+    const { qkv } = source;
+    if (qkv.shape[1] !== fusedWidth) {
+      throw new TypeError(`attention: qkv is [${qkv.shape}], expected [P, ${fusedWidth}]`);
     }
-    return { code: flat, constants: {}, parts: [source.qkv] };
+    const pages = Math.ceil((qkv.shape[0] as number) / PAGE_TOKENS);
+    return { code: flat, constants: {}, parts: [qkv], pages };
   }
-  const { keys, values, pageTable } = source.cache;
+  const { keys, values } = source.kind === "paged" ? source.cache : source;
   if (keys.shape[1] !== cacheWidth || values.shape[1] !== cacheWidth) {
     throw new TypeError(`attention: cache rows are [${keys.shape[1]}], expected [${cacheWidth}]`);
   }
-  const constants = { MAX_PAGES: pageTable.shape[1] as number };
-  return { code: paged, constants, parts: [keys, values, pageTable] };
+  if (source.kind === "images") {
+    const pages = Math.ceil((2 * (keys.shape[0] as number)) / PAGE_TOKENS);
+    return { code: images, constants: {}, parts: [keys, values], pages };
+  }
+  const { pageTable } = source.cache;
+  const pages = pageTable.shape[1] as number;
+  return { code: paged, constants: { MAX_PAGES: pages }, parts: [keys, values, pageTable], pages };
 }

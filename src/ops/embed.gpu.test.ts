@@ -29,8 +29,9 @@ describe("embed", () => {
     { T: 300, V: 1000, N: 64, D: 576, sliceRows: 300 },
     { T: 40, V: 64, N: 3, D: 32, sliceRows: 32 },
     { T: 65_600, V: 50, N: 50, D: 4, sliceRows: 20 },
+    { T: 40, V: 64, N: 3, D: 32, sliceRows: 32, scale: 50.5 },
   ])("$T rows of [$V, $D] + [$N, $D] images, slices of $sliceRows", async (size) => {
-    const { T, V, N, D, sliceRows } = size;
+    const { T, V, N, D, sliceRows, scale } = size;
     const gpu = await testGpu();
     const values = random(V * D, 1);
     const images = random(N * D, 2);
@@ -48,9 +49,10 @@ describe("embed", () => {
         gpu.tensor("rows", [T, ROW_WORDS], "u32", words),
         table(gpu, values, D, sliceRows),
         gpu.tensor("images", [N, D], "f32", images),
+        scale === undefined ? {} : { scale },
       ),
     );
-    const both = [...values, ...images];
+    const both = [...values.map((value) => value * (scale ?? 1)), ...images];
     const expected = tokens.flatMap((token) => both.slice(token * D, token * D + D));
     expectClose(y, expected, 0);
   });

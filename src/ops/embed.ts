@@ -6,16 +6,27 @@ import type { Weight } from "../gpu/weight.ts";
 import { fold } from "./grid.ts";
 import { ROW_WORDS } from "./row.ts";
 
+export interface EmbedOptions {
+  /** What rows of the table are multiplied by, but not those of the images. Default 1. */
+  readonly scale?: number;
+}
+
 /**
  * The embedding of each row's token; a token >= V is row token - V of the images.
  *
  * @param rows `[T, ROW_WORDS]` u32
  * @param table `[V, D]`, D a multiple of 4
- * @param images `[N, D]`
+ * @param images `[N, D]`; may be left out where no token is >= V
  * @returns `[T, D]`
  * @throws TypeError when the shapes don't fit
  */
-export function embed(g: Graph, rows: Tensor, table: Weight, images: Tensor): Tensor {
+export function embed(
+  g: Graph,
+  rows: Tensor,
+  table: Weight,
+  images = noImages(g, table),
+  { scale = 1 }: EmbedOptions = {},
+): Tensor {
   const [T, words] = rows.shape as [number, number];
   const [V, D] = table.shape;
   if (words !== ROW_WORDS) {
@@ -28,8 +39,13 @@ export function embed(g: Graph, rows: Tensor, table: Weight, images: Tensor): Te
   const y = g.scratch([T, D], "embed");
   const code = shader + row + table.code;
   for (const slice of table.slices) {
-    const constants = { ...table.constants, D, V, FIRST: slice.first, SLICE_ROWS: slice.rows };
+    const shape = { D, V, FIRST: slice.first, SLICE_ROWS: slice.rows };
+    const constants = { ...table.constants, ...shape, SCALE: scale };
     g.dispatch({ name: "embed", code, constants }, [[rows, images, y], slice.parts], fold(T));
   }
   return y;
+}
+
+function noImages(g: Graph, { shape: [, D] }: Weight): Tensor {
+  return g.gpu.constant(`no images of ${D}`, [1, D], "f32", () => new Float32Array(D));
 }

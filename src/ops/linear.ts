@@ -1,13 +1,9 @@
 import bias from "../../shaders/epilogue/bias.wgsl?raw";
 import epilogue from "../../shaders/epilogue/epilogue.wgsl?raw";
-import gelu from "../../shaders/epilogue/gelu.wgsl?raw";
-import geluTanh from "../../shaders/epilogue/gelu_tanh.wgsl?raw";
 import noActivation from "../../shaders/epilogue/no_activation.wgsl?raw";
 import noBias from "../../shaders/epilogue/no_bias.wgsl?raw";
 import noResidual from "../../shaders/epilogue/no_residual.wgsl?raw";
-import quickGelu from "../../shaders/epilogue/quick_gelu.wgsl?raw";
 import residual from "../../shaders/epilogue/residual.wgsl?raw";
-import silu from "../../shaders/epilogue/silu.wgsl?raw";
 import matmul from "../../shaders/matmul.wgsl?raw";
 import matmulDirect from "../../shaders/matmul_direct.wgsl?raw";
 import matmulRows from "../../shaders/matmul_rows.wgsl?raw";
@@ -17,12 +13,9 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
+import { ACTIVATIONS, type Activation } from "./activation.ts";
 import { fold } from "./grid.ts";
 import { matmulVariant } from "./matmul-variant.ts";
-
-const ACTIVATIONS = { gelu_tanh: geluTanh, gelu, quick_gelu: quickGelu, silu } as const;
-
-export type Activation = keyof typeof ACTIVATIONS;
 
 export interface LinearOptions {
   /** `[O]` */

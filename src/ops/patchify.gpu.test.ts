@@ -16,17 +16,20 @@ const BACKGROUND = [9, 200, 31];
 /** The patches of a tile `[P, 3 * frames * patchSize²]`, in their order. */
 function patchesOf(bytes: Uint8Array, W: number, tile: Rectangle, format: PatchFormat): number[] {
   const H = bytes.length / 4 / W;
-  const { patchSize: p, merge, frames, mean, std, rescale } = format;
+  const { patchSize: p, merge, frames, channelsLast, mean, std, rescale } = format;
   const block = p * merge;
   const values: number[] = [];
+  const valueAt = (c: number, y: number, x: number) => {
+    const inside = x >= 0 && x < W && y >= 0 && y < H;
+    const byte = (inside ? bytes[(y * W + x) * 4 + c] : BACKGROUND[c]) as number;
+    return (byte * rescale - (mean[c] as number)) / (std[c] as number);
+  };
   const push = (top: number, left: number) => {
-    for (const c of [0, 1, 2]) {
+    for (const channels of channelsLast ? [[0, 1, 2]] : [[0], [1], [2]]) {
       for (let frame = 0; frame < frames; frame++) {
         for (let y = top; y < top + p; y++) {
           for (let x = left; x < left + p; x++) {
-            const inside = x >= 0 && x < W && y >= 0 && y < H;
-            const byte = (inside ? bytes[(y * W + x) * 4 + c] : BACKGROUND[c]) as number;
-            values.push((byte * rescale - (mean[c] as number)) / (std[c] as number));
+            for (const c of channels) values.push(valueAt(c, y, x));
           }
         }
       }
@@ -48,8 +51,9 @@ describe("patchify", () => {
     [W, H]: readonly [number, number],
     [x, y, width, height]: readonly [number, number, number, number],
     scale: Normalization = CLIP,
+    channelsLast = false,
   ) => ({
-    format: { patchSize: p, merge, frames, ...scale },
+    format: { patchSize: p, merge, frames, channelsLast, ...scale },
     W,
     H,
     tile: { x, y, width, height },
@@ -68,8 +72,10 @@ describe("patchify", () => {
     variant([4, 1, 1], [5, 30], [-11, 0, 28, 32]),
     variant([2, 2, 2], [30, 5], [10, -9, 24, 20]),
     variant([4, 1, 1], [5, 3], [8, 0, 8, 4]),
+    variant([16, 2, 1], [70, 50], [3, -9, 64, 64], CLIP, true),
+    variant([3, 1, 2], [20, 11], [0, 0, 20, 11], CLIP, true),
   ])(
-    "$format.patchSize px, merge $format.merge, $format.frames frames, $tile",
+    "$format.patchSize px, merge $format.merge, $format.frames frames, last $format.channelsLast, $tile",
     async ({ format, W, H, tile }) => {
       const gpu = await testGpu();
       const words = Uint32Array.from(random(W * H), (v) => (v + 1) * 2 ** 31);

@@ -19,6 +19,8 @@ export interface PatchFormat extends Normalization {
   readonly merge: number;
   /** How often the pixels of a still picture stand in a patch. */
   readonly frames: number;
+  /** A patch's values go by (frame, y, x, channel), not by (channel, frame, y, x). */
+  readonly channelsLast?: boolean;
 }
 
 /**
@@ -42,10 +44,11 @@ export type Patchify = (
 
 /**
  * Compiles the kernel that crops, normalises and cuts to patches: blocks of merge x merge patches
- * row by row, and row by row inside each; the values of a patch go by (channel, frame, y, x).
+ * row by row, and row by row inside each; the values of a patch go by (channel, frame, y, x), or by
+ * (frame, y, x, channel).
  */
 export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Patchify> {
-  const { patchSize, merge, frames } = format;
+  const { patchSize, merge, frames, channelsLast = false } = format;
   const pipeline = await gpu.pipeline({ name: "patchify", code: shader });
   const scale = byteScale(gpu, format);
   return (picture, tile, into, first, background = 0) => {
@@ -59,7 +62,8 @@ export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Pa
     }
     const [H, W] = picture.shape as [number, number];
     const { x, y } = tile;
-    const words = [W, H, x, y, columns, rows, patchSize, merge, frames, first, background];
+    const last = Number(channelsLast);
+    const words = [W, H, x, y, columns, rows, patchSize, merge, frames, first, background, last];
     const place = gpu.tensor("tile", [words.length], "u32", Uint32Array.from(words));
     const groups = fold(Math.ceil((rows * columns * patchSize ** 2) / 64));
     dispatch(gpu, pipeline, [place, scale, picture, into], groups);

@@ -17,6 +17,14 @@ export interface Taps {
   readonly bits: number;
 }
 
+/** What each output position of one axis reads, in float64. */
+export interface ExactTaps {
+  /** `[target + 1, 2]`: first input position, index of the first weight; the last row only ends. */
+  readonly spans: Uint32Array<ArrayBuffer>;
+  /** All runs one after another; each adds up to 1. */
+  readonly weights: readonly number[];
+}
+
 /**
  * The antialiased resize of PyTorch's uint8 kernel, which works like Pillow's: weights in float64,
  * normalised, and rounded to 16-bit fixed point with as many fraction bits as the largest allows.
@@ -25,6 +33,14 @@ export interface Taps {
  * @param target its length after the resize
  */
 export function resizeTaps(source: number, target: number, filter: Filter): Taps {
+  const { spans, weights: exact } = exactTaps(source, target, filter);
+  const bits = fractionBits(exact.reduce((most, weight) => Math.max(most, weight), 0));
+  const weights = Int32Array.from(exact, (weight) => roundAwayFromZero(weight * 2 ** bits));
+  return { spans, weights, bits };
+}
+
+/** The weights of `resizeTaps` before they are rounded, as PyTorch resizes floats by. */
+export function exactTaps(source: number, target: number, filter: Filter): ExactTaps {
   const { support, at } = FILTERS[filter];
   const scale = source / target;
   const stretch = Math.max(scale, 1);
@@ -41,10 +57,7 @@ export function resizeTaps(source: number, target: number, filter: Filter): Taps
     for (const weight of weights) exact.push(weight / sum);
   }
   spans.set([source, exact.length], 2 * target);
-
-  const bits = fractionBits(exact.reduce((most, weight) => Math.max(most, weight), 0));
-  const weights = Int32Array.from(exact, (weight) => roundAwayFromZero(weight * 2 ** bits));
-  return { spans, weights, bits };
+  return { spans, weights: exact };
 }
 
 function fractionBits(largest: number): number {

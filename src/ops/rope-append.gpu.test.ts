@@ -11,6 +11,7 @@ interface Norms {
   readonly q: Float32Array;
   readonly k: Float32Array;
   readonly eps: number;
+  readonly offset: 0 | 1;
 }
 
 /** [T, (H + 2K) * C] → q `[T, H * C]`; changes keys and values `[pages * 64, K * C]`. */
@@ -34,7 +35,7 @@ function reference(
       if (!norms) return x;
       const rms = Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / C + norms.eps);
       const weight = head < H ? norms.q : norms.k;
-      return x.map((v, c) => (v / rms) * (weight[c] as number));
+      return x.map((v, c) => (v / rms) * ((weight[c] as number) + norms.offset));
     };
     const rotate = (head: number) => {
       const x = headOf(head);
@@ -75,7 +76,7 @@ async function check(
   rows: readonly Row[],
   theta: number,
   axisOf: (c: number) => number,
-  { gpu, eps }: { gpu?: Gpu; eps?: number } = {},
+  { gpu, eps, offset = 0 }: { gpu?: Gpu; eps?: number; offset?: 0 | 1 } = {},
 ) {
   gpu ??= await testGpu();
   const { H, K, C } = heads;
@@ -93,7 +94,7 @@ async function check(
   const qkv = random(T * (H + 2 * K) * C, 1);
   const keys = random(pages * PAGE_TOKENS * K * C, 2);
   const values = random(pages * PAGE_TOKENS * K * C, 3);
-  const norms = eps === undefined ? undefined : { q: random(C, 4), k: random(C, 5), eps };
+  const norms = eps === undefined ? undefined : { q: random(C, 4), k: random(C, 5), eps, offset };
   const words = new Uint32Array(T * ROW_WORDS);
   rows.forEach((row, t) => writeRow(words, t, row));
 
@@ -118,6 +119,7 @@ async function check(
         qNorm: gpu.tensor("qNorm", [C], "f32", norms.q),
         kNorm: gpu.tensor("kNorm", [C], "f32", norms.k),
         eps: norms.eps,
+        offset,
       },
     ),
   );
@@ -174,12 +176,13 @@ describe("ropeAppend", () => {
     { heads: { H: 16, K: 8, C: 128 }, T: 1, eps: 1e-6 },
     { heads: { H: 5, K: 1, C: 72 }, T: 33, eps: 1e-6 },
     { heads: { H: 8, K: 4, C: 256 }, T: 9, eps: 1e-5 },
+    { heads: { H: 8, K: 4, C: 256 }, T: 3, eps: 1e-6, offset: 1 as const },
   ];
 
   test.each(normed)(
     "$heads.H/$heads.K normed heads of $heads.C, $T rows",
-    async ({ heads, T, eps }) => {
-      await check(heads, [...consecutive(T), IDLE_ROW], 5e6, (c) => c % 3, { eps });
+    async ({ heads, T, ...norm }) => {
+      await check(heads, [...consecutive(T), IDLE_ROW], 5e6, (c) => c % 3, norm);
     },
   );
 
@@ -189,8 +192,8 @@ describe("ropeAppend", () => {
     const gpu = new Gpu(await adapter.requestDevice(), adapter.info);
     try {
       expect(gpu.device.limits.maxStorageBuffersPerShaderStage).toBe(8);
-      for (const { heads, T, eps } of normed) {
-        await check(heads, [...consecutive(T), IDLE_ROW], 5e6, (c) => c % 3, { gpu, eps });
+      for (const { heads, T, ...norm } of normed) {
+        await check(heads, [...consecutive(T), IDLE_ROW], 5e6, (c) => c % 3, { gpu, ...norm });
       }
       gpu.throwIfFailed();
     } finally {

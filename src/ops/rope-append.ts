@@ -32,6 +32,8 @@ export interface HeadNorms {
   /** `[C]` */
   readonly kNorm?: Tensor;
   readonly eps?: number;
+  /** Added to both weights: 1 where the checkpoint stores weight - 1, as Gemma's do. */
+  readonly offset?: 0 | 1;
 }
 
 /** What rope-append.wgsl binds with norms. WebGPU promises only 8 on every device. */
@@ -105,7 +107,10 @@ function normHeads(g: Graph, qkv: Tensor, { H, K, C }: Heads, norm: NormGroup): 
   return y;
 }
 
-function normGroup({ qNorm, kNorm, eps = 1e-6 }: HeadNorms, C: number): NormGroup | undefined {
+function normGroup(
+  { qNorm, kNorm, eps = 1e-6, offset = 0 }: HeadNorms,
+  C: number,
+): NormGroup | undefined {
   if (!qNorm && !kNorm) return undefined;
   if (!qNorm || !kNorm) {
     const [given, missing] = qNorm ? ["qNorm", "kNorm"] : ["kNorm", "qNorm"];
@@ -116,7 +121,7 @@ function normGroup({ qNorm, kNorm, eps = 1e-6 }: HeadNorms, C: number): NormGrou
       `ropeAppend: qNorm is [${qNorm.shape}] and kNorm [${kNorm.shape}], expected [${C}]`,
     );
   }
-  return { weights: [qNorm, kNorm], constants: { EPS: eps } };
+  return { weights: [qNorm, kNorm], constants: { EPS: eps, OFFSET: offset } };
 }
 
 /** Throws TypeError, naming the `caller`, when the operands of a rotation don't fit. */

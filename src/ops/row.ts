@@ -15,6 +15,11 @@ export interface Row {
   readonly first: number;
   readonly last: number;
   readonly windowFirst: number;
+  /** It attends to image keys `imageFirst ..= imageLast`; by default to none. */
+  readonly imageFirst?: number;
+  readonly imageLast?: number;
+  /** Whether it stands at a picture of the prompt or after one. Default false. */
+  readonly afterImage?: boolean;
 }
 
 /** What fills a bucket beyond its active rows. */
@@ -30,8 +35,8 @@ export const IDLE_ROW: Row = {
 
 /** Writes `row` as the `index`-th of a row buffer's words. */
 export function writeRow(words: Uint32Array, index: number, row: Row): void {
-  words.set(
-    [...row.rope, row.token, row.sequence, row.position, row.first, row.last, row.windowFirst],
-    index * ROW_WORDS,
-  );
+  const { rope, token, sequence, position, first, last, windowFirst } = row;
+  const { imageFirst = 1, imageLast = 0, afterImage = false } = row;
+  const keys = [first, last, windowFirst, imageFirst, imageLast, Number(afterImage)];
+  words.set([...rope, token, sequence, position, ...keys], index * ROW_WORDS);
 }

@@ -105,9 +105,9 @@ async function sampler(
       plan.submit();
       return [...(await read(tensors.tokens))];
     },
-    /** The words of row `i` that hold anything. */
+    /** The words of row `i`. */
     async row(i: number): Promise<number[]> {
-      return [...(await read(tensors.rows)).subarray(i * ROW_WORDS, i * ROW_WORDS + 9)];
+      return [...(await read(tensors.rows)).subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS)];
     },
     params: () => read(tensors.params),
     [Symbol.dispose]() {
@@ -299,18 +299,32 @@ describe("sample advances", () => {
 
   test.each([true, false])("rows and settings, replay by replay (greedy: %s)", async (greedy) => {
     const logits = [random(V, 1), random(V, 2)];
+    const seen = { imageFirst: 5, imageLast: 68 };
     const settings: SequenceSampling[] = [
       { ...PLAIN, topP: 0.9, seed: 9, row: 1, position: 6, sequence: 3, ropeOffset: -5, window: 8 },
-      { ...PLAIN, temperature: 0.5, seed: 4, step: 10, row: 0, position: 40 },
+      { ...PLAIN, temperature: 0.5, seed: 4, step: 10, row: 0, position: 40, ...seen },
     ];
     using sampling = await sampler(await testGpu(), logits, settings, { greedy });
     for (let i = 0; i < 4; i++) {
       const [a, b] = await sampling.next();
       const rope = 6 + i - 5;
       const first = Math.max(0, 6 + i - 7);
-      expect(await sampling.row(1)).toEqual([rope, rope, rope, a, 3, 6 + i, 0, 6 + i, first]);
+      expect(await sampling.row(1)).toEqual([
+        rope,
+        rope,
+        rope,
+        a,
+        3,
+        6 + i,
+        0,
+        6 + i,
+        first,
+        1,
+        0,
+        0,
+      ]);
       const at = 40 + i;
-      expect(await sampling.row(0)).toEqual([at, at, at, b, 0, at, 0, at, 0]);
+      expect(await sampling.row(0)).toEqual([at, at, at, b, 0, at, 0, at, 0, 5, 68, 1]);
     }
     const expected = new Uint32Array(2 * SAMPLE_WORDS);
     settings.forEach((each, b) =>
@@ -331,8 +345,8 @@ describe("sample advances", () => {
     const [idle, drawn, other] = await sampling.next();
     expect([idle, other]).toEqual([77, 77]);
     expect(drawn).toBeLessThan(V);
-    expect(await sampling.row(0)).toEqual(Array(9).fill(77));
-    expect(await sampling.row(1)).toEqual(Array(9).fill(77));
+    expect(await sampling.row(0)).toEqual(Array(ROW_WORDS).fill(77));
+    expect(await sampling.row(1)).toEqual(Array(ROW_WORDS).fill(77));
     expect((await sampling.row(2))[3]).toBe(drawn);
     const after = await sampling.params();
     const words = [0, 2].flatMap((b) => [b * SAMPLE_WORDS, (b + 1) * SAMPLE_WORDS]);

@@ -14,7 +14,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { NOWHERE, ROW_WORDS } from "./row.ts";
 
 /** Words of a `Sampling` in `shaders/lib/sampling.wgsl`. */
-export const SAMPLE_WORDS = 12;
+export const SAMPLE_WORDS = 14;
 
 /** Lanes of the kernels that finish a sequence: the shares that a vocabulary can be cut into. */
 const MAX_SHARES = 128;
@@ -54,6 +54,9 @@ export interface SequenceSampling {
   readonly ropeOffset?: number;
   /** Keys that sliding-window layers see, the token's own included; 0 where there are none. */
   readonly window?: number;
+  /** Image keys `imageFirst ..= imageLast` that the tokens see; by default none. */
+  readonly imageFirst?: number;
+  readonly imageLast?: number;
 }
 
 /** A slot that draws nothing and writes nothing. */
@@ -72,6 +75,7 @@ export function writeSampling(words: Uint32Array, b: number, settings: SequenceS
   const greedy = settings.temperature < LOWEST_TEMPERATURE;
   const { topK, topP, minP } = greedy ? IDLE_SAMPLING : settings;
   const { seed, step = 0, row, sequence = 0, position, ropeOffset = 0, window = 0 } = settings;
+  const { imageFirst = 1, imageLast = 0 } = settings;
   words.set(
     [
       floatBits(greedy ? 0 : settings.temperature),
@@ -86,6 +90,8 @@ export function writeSampling(words: Uint32Array, b: number, settings: SequenceS
       position,
       ropeOffset,
       window,
+      imageFirst,
+      imageLast,
     ],
     b * SAMPLE_WORDS,
   );
@@ -108,8 +114,9 @@ export interface SampleOptions {
  * is drawn in proportion to its probability, by a hash of (seed, step, token id). Ties of the argmax
  * go to the lowest id; NaN and -inf are never drawn while there is anything else.
  *
- * The row becomes a decode row: it attends to `0 ..= position`, and to the last `window` of these on
- * sliding-window layers. `step` and `position` advance by one, so a replay draws the next token.
+ * The row becomes a decode row: it attends to `0 ..= position`, to the last `window` of these on
+ * sliding-window layers, and to image keys `imageFirst ..= imageLast`. `step` and `position` advance by
+ * one, so a replay draws the next token.
  *
  * @param logits `[B, V]`
  * @param params `[B, SAMPLE_WORDS]` u32, written by `writeSampling`, advanced here

@@ -16,6 +16,8 @@ export interface DecoderConfig {
   readonly prepend_scheme?: string;
 }
 
+const UTF8 = new TextEncoder();
+
 /**
  * Turns tokens into text as they come. What `push` and `end` return, joined, is the text of all
  * tokens, however they are grouped: no character is split. Bytes that other text keeps from being
@@ -108,7 +110,7 @@ export function bytesOfToken(decoder: DecoderConfig, token: string): Uint8Array 
     if (step.type === "Replace") text = replace(step).push(text);
     if (step.type === "Metaspace") text = text.replaceAll(step.replacement ?? "▁", " ");
   }
-  return new TextEncoder().encode(text);
+  return UTF8.encode(text);
 }
 
 function stateless(map: (text: string) => string): Stage {
@@ -156,7 +158,7 @@ function tokenBytes(token: string): Uint8Array {
   for (const character of token) {
     const byte = BYTE_OF.get(character);
     // Added tokens are plain text; one that holds other characters is taken as it is.
-    if (byte === undefined) return new TextEncoder().encode(token);
+    if (byte === undefined) return UTF8.encode(token);
     bytes.push(byte);
   }
   return Uint8Array.from(bytes);

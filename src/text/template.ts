@@ -68,13 +68,15 @@ export interface TemplateAbilities {
  * `tokenizer_config.json`, the first that has one.
  *
  * @param namedTokens `bos_token`, `eos_token`, ... for the template
+ * @param otherwise the template of checkpoints that have none
  * @throws TemplateError when there is none, or it is not valid Jinja
  */
 export function chatTemplate(
   files: CheckpointFiles,
   namedTokens: Readonly<Record<string, string>>,
+  otherwise?: string,
 ): ChatTemplate {
-  const sources = sourcesIn(files);
+  const sources = sourcesIn(files, otherwise);
   const plain = parse(sources.plain);
   const withTools = sources.tools === undefined ? plain : parse(sources.tools);
   const render: ChatTemplate["render"] = (messages, variables) => {
@@ -96,11 +98,17 @@ export function chatTemplate(
 }
 
 /** The template for plain chat, and that for tools where it is another one. */
-function sourcesIn(files: CheckpointFiles): { plain: string; tools?: string } {
+function sourcesIn(
+  files: CheckpointFiles,
+  otherwise: string | undefined,
+): { plain: string; tools?: string } {
   const processor = files["chat_template.json"] as { chat_template?: unknown } | undefined;
   const tokenizer = files["tokenizer_config.json"] as { chat_template?: unknown } | undefined;
   const found =
-    files["chat_template.jinja"] ?? processor?.chat_template ?? tokenizer?.chat_template;
+    files["chat_template.jinja"] ??
+    processor?.chat_template ??
+    tokenizer?.chat_template ??
+    otherwise;
   const list = (Array.isArray(found) ? found : [{ template: found }]) as readonly {
     readonly name?: string;
     readonly template?: unknown;

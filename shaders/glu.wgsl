@@ -1,4 +1,5 @@
-// y[t, f] = silu(x[t, f]) * x[t, F + f]. One lane four channels.
+// y[t, f] = activate(x[t, f]) * x[t, F + f], activate being one of epilogue/*.wgsl. One lane four
+// channels.
 
 const LANES = 64u;
 override F: u32;  // width of the result, a multiple of 4
@@ -12,6 +13,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= arrayLength(&y)) { return; }
   let start = i / (F / 4u) * (F / 2u) + i % (F / 4u);
   let gate = x[start];
-  // exp() overflows beyond 88, where the sigmoid is 0 all the same.
-  y[i] = gate / (1 + exp(min(-gate, vec4f(80)))) * x[start + F / 4u];
+  let gated = vec4f(activate(gate.x), activate(gate.y), activate(gate.z), activate(gate.w));
+  y[i] = gated * x[start + F / 4u];
 }

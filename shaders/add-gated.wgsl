@@ -1,0 +1,20 @@
+// y[t, d] = a[t, d] + factor * b[t, d] where factor is tanh(gate), or 1 - tanh(gate), and only in the
+// rows that gates/*.wgsl lets through. One lane an element.
+
+const LANES = 64u;
+override D: u32;            // row width
+override COMPLEMENT: bool;  // 1 - tanh(gate)
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;        // [T, D]
+@group(0) @binding(1) var<storage, read> b: array<f32>;        // [T, D]
+@group(0) @binding(2) var<storage, read> gate: array<f32>;     // [1]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [T, D]
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * LANES + id.x;
+  if (i >= arrayLength(&y)) { return; }
+  let open = tanh(gate[0]);
+  let factor = select(open, 1.0 - open, COMPLEMENT);
+  y[i] = select(a[i], a[i] + factor * b[i], lets_through(i / D));
+}

@@ -1,0 +1,21 @@
+// Keeps the convolution's input u (lib/short-conv.wgsl) in the last two rows of each page that a pass
+// writes, in a dispatch after short-conv.wgsl has read what was there. One lane four channels of a
+// row; rows that are followed two rows on in their page keep nothing.
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = id.y * groups.x * LANES + id.x;
+  let t = at / (D / 4u);
+  if (t >= arrayLength(&rows)) { return; }
+  let i = at % (D / 4u);
+  let row = rows[t];
+  if (row.position == NOWHERE || is_followed(t, row)) { return; }
+  states[state_place(row.sequence, row.position, i)] = input4(t, i);
+}
+
+/// Whether a row of the pass will be kept in the same place.
+fn is_followed(t: u32, row: Row) -> bool {
+  if (t + 2u >= arrayLength(&rows) || row.position % PAGE_TOKENS >= PAGE_TOKENS - 2u) { return false; }
+  let next = rows[t + 2u];
+  return next.sequence == row.sequence && next.position == row.position + 2u;
+}

@@ -1,0 +1,154 @@
+import type { ImageLayout } from "../models/model.ts";
+import type { GenerationInput, PreparedImage } from "./generation.ts";
+import type { RowContent } from "./prefix-cache.ts";
+
+/** Keys and values of pictures may take this much, though one picture there must be room for ... */
+const IMAGE_KEY_BYTES = 2 ** 30;
+
+/** ... and more pictures than this are rarely asked about. */
+const MOST_IMAGES = 16;
+
+/**
+ * @param imageBytes of all keys and values of a picture
+ * @param tensorBytes of those in one buffer
+ * @param bindingBytes that the device can bind at once
+ * @returns how many pictures there is room for
+ */
+export function affordableImages(
+  imageBytes: number,
+  tensorBytes: number,
+  bindingBytes: number,
+): number {
+  const affordable = Math.min(IMAGE_KEY_BYTES / imageBytes, bindingBytes / tensorBytes);
+  return Math.max(1, Math.min(MOST_IMAGES, Math.floor(affordable)));
+}
+
+type Keyed = Pick<ImageLayout, "seenKeys">;
+
+/** How the keys of a prompt's pictures lie in a ring of N rows. */
+export interface ImageRing {
+  /** Rows of each picture. */
+  readonly rows: number;
+  readonly N: number;
+}
+
+/**
+ * The ring's row of each key, by picture. Those that are seen come one after another from the start,
+ * the others from the end down, so that all are neighbours, and so are the seen ones. No picture's
+ * place depends on a later one.
+ */
+export function placeImageKeys(layouts: readonly Keyed[], { rows, N }: ImageRing): Uint32Array[] {
+  let [start, end] = [0, N];
+  return layouts.map(({ seenKeys = rows }) => {
+    const first = start;
+    start += seenKeys;
+    end -= rows - seenKeys;
+    return Uint32Array.from(
+      { length: rows },
+      (_, i) => (i < seenKeys ? first : end - seenKeys) + i,
+    );
+  });
+}
+
+/** The image keys `first ..= last` that a row attends to, and whether it is at a picture or after one. */
+export interface ImageRange {
+  readonly imageFirst: number;
+  readonly imageLast: number;
+  readonly afterImage: boolean;
+}
+
+/**
+ * Which image keys each row of a prompt attends to.
+ *
+ * @returns `[T]`, or undefined where there is no picture
+ * @throws RangeError when the prompt has another number of placeholders than of pictures
+ */
+export function imageRanges(
+  ids: readonly number[],
+  layouts: readonly Keyed[],
+  imageTokenId: number,
+  { rows, N }: ImageRing,
+): ImageRange[] | undefined {
+  const placeholders = ids.filter((id) => id === imageTokenId).length;
+  if (placeholders !== layouts.length) {
+    throw new RangeError(`prompt has ${placeholders} image tokens for ${layouts.length} images`);
+  }
+  if (layouts.length === 0) return undefined;
+  const seen = layouts.map(({ seenKeys = rows }) => seenKeys);
+  const total = seen.reduce((sum, count) => sum + count, 0);
+  const unseen = layouts.length * rows - total;
+  let range = { imageFirst: N - unseen, imageLast: N + total - 1, afterImage: false };
+  let [next, end] = [0, 0];
+  return ids.map((id, position) => {
+    if (id !== imageTokenId) return range;
+    const follows = range.afterImage && ids[position - 1] === imageTokenId;
+    const imageFirst = follows ? range.imageFirst : end;
+    end += seen[next++] as number;
+    range = { imageFirst, imageLast: end - 1, afterImage: true };
+    return range;
+  });
+}
+
+/**
+ * @param contents of the rows of a prompt, as far as they don't depend on what comes later
+ * @returns what they are of where rows before the first picture depend on all pictures
+ */
+export function keyedContents(
+  contents: readonly RowContent[],
+  images: readonly Pick<PreparedImage, "key">[],
+  first: number,
+): RowContent[] {
+  const keys = images.map(({ key }) => key);
+  const unknown = Symbol("pictures of which one has no key");
+  const all = keys.includes(undefined) ? unknown : JSON.stringify(keys);
+  return contents.map((content, position) => {
+    if (position >= first) return content;
+    return typeof all === "symbol" ? all : `${String(content)} before ${all}`;
+  });
+}
+
+/** Which pictures' keys and values are in the image states: they stay there for the next request. */
+export class HeldImages {
+  readonly ring: ImageRing;
+  /** Salt and key of each, from the first place on. */
+  #names: readonly string[] = [];
+
+  constructor(ring: ImageRing) {
+    this.ring = ring;
+  }
+
+  /** Forgets them, and one that is encoded meanwhile. */
+  clear(): void {
+    this.#names = [];
+  }
+
+  /**
+   * Sees to it that all pictures of a prompt are there.
+   *
+   * @param encode writes a picture's keys and values to their places
+   * @param onHeld told each picture that is there already
+   * @throws what `encode` throws, and the signal's reason when it aborts
+   */
+  async hold(
+    { images, cacheSalt = "", signal }: GenerationInput,
+    encode: (image: PreparedImage, places: Uint32Array) => Promise<void>,
+    onHeld?: (image: PreparedImage) => void,
+  ): Promise<void> {
+    const layouts = images.map(({ layout }) => layout);
+    const places = placeImageKeys(layouts, this.ring);
+    for (const [i, image] of images.entries()) {
+      signal?.throwIfAborted();
+      const name = image.key && `${cacheSalt}\n${image.key}`;
+      if (name !== undefined && this.#names[i] === name) {
+        onHeld?.(image);
+        continue;
+      }
+      // Later ones were at other places, and this one's may get half written.
+      const before = this.#names.slice(0, i);
+      this.#names = before;
+      await encode(image, places[i] as Uint32Array);
+      const isNext = before.length === i && this.#names === before; // none without key, none cleared
+      if (isNext && name !== undefined) this.#names = [...before, name];
+    }
+  }
+}

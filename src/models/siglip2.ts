@@ -1,0 +1,90 @@
+import type { Graph } from "../gpu/graph.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { interpolateGrid } from "../ops/interpolate-grid.ts";
+import { linear } from "../ops/linear.ts";
+import { exactTaps } from "../ops/resize-taps.ts";
+import { type EncoderConfig, encoder } from "./encoder.ts";
+import type { ImageLayout, VisionPass, VisionTable, Weights } from "./model.ts";
+import { blockOrder, patchBucket } from "./patch-blocks.ts";
+import { tileRows } from "./tile-rows.ts";
+
+/**
+ * A pass of `siglip2` over some tiles of a picture, in blocks of merge x merge patches.
+ *
+ * @param side positions that the tower has learned by height and by width
+ */
+export function siglip2Pass(
+  { grid }: Pick<ImageLayout, "grid">,
+  tiles: number,
+  merge: number,
+  side: number,
+): VisionPass {
+  const patches = blockOrder({ grid }, merge);
+  const P = patchBucket(tiles * patches.length);
+  const [height, width] = grid;
+  const all = Array.from({ length: tiles }, () => patches).flat();
+  return {
+    P,
+    tables: {
+      rows: tileRows(tiles, patches.length, P),
+      down: positionShares(
+        all.map(({ y }) => y),
+        height,
+        side,
+        P,
+      ),
+      across: positionShares(
+        all.map(({ x }) => x),
+        width,
+        side,
+        P,
+      ),
+    },
+  };
+}
+
+/**
+ * What each patch has of the learned positions along one axis, `[P, side]`: the tower resizes them to
+ * the picture's patches as PyTorch resizes pictures.
+ *
+ * @param places of the patches along the axis
+ * @param length patches along it
+ */
+function positionShares(
+  places: readonly number[],
+  length: number,
+  side: number,
+  P: number,
+): VisionTable {
+  const { spans, weights } = exactTaps(side, length, "bilinear");
+  const data = new Float32Array(P * side);
+  places.forEach((place, p) => {
+    const [first, begin, , end] = spans.subarray(2 * place, 2 * place + 4) as unknown as number[];
+    data.set(weights.slice(begin, end), p * side + (first as number));
+  });
+  return { shape: [P, side], data };
+}
+
+/**
+ * SigLIP 2's vision transformer for pictures of any proportions (NaFlex, arXiv 2502.14786): every
+ * patch attends to all patches of its tile.
+ *
+ * @param patches `[P, channels * patchSize²]`
+ * @param tables of `siglip2Pass`
+ * @returns hidden states before the post-layernorm, `[P, D]`
+ */
+export function siglip2(
+  g: Graph,
+  w: Weights,
+  c: EncoderConfig,
+  patches: Tensor,
+  { rows, down, across }: Readonly<Record<string, Tensor>>,
+): Tensor {
+  const e = w.under("embeddings");
+  const learned = e.vector("position_embedding.weight"); // [side², D]
+  const x = linear(g, patches, e.matrix("patch_embedding.weight"), {
+    bias: e.vector("patch_embedding.bias"),
+    residual: interpolateGrid(g, learned, down as Tensor, across as Tensor),
+  });
+  return encoder(g, w.under("encoder"), c, rows as Tensor, x);
+}

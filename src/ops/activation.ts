@@ -1,0 +1,9 @@
+import gelu from "../../shaders/epilogue/gelu.wgsl?raw";
+import geluTanh from "../../shaders/epilogue/gelu_tanh.wgsl?raw";
+import quickGelu from "../../shaders/epilogue/quick_gelu.wgsl?raw";
+import silu from "../../shaders/epilogue/silu.wgsl?raw";
+
+/** WGSL that defines `fn activate(v: f32) -> f32`, by name. */
+export const ACTIVATIONS = { gelu_tanh: geluTanh, gelu, quick_gelu: quickGelu, silu } as const;
+
+export type Activation = keyof typeof ACTIVATIONS;

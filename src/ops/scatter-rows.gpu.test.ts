@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
+import { NOWHERE } from "./row.ts";
+import { scatterRows } from "./scatter-rows.ts";
+
+describe("scatterRows", () => {
+  test.each([
+    { T: 1, N: 1, D: 4, places: [0] },
+    { T: 4, N: 7, D: 100, places: [6, 0, NOWHERE, 3] },
+    { T: 3, N: 5, D: 576, places: [4, 5, 1] },
+    { T: 65_600, N: 65_600, D: 4, places: Array.from({ length: 65_600 }, (_, i) => 65_599 - i) },
+  ])("$T rows of $D to $N", async ({ T, N, D, places }) => {
+    const gpu = await testGpu();
+    const [x, before] = [random(T * D, 1), random(N * D, 2)];
+    const into = gpu.tensor("into", [N, D], "f32", before);
+    const y = await runOp(gpu, (g) => {
+      const table = gpu.tensor("places", [T], "u32", Uint32Array.from(places));
+      scatterRows(g, gpu.tensor("x", [T, D], "f32", x), table, into);
+      return into;
+    });
+    const expected = before.slice();
+    places.forEach((place, i) => {
+      if (place < N) expected.set(x.subarray(i * D, (i + 1) * D), place * D);
+    });
+    expectClose(y, expected, 0);
+  });
+
+  test("refuses shapes that don't fit", async () => {
+    const gpu = await testGpu();
+    const run = (D: number, places: number[], into: number[]) =>
+      runOp(gpu, (g) => {
+        const target = gpu.tensor("into", into);
+        const table = gpu.tensor("places", places, "u32");
+        scatterRows(g, gpu.tensor("x", [2, D]), table, target);
+        return target;
+      });
+    await expect(run(8, [3], [2, 8])).rejects.toThrow("scatterRows: places are [3] and into [2,8]");
+    await expect(run(8, [2], [2, 4])).rejects.toThrow("expected [2] and [N, 8]");
+    await expect(run(6, [2], [2, 6])).rejects.toThrow("scatterRows: D is 6, expected a multiple");
+  });
+});
