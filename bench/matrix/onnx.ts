@@ -61,16 +61,18 @@ export function matMul(D: number, O: number, weights: Float32Array): Uint8Array<
 }
 
 /**
- * w[o, k] = (code - 8) * scale. `accuracy_level` stays unset: at 4, which rounds x to 8 bits, the
- * products no longer agree, and on a software adapter they take longer.
+ * w[o, k] = (code - 2 ** (bits - 1)) * scale. `accuracy_level` stays unset: at 4, which rounds x to 8
+ * bits, the products no longer agree, and on a software adapter they take longer.
  *
- * @param codes `[O, D/2]`, two to a byte, the lower half first
+ * @param bits of a code: 4 or 8
+ * @param codes `[O, D]`, of 4 bits two to a byte, the lower half first
  * @param scales `[O, D/block]`
  */
 export function matMulNBits(
   D: number,
   O: number,
   block: number,
+  bits: number,
   codes: Uint8Array,
   scales: Float32Array,
 ): Uint8Array<ArrayBuffer> {
@@ -79,11 +81,11 @@ export function matMulNBits(
     ...["x", "w", "s"].map((name): Field => [1, name]),
     [2, "y"],
     [4, "MatMulNBits"],
-    ...[integer("K", D), integer("N", O), integer("bits", 4), integer("block_size", block)],
+    ...[integer("K", D), integer("N", O), integer("bits", bits), integer("block_size", block)],
     [7, "com.microsoft"],
   ];
   return model(node, D, O, [
-    tensor("w", UINT8, [O, D / block, block / 2], codes),
+    tensor("w", UINT8, [O, D / block, (block * bits) / 8], codes),
     tensor("s", FLOAT, [(O * D) / block], scales),
   ]);
 }

@@ -2,7 +2,7 @@ import * as ort from "onnxruntime-web/webgpu";
 import type { Matrix } from "./cases.ts";
 import { matMul, matMulNBits } from "./onnx.ts";
 import type { Contender } from "./timing.ts";
-import { BLOCK, type Source } from "./weights.ts";
+import { BLOCK, CODE_BITS, type Source } from "./weights.ts";
 
 /** @param wasmPath where onnxruntime-web's files are served */
 export async function openSession(
@@ -14,9 +14,9 @@ export async function openSession(
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
   const model =
-    format === "q4"
-      ? matMulNBits(D, O, BLOCK, codes, scales)
-      : matMul(D, O, transpose(values, O, D));
+    format === "f32"
+      ? matMul(D, O, transpose(values, O, D))
+      : matMulNBits(D, O, BLOCK, CODE_BITS[format], codes, scales);
   return ort.InferenceSession.create(model, {
     executionProviders: ["webgpu"],
     preferredOutputLocation: "gpu-buffer",

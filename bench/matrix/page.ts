@@ -1,9 +1,12 @@
 import { weightBytes } from "../../src/gpu/weight.ts";
-import { type Matrix, ROWS, type Result } from "./cases.ts";
+import { type Matrix, type Product, ROWS, type Result } from "./cases.ts";
 import { openSession, theirs } from "./ort.ts";
 import { openOurs, ours, releaseWeight, uploadWeight } from "./ours.ts";
 import { type Contender, race } from "./timing.ts";
 import { makeSource, randomValues } from "./weights.ts";
+
+/** How much the products may differ, relative to the largest. */
+const AGREEMENT = { f32: 1e-4, q8: 1e-2, q4: 1e-4 } as const;
 
 let gpu: ReturnType<typeof openOurs> | undefined;
 
@@ -33,14 +36,14 @@ export async function measure(matrix: Matrix, wasmPath: string): Promise<Result[
   return results;
 }
 
-async function expectAgreement(a: Contender, b: Contender, product: object): Promise<void> {
+async function expectAgreement(a: Contender, b: Contender, product: Product): Promise<void> {
   const [ya, yb] = [await a.read(), await b.read()];
   let [difference, largest] = [0, 0];
   for (let i = 0; i < ya.length; i++) {
     difference = Math.max(difference, Math.abs(ya[i]! - yb[i]!));
     largest = Math.max(largest, Math.abs(yb[i]!));
   }
-  if (ya.length !== yb.length || !(difference <= 1e-4 * largest)) {
+  if (ya.length !== yb.length || !(difference <= AGREEMENT[product.format] * largest)) {
     throw new Error(`bench: products differ by ${difference}: ${JSON.stringify(product)}`);
   }
 }

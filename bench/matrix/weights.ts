@@ -3,11 +3,14 @@ import type { Matrix } from "./cases.ts";
 /** Weights that share a scale. */
 export const BLOCK = 32;
 
+/** Of the codes that onnxruntime-web takes. */
+export const CODE_BITS = { q8: 8, q4: 4 } as const;
+
 /** A matrix as each side takes it. */
 export interface Source {
   /** `[O, D]` */
   readonly values: Float32Array<ArrayBuffer>;
-  /** 4-bit codes `[O, D/2]`, two to a byte, of values (code - 8) * scale. */
+  /** Codes `[O, D]` of values (code - half their number) * scale; 4-bit ones two to a byte. */
   readonly codes: Uint8Array;
   /** `[O, D/BLOCK]` */
   readonly scales: Float32Array;
@@ -24,17 +27,24 @@ export function randomValues(count: number): Float32Array<ArrayBuffer> {
   return values;
 }
 
-/** @returns weights that both sides hold exactly, so that their products can be compared */
+/**
+ * @returns weights whose products can be compared: in q4 both sides hold them exactly; ours has nine
+ *   bits a code in q8, which are not quite the same as eight
+ */
 export function makeSource({ format, O, D }: Matrix): Source {
   const values = randomValues(O * D);
   if (format === "f32") return { values, codes: new Uint8Array(), scales: new Float32Array() };
-  const codes = new Uint8Array((O * D) / 2);
-  const scales = new Float32Array((O * D) / BLOCK).map((_, i) => 2 ** -(3 + (i % 3)));
+  const bits = CODE_BITS[format];
+  const most = 2 ** bits - 1;
+  const codes = new Uint8Array((O * D * bits) / 8);
+  const scales = new Float32Array((O * D) / BLOCK).map((_, i) => 2 ** -(bits - 1 + (i % 3)));
   for (let i = 0; i < values.length; i++) {
-    // Each block spans 0 to 15, so that our quantizer finds the very same codes.
-    const code = i % BLOCK < 2 ? (i % BLOCK) * 15 : Math.floor((values[i]! + 1) * 8);
-    codes[i >> 1]! |= code << ((i & 1) * 4);
-    values[i] = (code - 8) * scales[Math.floor(i / BLOCK)]!;
+    // Each block spans all codes, so that our quantizer finds the very same where it can.
+    const code =
+      i % BLOCK < 2 ? (i % BLOCK) * most : Math.floor(((values[i]! + 1) / 2) * (most + 1));
+    const bit = i * bits;
+    codes[bit >> 3]! |= code << (bit & 7);
+    values[i] = (code - (most + 1) / 2) * scales[Math.floor(i / BLOCK)]!;
   }
   return { values, codes, scales };
 }
