@@ -25,6 +25,10 @@ export async function benchModels(select = ""): Promise<void> {
       ["llava-onevision-0.5b-cut", "q4", 8],
       ["llava-1.5-7b-cut", "q4", 8],
       ["internvl3-1b-cut", "q4", 8],
+      ["lfm2-vl-450m-cut", "q4", 8],
+      ["gemma-3-4b-cut", "q4", 8],
+      ["paligemma-3b-cut", "q4", 8],
+      ["llama-3.2-11b-cut", "q4", 8],
     ];
     for (const [name, quantization, tokens] of runs) {
       if (!`${name} ${quantization}`.includes(select)) continue;

@@ -1,6 +1,6 @@
 import type { CheckpointShape } from "./shapes.ts";
 
-/** The numbers of a Llama or Qwen2 decoder. */
+/** The numbers of a Llama, Qwen2 or Gemma decoder. */
 interface Text {
   readonly model_type: string;
   readonly vocab_size: number;
@@ -24,9 +24,9 @@ interface Tower {
   readonly patch_size: number;
 }
 
-type NamedShape = [name: string, shape: number[]];
+export type NamedShape = [name: string, shape: number[]];
 
-const SIGLIP_SO400M: Omit<Tower, "num_hidden_layers"> = {
+export const SIGLIP_SO400M: Omit<Tower, "num_hidden_layers"> = {
   hidden_size: 1152,
   intermediate_size: 4304,
   num_attention_heads: 16,
@@ -171,6 +171,49 @@ export function internvl3of1b(layers: number, towerLayers: number): CheckpointSh
   };
 }
 
+/**
+ * google/paligemma-3b-mix-224 with fewer layers, all of them of the real widths.
+ *
+ * @param layers of the text model, 18
+ * @param towerLayers of the tower, 27
+ */
+export function paligemma3b(layers: number, towerLayers: number): CheckpointShape {
+  const text_config: Text = {
+    model_type: "gemma",
+    vocab_size: 257_216,
+    hidden_size: 2048,
+    intermediate_size: 16_384,
+    num_hidden_layers: layers,
+    num_attention_heads: 8,
+    num_key_value_heads: 1,
+    rms_norm_eps: 1e-6,
+    rope_theta: 10_000,
+    max_position_embeddings: 8192,
+  };
+  const vision_config = { ...SIGLIP_SO400M, image_size: 224, num_hidden_layers: towerLayers };
+  return {
+    id: `PaliGemma-3B of ${layers} and ${towerLayers} layers`,
+    files: {
+      "config.json": {
+        model_type: "paligemma",
+        image_token_index: 257_152,
+        text_config,
+        vision_config,
+      },
+      "preprocessor_config.json": {
+        image_mean: [0.5, 0.5, 0.5],
+        image_std: [0.5, 0.5, 0.5],
+        size: { height: 224, width: 224 },
+      },
+    },
+    tensors: [
+      ...textTensors(text_config, false),
+      ...clipTensors(vision_config, { ownRow: false, patchBias: true }),
+      ...linear("multi_modal_projector.linear", text_config.hidden_size, vision_config.hidden_size),
+    ],
+  };
+}
+
 function linear(name: string, O: number, D: number): NamedShape[] {
   return [
     [`${name}.weight`, [O, D]],
@@ -185,7 +228,7 @@ function norm(name: string, D: number): NamedShape[] {
   ];
 }
 
-/** Of a Llama, or of a Qwen2, which has biases; `head` where it is not the embedding. */
+/** Of a Llama or Gemma, or of a Qwen2, which has biases; `head` where it is not the embedding. */
 function textTensors(t: Text, head: boolean): NamedShape[] {
   const D = t.hidden_size;
   const kv = (D / t.num_attention_heads) * t.num_key_value_heads;
@@ -224,7 +267,7 @@ function projectorTensors(D: number, E: number): NamedShape[] {
 }
 
 /** Of CLIP, which has a row of its own for each tile and a norm before the layers, or of SigLIP. */
-function clipTensors(
+export function clipTensors(
   v: Tower,
   { ownRow, patchBias }: { ownRow: boolean; patchBias: boolean },
 ): NamedShape[] {

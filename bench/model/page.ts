@@ -8,7 +8,10 @@ import { openCheckpoint } from "../../src/weights/checkpoint.ts";
 import { GpuWeights } from "../../src/weights/gpu-weights.ts";
 import { resolveSource } from "../../src/weights/source.ts";
 import type { Quantization } from "../../src/weights/choose-format.ts";
-import { internvl3of1b, llava15of7b, llavaOnevision05b } from "./llava-shapes.ts";
+import { gemma3of4b } from "./gemma-shapes.ts";
+import { lfm2Vl } from "./lfm2-shapes.ts";
+import { internvl3of1b, llava15of7b, llavaOnevision05b, paligemma3b } from "./llava-shapes.ts";
+import { llama32of11b } from "./mllama-shapes.ts";
 import { qwen25Vl3b } from "./qwen-shapes.ts";
 import { type Source, randomCheckpoint } from "./random-checkpoint.ts";
 import { smolvlm256m } from "./shapes.ts";
@@ -75,6 +78,27 @@ const MODELS = {
   },
   "internvl3-1b-cut": {
     open: () => randomCheckpoint(internvl3of1b(2, 2)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
+  "lfm2-vl-450m-cut": {
+    open: () => randomCheckpoint(lfm2Vl("450M", 3, 2)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
+  "gemma-3-4b-cut": {
+    open: () => randomCheckpoint(gemma3of4b(2, 1)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
+  "paligemma-3b-cut": {
+    open: () => randomCheckpoint(paligemma3b(2, 2)),
+    prefillRows: 64,
+    picture: [512, 512, "low"],
+  },
+  "llama-3.2-11b-cut": {
+    // Of small tiles: a pass over real ones has 6432 rows, whatever the picture.
+    open: () => randomCheckpoint(llama32of11b({ text: 2, cross: [1], local: 1, global: 1 }, 224)),
     prefillRows: 64,
     picture: [512, 512, "low"],
   },

@@ -4,12 +4,15 @@ import {
   SAMPLE,
   ScriptedGenerator,
   type TextCase,
+  dataUrl,
   decodePng,
   readBytes,
+  readCheckpoint,
   readJson,
   scriptedModel,
 } from "../../tests/chat-support.ts";
 import { cutText } from "../../tests/cut-text.ts";
+import { mllamaProcessor } from "../models/mllama-processor.ts";
 import type { ImageLayout } from "../models/model.ts";
 import { chatTemplate } from "../text/template.ts";
 import { type ChatModel, chat } from "./chat.ts";
@@ -171,5 +174,42 @@ describe("buildPrompt", () => {
     };
     expect(written("{{ messages[0].content }}")).toEqual([true, false]);
     expect(written("<|im_start|>{{ messages[0].content }}")).toEqual([false, false]);
+  });
+});
+
+describe("where a picture is one token of the vocabulary", () => {
+  const folder = `${GOLDENS}/mllama`;
+  const generator = new ScriptedGenerator();
+  const processor = mllamaProcessor(readCheckpoint(folder));
+  const model = scriptedModel(generator, { processor }, folder);
+  const image: Part = {
+    type: "image_url",
+    image_url: { url: dataUrl(`${GOLDENS}/images/large.png`) },
+  };
+  const text = (words: string): Part => ({ type: "text", text: words });
+  const ask = async (messages: readonly Message[]) => (await chat(model, { messages })).prompt;
+
+  test("it counts as one, however large it is, and so do several", async () => {
+    const { ids, imageTokens } = await ask([{ role: "user", content: [image, text("a"), image] }]);
+    expect(imageTokens).toBe(2);
+    expect(ids.filter((id) => id === 439)).toHaveLength(2);
+  });
+
+  test("its text in a message stays text", async () => {
+    const content = [text("What is <|image|>?"), image, text("<|ima"), text("ge|>")];
+    const { ids, imageTokens, text: written } = await ask([{ role: "user", content }]);
+    expect(imageTokens).toBe(1);
+    expect(ids.filter((id) => id === 439)).toHaveLength(1);
+    expect(written).toContain("What is <|image|>?<|image|><|image|>");
+  });
+
+  test("a system message that the template refuses beside pictures is the user's", async () => {
+    const messages: Message[] = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: [image, text("What is it?")] },
+    ];
+    const { text: written, imageTokens } = await ask(messages);
+    expect(imageTokens).toBe(1);
+    expect(written).toMatch(/user<\|end_header_id\|>\n\nBe brief\..*<\|image\|>What is it\?/s);
   });
 });

@@ -13,6 +13,11 @@ test.each([
   "llava_onevision",
   "llava",
   "internvl",
+  "lfm2_vl",
+  "gemma3",
+  "paligemma",
+  "paligemma2",
+  "mllama",
 ])("%s", async (name) => {
   const checkpoint = await golden(name);
   const plan = await planMemory(checkpoint, { contextLength: 512 });
@@ -43,6 +48,15 @@ test("the context is the model's own, and pictures take what the processor says"
   expect([plan.contextLength, plan.maxContextLength]).toEqual([2048, 2048]);
   expect(plan.kvBytesPerToken).toBe(4096);
   expect(new Set(plan.imageRows.map(({ rows }) => rows))).toEqual(new Set([16]));
+});
+
+test("pictures that are keys have room of their own, and a token of the context each", async () => {
+  const plan = await planMemory(await golden("mllama"), { contextLength: 512 });
+  expect(plan.maxImages).toBe(16);
+  // Keys and values of two layers, 64 channels, for four tiles of 17 rows.
+  expect(plan.gpu.f16.pictures).toBe(16 * 4 * 17 * 4 * 64 * 4);
+  expect(new Set(plan.imageRows.map(({ rows }) => rows))).toEqual(new Set([1]));
+  expect((await planMemory(await golden("smolvlm"))).maxImages).toBeUndefined();
 });
 
 test("what is no model that runs here is told", async () => {

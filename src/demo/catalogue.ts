@@ -11,6 +11,8 @@ export interface Offer {
   readonly weights: Readonly<Record<Part, number>>;
   /** Keys and values of one token, in f32. */
   readonly tokenBytes: number;
+  /** Those of the pictures that there is room for, where they have keys of their own. */
+  readonly pictureBytes?: number;
   /** Tokens that the model was made for. */
   readonly contextLength: number;
 }
@@ -22,6 +24,11 @@ export type Part = "text" | "vision" | "embedding";
 export const SAMPLE = "./models/sample";
 
 const APACHE = "Apache-2.0";
+const LFM = "LFM Open License v1.0: not for commercial use by large companies";
+const GEMMA = "Gemma Terms of Use, to be accepted on the hub: serve the files from your own folder";
+const LLAMA_3_2 =
+  "Llama 3.2 Community License, not granted in the European Union, to be accepted on the hub: " +
+  "serve the files from your own folder";
 
 /** From small to large. */
 export const OFFERS: readonly Offer[] = [
@@ -44,6 +51,16 @@ export const OFFERS: readonly Offer[] = [
     weights: { text: 106e6, vision: 93.4e6, embedding: 56.8e6 },
     tokenBytes: 46_080,
     contextLength: 8_192,
+  },
+  {
+    source: "LiquidAI/LFM2-VL-450M",
+    name: "LFM2-VL 450M",
+    about: "Photos at their own proportions, in few tokens. Quick on most laptops.",
+    license: LFM,
+    downloadBytes: 0.9e9,
+    weights: { text: 287e6, vision: 96.3e6, embedding: 67.1e6 },
+    tokenBytes: 25_856,
+    contextLength: 128_000,
   },
   {
     source: "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
@@ -76,6 +93,16 @@ export const OFFERS: readonly Offer[] = [
     contextLength: 32_768,
   },
   {
+    source: "LiquidAI/LFM2-VL-1.6B",
+    name: "LFM2-VL 1.6B",
+    about: "Quick for its size, and cuts large pictures into tiles.",
+    license: LFM,
+    downloadBytes: 3.17e9,
+    weights: { text: 1036e6, vision: 414e6, embedding: 134e6 },
+    tokenBytes: 27_136,
+    contextLength: 128_000,
+  },
+  {
     source: "Qwen/Qwen3-VL-2B-Instruct",
     name: "Qwen3-VL 2B",
     about: "Photos, documents and charts, in many languages.",
@@ -96,6 +123,16 @@ export const OFFERS: readonly Offer[] = [
     contextLength: 32_768,
   },
   {
+    source: "google/paligemma2-3b-mix-224",
+    name: "PaliGemma 2 3B",
+    about: "Answers in a few words, captions, and finds things. Wants a picture each time.",
+    license: GEMMA,
+    downloadBytes: 6.06e9,
+    weights: { text: 2025e6, vision: 415e6, embedding: 593e6 },
+    tokenBytes: 212_992,
+    contextLength: 8_192,
+  },
+  {
     source: "Qwen/Qwen2.5-VL-3B-Instruct",
     name: "Qwen2.5-VL 3B",
     about: "Good at documents and small print.",
@@ -104,6 +141,16 @@ export const OFFERS: readonly Offer[] = [
     weights: { text: 2775e6, vision: 668e6, embedding: 311e6 },
     tokenBytes: 73_728,
     contextLength: 128_000,
+  },
+  {
+    source: "google/gemma-3-4b-it",
+    name: "Gemma 3 4B",
+    about: "Talks about pictures, in many languages. Wants a strong GPU.",
+    license: GEMMA,
+    downloadBytes: 8.6e9,
+    weights: { text: 3209e6, vision: 420e6, embedding: 671e6 },
+    tokenBytes: 278_528,
+    contextLength: 131_072,
   },
   {
     source: "Qwen/Qwen3-VL-4B-Instruct",
@@ -124,6 +171,17 @@ export const OFFERS: readonly Offer[] = [
     weights: { text: 6476e6, vision: 324e6, embedding: 263e6 },
     tokenBytes: 1_048_576,
     contextLength: 4_096,
+  },
+  {
+    source: "meta-llama/Llama-3.2-11B-Vision-Instruct",
+    name: "Llama 3.2 11B Vision",
+    about: "Larger than most devices hold: about 10 GB. Always takes its time with a picture.",
+    license: LLAMA_3_2,
+    downloadBytes: 21.34e9,
+    weights: { text: 8724e6, vision: 895e6, embedding: 1051e6 },
+    tokenBytes: 262_144,
+    pictureBytes: 839_385_088,
+    contextLength: 131_072,
   },
 ];
 

@@ -21,9 +21,9 @@ const NAMES: Readonly<Record<Part, string>> = {
   embedding: "embed_tokens.weight",
 };
 
-/** What its keys and values take, for the context that the engine gives it. */
-export function cacheBytes({ tokenBytes, contextLength }: Offer): number {
-  return affordableContext(tokenBytes, contextLength) * tokenBytes;
+/** What its keys and values take, for the context and the pictures that the engine gives it. */
+export function cacheBytes({ tokenBytes, contextLength, pictureBytes = 0 }: Offer): number {
+  return affordableContext(tokenBytes, contextLength) * tokenBytes + pictureBytes;
 }
 
 /**

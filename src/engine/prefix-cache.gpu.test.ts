@@ -87,7 +87,7 @@ async function prefill(engine: Engine, input: GenerationInput) {
   return { logits, cached };
 }
 
-describe.each(["smolvlm", "qwen3_vl"])("with %s", (folder) => {
+describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
   let engine: Engine;
   let fresh: Engine;
   let golden: Golden;

@@ -20,6 +20,11 @@ const FOLDERS = [
   "llava_onevision",
   "llava",
   "internvl",
+  "lfm2_vl",
+  "gemma3",
+  "paligemma",
+  "paligemma2",
+  "mllama",
 ];
 
 const OPTIONS = { contextLength: 512, prefillRows: 128 };
@@ -89,6 +94,33 @@ describe.each(FOLDERS)("%s", (folder) => {
     const checkpoint = renamed(golden.checkpoint, names, 1);
     expect(await answers(checkpoint, [case_], "f32")).toEqual([case_.output_ids]);
   });
+});
+
+test("LFM2-VL as the first checkpoints were", async () => {
+  const { checkpoint, cases } = await openGolden("lfm2_vl");
+  const { files } = checkpoint;
+  type Config = Record<string, object>;
+  const { image_token_id, ...config } = files["config.json"] as Config;
+  const text_config = { ...config["text_config"], layer_types: undefined };
+  const { image_mean, image_std, resample, ...settings } = files[
+    "preprocessor_config.json"
+  ] as Config;
+  const first = {
+    ...checkpoint,
+    files: {
+      ...files,
+      "config.json": {
+        ...config,
+        model_type: "lfm2-vl",
+        image_token_index: image_token_id,
+        text_config,
+      },
+      "preprocessor_config.json": { image_mean, image_std, resample, do_resize: false },
+      "processor_config.json": settings,
+    },
+  };
+  const several = cases.filter(({ name }) => /^(image|large)$/.test(name));
+  expect(await answers(first, several, "f32")).toEqual(several.map((c) => c.output_ids));
 });
 
 /**

@@ -1,5 +1,11 @@
 import { beforeAll, expect, test } from "vitest";
-import { internvl3of1b, llava15of7b, llavaOnevision05b } from "../../bench/model/llava-shapes.ts";
+import { lfm2Vl } from "../../bench/model/lfm2-shapes.ts";
+import {
+  internvl3of1b,
+  llava15of7b,
+  llavaOnevision05b,
+  paligemma3b,
+} from "../../bench/model/llava-shapes.ts";
 import { randomCheckpoint } from "../../bench/model/random-checkpoint.ts";
 import { buildEngine, generate } from "../../tests/golden.ts";
 import { expectClose, random, smallestGpu } from "../../tests/support.ts";
@@ -43,6 +49,25 @@ test.each([
   {
     name: "InternVL3-1B",
     shape: internvl3of1b(1, 1),
+    picture: [300, 300],
+    tokens: 256,
+  },
+  // Two layers that convolve, and one that attends.
+  {
+    name: "LFM2-VL-450M",
+    shape: lfm2Vl("450M", 3, 1),
+    picture: [700, 500],
+    tokens: 234,
+  },
+  {
+    name: "LFM2-VL-1.6B",
+    shape: lfm2Vl("1.6B", 3, 1),
+    picture: [512, 512],
+    tokens: 256,
+  },
+  {
+    name: "PaliGemma-3B",
+    shape: paligemma3b(1, 1),
     picture: [300, 300],
     tokens: 256,
   },

@@ -6,18 +6,29 @@ import {
   publishedCases,
   publishedSettings,
 } from "../../tests/processor-goldens.ts";
+import { gemma3Processor } from "./gemma3-processor.ts";
 import { internvlProcessor } from "./internvl-processor.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
 import { llavaProcessor } from "./llava-processor.ts";
 import type { CheckpointFiles, ImageProcessor, ModelOptions } from "./model.ts";
+import { paligemmaProcessor } from "./paligemma-processor.ts";
 
 type Processor = (files: CheckpointFiles, options?: ModelOptions) => ImageProcessor;
 
-/** By golden folder: the processor, and what it reads of the published config.json. */
-const FAMILIES: Readonly<Record<string, readonly [Processor, config: object]>> = {
+/**
+ * By golden folder: the processor, what it reads of the published config.json, and an image row's
+ * token where the template's placeholder is another.
+ */
+const FAMILIES: Readonly<Record<string, readonly [Processor, config: object, token?: string]>> = {
   llava_onevision: [onevisionProcessor, { vision_config: { patch_size: 14 } }],
   llava: [llavaProcessor, { vision_config: { patch_size: 14 } }],
   internvl: [internvlProcessor, { vision_config: { patch_size: [14, 14] } }],
+  gemma3: [
+    gemma3Processor,
+    { vision_config: { image_size: 896, patch_size: 14 } },
+    "<image_soft_token>",
+  ],
+  paligemma: [paligemmaProcessor, { vision_config: { patch_size: 14 } }],
 };
 
 function published(family: string, options?: ModelOptions): ImageProcessor {
@@ -34,7 +45,8 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
     const layout = processor.layout(golden.width, golden.height, "auto");
     const [tiles, channels, height, width] = golden.shape.slice(-4);
     expect(layout.tokenCount).toBe(golden.image_token_count);
-    expect(count(layout.prompt, processor.placeholder)).toBe(golden.image_token_count);
+    const token = FAMILIES[family]?.[2] ?? processor.placeholder;
+    expect(count(layout.prompt, token)).toBe(golden.image_token_count);
     expect(layout.tiles).toHaveLength(tiles as number);
     for (const tile of layout.tiles) expect([tile.height, tile.width]).toEqual([height, width]);
     expect(processor.mean).toHaveLength(channels as number);
@@ -89,7 +101,12 @@ test.each([
   { width: 1920, height: 1080, llava_onevision: 7269, internvl: 2304 },
   { width: 2480, height: 3508, llava_onevision: 7353, internvl: 1792 },
 ])("$width x $height", ({ width, height, ...tokens }) => {
-  for (const [family, count] of Object.entries({ ...tokens, llava: 576 })) {
+  for (const [family, count] of Object.entries({
+    ...tokens,
+    llava: 576,
+    gemma3: 256,
+    paligemma: 256,
+  })) {
     expect(published(family).layout(width, height, "high").tokenCount, family).toBe(count);
   }
 });
@@ -223,5 +240,115 @@ describe("InternVL", () => {
     expect(capped.layout(640, 480, "high").tokenCount).toBe(1792);
     const least = published("internvl", { maxImageTokens: 1 });
     expect(least.layout(640, 480, "high").tokenCount).toBe(256);
+  });
+});
+
+describe("Gemma 3", () => {
+  const processor = published("gemma3");
+  /** The published settings with pan and scan, whose own settings they leave open. */
+  const scanning = (settings: object = {}, options?: ModelOptions) => {
+    const { "preprocessor_config.json": own } = publishedSettings("gemma3");
+    return gemma3Processor(
+      {
+        "config.json": FAMILIES["gemma3"]?.[1],
+        "preprocessor_config.json": { ...(own as object), do_pan_and_scan: true, ...settings },
+      },
+      options,
+    );
+  };
+  const ONE = `\n\n<start_of_image>${"<image_soft_token>".repeat(256)}<end_of_image>\n\n`;
+
+  test("a picture is squashed, and stands between its tokens", () => {
+    const layout = processor.layout(2000, 500, "high");
+    expect(layout.resizes).toEqual([{ from: 0, width: 896, height: 896, filter: "bilinear" }]);
+    expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 896, height: 896 }]);
+    expect(layout.prompt).toBe(ONE);
+    expect(processor.imageTokenId).toBe(262_144);
+    expect([layout.rows, layout.cols, layout.grid]).toEqual([0, 0, [64, 64]]);
+  });
+
+  // Computed with the reference's arithmetic.
+  test.each([
+    { width: 2000, height: 500, edges: [500, 500, 500, 500] },
+    { width: 1001, height: 400, edges: [334, 334, 333] },
+    { width: 3000, height: 300, edges: [750, 750, 750, 750] },
+    { width: 700, height: 1000, edges: [500, 500] },
+    { width: 500, height: 1250, edges: [417, 417, 416] },
+    { width: 1199, height: 1000, edges: [] }, // not long enough
+    { width: 510, height: 400, edges: [] }, // crops would be too small
+    { width: 1000, height: 255, edges: [] },
+  ])("crops of $width x $height", ({ width, height, edges }) => {
+    const { resizes, tiles, rows, cols, tokenCount } = scanning().layout(width, height, "auto");
+    const size = { width: 896, height: 896 };
+    let at = 0;
+    const parts = edges.map((edge) => {
+      const part =
+        width >= height
+          ? { x: at, y: 0, width: edge, height }
+          : { x: 0, y: at, width, height: edge };
+      at += edge;
+      return { from: 0, ...size, filter: "bilinear", part };
+    });
+    expect(resizes).toEqual([{ from: 0, ...size, filter: "bilinear" }, ...parts]);
+    expect(tiles).toEqual(resizes.map((_, i) => ({ from: i + 1, x: 0, y: 0, ...size })));
+    const line = Math.min(1, edges.length);
+    expect([rows, cols]).toEqual(width >= height ? [line, edges.length] : [edges.length, line]);
+    expect(tokenCount).toBe((1 + edges.length) * 256);
+  });
+
+  test.each(publishedCases("gemma3-pan-and-scan"))("crops of the reference, $image", (golden) => {
+    const files = publishedSettings("gemma3-pan-and-scan");
+    const config = { vision_config: { image_size: 224, patch_size: 14 } };
+    const processor = gemma3Processor({ ...files, "config.json": config });
+    const { tokenCount, tiles } = processor.layout(golden.width, golden.height, "auto");
+    expect(tokenCount).toBe(golden.image_token_count);
+    expect(tiles).toHaveLength(golden.shape[0] as number);
+  });
+
+  test("crops stand in the prompt behind the picture", () => {
+    const { prompt } = scanning().layout(700, 1000, "auto");
+    expect(prompt).toBe(
+      `Here is the original image ${ONE} and here are some crops to help you see better ${ONE} ${ONE}`,
+    );
+  });
+
+  test("its settings, low detail and maxImageTokens bound the crops", () => {
+    const tiles = (
+      settings: object,
+      options?: ModelOptions,
+      detail: "auto" | "low" | "high" = "auto",
+    ) => scanning(settings, options).layout(2400, 600, detail).tiles.length;
+    expect(tiles({})).toBe(5);
+    expect(tiles({}, {}, "low")).toBe(1);
+    expect(tiles({ do_pan_and_scan: null })).toBe(1);
+    expect(tiles({ pan_and_scan_max_num_crops: 3 })).toBe(4);
+    expect(tiles({ pan_and_scan_min_crop_size: 700 })).toBe(1);
+    expect(tiles({ pan_and_scan_min_ratio_to_activate: 4.1 })).toBe(1);
+    expect(tiles({}, { maxImageTokens: 1100 })).toBe(4);
+    expect(tiles({}, { maxImageTokens: 600 })).toBe(1);
+    expect(tiles({}, { maxImageTokens: 1 })).toBe(1);
+  });
+
+  test("a size that the tower has no positions for is named", () => {
+    const config = { vision_config: { image_size: 448, patch_size: 14 } };
+    const files = { ...publishedSettings("gemma3"), "config.json": config };
+    expect(() => gemma3Processor(files)).toThrow("size is 896 x 896, image_size");
+  });
+});
+
+describe("PaliGemma", () => {
+  const processor = published("paligemma");
+
+  test("a picture is squashed, and is its tokens alone", () => {
+    const layout = processor.layout(2000, 500, "low");
+    expect(layout.resizes).toEqual([{ from: 0, width: 224, height: 224, filter: "bicubic" }]);
+    expect(layout.prompt).toBe("<image>".repeat(256));
+    expect(processor.imageTokenId).toBe(256_000);
+    expect(layout.grid).toEqual([16, 16]);
+  });
+
+  test("a bos stands between the pictures and the text, which a line break ends", () => {
+    expect(processor.frame?.(["", "", "a"], { isOpen: false })).toEqual(["", "", "<bos>a\n"]);
+    expect(processor.frame?.(["", "a b"], { isOpen: true })).toEqual(["", "<bos>a b"]);
   });
 });

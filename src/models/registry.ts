@@ -1,7 +1,11 @@
+import { gemma3 } from "./gemma3.ts";
 import { internvl } from "./internvl.ts";
+import { lfm2Vl } from "./lfm2-vl.ts";
 import { llavaOnevision } from "./llava-onevision.ts";
 import { llava } from "./llava.ts";
+import { mllama } from "./mllama.ts";
 import type { CheckpointFiles, Family, Model, ModelOptions } from "./model.ts";
+import { paligemma } from "./paligemma.ts";
 import { qwen25Vl } from "./qwen2-5-vl.ts";
 import { qwen2Vl } from "./qwen2-vl.ts";
 import { qwen3Vl } from "./qwen3-vl.ts";
@@ -17,6 +21,11 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   llava_onevision: llavaOnevision,
   llava,
   internvl,
+  mllama,
+  lfm2_vl: lfm2Vl,
+  "lfm2-vl": lfm2Vl, // the first checkpoints
+  gemma3,
+  paligemma,
 };
 
 /** Throws Error naming what is supported when the checkpoint is of another family. */

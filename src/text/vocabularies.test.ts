@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readJson } from "../../tests/chat-support.ts";
+import { GrammarCompiler } from "../grammar/grammar.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 interface Case {
@@ -28,5 +29,31 @@ describe.each(PACKAGES)("%s", (name) => {
       expect(tokenizer.decode(ids, { skipSpecialTokens: false })).toBe(decoded);
       expect(tokenizer.decode(ids)).toBe(decoded_skip_special);
     }
+  });
+
+  test("its tokens write what a schema allows, and nothing else", () => {
+    const schema = {
+      type: "object",
+      properties: { "a b": { type: "string" }, n: { type: "integer" } },
+      required: ["a b", "n"],
+      additionalProperties: false,
+    };
+    const matcher = new GrammarCompiler(tokenizer).matcher({ type: "json_schema", schema });
+    const words = new Uint32Array(Math.ceil(tokenizer.size / 32));
+    const allows = (id: number) => (((words[id >>> 5] as number) >>> (id & 31)) & 1) === 1;
+    const text = '{"a b":"熊  \u{1f43b}\u200d❄️ é","n":-12}';
+    // Behind a line break, for a text's first word may be written with a space before it.
+    const ids = tokenizer.encode(`\n${text}`, { addSpecialTokens: false });
+    const start = ids.findIndex((id) => tokenizer.decode([id]) === "\n") + 1;
+    expect(start).toBeGreaterThan(0);
+    for (const id of ids.slice(start)) {
+      matcher.mask(words.fill(0));
+      expect(allows(id), tokenizer.token(id)).toBe(true);
+      matcher.accept(id);
+    }
+    expect(matcher.complete).toBe(true);
+    matcher.mask(words.fill(0));
+    const [more] = tokenizer.encode("}", { addSpecialTokens: false }).slice(-1) as [number];
+    expect(allows(more)).toBe(false);
   });
 });

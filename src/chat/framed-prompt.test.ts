@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
+import type { CheckpointFiles } from "../models/model.ts";
+import { paligemmaProcessor } from "../models/paligemma-processor.ts";
+import { chatModel } from "./chat.ts";
+import type { Message, Part } from "./messages.ts";
+import { type PromptOptions, buildPrompt } from "./prompt.ts";
+import { RequestError } from "./request-error.ts";
+
+const { "chat_template.jinja": jinja, ...published } = readCheckpoint("e2e/goldens/paligemma");
+
+function promptOf(
+  messages: readonly Message[],
+  files: CheckpointFiles = published,
+  options?: PromptOptions,
+) {
+  const processor = paligemmaProcessor(files);
+  const generator = new ScriptedGenerator();
+  const decodeImage = () => Promise.reject(new Error("not asked for"));
+  const model = chatModel(files, { generator, processor, decodeImage });
+  const picture = { width: 64, height: 64, source: new Uint8Array() };
+  const image = { picture, layout: processor.layout(64, 64, "auto") };
+  const parts = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content));
+  const images = parts.filter(({ type }) => type === "image_url").map(() => image);
+  return { ...buildPrompt(model, messages, images, options), model };
+}
+
+const image: Part = { type: "image_url", image_url: { url: "data:," } };
+const text = (words: string): Part => ({ type: "text", text: words });
+const ROWS = "<image>".repeat(16);
+
+describe("prompts of a checkpoint without a chat template", () => {
+  test.each<[string, readonly Message[], string]>([
+    ["a picture", [{ role: "user", content: [image, text("Hi")] }], `${ROWS}<bos>Hi\n`],
+    [
+      "a picture after its text",
+      [{ role: "user", content: [text("Hi"), image] }],
+      `${ROWS}<bos>Hi\n`,
+    ],
+    ["a picture alone", [{ role: "user", content: [image] }], `${ROWS}<bos>\n`],
+    [
+      "several messages",
+      [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: [text("a "), image, text("b")] },
+        { role: "assistant", content: "c" },
+        { role: "user", content: [image, text("d")] },
+      ],
+      `${ROWS}${ROWS}<bos>Be brief.\na b\nc\nd\n`,
+    ],
+  ])("%s", (_, messages, expected) => {
+    const { text, ids, model, imageTokens } = promptOf(messages);
+    expect(text).toBe(expected);
+    const named = model.tokenizer.namedTokens["bos_token"] ?? expect.fail("no bos");
+    const bos = model.tokenizer.id(named);
+    expect(ids.filter((id) => id === bos)).toHaveLength(1);
+    expect(ids.indexOf(bos as number)).toBe(imageTokens);
+  });
+
+  test("are those of the template that the reference was given", () => {
+    const messages: Message[] = [
+      { role: "user", content: [text("First "), image, text(" and "), image, text(".")] },
+    ];
+    const given = promptOf(messages, { ...published, "chat_template.jinja": jinja });
+    expect(given.text).toBe(`${ROWS}${ROWS}<bos>First  and .\n`);
+    expect(promptOf(messages).ids).toEqual(given.ids);
+  });
+
+  test("a line break does not end an answer that goes on", () => {
+    const messages: Message[] = [
+      { role: "user", content: [image, text("Hi")] },
+      { role: "assistant", content: "A cat" },
+    ];
+    const options = { continueFinalMessage: true };
+    expect(promptOf(messages, published, options).text).toBe(`${ROWS}<bos>Hi\nA cat`);
+  });
+
+  test("a placeholder that somebody wrote stays text", () => {
+    const { imageTokens, text: written } = promptOf([
+      { role: "user", content: [image, text("What is <image>?")] },
+    ]);
+    expect(imageTokens).toBe(16);
+    expect(written).toBe(`${ROWS}<bos>What is <image>?\n`);
+  });
+
+  test("messages without a picture are refused", () => {
+    const refused = () => promptOf([{ role: "user", content: "Hi" }]);
+    expect(refused).toThrow(RequestError);
+    expect(refused).toThrow("This model answers about pictures: the messages need one.");
+  });
+});

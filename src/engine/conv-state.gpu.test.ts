@@ -1,0 +1,267 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  type Golden,
+  buildEngine,
+  openEngine,
+  openGolden,
+  prepareImages,
+} from "../../tests/golden.ts";
+import { expectClose, testGpu } from "../../tests/support.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Graph } from "../gpu/graph.ts";
+import { bufferOf } from "../gpu/tensor.ts";
+import type { Model } from "../models/model.ts";
+import { CONV_STATE_ROWS, PAGE_TOKENS } from "../ops/cache.ts";
+import { ROW_WORDS } from "../ops/row.ts";
+import type { GpuWeights } from "../weights/gpu-weights.ts";
+import type { Engine, EngineOptions } from "./engine.ts";
+import type { GenerationInput, Sampling } from "./generation.ts";
+import { KvCache, kvBytesPerToken } from "./kv-cache.ts";
+import { writePromptRows } from "./prompt-rows.ts";
+
+const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+
+let gpu: Gpu;
+let golden: Golden;
+let model: Model;
+let weights: GpuWeights;
+let engine: Engine;
+/** Keeps nothing between requests. */
+let fresh: Engine;
+
+const another = (options: EngineOptions): Engine =>
+  buildEngine(gpu, model, weights, { contextLength: 1024, ...options });
+
+beforeAll(async () => {
+  gpu = await testGpu();
+  golden = await openGolden("lfm2_vl");
+  const options = { contextLength: 1024 };
+  ({ engine, model, weights } = await openEngine(gpu, golden.checkpoint, "f32", options));
+  fresh = another({ prefixCache: false });
+});
+
+/** The words of all cases one after another, as often as are wanted. */
+function text(count: number): number[] {
+  const { imageTokenId } = model.processor;
+  const words = golden.cases.flatMap(({ input_ids }) => input_ids);
+  const plain = words.filter((id) => id !== imageTokenId);
+  return Array.from({ length: count }, (_, i) => plain[i % plain.length] as number);
+}
+
+function request(ids: readonly number[], maxTokens = 1): GenerationInput {
+  return { ids, images: [], maxTokens, stopTokenIds: [], sampling: GREEDY };
+}
+
+async function caseOf(name: string): Promise<GenerationInput> {
+  const case_ = golden.cases.find((one) => one.name === name) ?? expect.fail(name);
+  const images = await prepareImages(case_, model, "/e2e/goldens");
+  const keyed = images.map((image, i) => ({ ...image, key: `${name} ${i}` }));
+  return { ...request(case_.input_ids, case_.output_ids.length), images: keyed };
+}
+
+async function run(on: Engine, input: GenerationInput) {
+  let cached = -1;
+  const ids: number[] = [];
+  const onCached = (tokens: number): void => void (cached = tokens);
+  for await (const { token } of on.generate({ ...input, onCached })) ids.push(token);
+  return { ids, cached };
+}
+
+/** A prompt's last logits, and how much of it was cached. */
+async function prefill(on: Engine, input: GenerationInput) {
+  const { cached } = await run(on, { ...input, maxTokens: 1 });
+  const logits = await gpu.read(on.decoder.lastLogits ?? expect.fail("no logits"));
+  return { logits, cached };
+}
+
+const wholePages = (rows: number) => rows - (rows % PAGE_TOKENS);
+
+test("a state of each page is kept, and counted", () => {
+  const { num_conv_layers = 0, hidden_size } = model.text;
+  const cache = new KvCache(gpu, model.text, 129);
+  expect([cache.layers.length, cache.convolutions.length]).toEqual([2, 3]);
+  for (const { states } of cache.convolutions) {
+    expect(states.shape).toEqual([3 * CONV_STATE_ROWS, hidden_size]);
+  }
+  const keysAndValues = kvBytesPerToken({ ...model.text, num_conv_layers: 0 });
+  const states = num_conv_layers * hidden_size * CONV_STATE_ROWS * 4;
+  expect(kvBytesPerToken(model.text)).toBe(keysAndValues + states / PAGE_TOKENS);
+  const kept = [...cache.layers.flatMap((layer) => [layer.keys, layer.values])];
+  for (const { states } of cache.convolutions) kept.push(states);
+  const bytes = kept.reduce((sum, tensor) => sum + bufferOf(tensor).size, 0);
+  expect(bytes).toBe(3 * PAGE_TOKENS * kvBytesPerToken(model.text));
+});
+
+describe("a prompt", () => {
+  test("in chunks of any size has the logits of one pass", async () => {
+    const input = request(text(200));
+    const { logits } = await prefill(another({ prefillRows: 200 }), input);
+    for (const prefillRows of [1, 2, 31, 63, 64, 65, 66, 199]) {
+      expectClose((await prefill(another({ prefillRows }), input)).logits, logits, 2e-5);
+    }
+  });
+
+  test("position by position is the same by one plan and by fresh ones", async () => {
+    const tokens = text(70);
+    const hidden = async (isFresh: boolean): Promise<Float32Array[]> => {
+      const cache = new KvCache(gpu, model.text, 256);
+      const rows = gpu.tensor("rows", [1, ROW_WORDS], "u32");
+      const words = new Uint32Array(ROW_WORDS);
+      const record = async () => {
+        const g = new Graph(gpu);
+        const { layers, convolutions } = cache;
+        const images = engine.imageStates;
+        const x = g.keep(model.forward(g, weights, rows, images, layers, convolutions));
+        return { x, plan: await g.compile() };
+      };
+      cache.reserve(cache.begin(tokens), tokens.length);
+      const states: Float32Array[] = [];
+      let recorded = await record();
+      for (let position = 0; position < tokens.length; position++) {
+        if (isFresh && position % 7 === 6) {
+          recorded.plan.dispose();
+          recorded = await record();
+        }
+        writePromptRows(words, { tokens }, position, 1);
+        gpu.write(rows, words);
+        recorded.plan.submit();
+        states.push(await gpu.read(recorded.x));
+      }
+      recorded.plan.dispose();
+      gpu.release(bufferOf(rows));
+      return states;
+    };
+    expect(await hidden(false)).toEqual(await hidden(true));
+  });
+
+  test("is found by whole pages, and then is bit by bit what it is afresh", async () => {
+    const ids = text(200);
+    const { logits } = await prefill(fresh, request(ids));
+    for (const cut of [1, 63, 64, 65, 66, 128, 129, 200]) {
+      engine.flush();
+      // What comes after the cut is other text, which leaves states of its own behind.
+      await prefill(engine, request([...ids.slice(0, cut), ...text(250).reverse()]));
+      expect(await prefill(engine, request(ids)), `${cut}`).toEqual({
+        logits,
+        cached: wholePages(Math.min(cut, ids.length - 1)),
+      });
+      expect((await prefill(engine, request(ids))).cached).toBe(192);
+    }
+  });
+
+  test("with pictures is answered as the reference does, cached or not", async () => {
+    engine.flush();
+    for (const { name, input_ids, output_ids } of golden.cases) {
+      const input = await caseOf(name);
+      expect((await run(engine, input)).ids, name).toEqual(output_ids);
+      const cached = wholePages(input_ids.length - 1);
+      expect(await run(engine, input), name).toEqual({ ids: output_ids, cached });
+    }
+  });
+});
+
+describe("an answer", () => {
+  test("that ends anywhere near a page's border leaves what the next turn goes on from", async () => {
+    for (const begin of [58, 59, 60, 61, 62, 63, 64]) {
+      const ids = text(begin);
+      engine.flush();
+      const { ids: answer } = await run(engine, request(ids, 5));
+      const next = request([...ids, ...answer, ...text(20)], 6);
+      const expected = await run(fresh, next);
+      // The last token drawn was not computed.
+      const cached = wholePages(begin + answer.length - 1);
+      expect(await run(engine, next), `${begin}`).toEqual({ ids: expected.ids, cached });
+      const { logits } = await prefill(fresh, next);
+      expectClose((await prefill(engine, next)).logits, logits, 5e-5);
+    }
+  });
+
+  test("over two pages, and one more turn, is what a fresh engine says", async () => {
+    engine.flush();
+    let conversation = request(text(40), 100);
+    for (let turn = 0; turn < 3; turn++) {
+      const { ids } = await run(engine, conversation);
+      expect(ids).toEqual((await run(fresh, conversation)).ids);
+      conversation = { ...conversation, ids: [...conversation.ids, ...ids, ...text(9)] };
+    }
+  });
+
+  test("of two conversations in turn is not the other's", async () => {
+    engine.flush();
+    let conversations = [text(70), text(90).reverse()].map((ids) => request(ids, 12));
+    for (let turn = 0; turn < 4; turn++) {
+      const next: GenerationInput[] = [];
+      for (const conversation of conversations) {
+        const { ids, cached } = await run(engine, conversation);
+        expect(ids).toEqual((await run(fresh, conversation)).ids);
+        if (turn > 0) expect(cached).toBeGreaterThanOrEqual(64);
+        next.push({ ...conversation, ids: [...conversation.ids, ...ids, 11 + turn] });
+      }
+      conversations = next;
+    }
+  });
+
+  test("is one of several that share their prompt's whole pages", async () => {
+    engine.flush();
+    const answers: string[] = [];
+    for (let seed = 0; seed < 3; seed++) {
+      const sampling = { ...GREEDY, temperature: 1.3, seed };
+      const choice = { ...request(text(150), 10), sampling };
+      const { ids, cached } = await run(engine, choice);
+      expect(cached).toBe(seed === 0 ? 0 : 128);
+      expect(ids).toEqual((await run(fresh, choice)).ids);
+      answers.push(ids.join());
+    }
+    expect(new Set(answers).size).toBe(3);
+  });
+});
+
+describe("a request that does not come to its end", () => {
+  test("leaves the chunks that were computed when its signal aborts in the prompt", async () => {
+    const input = request(text(300), 8);
+    const expected = await run(fresh, input);
+    for (const prefillRows of [32, 50, 64]) {
+      const small = another({ prefillRows });
+      const controller = new AbortController();
+      const { decoder } = small;
+      const submit = decoder.submit.bind(decoder);
+      let chunks = 0;
+      decoder.submit = (plan) => {
+        submit(plan);
+        if (++chunks === 3) controller.abort(new Error("enough"));
+      };
+      const aborted = run(small, { ...input, signal: controller.signal });
+      await expect(aborted).rejects.toThrow("enough");
+      decoder.submit = submit;
+      expect(await run(small, input)).toEqual({
+        ids: expected.ids,
+        cached: wholePages(3 * prefillRows),
+      });
+    }
+  });
+
+  test("leaves what was read when the reader leaves, however far the engine was ahead", async () => {
+    for (const begin of [59, 60, 61, 62, 63]) {
+      engine.flush();
+      const input = request(text(begin), 40);
+      const read: number[] = [];
+      for await (const { token } of engine.generate(input)) if (read.push(token) === 3) break;
+      const next = request([...input.ids, ...read, 7, ...text(30)], 6);
+      const { ids, cached } = await run(engine, next);
+      expect(ids, `${begin}`).toEqual((await run(fresh, next)).ids);
+      expect(cached).toBe(wholePages(begin + read.length - 1));
+    }
+  });
+});
+
+test("in little room every request is answered right, of no more memory than before", async () => {
+  const small = another({ contextLength: 192 });
+  for (const { name } of golden.cases) await run(small, await caseOf(name));
+  const { gpuBytes } = small.stats;
+  for (let i = 0; i < 14; i++) {
+    const case_ = golden.cases[(i * i + (i >> 2)) % golden.cases.length] ?? expect.fail();
+    const { ids } = await run(small, await caseOf(case_.name));
+    expect(ids, case_.name).toEqual(case_.output_ids);
+  }
+  expect(small.stats.gpuBytes).toBe(gpuBytes);
+});

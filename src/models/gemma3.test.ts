@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { gemma } from "./gemma.ts";
+import { gemma3 } from "./gemma3.ts";
+
+/** `text_config` and `vision_config` of google/gemma-3-4b-it. */
+const TEXT = {
+  hidden_size: 2560,
+  intermediate_size: 10_240,
+  model_type: "gemma3_text",
+  num_hidden_layers: 34,
+  rope_scaling: { factor: 8.0, rope_type: "linear" },
+  sliding_window: 1024,
+};
+const VISION = {
+  hidden_size: 1152,
+  image_size: 896,
+  intermediate_size: 4304,
+  num_attention_heads: 16,
+  num_hidden_layers: 27,
+  patch_size: 14,
+};
+
+const PREPROCESSOR = {
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+  resample: 2,
+  size: { height: 896, width: 896 },
+};
+
+const model = (text: object = {}, rest: object = {}) =>
+  gemma3({
+    "config.json": {
+      model_type: "gemma3",
+      mm_tokens_per_image: 256,
+      text_config: { ...TEXT, ...text },
+      vision_config: VISION,
+      ...rest,
+    },
+    "preprocessor_config.json": PREPROCESSOR,
+  });
+
+describe("gemma3", () => {
+  test("reads a published config, which leaves most to its classes", () => {
+    const { text, patchesPerRow, bidirectional, processor } = model();
+    expect(text).toMatchObject({
+      vocab_size: 262_208,
+      num_key_value_heads: 4,
+      head_dim: 256,
+      max_position_embeddings: 131_072,
+      sliding_window: 1024,
+    });
+    expect([patchesPerRow, bidirectional]).toEqual([16, "images"]);
+    expect(processor.layout(640, 480, "auto")).toMatchObject({ grid: [64, 64], tokenCount: 256 });
+  });
+
+  test.each([
+    [{ attn_logit_softcapping: 50 }, "attn_logit_softcapping"],
+    [{ final_logit_softcapping: 30 }, "final_logit_softcapping"],
+    [{ use_bidirectional_attention: true }, "use_bidirectional_attention"],
+    [{ attention_bias: true }, "attention_bias"],
+    [{ hidden_activation: "silu" }, "hidden_activation"],
+    [{ layer_types: ["chunked_attention"] }, "layer_types"],
+    [{ layer_types: ["full_attention"] }, "text_config.layer_types: 1, expected 34"],
+    [{ rope_scaling: { rope_type: "yarn", factor: 8 } }, "rope type yarn is not known"],
+    [{ rope_scaling: { rope_type: "linear" } }, "linear rope scaling without a factor"],
+    [
+      { rope_parameters: { sliding_attention: { rope_type: "llama3", rope_theta: 1e4 } } },
+      "rope type llama3 is not known",
+    ],
+  ])("refuses what it does not do: %o", (text, message) => {
+    expect(() => model(text)).toThrow(message);
+  });
+
+  test("refuses patches that don't make as many rows", () => {
+    expect(() => model({}, { mm_tokens_per_image: 100 })).toThrow("64 x 64 patches");
+    expect(() => model({}, { mm_tokens_per_image: 250 })).toThrow("can't become 250");
+  });
+});
+
+describe("gemma", () => {
+  const decoder = (text_config: object) => gemma({ "config.json": { text_config } }, "decoder");
+
+  test("takes the early name of its activation for what it means", () => {
+    expect(decoder({ hidden_act: "gelu" }).text).toEqual(
+      expect.objectContaining({ vocab_size: 256_000, head_dim: 256 }),
+    );
+    expect(() => decoder({ hidden_act: "silu" })).toThrow("hidden_act");
+  });
+
+  test("refuses a later Gemma, which has more than it", () => {
+    expect(() => decoder({ model_type: "gemma2" })).toThrow("text_config.model_type");
+  });
+});

@@ -1,0 +1,187 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import {
+  HALF,
+  checkPicture,
+  namedToken,
+  normalization,
+  normalizationFields,
+  parseImageSettings,
+  resizeFilter,
+} from "./image-settings.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Tile } from "./model.ts";
+import { type Size, nearestMultiple, smartResize } from "./smart-resize.ts";
+import { type TileGrid, closestGrid, tileGrids } from "./tile-grids.ts";
+
+/** The field of config.json, by its two names, with the default of transformers' class. */
+const Config = z.object({
+  image_token_id: z.optional(z.int()),
+  image_token_index: z._default(z.int(), 396),
+});
+
+const Positive = z.int().check(z.positive());
+
+/**
+ * The image processor's fields, with the defaults of transformers' LFM2-VL class; pictures are always
+ * resized, whatever `do_resize` says.
+ */
+const Settings = z.object({
+  downsample_factor: z._default(Positive, 2),
+  encoder_patch_size: z._default(Positive, 16),
+  do_image_splitting: z._default(z.boolean(), true),
+  min_tiles: z._default(Positive, 2),
+  max_tiles: z._default(Positive, 10),
+  tile_size: z._default(Positive, 512),
+  use_thumbnail: z._default(z.boolean(), true),
+  min_image_tokens: z._default(Positive, 64),
+  max_image_tokens: z._default(Positive, 256),
+  max_pixels_tolerance: z._default(z.number().check(z.positive()), 2),
+  use_image_special_tokens: z._default(z.boolean(), true),
+  resample: z._default(z.int(), 2),
+  ...normalizationFields(HALF, HALF),
+});
+type Settings = z.output<typeof Settings>;
+
+/**
+ * The image processing of LFM2-VL: a picture keeps its proportions, resized to between 64 and 256
+ * tokens. One that is too large for that is squashed to the grid of tiles whose proportions are
+ * closest to its own, and is seen as a whole behind them. Low detail is the whole alone.
+ * `maxImageTokens` leaves out the grids that take more, and caps what the whole takes; like the
+ * limits of the settings that may be exceeded, for enlarging rounds up.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function lfm2VlProcessor(
+  files: CheckpointFiles,
+  { maxImageTokens = Infinity }: ModelOptions = {},
+): ImageProcessor {
+  const { image_token_index, image_token_id = image_token_index } = parseConfig(Config, files);
+  const settings = readSettings(files);
+  const { encoder_patch_size, downsample_factor, tile_size, use_thumbnail } = settings;
+  const factor = encoder_patch_size * downsample_factor; // pixels of an image token's edge
+  if (tile_size % factor !== 0) {
+    throw new Error(`preprocessor_config.json: tile_size ${tile_size} is no multiple of ${factor}`);
+  }
+  const filter = resizeFilter(settings.resample);
+  const tileTokens = (tile_size / factor) ** 2;
+  const limits = {
+    min: Math.min(settings.min_image_tokens, maxImageTokens) * factor ** 2,
+    max: Math.min(settings.max_image_tokens, maxImageTokens) * factor ** 2,
+  };
+  const grids = settings.do_image_splitting
+    ? tileGrids(settings.min_tiles, settings.max_tiles)
+    : [];
+  const patches = ({ width, height }: Size) =>
+    [height / encoder_patch_size, width / encoder_patch_size] as const;
+  const tokens = ({ width, height }: Size) => (width / factor) * (height / factor);
+  const write = promptWriter(files, settings);
+
+  return {
+    placeholder: imageToken(files),
+    imageTokenId: image_token_id,
+    patchSize: encoder_patch_size,
+    merge: downsample_factor,
+    frames: 1,
+    channelsLast: true,
+    ...normalization(settings),
+
+    layout(width, height, detail): ImageLayout {
+      checkPicture(width, height);
+      const size = [width, height] as const;
+      const whole = smartResize({ width, height }, factor, limits, factor);
+      const wholeTokens = tokens(whole);
+      const isSplit = detail !== "low" && isTooLarge({ width, height }, factor, settings);
+      const besides = use_thumbnail ? wholeTokens : 0;
+      const fitting = grids.filter(
+        ({ cols, rows }) => cols * rows * tileTokens + besides <= maxImageTokens,
+      );
+      const { cols, rows } = closestGrid(size, isSplit ? fitting : [], tile_size ** 2);
+      const resized = { from: 0, ...whole, filter };
+      const all: Tile = { from: 1, x: 0, y: 0, ...whole };
+      if (cols * rows === 1) {
+        return {
+          size,
+          resizes: [resized],
+          tiles: [all],
+          rows: 0,
+          cols: 0,
+          grid: patches(whole),
+          tokenCount: wholeTokens,
+          prompt: write.whole(wholeTokens),
+        };
+      }
+      const edge = { width: tile_size, height: tile_size };
+      const tiles = tilesOf({ cols, rows }, { from: 2, x: 0, y: 0, ...edge });
+      return {
+        size,
+        resizes: [resized, { from: 0, width: cols * tile_size, height: rows * tile_size, filter }],
+        tiles: use_thumbnail ? [...tiles, { ...all, grid: patches(whole) }] : tiles,
+        rows,
+        cols,
+        grid: patches(edge),
+        tokenCount: cols * rows * tileTokens + besides,
+        prompt: write.split({ cols, rows }, tileTokens, besides),
+      };
+    },
+  };
+}
+
+/** Early checkpoints have all but resampling and normalisation in processor_config.json. */
+function readSettings(files: CheckpointFiles): Settings {
+  const joined = files["processor_config.json"] as { image_processor?: object } | undefined;
+  const own = files["preprocessor_config.json"] as object | undefined;
+  const all = { ...joined, ...joined?.image_processor, ...own };
+  return parseImageSettings(Settings, { ...files, "preprocessor_config.json": all });
+}
+
+/** Whether a picture has more pixels than are shrunk to one tile's tokens. */
+function isTooLarge(
+  { width, height }: Size,
+  factor: number,
+  { encoder_patch_size, max_image_tokens, max_pixels_tolerance }: Settings,
+): boolean {
+  const nearest = (edge: number) => nearestMultiple(edge, factor, encoder_patch_size);
+  return nearest(width) * nearest(height) > max_image_tokens * factor ** 2 * max_pixels_tolerance;
+}
+
+function tilesOf({ cols, rows }: TileGrid, first: Tile): Tile[] {
+  return Array.from({ length: cols * rows }, (_, i) => ({
+    ...first,
+    x: (i % cols) * first.width,
+    y: Math.floor(i / cols) * first.height,
+  }));
+}
+
+function imageToken(files: CheckpointFiles): string {
+  return namedToken(files, "image_token", "<image>");
+}
+
+/** What stands in the prompt for a picture of so many tokens. */
+interface PromptWriter {
+  whole(tokens: number): string;
+  /** @param besides tokens of the whole picture behind the tiles */
+  split(grid: TileGrid, tileTokens: number, besides: number): string;
+}
+
+function promptWriter(
+  files: CheckpointFiles,
+  { use_image_special_tokens }: Settings,
+): PromptWriter {
+  const image = imageToken(files);
+  const special = (token: string) => (use_image_special_tokens ? token : "");
+  const start = special(namedToken(files, "image_start_token", "<|image_start|>"));
+  const end = special(namedToken(files, "image_end_token", "<|image_end|>"));
+  const thumbnail = special(namedToken(files, "image_thumbnail_token", "<|img_thumbnail|>"));
+  return {
+    whole: (tokens) => `${start}${image.repeat(tokens)}${end}`,
+    split({ cols, rows }, tileTokens, besides) {
+      let prompt = start;
+      for (let row = 1; row <= rows; row++) {
+        for (let col = 1; col <= cols; col++) {
+          prompt += `${special(`<|img_row_${row}_col_${col}|>`)}${image.repeat(tileTokens)}`;
+        }
+      }
+      return `${prompt}${besides > 0 ? thumbnail : ""}${image.repeat(besides)}${end}`;
+    },
+  };
+}

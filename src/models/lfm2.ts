@@ -1,0 +1,146 @@
+import * as z from "zod/mini";
+import type { Graph } from "../gpu/graph.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { ConvCache, LayerCache } from "../ops/cache.ts";
+import { embed } from "../ops/embed.ts";
+import { linear } from "../ops/linear.ts";
+import { rmsNorm } from "../ops/rms-norm.ts";
+import { shortConv } from "../ops/short-conv.ts";
+import { parseConfig, ropeTheta } from "./config.ts";
+import { type DecoderConfig, decoderLayer, feedForward } from "./decoder.ts";
+import type { Language } from "./llama.ts";
+import type { CheckpointFiles, Weights } from "./model.ts";
+import { renamedWeights } from "./renamed-weights.ts";
+import { ropeTables } from "./rope.ts";
+
+/** The fields of config.json, with the defaults of transformers' LFM2 class. */
+const Config = z.object({
+  tie_embedding: z.optional(z.boolean()),
+  tie_word_embeddings: z._default(z.boolean(), true),
+  text_config: z.object({
+    vocab_size: z._default(z.int(), 65_536),
+    hidden_size: z._default(z.int(), 2560),
+    num_hidden_layers: z._default(z.int(), 32),
+    num_attention_heads: z._default(z.int(), 32),
+    num_key_value_heads: z._default(z.int(), 8),
+    max_position_embeddings: z._default(z.int(), 128_000),
+    norm_eps: z._default(z.number(), 1e-5),
+    conv_L_cache: z._default(z.literal(3), 3),
+    conv_bias: z._default(z.literal(false), false),
+    layer_types: z.optional(z.nullable(z.array(z.enum(["conv", "full_attention"])))),
+    full_attn_idxs: z.optional(z.nullable(z.array(z.int()))),
+  }),
+});
+
+interface Lfm2Config extends DecoderConfig {
+  readonly layer_types: readonly ("conv" | "full_attention")[];
+  readonly rope_theta: number;
+}
+
+function lfm2Config(files: CheckpointFiles): Lfm2Config {
+  const { layer_types, full_attn_idxs, norm_eps, ...text } = parseConfig(Config, files).text_config;
+  const layers = Array.from({ length: text.num_hidden_layers }, (_, i) => i);
+  const attends = (i: number) => full_attn_idxs?.includes(i) ?? true;
+  const types = layer_types ?? layers.map((i) => (attends(i) ? "full_attention" : "conv"));
+  const num_kv_layers = types.filter((type) => type === "full_attention").length;
+  if (types.length !== layers.length) {
+    throw new Error(
+      `config.json: text_config.layer_types has ${types.length} layers, ` +
+        `num_hidden_layers is ${layers.length}`,
+    );
+  }
+  return {
+    ...text,
+    rms_norm_eps: norm_eps,
+    head_dim: text.hidden_size / text.num_attention_heads,
+    rope_theta: ropeTheta(files, "text_config", 1_000_000),
+    layer_types: types,
+    num_kv_layers,
+    num_conv_layers: types.length - num_kv_layers,
+  };
+}
+
+/**
+ * LFM2 (arXiv 2511.23404): Llama's layers, most of which have a gated short convolution in the place
+ * of attention.
+ *
+ * @param prefix name of the decoder among the weights
+ */
+export function lfm2(files: CheckpointFiles, prefix: string): Language {
+  const config = lfm2Config(files);
+  const { tie_word_embeddings, tie_embedding = tie_word_embeddings } = parseConfig(Config, files);
+  return {
+    text: config,
+    forward: (g, w, rows, [images], cache, convolutions) =>
+      layers(g, w.under(prefix), config, rows, images as Tensor, cache, convolutions),
+    head(g, w, hidden) {
+      const text = w.under(prefix);
+      const x = rmsNorm(g, hidden, text.vector("embedding_norm.weight"), config.rms_norm_eps);
+      const tied = tie_embedding || !w.has("lm_head.weight");
+      return linear(g, x, tied ? text.matrix("embed_tokens.weight") : w.matrix("lm_head.weight"));
+    },
+  };
+}
+
+/**
+ * @param rows `[T, ROW_WORDS]`
+ * @param images image embeddings `[N, D]`
+ * @returns hidden states `[T, D]`, before the final norm
+ */
+function layers(
+  g: Graph,
+  w: Weights,
+  c: Lfm2Config,
+  rows: Tensor,
+  images: Tensor,
+  cache: readonly LayerCache[],
+  convolutions: readonly ConvCache[],
+): Tensor {
+  const axes = new Array<number>(c.head_dim / 2).fill(0);
+  const inputs = { rows, rope: ropeTables(g, c.rope_theta, c.head_dim, axes) };
+  const [caches, states] = [cache.values(), convolutions.values()];
+  let x = g.tap("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
+  c.layer_types.forEach((type, i) => {
+    const layer = renamedWeights(w.under(`layers.${i}`), lfm2Name);
+    x =
+      type === "conv"
+        ? convLayer(g, layer, c, rows, states.next().value as ConvCache, x)
+        : decoderLayer(g, layer, c, inputs, caches.next().value as LayerCache, x);
+    g.tap(`hidden.${i}`, x);
+  });
+  return x;
+}
+
+/**
+ * A layer that looks back by a convolution over three positions.
+ *
+ * @param x `[T, D]`
+ * @returns `[T, D]`
+ */
+function convLayer(
+  g: Graph,
+  w: Weights,
+  c: Lfm2Config,
+  rows: Tensor,
+  state: ConvCache,
+  x: Tensor,
+): Tensor {
+  const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), c.rms_norm_eps);
+  const bcx = linear(g, h, w.matrix("conv.in_proj.weight")); // [T, 3D]
+  const mixed = shortConv(g, rows, bcx, w.vector("conv.conv.weight"), state);
+  x = linear(g, mixed, w.matrix("conv.out_proj.weight"), { residual: x });
+  return feedForward(g, w, c, x);
+}
+
+/** LFM2's names of a decoder layer's tensors. */
+function lfm2Name(name: string): string {
+  return name
+    .replace("input_layernorm", "operator_norm")
+    .replace("post_attention_layernorm", "ffn_norm")
+    .replace("q_norm", "q_layernorm")
+    .replace("k_norm", "k_layernorm")
+    .replace("o_proj", "out_proj")
+    .replace("mlp.gate_proj", "feed_forward.w1")
+    .replace("mlp.up_proj", "feed_forward.w3")
+    .replace("mlp.down_proj", "feed_forward.w2");
+}

@@ -1,0 +1,138 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import {
+  HALF,
+  checkPicture,
+  namedToken,
+  normalization,
+  normalizationFields,
+  parseImageSettings,
+  resizeFilter,
+} from "./image-settings.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
+import type { TileGrid } from "./tile-grids.ts";
+
+const Positive = z.int().check(z.positive());
+
+/** The fields of config.json, with the defaults of transformers' Mllama classes. */
+const Config = z.object({
+  image_token_index: z.optional(z.int()),
+  image_token_id: z.optional(z.int()),
+  vision_config: z.object({
+    image_size: z._default(Positive, 448),
+    patch_size: z._default(Positive, 14),
+    max_num_tiles: z._default(Positive, 4),
+  }),
+});
+
+/** The image processor's fields, with the defaults of transformers' Mllama class. */
+const Settings = z.object({
+  // A picture that is neither resized nor padded has no whole tiles.
+  do_resize: z._default(z.literal(true), true),
+  do_pad: z._default(z.literal(true), true),
+  size: z._default(z.object({ height: Positive, width: Positive }), { height: 224, width: 224 }),
+  max_image_tiles: z._default(Positive, 4),
+  resample: z._default(z.int(), 2),
+  ...normalizationFields(HALF, HALF),
+});
+
+/** All grids of at most so many tiles; a picture's aspect ratio id is its grid's place from 1 on. */
+export function canvasGrids(most: number): TileGrid[] {
+  const lengths = Array.from({ length: most }, (_, i) => i + 1);
+  return lengths.flatMap((rows) =>
+    lengths.filter((cols) => rows * cols <= most).map((cols) => ({ rows, cols })),
+  );
+}
+
+/**
+ * The image processing of Llama 3.2 Vision: a picture is put into the upper left corner of the canvas
+ * of tiles that enlarges it least, or else shrinks it least. The tower sees all of the canvas at once,
+ * so it is one tile of the layout. Low detail is a canvas of one tile.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function mllamaProcessor(files: CheckpointFiles): ImageProcessor {
+  const config = parseConfig(Config, files);
+  const settings = parseImageSettings(Settings, files);
+  const { image_size: edge, patch_size: patchSize, max_num_tiles } = config.vision_config;
+  const filter = resizeFilter(settings.resample);
+  const { height, width } = settings.size;
+  if (height !== edge || width !== edge) {
+    throw new Error(
+      `preprocessor_config.json: size.height and size.width are ${height} and ${width}, ` +
+        `expected vision_config.image_size, ${edge}`,
+    );
+  }
+  if (settings.max_image_tiles !== max_num_tiles) {
+    throw new Error(
+      `preprocessor_config.json: max_image_tiles is ${settings.max_image_tiles}, ` +
+        `expected vision_config.max_num_tiles, ${max_num_tiles}`,
+    );
+  }
+  const side = Math.floor(edge / patchSize);
+  const image = namedToken(files, "image_token", "<|image|>");
+  return {
+    placeholder: image,
+    imageTokenId: config.image_token_id ?? config.image_token_index ?? 128_256,
+    patchSize,
+    merge: 1,
+    frames: 1,
+    ...normalization(settings),
+
+    layout(pictureWidth, pictureHeight, detail): ImageLayout {
+      checkPicture(pictureWidth, pictureHeight);
+      const grids = canvasGrids(detail === "low" ? 1 : settings.max_image_tiles);
+      const { rows, cols } = bestGrid(pictureWidth, pictureHeight, grids, edge);
+      const canvas = { width: cols * edge, height: rows * edge };
+      const fitted = fit(pictureWidth, pictureHeight, canvas, edge);
+      const isSplit = rows * cols > 1;
+      return {
+        size: [pictureWidth, pictureHeight],
+        resizes: [{ from: 0, ...fitted, filter }],
+        tiles: [{ from: 1, x: 0, y: 0, ...canvas }],
+        rows: isSplit ? rows : 0,
+        cols: isSplit ? cols : 0,
+        grid: [rows * side, cols * side],
+        tokenCount: 1,
+        prompt: image,
+        // Each tile has a row of its own before those of its patches.
+        seenKeys: rows * cols * (side ** 2 + 1),
+      };
+    },
+  };
+}
+
+/** The grid whose canvas enlarges a picture least, or else shrinks it least; of several the smallest. */
+function bestGrid(
+  width: number,
+  height: number,
+  grids: readonly TileGrid[],
+  edge: number,
+): TileGrid {
+  const scaled = grids.map((grid) => {
+    const scale = Math.min((grid.rows * edge) / height, (grid.cols * edge) / width);
+    return { grid, scale, area: grid.rows * grid.cols };
+  });
+  const enlarging = scaled.map(({ scale }) => scale).filter((scale) => scale >= 1);
+  const best =
+    enlarging.length > 0 ? Math.min(...enlarging) : Math.max(...scaled.map(({ scale }) => scale));
+  const [chosen] = scaled.filter(({ scale }) => scale === best).sort((a, b) => a.area - b.area);
+  return (chosen as (typeof scaled)[number]).grid;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A picture's size in its canvas: in proportion, its longer edge a tile's or longer. */
+function fit(width: number, height: number, canvas: Size, edge: number): Size {
+  const clip = (length: number, most: number) => Math.min(Math.max(length, edge), most);
+  const target = { width: clip(width, canvas.width), height: clip(height, canvas.height) };
+  const scale = { width: target.width / width, height: target.height / height };
+  const scaled = (length: number, by: number, most: number) =>
+    Math.min(Math.floor(length * by) || 1, most);
+  return scale.width < scale.height
+    ? { width: target.width, height: scaled(height, scale.width, target.height) }
+    : { width: scaled(width, scale.height, target.width), height: target.height };
+}

@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { expectClose, random, testGpu } from "../../tests/support.ts";
+import { Graph } from "../gpu/graph.ts";
+import { splitRows } from "../gpu/weight.ts";
+import { allocateWeight } from "../weights/format.ts";
+import { writeWeightRows } from "../weights/write.ts";
+import { embed } from "../ops/embed.ts";
+import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+import { projectStates } from "./mllama-vision.ts";
+import type { Weights } from "./model.ts";
+
+test("the projector gives the same whatever rows it takes at a time", async () => {
+  const gpu = await testGpu();
+  const [T, rows, D, O] = [23, 19, 8, 12];
+  const matrix = allocateWeight(gpu, "projector", O, 3 * D, "f32");
+  await writeWeightRows(gpu, matrix, 0, O, new Uint8Array(random(O * 3 * D, 9).buffer), "F32");
+  const weights = {
+    matrix: () => matrix,
+    vector: () => gpu.constant("projector bias", [O], "f32", () => random(O, 8)),
+  } as unknown as Weights;
+  const state = (seed: number) => gpu.tensor("state", [T, D], "f32", random(T * D, seed));
+  const states = { final: state(1), tapped: [state(2), state(3)] };
+  const projected = async (most?: number): Promise<Float32Array> => {
+    const g = new Graph(gpu);
+    const y = g.keep(projectStates(g, weights, states, rows, most));
+    expect(y.shape).toEqual([rows, O]);
+    const plan = await g.compile();
+    plan.submit();
+    return gpu.read(y);
+  };
+  const whole = await projected();
+  for (const most of [1, 5, 18, 19]) expectClose(await projected(most), whole, 1e-6);
+});
+
+test.each(["f32", "f16", "q8", "q4"] as const)("rows cut into rows, in %s", async (format) => {
+  const gpu = await testGpu();
+  const [O, count, D] = [5, 3, 64];
+  // So that the matrix comes in slices.
+  const options = { maxBytes: 2 * count * D * 4 };
+  const wide = allocateWeight(gpu, "wide", O, count * D, format, options);
+  const narrow = allocateWeight(gpu, "narrow", O * count, D, format);
+  const data = new Uint8Array(random(O * count * D, 4).buffer);
+  await writeWeightRows(gpu, wide, 0, O, data, "F32");
+  await writeWeightRows(gpu, narrow, 0, O * count, data, "F32");
+  const words = new Uint32Array(O * count * ROW_WORDS);
+  for (let i = 0; i < O * count; i++) writeRow(words, i, { ...IDLE_ROW, token: i });
+  const rows = gpu.tensor("rows", [O * count, ROW_WORDS], "u32", words);
+  const lookedUp = async (table: typeof wide): Promise<Float32Array> => {
+    const g = new Graph(gpu);
+    const y = g.keep(embed(g, rows, table));
+    const plan = await g.compile();
+    plan.submit();
+    return gpu.read(y);
+  };
+  expect(await lookedUp(splitRows(wide, D))).toEqual(await lookedUp(narrow));
+});
+
+test("rows are not cut where that goes through a block of weights", async () => {
+  const gpu = await testGpu();
+  const cut = (format: "f32" | "q8" | "q4", D: number) => () =>
+    splitRows(allocateWeight(gpu, "w", 2, 96, format), D);
+  expect(cut("q8", 48)).toThrow("splitRows: w has rows of 96 in q8, which can't be cut to 48");
+  expect(cut("q4", 48)).toThrow(TypeError);
+  expect(cut("f32", 36)).toThrow(TypeError);
+  expect(cut("f32", 48)().shape).toEqual([4, 48]);
+});

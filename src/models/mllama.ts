@@ -1,0 +1,194 @@
+import * as z from "zod/mini";
+import type { Graph } from "../gpu/graph.ts";
+import { type Tensor, reshape } from "../gpu/tensor.ts";
+import { addGated } from "../ops/add-gated.ts";
+import { attention } from "../ops/attention.ts";
+import { embed } from "../ops/embed.ts";
+import { glu } from "../ops/glu.ts";
+import { linear } from "../ops/linear.ts";
+import { rmsNorm } from "../ops/rms-norm.ts";
+import { parseConfig } from "./config.ts";
+import { decoderLayer } from "./decoder.ts";
+import { type LlamaConfig, llama, llamaConfig } from "./llama.ts";
+import { projectedRename } from "./llava-rename.ts";
+import { canvasGrids, mllamaProcessor } from "./mllama-processor.ts";
+import { mllamaPass, mllamaTower, projectStates, towerRows } from "./mllama-vision.ts";
+import type { CheckpointFiles, Family, Weights } from "./model.ts";
+import { rope } from "./rope.ts";
+
+/** The fields of config.json, with the defaults of transformers' Mllama classes. */
+const Config = z.object({
+  text_config: z.object({
+    cross_attention_layers: z._default(z.array(z.int()), [3, 8, 13, 18, 23, 28, 33, 38]),
+  }),
+  vision_config: z.object({
+    hidden_size: z._default(z.int(), 1280),
+    num_hidden_layers: z._default(z.int(), 32),
+    num_global_layers: z._default(z.int(), 8),
+    attention_heads: z._default(z.int(), 16),
+    norm_eps: z._default(z.number(), 1e-5),
+    hidden_act: z._default(z.literal("gelu"), "gelu"),
+    image_size: z._default(z.int(), 448),
+    patch_size: z._default(z.int(), 14),
+    max_num_tiles: z._default(z.int(), 4),
+    intermediate_layers_indices: z._default(z.array(z.int()), [3, 7, 15, 23, 30]),
+    supported_aspect_ratios: z.optional(z.nullable(z.array(z.tuple([z.int(), z.int()])))),
+  }),
+});
+
+/** What `text_config` has by default where it is another than that of transformers' Llama class. */
+const TEXT_DEFAULTS = {
+  vocab_size: 128_256,
+  num_hidden_layers: 40,
+  num_key_value_heads: 8,
+  rms_norm_eps: 1e-5,
+  rope_theta: 500_000,
+  max_position_embeddings: 131_072,
+};
+
+/** Names among the weights. */
+const DECODER = "model.language_model";
+const TOWER = "model.vision_model";
+const PROJECTOR = "model.multi_modal_projector";
+
+/**
+ * Llama 3.2 Vision (arXiv 2407.21783): Llama 3.1, and layers between its own that attend to keys and
+ * values of the pictures.
+ */
+export const mllama: Family = (files) => {
+  const { text_config, vision_config } = parseConfig(Config, files);
+  const { cross_attention_layers: crossLayers } = text_config;
+  const filled = withTextDefaults(files);
+  const text = llamaConfig(filled);
+  const num_kv_layers = text.num_hidden_layers - crossLayers.length;
+  const { max_num_tiles, norm_eps, attention_heads, image_size, patch_size } = vision_config;
+  const grids = canvasGrids(max_num_tiles);
+  checkRatios(vision_config.supported_aspect_ratios, grids);
+  checkLayers("text_config.cross_attention_layers", crossLayers, text.num_hidden_layers);
+  const { intermediate_layers_indices: tapped, num_hidden_layers } = vision_config;
+  checkLayers("vision_config.intermediate_layers_indices", tapped, num_hidden_layers);
+  const tower = {
+    ...vision_config,
+    num_attention_heads: attention_heads,
+    layer_norm_eps: norm_eps,
+    side: Math.floor(image_size / patch_size),
+    ratios: grids.length + 1,
+  };
+  const rows = towerRows(tower);
+  return {
+    ...llama(filled, DECODER),
+    text: { ...text, num_kv_layers },
+    processor: mllamaProcessor(files),
+    rename: projectedRename,
+    patchesPerRow: 1,
+    imageStates: 2 * crossLayers.length,
+    imageKeys: { rows, width: text.num_key_value_heads * text.head_dim },
+
+    visionPass({ grid }) {
+      const canvas = { rows: grid[0] / tower.side, cols: grid[1] / tower.side };
+      const same = (other: typeof canvas) => `${other.rows} ${other.cols}`;
+      const ratio = 1 + grids.findIndex((other) => same(other) === same(canvas));
+      return mllamaPass(tower, canvas, ratio);
+    },
+
+    *vision(g, w, patches, tables) {
+      const states = mllamaTower(g, w.under(TOWER), tower, patches, tables);
+      const projected = projectStates(g, w.under(PROJECTOR), states, rows);
+      const embeds = g.tap("image_embeds", projected); // [rows, D]
+      for (const i of crossLayers) {
+        const layer = w.under(`${DECODER}.layers.${i}.cross_attn`);
+        const keys = linear(g, embeds, layer.matrix("k_proj.weight"));
+        yield headNorm(g, layer.vector("k_norm.weight"), keys, text);
+        yield linear(g, embeds, layer.matrix("v_proj.weight"));
+      }
+    },
+
+    forward(g, w, inputRows, images, cache) {
+      const decoder = w.under(DECODER);
+      const inputs = { rows: inputRows, rope: rope(g, text.frequencies) };
+      let x = embed(g, inputRows, decoder.matrix("embed_tokens.weight"));
+      let [next, nextCross] = [0, 0];
+      for (let i = 0; i < text.num_hidden_layers; i++) {
+        const layer = decoder.under(`layers.${i}`);
+        if (crossLayers.includes(i)) {
+          const [keys, values] = images.slice(nextCross, (nextCross += 2)) as [Tensor, Tensor];
+          x = crossLayer(g, layer, text, inputRows, { keys, values }, x);
+        } else {
+          x = decoderLayer(g, layer, text, inputs, cache[next++] as (typeof cache)[number], x);
+        }
+        g.tap(`hidden.${i}`, x);
+      }
+      return x;
+    },
+  };
+};
+
+/**
+ * A layer in which rows attend to pictures. It adds nothing where there is none; in rows before the
+ * first one, the second half adds nothing, as in the reference.
+ *
+ * @param rows `[T, ROW_WORDS]`
+ * @param images keys and values of the pictures, each `[N, K * C]`
+ * @param x `[T, D]`
+ * @returns `[T, D]`
+ */
+function crossLayer(
+  g: Graph,
+  w: Weights,
+  c: LlamaConfig,
+  rows: Tensor,
+  images: { readonly keys: Tensor; readonly values: Tensor },
+  x: Tensor,
+): Tensor {
+  const eps = c.rms_norm_eps;
+  const heads = { H: c.num_attention_heads, K: c.num_key_value_heads, C: c.head_dim };
+  const a = w.under("cross_attn");
+  const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), eps);
+  const projected = linear(g, h, a.matrix("q_proj.weight"));
+  const q = headNorm(g, a.vector("q_norm.weight"), projected, c);
+  const scale = c.head_dim ** -0.5;
+  const mixed = attention(g, rows, q, { kind: "images", ...images }, { ...heads, scale });
+  const attended = linear(g, mixed, a.matrix("o_proj.weight"));
+  x = addGated(g, x, attended, w.vector("cross_attn_attn_gate"));
+
+  const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), eps);
+  const gateUp = linear(g, m, w.matrix(["mlp.gate_proj.weight", "mlp.up_proj.weight"])); // [T, 2F]
+  const f = linear(g, glu(g, gateUp, "silu"), w.matrix("mlp.down_proj.weight"));
+  return addGated(g, x, f, w.vector("cross_attn_mlp_gate"), { afterImage: rows });
+}
+
+/**
+ * RMSNorm of each head.
+ *
+ * @param x `[T, heads * C]`
+ */
+function headNorm(g: Graph, weight: Tensor, x: Tensor, c: LlamaConfig): Tensor {
+  const [T, width] = x.shape as [number, number];
+  const heads = reshape(x, [(T * width) / c.head_dim, c.head_dim]);
+  return reshape(rmsNorm(g, heads, weight, c.rms_norm_eps), [T, width]);
+}
+
+function withTextDefaults(files: CheckpointFiles): CheckpointFiles {
+  const config = files["config.json"] as { text_config: object };
+  const text_config = { ...TEXT_DEFAULTS, ...config.text_config };
+  return { ...files, "config.json": { ...config, text_config } };
+}
+
+/** Throws Error where there is no such layer. */
+function checkLayers(field: string, layers: readonly number[], count: number): void {
+  const wrong = layers.find((layer) => layer < 0 || layer >= count);
+  if (wrong === undefined) return;
+  throw new Error(`config.json: ${field}: there is no layer ${wrong} of ${count}`);
+}
+
+/** Aspect ratio ids are places in the list of all grids. Throws Error where the config has another. */
+function checkRatios(
+  ratios: readonly (readonly number[])[] | null | undefined,
+  grids: readonly { readonly rows: number; readonly cols: number }[],
+): void {
+  const expected = grids.map(({ rows, cols }) => [rows, cols]);
+  if (!ratios || JSON.stringify(ratios) === JSON.stringify(expected)) return;
+  throw new Error(
+    `config.json: vision_config.supported_aspect_ratios: expected ${JSON.stringify(expected)}`,
+  );
+}

@@ -1,0 +1,79 @@
+import * as z from "zod/mini";
+import { parseConfig } from "./config.ts";
+import {
+  SquareTower,
+  checkPicture,
+  namedToken,
+  normalization,
+  parseImageSettings,
+  resizeFilter,
+  squareGrid,
+  squashFields,
+} from "./image-settings.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
+
+/** The fields of config.json, with the defaults of transformers' PaliGemma and SigLIP classes. */
+const Config = z.object({
+  image_token_id: z.optional(z.int()),
+  image_token_index: z.optional(z.int()),
+  vision_config: SquareTower,
+});
+
+/** The image processor's fields, with the defaults of transformers' SigLIP class. */
+const Settings = z.object(squashFields(3));
+
+/** Published checkpoints have no template: all pictures come first, then the text. */
+const TEMPLATE =
+  "{% for message in messages %}{% if message['content'] is not string %}" +
+  "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ image_token }}" +
+  "{% endif %}{% endfor %}{% endif %}{% endfor %}" +
+  "{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}" +
+  "{% else %}{% for part in message['content'] %}{% if part['type'] == 'text' %}" +
+  "{{ part['text'] }}{% endif %}{% endfor %}{% endif %}" +
+  "{% if not loop.last %}{{ '\\n' }}{% endif %}{% endfor %}";
+
+/**
+ * The image processing of PaliGemma: a picture is squashed to a square, and takes the same number of
+ * tokens whatever the detail. Its prompt is the pictures, a bos, the text and the end of a line.
+ *
+ * @throws Error naming the file and field that is wrong
+ */
+export function paligemmaProcessor(files: CheckpointFiles): ImageProcessor {
+  const config = parseConfig(Config, files);
+  const settings = parseImageSettings(Settings, files);
+  const filter = resizeFilter(settings.resample);
+  const grid = squareGrid(settings.size, config.vision_config);
+  const { width, height } = settings.size;
+  const tokenCount = grid[0] * grid[1];
+  const image = namedToken(files, "image_token", "<image>");
+  const bos = namedToken(files, "bos_token", "<bos>");
+  return {
+    placeholder: image,
+    imageTokenId: config.image_token_id ?? config.image_token_index ?? 256_000,
+    patchSize: config.vision_config.patch_size,
+    merge: 1,
+    frames: 1,
+    ...normalization(settings),
+    chatTemplate: TEMPLATE.replace("image_token", JSON.stringify(image)),
+    needsImage: true,
+
+    frame(pieces, { isOpen }) {
+      const text = pieces.at(-1) ?? "";
+      return [...pieces.slice(0, -1), `${bos}${text}${isOpen ? "" : "\n"}`];
+    },
+
+    layout(pictureWidth, pictureHeight): ImageLayout {
+      checkPicture(pictureWidth, pictureHeight);
+      return {
+        size: [pictureWidth, pictureHeight],
+        resizes: [{ from: 0, width, height, filter }],
+        tiles: [{ from: 1, x: 0, y: 0, width, height }],
+        rows: 0,
+        cols: 0,
+        grid,
+        tokenCount,
+        prompt: image.repeat(tokenCount),
+      };
+    },
+  };
+}
