@@ -4,7 +4,7 @@ import { preparePatches } from "../src/image/preprocess.ts";
 import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { decodeImage } from "../src/platform/decode-image.ts";
-import type { PreparedImage } from "../src/engine/generation.ts";
+import type { GenerationInput, PreparedImage, Sampling } from "../src/engine/generation.ts";
 import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
 import { GpuWeights, type Quantization } from "../src/weights/gpu-weights.ts";
 import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";
@@ -71,15 +71,20 @@ export function readTensors(file: Uint8Array<ArrayBuffer>): Expected {
   return tensors;
 }
 
+/** The pictures of a conversation. */
+function urlsOf({ messages }: Pick<GoldenCase, "messages">): string[] {
+  return messages.flatMap(({ content }) =>
+    typeof content === "string" ? [] : content.flatMap((part) => part.image_url?.url ?? []),
+  );
+}
+
 /** Decodes a case's pictures and lays them out. */
 export async function prepareImages(
-  { messages }: { readonly messages: GoldenCase["messages"] },
+  case_: Pick<GoldenCase, "messages">,
   model: Model,
   folder: string,
 ): Promise<PreparedImage[]> {
-  const urls = messages.flatMap(({ content }) =>
-    typeof content === "string" ? [] : content.flatMap((part) => part.image_url?.url ?? []),
-  );
+  const urls = urlsOf(case_);
   return Promise.all(
     urls.map(async (url) => {
       const picture = await decodeImage(await (await fetch(`${folder}/${url}`)).blob());
@@ -88,6 +93,32 @@ export async function prepareImages(
       return { picture, layout };
     }),
   );
+}
+
+export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+
+/** Throws Error when a folder has no case of a name. */
+export function caseOf({ cases }: Pick<Golden, "cases">, name: string): GoldenCase {
+  const found = cases.find((case_) => case_.name === name);
+  if (!found) throw new Error(`no case ${name}`);
+  return found;
+}
+
+/** A case as the engine is asked. Pictures of the same URL are the same. */
+export async function requestOf(
+  case_: GoldenCase,
+  model: Model,
+  sampling = GREEDY,
+): Promise<GenerationInput> {
+  const images = await prepareImages(case_, model, "/e2e/goldens");
+  const urls = urlsOf(case_);
+  return {
+    ids: case_.input_ids,
+    images: images.map((image, i) => ({ ...image, key: urls[i] as string })),
+    maxTokens: case_.output_ids.length,
+    stopTokenIds: [],
+    sampling,
+  };
 }
 
 /** An engine over `checkpoint`, its weights on the GPU. */
@@ -126,8 +157,8 @@ export async function generate(
     eos_token_id: number | number[];
   };
   const ids: number[] = [];
-  const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
-  const tokens = engine.generate({ ...input, stopTokenIds: [eos_token_id].flat(), sampling });
+  const stopTokenIds = [eos_token_id].flat();
+  const tokens = engine.generate({ ...input, stopTokenIds, sampling: GREEDY });
   for await (const { token } of tokens) ids.push(token);
   return ids;
 }

@@ -1,24 +1,12 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { FAMILIES } from "../../tests/families.ts";
 import { FORMATS, PARTS, planMemory } from "./memory-plan.ts";
 import { openModel } from "./open-model.ts";
 
 const golden = (name: string) => openModel(join(import.meta.dirname, "../../e2e/goldens", name));
 
-test.each([
-  "smolvlm",
-  "qwen2_vl",
-  "qwen2_5_vl",
-  "qwen3_vl",
-  "llava_onevision",
-  "llava",
-  "internvl",
-  "lfm2_vl",
-  "gemma3",
-  "paligemma",
-  "paligemma2",
-  "mllama",
-])("%s", async (name) => {
+test.each(FAMILIES)("%s", async (name) => {
   const checkpoint = await golden(name);
   const plan = await planMemory(checkpoint, { contextLength: 512 });
   expect(plan.contextLength).toBe(512);

@@ -1,25 +1,23 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Golden,
+  GREEDY,
   buildEngine,
+  caseOf,
   openEngine,
   openGolden,
-  prepareImages,
+  requestOf,
 } from "../../tests/golden.ts";
+import { statesByPosition } from "../../tests/replay.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { Graph } from "../gpu/graph.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import type { Model } from "../models/model.ts";
 import { CONV_STATE_ROWS, PAGE_TOKENS } from "../ops/cache.ts";
-import { ROW_WORDS } from "../ops/row.ts";
 import type { GpuWeights } from "../weights/gpu-weights.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
-import type { GenerationInput, Sampling } from "./generation.ts";
+import type { GenerationInput } from "./generation.ts";
 import { KvCache, kvBytesPerToken } from "./kv-cache.ts";
-import { writePromptRows } from "./prompt-rows.ts";
-
-const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 let gpu: Gpu;
 let golden: Golden;
@@ -50,13 +48,6 @@ function text(count: number): number[] {
 
 function request(ids: readonly number[], maxTokens = 1): GenerationInput {
   return { ids, images: [], maxTokens, stopTokenIds: [], sampling: GREEDY };
-}
-
-async function caseOf(name: string): Promise<GenerationInput> {
-  const case_ = golden.cases.find((one) => one.name === name) ?? expect.fail(name);
-  const images = await prepareImages(case_, model, "/e2e/goldens");
-  const keyed = images.map((image, i) => ({ ...image, key: `${name} ${i}` }));
-  return { ...request(case_.input_ids, case_.output_ids.length), images: keyed };
 }
 
 async function run(on: Engine, input: GenerationInput) {
@@ -103,35 +94,9 @@ describe("a prompt", () => {
 
   test("position by position is the same by one plan and by fresh ones", async () => {
     const tokens = text(70);
-    const hidden = async (isFresh: boolean): Promise<Float32Array[]> => {
-      const cache = new KvCache(gpu, model.text, 256);
-      const rows = gpu.tensor("rows", [1, ROW_WORDS], "u32");
-      const words = new Uint32Array(ROW_WORDS);
-      const record = async () => {
-        const g = new Graph(gpu);
-        const { layers, convolutions } = cache;
-        const images = engine.imageStates;
-        const x = g.keep(model.forward(g, weights, rows, images, layers, convolutions));
-        return { x, plan: await g.compile() };
-      };
-      cache.reserve(cache.begin(tokens), tokens.length);
-      const states: Float32Array[] = [];
-      let recorded = await record();
-      for (let position = 0; position < tokens.length; position++) {
-        if (isFresh && position % 7 === 6) {
-          recorded.plan.dispose();
-          recorded = await record();
-        }
-        writePromptRows(words, { tokens }, position, 1);
-        gpu.write(rows, words);
-        recorded.plan.submit();
-        states.push(await gpu.read(recorded.x));
-      }
-      recorded.plan.dispose();
-      gpu.release(bufferOf(rows));
-      return states;
-    };
-    expect(await hidden(false)).toEqual(await hidden(true));
+    const opened = { model, weights, engine };
+    const states = (plansOf: number) => statesByPosition(gpu, opened, tokens, plansOf);
+    expect(await states(Infinity)).toEqual(await states(7));
   });
 
   test("is found by whole pages, and then is bit by bit what it is afresh", async () => {
@@ -152,7 +117,7 @@ describe("a prompt", () => {
   test("with pictures is answered as the reference does, cached or not", async () => {
     engine.flush();
     for (const { name, input_ids, output_ids } of golden.cases) {
-      const input = await caseOf(name);
+      const input = await requestOf(caseOf(golden, name), model);
       expect((await run(engine, input)).ids, name).toEqual(output_ids);
       const cached = wholePages(input_ids.length - 1);
       expect(await run(engine, input), name).toEqual({ ids: output_ids, cached });
@@ -256,11 +221,11 @@ describe("a request that does not come to its end", () => {
 
 test("in little room every request is answered right, of no more memory than before", async () => {
   const small = another({ contextLength: 192 });
-  for (const { name } of golden.cases) await run(small, await caseOf(name));
+  for (const case_ of golden.cases) await run(small, await requestOf(case_, model));
   const { gpuBytes } = small.stats;
   for (let i = 0; i < 14; i++) {
     const case_ = golden.cases[(i * i + (i >> 2)) % golden.cases.length] ?? expect.fail();
-    const { ids } = await run(small, await caseOf(case_.name));
+    const { ids } = await run(small, await requestOf(case_, model));
     expect(ids, case_.name).toEqual(case_.output_ids);
   }
   expect(small.stats.gpuBytes).toBe(gpuBytes);

@@ -2,24 +2,19 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Golden,
   type GoldenCase,
+  GREEDY,
   generate,
   openEngine,
   openGolden,
   prepareImages,
 } from "../../tests/golden.ts";
+import { statesByPosition } from "../../tests/replay.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { Graph } from "../gpu/graph.ts";
-import { bufferOf } from "../gpu/tensor.ts";
 import type { Model } from "../models/model.ts";
-import { ROW_WORDS } from "../ops/row.ts";
 import type { GpuWeights } from "../weights/gpu-weights.ts";
 import type { Engine } from "./engine.ts";
 import type { GenerationInput } from "./generation.ts";
-import { KvCache } from "./kv-cache.ts";
-import { writePromptRows } from "./prompt-rows.ts";
-
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 let gpu: Gpu;
 let golden: Golden;
@@ -48,36 +43,10 @@ const run = async (case_: GoldenCase, on = engine): Promise<number[]> =>
 describe("plans", () => {
   test("one plan replayed at many positions equals a fresh recording at each", async () => {
     const tokens = golden.cases.find(({ name }) => name === "text")?.input_ids ?? expect.fail();
-    const hidden = async (fresh: boolean): Promise<Float32Array[]> => {
-      const cache = new KvCache(gpu, model.text, 256);
-      const rows = gpu.tensor("rows", [1, ROW_WORDS], "u32");
-      const words = new Uint32Array(ROW_WORDS);
-      const record = async () => {
-        const g = new Graph(gpu);
-        const images = engine.imageStates;
-        const { layers, convolutions } = cache;
-        const x = g.keep(model.forward(g, weights, rows, images, layers, convolutions));
-        return { x, plan: await g.compile() };
-      };
-      cache.reserve(cache.begin(tokens), tokens.length);
-      const states: Float32Array[] = [];
-      let recorded = await record();
-      for (let position = 0; position < tokens.length; position++) {
-        if (fresh && position > 0) {
-          recorded.plan.dispose();
-          recorded = await record();
-        }
-        writePromptRows(words, { tokens }, position, 1);
-        gpu.write(rows, words);
-        recorded.plan.submit();
-        states.push(await gpu.read(recorded.x));
-      }
-      recorded.plan.dispose();
-      gpu.release(bufferOf(rows));
-      return states;
-    };
+    const opened = { model, weights, engine };
+    const states = (plansOf: number) => statesByPosition(gpu, opened, tokens, plansOf);
     expect(tokens.length).toBeGreaterThan(20);
-    expect(await hidden(false)).toEqual(await hidden(true));
+    expect(await states(Infinity)).toEqual(await states(1));
   });
 
   test("prefill in chunks of any size gives the logits of one pass", async () => {

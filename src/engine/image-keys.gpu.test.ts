@@ -2,9 +2,10 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Golden,
   buildEngine,
+  caseOf,
   openEngine,
   openGolden,
-  prepareImages,
+  requestOf,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -12,8 +13,6 @@ import type { Model } from "../models/model.ts";
 import type { GpuWeights } from "../weights/gpu-weights.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { GenerationInput } from "./generation.ts";
-
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 let gpu: Gpu;
 let golden: Golden;
@@ -34,19 +33,7 @@ beforeAll(async () => {
   fresh = another({ prefixCache: false });
 });
 
-/** Pictures of the same name are the same. */
-async function requestOf(name: string): Promise<GenerationInput> {
-  const case_ = golden.cases.find((one) => one.name === name) ?? expect.fail(name);
-  const images = await prepareImages(case_, model, "/e2e/goldens");
-  const urls = JSON.stringify(case_.messages).match(/images\/\w+\.\w+/g) ?? [];
-  return {
-    ids: case_.input_ids,
-    images: images.map((image, i) => ({ ...image, key: urls[i] as string })),
-    maxTokens: case_.output_ids.length,
-    stopTokenIds: [],
-    sampling: GREEDY,
-  };
-}
+const inputOf = (name: string) => requestOf(caseOf(golden, name), model);
 
 async function run(on: Engine, input: GenerationInput) {
   const before = on.stats.visionSteps;
@@ -61,8 +48,8 @@ const expectedOf = (name: string): number[] =>
   golden.cases.find((one) => one.name === name)?.output_ids ?? expect.fail(name);
 
 test("the next turn about a picture does not encode it again, and answers as a fresh engine", async () => {
-  const request = await requestOf("image");
-  const { ids: more } = await requestOf("text");
+  const request = await inputOf("image");
+  const { ids: more } = await inputOf("text");
   engine.flush();
   const first = await run(engine, request);
   expect(first).toEqual({ ids: expectedOf("image"), cached: 0, encoded: 1 });
@@ -73,8 +60,8 @@ test("the next turn about a picture does not encode it again, and answers as a f
 });
 
 test("another picture is not taken for it, nor for what was said about it", async () => {
-  const request = await requestOf("image");
-  const others = (await requestOf("image_last")).images;
+  const request = await inputOf("image");
+  const others = (await inputOf("image_last")).images;
   const other = { ...request, images: others };
   const { ids } = await run(fresh, other);
   expect(ids).not.toEqual(expectedOf("image"));
@@ -90,7 +77,7 @@ test("another picture is not taken for it, nor for what was said about it", asyn
 });
 
 test("a picture more in a later turn is the only one encoded", async () => {
-  const whole = await requestOf("two_turns");
+  const whole = await inputOf("two_turns");
   const second = whole.ids.lastIndexOf(model.processor.imageTokenId);
   const first = { ...whole, ids: whole.ids.slice(0, second), images: whole.images.slice(0, 1) };
   engine.flush();
@@ -102,14 +89,14 @@ test("a picture more in a later turn is the only one encoded", async () => {
 });
 
 test("pictures stay while others ask about text", async () => {
-  const request = await requestOf("two_images");
+  const request = await inputOf("two_images");
   await run(engine, request);
-  expect((await run(engine, await requestOf("text"))).ids).toEqual(expectedOf("text"));
+  expect((await run(engine, await inputOf("text"))).ids).toEqual(expectedOf("text"));
   expect(await run(engine, request)).toMatchObject({ ids: expectedOf("two_images"), encoded: 0 });
 });
 
 test("flush, salts and missing keys are minded", async () => {
-  const request = await requestOf("two_images");
+  const request = await inputOf("two_images");
   await run(engine, request);
   engine.flush();
   expect(await run(engine, request)).toMatchObject({ cached: 0, encoded: 2 });
@@ -131,15 +118,15 @@ test("flush, salts and missing keys are minded", async () => {
 });
 
 test("a flush while a picture is encoded leaves it unknown", async () => {
-  const request = await requestOf("image");
+  const request = await inputOf("image");
   const flushed = another({ onVisionPass: async () => flushed.flush() });
   expect((await run(flushed, request)).ids).toEqual(expectedOf("image"));
   expect(await run(flushed, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
 });
 
 test("what was aborted while pictures were encoded leaves nothing wrong behind", async () => {
-  const pair = await requestOf("two_images");
-  const turns = await requestOf("two_turns");
+  const pair = await inputOf("two_images");
+  const turns = await inputOf("two_turns");
   let passes = 0;
   let controller = new AbortController();
   const aborted = another({
@@ -159,8 +146,8 @@ test("what was aborted while pictures were encoded leaves nothing wrong behind",
 });
 
 test("an error while a picture is encoded leaves nothing wrong behind", async () => {
-  const request = await requestOf("image");
-  const other = await requestOf("image_last");
+  const request = await inputOf("image");
+  const other = await inputOf("image_last");
   let fails = false;
   const failing = another({
     onVisionPass: async () => {
@@ -176,7 +163,7 @@ test("an error while a picture is encoded leaves nothing wrong behind", async ()
 });
 
 test("prefill in chunks of any size gives the logits of one pass", async () => {
-  const request = { ...(await requestOf("two_turns")), maxTokens: 1 };
+  const request = { ...(await inputOf("two_turns")), maxTokens: 1 };
   const logits = async (prefillRows: number): Promise<Float32Array> => {
     const chunked = another({ prefillRows });
     await run(chunked, request);
@@ -191,7 +178,7 @@ describe("room for pictures", () => {
     expect(engine.maxImages).toBe(16);
     const { width } = model.imageKeys ?? expect.fail("no keys");
     for (const { shape } of engine.imageStates) expect(shape).toEqual([16 * 4 * 17, width]);
-    const request = await requestOf("image");
+    const request = await inputOf("image");
     const images = new Array(17).fill(request.images[0]);
     await expect(run(engine, { ...request, images })).rejects.toThrow(
       "17 pictures, there is room for 16",
@@ -199,9 +186,9 @@ describe("room for pictures", () => {
   });
 
   test("is all of it used by as many", async () => {
-    const request = await requestOf("image");
+    const request = await inputOf("image");
     const [image = expect.fail()] = request.images;
-    const [other = expect.fail()] = (await requestOf("two_turns")).images; // of one tile
+    const [other = expect.fail()] = (await inputOf("two_turns")).images; // of one tile
     const { imageTokenId } = model.processor;
     const images = Array.from({ length: 16 }, (_, i) => {
       return { ...(i % 2 ? image : other), key: `${i}` };

@@ -2,10 +2,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Golden,
   type GoldenCase,
+  GREEDY,
   buildEngine,
+  caseOf,
   openEngine,
   openGolden,
-  prepareImages,
+  requestOf,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import { chatModel } from "../chat/chat.ts";
@@ -19,7 +21,6 @@ import { resolveSource } from "../weights/source.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { GenerationInput, PreparedImage, Sampling } from "./generation.ts";
 
-const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 const DRAWN: Sampling = { ...GREEDY, temperature: 1.3, seed: 5 };
 
 /** What one request made of the cache. */
@@ -46,23 +47,10 @@ async function open(folder: string) {
 }
 
 function requests(golden: Golden, model: Model) {
-  const caseOf = (name: string): GoldenCase =>
-    golden.cases.find((case_) => case_.name === name) ?? expect.fail(name);
-  /** Pictures of the same name are the same. */
-  const input = async (case_: GoldenCase, sampling = GREEDY): Promise<GenerationInput> => {
-    const images = await prepareImages(case_, model, "/e2e/goldens");
-    const urls = case_.messages.flatMap(({ content }) =>
-      typeof content === "string" ? [] : content.flatMap((part) => part.image_url?.url ?? []),
-    );
-    return {
-      ids: case_.input_ids,
-      images: images.map((image, i) => ({ ...image, key: urls[i] as string })),
-      maxTokens: case_.output_ids.length,
-      stopTokenIds: [],
-      sampling,
-    };
+  return {
+    caseOf: (name: string) => caseOf(golden, name),
+    input: (case_: GoldenCase, sampling?: Sampling) => requestOf(case_, model, sampling),
   };
-  return { caseOf, input };
 }
 
 async function run(engine: Engine, input: GenerationInput): Promise<Outcome> {

@@ -3,17 +3,16 @@ import {
   type Golden,
   type GoldenCase,
   buildEngine,
+  caseOf,
   openEngine,
   openGolden,
-  prepareImages,
+  requestOf,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { GenerationInput } from "./generation.ts";
-
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 /** Of the goldens' README, absolute. */
 const LOGITS = 1e-3;
@@ -31,19 +30,11 @@ async function open(folder: string) {
     contextLength: 128,
   });
   const engineOf = (options: EngineOptions): Engine => buildEngine(gpu, model, weights, options);
-  const caseOf = (name: string): GoldenCase =>
-    golden.cases.find((case_) => case_.name === name) ?? expect.fail(name);
-  const inputOf = async (case_: GoldenCase): Promise<GenerationInput> => {
-    const images = await prepareImages(case_, model, "/e2e/goldens");
-    return {
-      ids: case_.input_ids,
-      images: images.map((image, i) => ({ ...image, key: `${case_.name} ${i}` })),
-      maxTokens: 1,
-      stopTokenIds: [],
-      sampling: GREEDY,
-    };
-  };
-  return { golden, model, engineOf, caseOf, inputOf };
+  const inputOf = async (case_: GoldenCase): Promise<GenerationInput> => ({
+    ...(await requestOf(case_, model)),
+    maxTokens: 1,
+  });
+  return { golden, model, engineOf, caseOf: (name: string) => caseOf(golden, name), inputOf };
 }
 
 /** The last token's logits, how much of the prompt was cached, and what was computed for it. */

@@ -5,6 +5,21 @@ export const LayerType = z.enum(["sliding_attention", "full_attention"]);
 
 export type LayerType = z.output<typeof LayerType>;
 
+/** Fields of `text_config` that Gemma 2 and 3 share, with the defaults of both transformers classes. */
+export const LayeredFields = {
+  hidden_size: z._default(z.int(), 2304),
+  num_hidden_layers: z._default(z.int(), 26),
+  num_attention_heads: z._default(z.int(), 8),
+  num_key_value_heads: z._default(z.int(), 4),
+  head_dim: z._default(z.int(), 256),
+  hidden_activation: z._default(z.literal("gelu_pytorch_tanh"), "gelu_pytorch_tanh"),
+  rms_norm_eps: z._default(z.number(), 1e-6),
+  attention_bias: z._default(z.literal(false), false),
+  query_pre_attn_scalar: z._default(z.number(), 256),
+  sliding_window: z._default(z.int().check(z.positive()), 4096),
+  layer_types: z.optional(z.nullable(z.array(LayerType))),
+};
+
 interface LayerSettings {
   readonly num_hidden_layers: number;
   readonly layer_types?: readonly LayerType[] | null | undefined;

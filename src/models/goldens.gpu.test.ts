@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { cutText } from "../../tests/cut-text.ts";
+import { FAMILIES } from "../../tests/families.ts";
 import {
   type Golden,
   generate,
@@ -28,21 +29,7 @@ const LOGITS = 1e-3;
 /** Rows enough for every prompt of the goldens in one chunk, so that taps hold all of it. */
 const ROWS = 512;
 
-const FOLDERS = [
-  "smolvlm",
-  "smolvlm-tiles",
-  "qwen2_vl",
-  "qwen2_5_vl",
-  "qwen3_vl",
-  "llava_onevision",
-  "llava",
-  "internvl",
-  "lfm2_vl",
-  "gemma3",
-  "paligemma",
-  "paligemma2",
-  "mllama",
-];
+const FOLDERS = [...FAMILIES, "smolvlm-tiles"];
 
 /** What the reference computes and makes no use of, by folder. */
 const UNUSED: Readonly<Record<string, readonly string[]>> = {

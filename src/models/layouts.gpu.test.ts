@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { FAMILIES } from "../../tests/families.ts";
 import {
   type Golden,
   type GoldenCase,
@@ -11,21 +12,6 @@ import { testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { Quantization } from "../weights/gpu-weights.ts";
-
-const FOLDERS = [
-  "smolvlm",
-  "qwen2_vl",
-  "qwen2_5_vl",
-  "qwen3_vl",
-  "llava_onevision",
-  "llava",
-  "internvl",
-  "lfm2_vl",
-  "gemma3",
-  "paligemma",
-  "paligemma2",
-  "mllama",
-];
 
 const OPTIONS = { contextLength: 512, prefillRows: 128 };
 
@@ -67,7 +53,7 @@ async function answers(
   return all;
 }
 
-describe.each(FOLDERS)("%s", (folder) => {
+describe.each(FAMILIES)("%s", (folder) => {
   let golden: Golden;
   let names: Names;
   let case_: GoldenCase;
