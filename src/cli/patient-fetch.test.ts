@@ -87,7 +87,9 @@ test("a stream that breaks is broken", async () => {
 });
 
 test("who is not there is told", async () => {
-  await expect(patientFetch("http://127.0.0.1:1/")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  await expect(patientFetch("http://127.0.0.1:2/")).rejects.toMatchObject({
+    cause: { code: "ECONNREFUSED" },
+  });
 });
 
 describe("an abort closes the connection", () => {

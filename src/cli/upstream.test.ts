@@ -189,12 +189,12 @@ describe("an upstream that", () => {
     clientOf(url).chat.completions.create({ ...body, stream });
 
   test("is not there is told", async () => {
-    const failed = ask(await before("http://127.0.0.1:1/v1"));
+    const failed = ask(await before("http://127.0.0.1:2/v1"));
     await expect(failed).rejects.toMatchObject({
       status: 502,
       code: "upstream_unreachable",
       message: expect.stringMatching(
-        /127\.0\.0\.1:1\/v1 can't be reached: .*ECONNREFUSED.*Start it/,
+        /127\.0\.0\.1:2\/v1 can't be reached: .*ECONNREFUSED.*Start it/,
       ),
     });
   });
