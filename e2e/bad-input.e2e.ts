@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const hello = { messages: [{ role: "user", content: "Hello!" }] };
-const picture = (url: string) => ({
+const image = (url: string) => ({
   messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }],
 });
 const URL_PARAM = "messages[0].content[0].image_url.url";
@@ -73,32 +73,32 @@ describe("a bad request is refused, naming what is wrong", () => {
       param: "messages",
     },
     {
-      what: "a picture with bad base64",
-      body: picture("data:image/png;base64,%%%"),
+      what: "an image with bad base64",
+      body: image("data:image/png;base64,%%%"),
       code: "invalid_base64_image",
       param: URL_PARAM,
     },
     {
-      what: "an empty picture",
-      body: picture("data:image/png;base64,"),
+      what: "an empty image",
+      body: image("data:image/png;base64,"),
       code: "empty_image_file",
       param: URL_PARAM,
     },
     {
-      what: "a picture that is none",
-      body: picture(`data:image/png;base64,${btoa("not a PNG")}`),
+      what: "an image that is none",
+      body: image(`data:image/png;base64,${btoa("not a PNG")}`),
       code: "image_parse_error",
       param: URL_PARAM,
     },
     {
       what: "a file of another kind",
-      body: picture("data:application/pdf;base64,JVBERi0xLjcK"),
+      body: image("data:application/pdf;base64,JVBERi0xLjcK"),
       code: "unsupported_image_media_type",
       param: URL_PARAM,
     },
     {
-      what: "a picture that can't be downloaded",
-      body: picture("http://127.0.0.1:1/picture.png"),
+      what: "an image that can't be downloaded",
+      body: image("http://127.0.0.1:1/image.png"),
       code: "failed_to_download_image",
       param: URL_PARAM,
     },

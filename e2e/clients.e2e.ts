@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** What the model says of a picture, and of another by the schema. */
+/** What the model says of an image, and of another by the schema. */
 const ANSWER = "A red circle and a small blue star.";
 const RED_CIRCLE = { shape: "circle", color: "red", size: "large" };
 
@@ -18,7 +18,7 @@ describe("the openai package", () => {
   test("parses an answer by a zod schema", async () => {
     const told = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
-      const { Shape, picture, zodResponseFormat } = await otherClients();
+      const { Shape, image, zodResponseFormat } = await otherClients();
       const openai = await client("vlm.fetch");
       const { choices } = await openai.chat.completions.parse({
         model: "default",
@@ -29,7 +29,7 @@ describe("the openai package", () => {
           {
             role: "user",
             content: [
-              { type: "image_url", image_url: { url: await picture("red-circle.png") } },
+              { type: "image_url", image_url: { url: await image("red-circle.png") } },
               { type: "text", text: "Describe the image in JSON." },
             ],
           },
@@ -46,7 +46,7 @@ describe("the openai package", () => {
   test("runs tools", async () => {
     const told = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
-      const { picture } = await otherClients();
+      const { image } = await otherClients();
       const openai = await client("vlm.fetch");
       const called: unknown[] = [];
       const runner = openai.chat.completions.runTools({
@@ -78,7 +78,7 @@ describe("the openai package", () => {
           {
             role: "user",
             content: [
-              { type: "image_url", image_url: { url: await picture("red-circle.png") } },
+              { type: "image_url", image_url: { url: await image("red-circle.png") } },
               { type: "text", text: "What color is the circle?" },
             ],
           },
@@ -98,7 +98,7 @@ describe("the openai package", () => {
   test("creates and streams responses, and goes on with one", async () => {
     const told = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
-      const { picture } = await otherClients();
+      const { image } = await otherClients();
       const openai = await client("vlm.fetch");
       const request = {
         model: "default",
@@ -109,7 +109,7 @@ describe("the openai package", () => {
             content: [
               {
                 type: "input_image" as const,
-                image_url: await picture("circle-and-star.png"),
+                image_url: await image("circle-and-star.png"),
                 detail: "auto" as const,
               },
               { type: "input_text" as const, text: "What is in this image?" },
@@ -144,7 +144,7 @@ describe("the openai package", () => {
   test("parses a response by a zod schema", async () => {
     const parsed = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
-      const { Shape, picture, zodTextFormat } = await otherClients();
+      const { Shape, image, zodTextFormat } = await otherClients();
       const openai = await client("vlm.fetch");
       const { output_parsed } = await openai.responses.parse({
         model: "default",
@@ -156,7 +156,7 @@ describe("the openai package", () => {
             content: [
               {
                 type: "input_image",
-                image_url: await picture("red-circle.png"),
+                image_url: await image("red-circle.png"),
                 detail: "auto",
               },
               { type: "input_text", text: "Describe the image in JSON." },
@@ -171,9 +171,9 @@ describe("the openai package", () => {
 });
 
 describe("Vercel's AI SDK", () => {
-  test("generates and streams text about a picture", async () => {
+  test("generates and streams text about an image", async () => {
     const told = await page.evaluate(async () => {
-      const { aiSdkModel, generateText, pictureBytes, streamText } =
+      const { aiSdkModel, generateText, imageBytes, streamText } =
         await window.tools.otherClients();
       const request = {
         model: await aiSdkModel(),
@@ -182,7 +182,7 @@ describe("Vercel's AI SDK", () => {
           {
             role: "user" as const,
             content: [
-              { type: "image" as const, image: await pictureBytes("circle-and-star.png") },
+              { type: "image" as const, image: await imageBytes("circle-and-star.png") },
               { type: "text" as const, text: "What is in this image?" },
             ],
           },
@@ -213,9 +213,9 @@ describe("Vercel's AI SDK", () => {
     expect(told.usages[1]).toEqual(told.usages[0]);
   });
 
-  test("generates an object about a picture", async () => {
+  test("generates an object about an image", async () => {
     const object = await page.evaluate(async () => {
-      const { Shape, aiSdkModel, generateObject, pictureBytes } = await window.tools.otherClients();
+      const { Shape, aiSdkModel, generateObject, imageBytes } = await window.tools.otherClients();
       const { object } = await generateObject({
         model: await aiSdkModel(),
         temperature: 0,
@@ -224,7 +224,7 @@ describe("Vercel's AI SDK", () => {
           {
             role: "user",
             content: [
-              { type: "image", image: await pictureBytes("red-circle.png") },
+              { type: "image", image: await imageBytes("red-circle.png") },
               { type: "text", text: "Describe the image in JSON." },
             ],
           },
@@ -237,13 +237,13 @@ describe("Vercel's AI SDK", () => {
 });
 
 describe("LangChain.js", () => {
-  test("invokes and streams with a picture's image_url", async () => {
+  test("invokes and streams with an image's image_url", async () => {
     const told = await page.evaluate(async () => {
-      const { HumanMessage, langChainModel, picture } = await window.tools.otherClients();
+      const { HumanMessage, langChainModel, image } = await window.tools.otherClients();
       const model = await langChainModel();
       const question = new HumanMessage({
         content: [
-          { type: "image_url", image_url: { url: await picture("circle-and-star.png") } },
+          { type: "image_url", image_url: { url: await image("circle-and-star.png") } },
           { type: "text", text: "What is in this image?" },
         ],
       });
@@ -269,7 +269,7 @@ describe("LangChain.js", () => {
 
   test("gives structured output by JSON schema", async () => {
     const object = await page.evaluate(async () => {
-      const { HumanMessage, Shape, langChainModel, picture } = await window.tools.otherClients();
+      const { HumanMessage, Shape, langChainModel, image } = await window.tools.otherClients();
       const model = (await langChainModel()).withStructuredOutput(Shape, {
         name: "shape",
         method: "jsonSchema",
@@ -277,7 +277,7 @@ describe("LangChain.js", () => {
       return model.invoke([
         new HumanMessage({
           content: [
-            { type: "image_url", image_url: { url: await picture("red-circle.png") } },
+            { type: "image_url", image_url: { url: await image("red-circle.png") } },
             { type: "text", text: "Describe the image in JSON." },
           ],
         }),

@@ -23,7 +23,7 @@ async function ask(page: Page, question: string): Promise<void> {
   await page.getByRole("button", { name: "Send" }).click();
 }
 
-/** Drops a picture of the goldens onto the page, as from the desktop. */
+/** Drops an image of the goldens onto the page, as from the desktop. */
 async function drop(page: Page, name: string): Promise<void> {
   const dataTransfer = await page.evaluateHandle(async (name) => {
     const response = await fetch(`/e2e/goldens/sample/${name}`);
@@ -32,7 +32,7 @@ async function drop(page: Page, name: string): Promise<void> {
     return transfer;
   }, name);
   await page.dispatchEvent("main", "drop", { dataTransfer });
-  await page.getByRole("button", { name: `Picture 1, ${name}` }).waitFor();
+  await page.getByRole("button", { name: `Image 1, ${name}` }).waitFor();
 }
 
 const finished = (page: Page) => page.locator('article[data-role="assistant"][aria-busy="false"]');
@@ -45,7 +45,7 @@ async function answered(page: Page, count = 1): Promise<string> {
   return (await lastAnswer(page).locator(".answer-text").innerText()).trim();
 }
 
-test("a dropped picture is asked about, and a second question follows", async () => {
+test("a dropped image is asked about, and a second question follows", async () => {
   const page = await site.open("", context);
   await drop(page, "circle-and-star.png");
   await ask(page, "What is in this image?"); // Written while the model still loads.

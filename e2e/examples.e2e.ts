@@ -8,7 +8,7 @@ import { ROOT, launch } from "./browser.ts";
 import { listen, origin } from "./plain-site.ts";
 import { run } from "./serve-process.ts";
 
-const CIRCLE = join(ROOT, "public", "pictures", "red-circle.png");
+const CIRCLE = join(ROOT, "public", "images", "red-circle.png");
 
 let browser: Browser;
 let context: BrowserContext;
@@ -99,7 +99,7 @@ async function stopAtFirstText(from: Page | Frame, question: string): Promise<st
 const LONG = "Describe this image.";
 const LONG_ANSWER =
   "A green triangle, a small pink heart, an orange square and a small purple moon.";
-const FOUR_SHAPES = join(ROOT, "public", "pictures", "four-shapes.png");
+const FOUR_SHAPES = join(ROOT, "public", "images", "four-shapes.png");
 
 describe("examples/plain", () => {
   let example: Example;
@@ -110,14 +110,14 @@ describe("examples/plain", () => {
 
   test("loads for the first question, streams an answer, and stops it", async () => {
     const page = await open(example.url);
-    await page.getByLabel("Picture").setInputFiles(CIRCLE);
+    await page.getByLabel("Image").setInputFiles(CIRCLE);
     expect(page.workers()).toEqual([]);
     await ask(page, "What's in this image?");
     await page.getByRole("progressbar").waitFor();
     expect(await answer(page)).toBe("A red circle.");
     expect(await page.getByRole("progressbar").count()).toBe(0);
 
-    await page.getByLabel("Picture").setInputFiles(FOUR_SHAPES);
+    await page.getByLabel("Image").setInputFiles(FOUR_SHAPES);
     const stopped = await stopAtFirstText(page, LONG);
     expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
     expect(await page.locator("[role=status]").innerText()).toBe("Stopped.");
@@ -129,7 +129,7 @@ describe("examples/plain", () => {
   test("stops loading, and tells what went wrong", async () => {
     const page = await open(example.url);
     await context.route("**/*.safetensors", () => {}); // Never answered.
-    await page.getByLabel("Picture").setInputFiles(CIRCLE);
+    await page.getByLabel("Image").setInputFiles(CIRCLE);
     await ask(page, "What's in this image?");
     await page.getByText("Loading the model…").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
@@ -142,8 +142,8 @@ describe("examples/plain", () => {
     await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
 
     await context.unroute("**/config.json");
-    const picture = { name: "picture.png", mimeType: "image/png", buffer: Buffer.from("none") };
-    await page.getByLabel("Picture").setInputFiles(picture);
+    const image = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
+    await page.getByLabel("Image").setInputFiles(image);
     await ask(page, "What's in this image?");
     await page.getByRole("alert").filter({ hasText: "The image does not decode" }).waitFor();
   });
@@ -169,7 +169,7 @@ describe("examples/react", () => {
     await page.goto(example.url);
     await page.getByRole("progressbar", { name: "Loading the model…" }).waitFor();
     arrived();
-    await page.getByLabel("Picture").setInputFiles(FOUR_SHAPES);
+    await page.getByLabel("Image").setInputFiles(FOUR_SHAPES);
     const stopped = await stopAtFirstText(page, LONG);
     expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
     await ask(page, LONG);
@@ -183,8 +183,8 @@ describe("examples/react", () => {
     await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
     await context.unroute("**/config.json");
     await page.getByRole("button", { name: "Try again" }).click();
-    const picture = { name: "picture.png", mimeType: "image/png", buffer: Buffer.from("none") };
-    await page.getByLabel("Picture").setInputFiles(picture);
+    const image = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
+    await page.getByLabel("Image").setInputFiles(image);
     await ask(page, "What's in this image?");
     await page.getByRole("alert").filter({ hasText: "The image does not decode" }).waitFor();
   });
@@ -192,7 +192,7 @@ describe("examples/react", () => {
   test("is built for production", () =>
     built("react", async (url) => {
       const page = await open(url);
-      await page.getByLabel("Picture").setInputFiles(CIRCLE);
+      await page.getByLabel("Image").setInputFiles(CIRCLE);
       await ask(page, "What's in this image?");
       expect(await answer(page)).toBe("A red circle.");
     }));
@@ -228,10 +228,10 @@ describe("examples/service-worker", () => {
     expect([first, second].map((tab) => tab.workers().length)).toEqual([1, 0]);
 
     const cached = await second.evaluate(async () => {
-      const requests = await (await caches.open("pictures")).keys();
+      const requests = await (await caches.open("images")).keys();
       return requests.map((request) => new URL(request.url).pathname).sort();
     });
-    expect(cached).toEqual(["/pictures/night.png", "/pictures/red-circle.png"]);
+    expect(cached).toEqual(["/images/night.png", "/images/red-circle.png"]);
 
     await first.close();
     await second.getByText("This tab has the model.").waitFor();

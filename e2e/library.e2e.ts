@@ -57,7 +57,7 @@ test("one import of one file, from another origin, and fetch is answered", async
       {
         role: "user" as const,
         content: [
-          { type: "image_url" as const, image_url: { url: "./pictures/red-circle.png" } },
+          { type: "image_url" as const, image_url: { url: "./images/red-circle.png" } },
           { type: "text" as const, text: "What's in this image?" },
         ],
       },

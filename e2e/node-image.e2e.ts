@@ -60,7 +60,7 @@ const inks = () =>
     .pipelineColourspace("cmyk")
     .toColourspace("cmyk");
 
-const PICTURES: readonly (readonly [name: string, make: () => Buffer | Promise<Buffer>])[] = [
+const IMAGES: readonly (readonly [name: string, make: () => Buffer | Promise<Buffer>])[] = [
   ["RGB", () => png(16, 8, 2, RGB)],
   ["RGBA", () => png(16, 8, 6, RGBA)],
   ["RGB of 16 bits", () => png(16, 16, 2, words(...ramp(48, 65_535)))],
@@ -97,8 +97,8 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** What a page sees of a picture: width, height, and RGBA with straight alpha. */
-function decodeInPage(picture: Buffer): Promise<number[]> {
+/** What a page sees of an image: width, height, and RGBA with straight alpha. */
+function decodeInPage(image: Buffer): Promise<number[]> {
   return page.evaluate(async (base64) => {
     const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
     // As src/platform/decode-image.ts does.
@@ -120,10 +120,10 @@ function decodeInPage(picture: Buffer): Promise<number[]> {
     const rgba = new Uint8Array(width * height * 4);
     gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
     return [width, height, ...rgba];
-  }, picture.toString("base64"));
+  }, image.toString("base64"));
 }
 
-test.each(PICTURES)("%s decodes in Node as in the browser, bit for bit", async (_, make) => {
+test.each(IMAGES)("%s decodes in Node as in the browser, bit for bit", async (_, make) => {
   const bytes = await make();
   const { width, height, source } = await decodeImage(new Blob([new Uint8Array(bytes)]));
   expect([width, height, ...(source as Uint8Array)]).toEqual(await decodeInPage(bytes));

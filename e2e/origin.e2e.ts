@@ -52,7 +52,7 @@ beforeAll(async () => {
   browser = await launch();
 });
 
-/** The app's own files: its pages, the library, the sample model and pictures. */
+/** The app's own files: its pages, the library, the sample model and images. */
 async function readFiles(path: string): Promise<string | Buffer> {
   if (path === "/") return TAB;
   if (path === "/frame.html") return FRAME;
@@ -60,7 +60,7 @@ async function readFiles(path: string): Promise<string | Buffer> {
   if (path === "/webvlm-service-worker.js") {
     return COUNT_DEVICES + (await readFile(join(library.folder, path), "utf8"));
   }
-  if (/^\/(models|pictures)\//.test(path)) return readFile(join(ROOT, "public", path));
+  if (/^\/(models|images)\//.test(path)) return readFile(join(ROOT, "public", path));
   if (path.endsWith(".png")) return readFile(join(ROOT, "e2e/goldens/sample", path));
   return readFile(join(library.folder, path));
 }
@@ -133,12 +133,12 @@ async function openFrame(tab: Page): Promise<Frame> {
   return tab.frames().at(-1) as Frame;
 }
 
-/** A question about a picture, asked by fetch; the answer's text, or the status and error. */
-function ask(from: Page | Frame, picture: string, text: string, stream = false): Promise<string> {
+/** A question about an image, asked by fetch; the answer's text, or the status and error. */
+function ask(from: Page | Frame, image: string, text: string, stream = false): Promise<string> {
   return from.evaluate(
-    async ({ picture, text, stream }) => {
+    async ({ image, text, stream }) => {
       const content = [
-        { type: "image_url", image_url: { url: `/${picture}` } },
+        { type: "image_url", image_url: { url: `/${image}` } },
         { type: "text", text },
       ];
       const body = JSON.stringify({
@@ -157,7 +157,7 @@ function ask(from: Page | Frame, picture: string, text: string, stream = false):
       });
       return parts.join("").trim();
     },
-    { picture, text, stream },
+    { image, text, stream },
   );
 }
 
@@ -449,7 +449,7 @@ describe("an app's own fetches pass through unchanged", () => {
         "no connection": await told("/fails"),
         "a connection that breaks": await told("/breaks"),
         "an aborted one": await told("/echo", { signal: given.signal }),
-        "another origin, allowed": await told(`${elsewhere}/pictures/red-circle.png`),
+        "another origin, allowed": await told(`${elsewhere}/images/red-circle.png`),
         "another origin, refused": await told(`${elsewhere}/echo`),
         "another origin, opaque": await told(`${elsewhere}/echo`, { mode: "no-cors" }),
         "another origin's /v1/": await told(`${elsewhere}/v1/models`),

@@ -9,7 +9,7 @@ import { ROOT, launch } from "./browser.ts";
 import type { CodeBlock } from "./code-blocks.ts";
 import { buildLibrary, listen, origin } from "./plain-site.ts";
 
-/** A web site with the built library, the sample model and its pictures, and a browser. */
+/** A web site with the built library, the sample model and its images, and a browser. */
 export interface DocsSite {
   readonly url: string;
   /** A page to run the blocks of one documentation page in; one at a time. */
@@ -64,7 +64,7 @@ export async function openDocsSite(): Promise<DocsSite> {
       if (path === MODULES.openai) return readFile(join(openai, "openai.js"));
       if (path.startsWith("/modules/")) return readFile(join(library.folder, path.slice(8)));
       if (path.startsWith("/webvlm")) return readFile(join(library.folder, path));
-      if (path === "/photo.jpg") return readFile(join(ROOT, "public/pictures/red-circle.png"));
+      if (path === "/photo.jpg") return readFile(join(ROOT, "public/images/red-circle.png"));
       return readFile(join(ROOT, "public", path));
     },
     ({ url = "/" }, response) => {

@@ -8,7 +8,7 @@ import { findPython } from "./find-python.ts";
 import { buildCommand, run } from "./serve-process.ts";
 
 const REPOSITORY = "webvlm/sample";
-const PICTURE = join(ROOT, "e2e", "goldens", "sample", "red-circle.png");
+const IMAGE = join(ROOT, "e2e", "goldens", "sample", "red-circle.png");
 const ANSWER = "A red circle.";
 
 const python = findPython();
@@ -45,7 +45,7 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     return run(python.python, ["-c", code], { env: environment(more) });
   };
   const ask = (more?: NodeJS.ProcessEnv) => {
-    const words = [PICTURE, "What is in this image?", "--temperature", "0"];
+    const words = [IMAGE, "What is in this image?", "--temperature", "0"];
     return run(process.execPath, [command, "ask", ...words, "--model", REPOSITORY], {
       env: environment(more),
     });

@@ -17,7 +17,7 @@ interface Case {
 const FOLDER = "e2e/goldens/sample";
 const cases = JSON.parse(readFileSync(join(ROOT, FOLDER, "cases.json"), "utf8")) as Case[];
 
-/** The messages with their pictures' file names made into paths. */
+/** The messages with their images' file names made into paths. */
 function withPaths(messages: readonly RequestMessage[]): RequestMessage[] {
   return messages.map(({ content, ...message }) => {
     if (!Array.isArray(content)) return { ...message, content };
@@ -80,7 +80,7 @@ describe("the sample model answers as the reference did", () => {
   );
 });
 
-test("several choices about one picture", async () => {
+test("several choices about one image", async () => {
   const { body } = await page.evaluate(async (url) => {
     const content = [
       { type: "image_url", image_url: { url } },
@@ -94,7 +94,7 @@ test("several choices about one picture", async () => {
   for (const { message } of choices) expect(message.content?.trim()).toBe("A red circle.");
 });
 
-describe("a picture given as", () => {
+describe("an image given as", () => {
   const file = `/${FOLDER}/red-circle.png`;
   test.each([
     { form: "a path", make: async (path: string) => path },

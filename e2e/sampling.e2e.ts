@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const HELLO = [{ role: "user", content: "Hello!" }];
-const PICTURE = [
+const IMAGE = [
   {
     role: "user",
     content: [
@@ -63,7 +63,7 @@ describe("seed", () => {
     expect(await idsOf(body)).toEqual(first);
     const others = [
       { ...DRAWN, seed: 8 },
-      { messages: PICTURE, temperature: 1, seed: 7 },
+      { messages: IMAGE, temperature: 1, seed: 7 },
     ];
     for (const other of others) {
       expect(await idsOf(other)).not.toEqual(first);
@@ -167,9 +167,9 @@ describe("an answer", () => {
   });
 
   test("has its special tokens and its end when told so", async () => {
-    const { message } = await choiceOf({ messages: PICTURE });
+    const { message } = await choiceOf({ messages: IMAGE });
     const whole = await choiceOf({
-      messages: PICTURE,
+      messages: IMAGE,
       skip_special_tokens: false,
       no_stop_trim: true,
     });
@@ -178,13 +178,13 @@ describe("an answer", () => {
 
   test("goes on with the last message", async () => {
     const begun = { role: "assistant", content: "A red" };
-    const body = { messages: [...PICTURE, begun], continue_final_message: true };
+    const body = { messages: [...IMAGE, begun], continue_final_message: true };
     expect((await choiceOf(body)).message.content).toBe(" circle.");
   });
 
   test("tells logprobs that are those of a distribution", async () => {
     const { logprobs, message } = await choiceOf({
-      messages: PICTURE,
+      messages: IMAGE,
       temperature: 0,
       logprobs: true,
       top_logprobs: 20,

@@ -25,7 +25,7 @@ function readCases(folder: string): Case[] {
   return JSON.parse(readFileSync(join(folder, "cases.json"), "utf8")) as Case[];
 }
 
-/** The messages with their pictures' names, below `folder`, made into what `url` makes of a path. */
+/** The messages with their images' names, below `folder`, made into what `url` makes of a path. */
 function withUrls(
   messages: readonly RequestMessage[],
   folder: string,
@@ -42,7 +42,7 @@ function withUrls(
   });
 }
 
-/** What somebody asks about a picture. */
+/** What somebody asks about an image. */
 function about(url: string, text = "What's in this image?"): RequestMessage[] {
   const content = [
     { type: "image_url" as const, image_url: { url } },
@@ -74,19 +74,19 @@ const LONG = {
 };
 
 let command: string;
-let pictures: Server;
-let picturesUrl: string;
+let images: Server;
+let imagesUrl: string;
 beforeAll(async () => {
   command = await buildCommand();
-  pictures = createServer((request, response) => {
+  images = createServer((request, response) => {
     const path = join(SAMPLE, basename(new URL(request.url ?? "/", "http://x").pathname));
     if (existsSync(path)) response.end(readFileSync(path));
     else response.writeHead(404).end();
   });
-  await new Promise<void>((resolve) => pictures.listen(0, "127.0.0.1", resolve));
-  picturesUrl = `http://127.0.0.1:${(pictures.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => images.listen(0, "127.0.0.1", resolve));
+  imagesUrl = `http://127.0.0.1:${(images.address() as AddressInfo).port}`;
 });
-afterAll(() => void pictures.close());
+afterAll(() => void images.close());
 
 describe("webvlm serve", () => {
   let serving: Serving;
@@ -125,7 +125,7 @@ describe("webvlm serve", () => {
       const messages = withUrls(
         golden.messages,
         SAMPLE,
-        (path) => `${picturesUrl}/${basename(path)}`,
+        (path) => `${imagesUrl}/${basename(path)}`,
       );
       const request = { messages, temperature: 0, return_token_ids: true };
       const response = await post(serving.url, request);
@@ -142,7 +142,7 @@ describe("webvlm serve", () => {
     const request = {
       model: "default",
       temperature: 0,
-      messages: about(`${picturesUrl}/red-circle.png`) as OpenAI.ChatCompletionMessageParam[],
+      messages: about(`${imagesUrl}/red-circle.png`) as OpenAI.ChatCompletionMessageParam[],
     };
     const whole = await completions.create(request);
     expect(whole.choices[0]?.message.content?.trim()).toBe("A red circle.");
@@ -159,12 +159,12 @@ describe("webvlm serve", () => {
   });
 
   test.each([
-    ["that is not there", () => `${picturesUrl}/nothing.png`, /its server answered 404/],
+    ["that is not there", () => `${imagesUrl}/nothing.png`, /its server answered 404/],
     ["whose server is not there", () => "http://127.0.0.1:1/x.png", /ECONNREFUSED.*data: URL/],
     ["in a file", () => "file:///etc/passwd", /file: URLs are not read; send it as a data: URL/],
     ["in the local network", () => "http://10.1.2.3/x.png", /--allow-private-images/],
-    ["that is no URL", () => "pictures/x.png", /neither a URL nor base64/],
-  ])("a picture %s is told", async (_, url, message) => {
+    ["that is no URL", () => "images/x.png", /neither a URL nor base64/],
+  ])("an image %s is told", async (_, url, message) => {
     expect(await failure(await post(serving.url, { messages: about(url()) }))).toEqual({
       status: 400,
       message: expect.stringMatching(message),
@@ -174,16 +174,16 @@ describe("webvlm serve", () => {
     });
   });
 
-  test("what is no picture is told", async () => {
+  test("what is no image is told", async () => {
     const told = await failure(
-      await post(serving.url, { messages: about(`${picturesUrl}/cases.json`) }),
+      await post(serving.url, { messages: about(`${imagesUrl}/cases.json`) }),
     );
     expect(told).toMatchObject({ status: 400, code: "image_parse_error" });
   });
 
   /** The next request is answered as ever. */
   async function expectAnswer(): Promise<void> {
-    const body = { messages: about(`${picturesUrl}/red-circle.png`), temperature: 0 };
+    const body = { messages: about(`${imagesUrl}/red-circle.png`), temperature: 0 };
     const { choices } = (await (await post(serving.url, body)).json()) as ChatCompletion;
     expect(choices[0]?.message.content?.trim()).toBe("A red circle.");
   }
@@ -289,8 +289,8 @@ describe("webvlm serve for others", () => {
     expect(told).toMatchObject({ status: 413, type: "invalid_request_error" });
   });
 
-  test("reads no pictures from this machine", async () => {
-    const messages = about(`${picturesUrl}/red-circle.png`);
+  test("reads no images from this machine", async () => {
+    const messages = about(`${imagesUrl}/red-circle.png`);
     const told = await failure(await post(serving.url, { messages }, { headers: key }));
     expect(told).toMatchObject({ status: 400, code: "failed_to_download_image" });
     expect(told.message).toContain("--allow-private-images");
@@ -315,7 +315,7 @@ describe("webvlm serve for others", () => {
 
 describe("webvlm serve that can't", () => {
   test("a port that is taken is told at once", async () => {
-    const { port } = new URL(picturesUrl);
+    const { port } = new URL(imagesUrl);
     await expect(startServe(command, ["--port", port])).rejects.toThrow(
       new RegExp(`ended with 1: webvlm: Port ${port} of 127.0.0.1 is taken`),
     );

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** What the sample model says about a picture of a red circle. */
+/** What the sample model says about an image of a red circle. */
 async function ask(fields: object): Promise<ChatCompletion["choices"]> {
   const { status, body } = await page.evaluate(async (fields) => {
     const { answer, post } = window.tools;

@@ -8,7 +8,7 @@ import { ROOT, type Site, openSite, openTools } from "./browser.ts";
 import { findPython } from "./find-python.ts";
 import { buildCommand, run } from "./serve-process.ts";
 
-const PICTURES = join(ROOT, "e2e", "goldens", "sample");
+const IMAGES = join(ROOT, "e2e", "goldens", "sample");
 
 let command: string;
 beforeAll(async () => {
@@ -19,9 +19,9 @@ const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}
   run(process.execPath, [command, ...args], options);
 
 describe("webvlm ask", () => {
-  test("several pictures, text between them, standard input, --json", async () => {
-    const words = ["Image 1:", "-", "Image 2:", join(PICTURES, "after.png"), "What is different?"];
-    const input = readFileSync(join(PICTURES, "before.png"));
+  test("several images, text between them, standard input, --json", async () => {
+    const words = ["Image 1:", "-", "Image 2:", join(IMAGES, "after.png"), "What is different?"];
+    const input = readFileSync(join(IMAGES, "before.png"));
     const options = ["--temperature", "0", "--json"];
     const { code, stdout, stderr } = await webvlm(["ask", ...words, ...options], { input });
     expect(code).toBe(0);
@@ -37,7 +37,7 @@ describe("webvlm ask", () => {
 
   test.each([
     [["missing.png", "What is it?"], /^webvlm: There is no file missing.png\.$/m],
-    [[join(PICTURES, "red-circle.png")], /^webvlm: Say what you want to know/m],
+    [[join(IMAGES, "red-circle.png")], /^webvlm: Say what you want to know/m],
     [["Hello!", "--max-tokens", "0"], /max-tokens.*Expected an integer of 1 at least/],
     [["Hello!", "--quantization", "q3"], /Allowed choices are auto, f32, f16, q8, q4/],
     [[], /missing required argument 'words'/],
@@ -49,8 +49,8 @@ describe("webvlm ask", () => {
   });
 
   test("a request that is refused is told", async () => {
-    const picture = join(PICTURES, "cases.json");
-    const { code, stdout, stderr } = await webvlm(["ask", picture, "What is it?"]);
+    const image = join(IMAGES, "cases.json");
+    const { code, stdout, stderr } = await webvlm(["ask", image, "What is it?"]);
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^webvlm: The image does not decode/m);
   });
@@ -127,7 +127,7 @@ describe("webvlm", () => {
     const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
     const paths = files.map(({ path }) => path);
     expect(paths).toContain("public/models/sample/model.safetensors");
-    expect(paths.filter((path) => path.startsWith("public/pictures/"))).toEqual([]);
+    expect(paths.filter((path) => path.startsWith("public/images/"))).toEqual([]);
   });
 });
 
@@ -140,9 +140,9 @@ test.skipIf(withoutPython)(
     if ("reason" in python) return;
     const script = join(ROOT, "e2e", "python", "tutorial.py");
     const serve = [process.execPath, command, "serve"];
-    const { code, stdout, stderr } = await run(python.python, [script, PICTURES, ...serve]);
+    const { code, stdout, stderr } = await run(python.python, [script, IMAGES, ...serve]);
     expect([code, stderr]).toEqual([0, ""]);
-    for (const step of ["requests: ", "openai: ", "openai, streamed: ", "openai, no picture: "]) {
+    for (const step of ["requests: ", "openai: ", "openai, streamed: ", "openai, no image: "]) {
       expect(stdout).toContain(step);
     }
     expect(stdout.trim().split("\n").at(-1)).toBe("terminated");

@@ -21,13 +21,13 @@ const NOTE: RequestTool = {
   type: "function",
   function: {
     name: "note_shape",
-    description: "Notes a shape that is in the picture.",
+    description: "Notes a shape that is in the image.",
     parameters,
   },
 };
 const LOOK: RequestTool = {
   type: "function",
-  function: { name: "look_closer", description: "Shows a part of the picture." },
+  function: { name: "look_closer", description: "Shows a part of the image." },
 };
 const isShape = new Ajv().compile(parameters);
 
@@ -108,7 +108,7 @@ describe("the sample model, which knows nothing of tools", () => {
     else expect(values).toEqual({});
   });
 
-  test("answers what a tool found, a picture too", async () => {
+  test("answers what a tool found, an image too", async () => {
     const { choices, usage } = await complete(named);
     const { tool_calls } = choices[0]?.message ?? {};
     const found: RequestMessage = {

@@ -107,7 +107,7 @@ describe.each<Order>(["runs and is aborted", "waits and is aborted"])("the other
     { what: "both streamed", streams: [true, true], messages: question },
     { what: "streamed beside whole", streams: [true, false], messages: question },
     { what: "whole beside streamed", streams: [false, true], messages: question },
-    { what: "about the same picture", streams: [true, true], messages: KEPT.messages },
+    { what: "about the same image", streams: [true, true], messages: KEPT.messages },
   ] as const)("$what", async ({ streams, messages }) => {
     const other = { messages, temperature: 0.5, ignore_eos: true, max_tokens: 1000 };
     expect(await askBeside(order, streams, other)).toEqual({ ended: "AbortError", ids: alone });

@@ -318,18 +318,18 @@ describe("intercept({ upstream }) in a page", () => {
   });
 
   test.each([
-    ["a relative URL", "/pictures/red-circle.png"],
-    ["the page's own", "http://{host}/pictures/red-circle.png"],
+    ["a relative URL", "/images/red-circle.png"],
+    ["the page's own", "http://{host}/images/red-circle.png"],
     ["a blob", "blob:"],
-  ])("sends %s as a picture", async (_, url) => {
+  ])("sends %s as an image", async (_, url) => {
     const content = await page.evaluate(
       async ({ url, model }) => {
-        let picture = url.replace("{host}", location.host);
+        let source = url.replace("{host}", location.host);
         if (url === "blob:") {
-          const file = await (await fetch("/pictures/red-circle.png")).blob();
-          picture = URL.createObjectURL(file);
+          const file = await (await fetch("/images/red-circle.png")).blob();
+          source = URL.createObjectURL(file);
         }
-        const image = { type: "image_url", image_url: { url: picture } };
+        const image = { type: "image_url", image_url: { url: source } };
         const text = { type: "text", text: "What's in this image?" };
         const messages = [{ role: "user", content: [image, text] }];
         const response = await window.tools.post({ model, messages, temperature: 0 });
@@ -341,7 +341,7 @@ describe("intercept({ upstream }) in a page", () => {
     expect(content.trim()).toBe("A red circle.");
   });
 
-  test("tells of a picture that the page can't read", async () => {
+  test("tells of an image that the page can't read", async () => {
     const image = { type: "image_url", image_url: { url: "blob:nothing" } };
     const told = await post({ model: MODEL, messages: [{ role: "user", content: [image] }] });
     expect(told.status).toBe(400);
@@ -442,14 +442,14 @@ test("a page without WebGPU is answered by the upstream alone", async () => {
     const page = await openTools(site, await browser.newContext());
     const told = await page.evaluate(
       async ({ url, apiKey, messages }) => {
-        const { intercept, isUnfit, load, post } = window.tools;
+        const { intercept, isDeviceError, load, post } = window.tools;
         const error = await load("/models/sample").catch((error: unknown) => error);
         const undo = intercept({ upstream: { url, apiKey } });
         const answer = await (await post({ model: "default", messages, temperature: 0 })).json();
         const health = (await fetch("/v1/health")).status;
         undo();
         return {
-          ...{ error: (error as Error).name, unfit: isUnfit(error) },
+          ...{ error: (error as Error).name, unfit: isDeviceError(error) },
           ...{ model: answer.model, health, after: (await post({})).status },
         };
       },
@@ -507,7 +507,7 @@ describe("docs/upstream.md", () => {
     const [tab] = page.context.pages();
     const told = await tab?.evaluate(async (model) => {
       const frame = document.createElement("iframe");
-      frame.src = "/pictures/red-circle.png";
+      frame.src = "/images/red-circle.png";
       document.body.append(frame);
       await new Promise((resolve) => (frame.onload = resolve));
       const ask = async (model: string) => {

@@ -1,11 +1,11 @@
 // y[first + patch, (channel, frame, row, column)] = (byte - mean) / std, for the patches of one tile
-// of a picture: blocks of merge x merge row by row, and row by row inside each; or y[first + patch,
-// (frame, row, column, channel)]. What lies beyond the picture is `background`. One lane a pixel.
+// of an image: blocks of merge x merge row by row, and row by row inside each; or y[first + patch,
+// (frame, row, column, channel)]. What lies beyond the image is `background`. One lane a pixel.
 
 const LANES = 64u;
 
 struct Tile {
-  width: u32,       // of the picture
+  width: u32,       // of the image
   height: u32,
   x: i32,           // where the tile lies in it
   y: i32,
@@ -21,7 +21,7 @@ struct Tile {
 
 @group(0) @binding(0) var<storage, read> tile: Tile;
 @group(0) @binding(1) var<storage, read> scale: array<vec4f>;  // [2] mean and std of bytes by channel, and padding
-@group(0) @binding(2) var<storage, read> picture: array<u32>;  // [H, W] RGBA8
+@group(0) @binding(2) var<storage, read> image: array<u32>;  // [H, W] RGBA8
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [first + P or more, 3 * frames * p * p]
 
 @compute @workgroup_size(LANES)
@@ -32,11 +32,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
   let index = i / pixels;
   let place = patch_place(index) * tile.patch_size;
-  // What lies left of the picture or above it wraps to numbers beyond any width and height.
+  // What lies left of the image or above it wraps to numbers beyond any width and height.
   let row = u32(tile.y) + place.y + i / tile.patch_size % tile.patch_size;
   let column = u32(tile.x) + place.x + i % tile.patch_size;
   var pixel = tile.background;
-  if (row < tile.height && column < tile.width) { pixel = picture[row * tile.width + column]; }
+  if (row < tile.height && column < tile.width) { pixel = image[row * tile.width + column]; }
   let bytes = (vec3u(pixel) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
   let values = (vec3f(bytes) - scale[0].xyz) / scale[1].xyz;
   let patch_start = (tile.first + index) * 3u * tile.frames * pixels;

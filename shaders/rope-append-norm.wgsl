@@ -1,4 +1,4 @@
-// y = qkv with its query and key heads normed (heads/rms_norm.wgsl). One lane four channels of one
+// y = qkv with its query and key heads normed (heads/rms-norm.wgsl). One lane four channels of one
 // head of a row; heads are the H queries, K keys, K values.
 
 const LANES = 64u;

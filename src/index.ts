@@ -22,10 +22,10 @@ import type {
 import type { ServeOptions, Stats } from "./worker/api.ts";
 import { loadInWorker } from "./worker/client.ts";
 import ModelWorker from "./worker/entry.ts?worker&inline";
-import { isUnfit } from "./worker/unfit.ts";
+import { isDeviceError } from "./worker/device-error.ts";
 import type { OnProgress, Progress } from "./weights/progress.ts";
 
-export { OpenAIError, isUnfit };
+export { OpenAIError, isDeviceError };
 export type { OnProgress, OriginServer, Progress, Stats, UpstreamOptions };
 /** What crosses the wire. */
 export type * from "./openai/wire.ts";
@@ -53,7 +53,7 @@ export interface InterceptOptions extends PrefixOptions {
 export interface ServeOriginOptions extends OfferOptions {
   /**
    * As for `intercept`; not below the prefix that is answered. Where the model that is to be loaded
-   * turns out to be unfit for this device, as `isUnfit` tells, it answers everything.
+   * turns out to be unfit for this device, as `isDeviceError` tells, it answers everything.
    */
   readonly upstream?: UpstreamOptions;
 }
@@ -196,7 +196,7 @@ export async function serveOrigin(
     try {
       vlm = typeof model === "function" ? (loaded = await model()) : model;
     } catch (error) {
-      if (!upstream || !isUnfit(error)) throw error;
+      if (!upstream || !isDeviceError(error)) throw error;
       return throughPage(undefined, upstream);
     }
     const fetch: FetchHandler = (request, url) => vlm.fetch(new Request(url, request));

@@ -1,10 +1,10 @@
-import type { GeneratedToken, GenerationInput, Generator } from "../src/engine/generation.ts";
+import type { GeneratedToken, GenerationInput, TokenGenerator } from "../src/engine/generation.ts";
 
 /** The sample checkpoint's. */
 const VOCABULARY = 1024;
 
 /** Draws any token that a request's constraint lets be drawn, up to a stop token. */
-export class AnyGenerator implements Generator {
+export class AnyGenerator implements TokenGenerator {
   readonly contextLength = 4096;
   readonly inputs: GenerationInput[] = [];
   readonly #next: (below: number) => number;

@@ -2,10 +2,10 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/chat.ts";
 import type { Message } from "../src/chat/messages.ts";
-import type { GeneratedToken, GenerationInput, Generator } from "../src/engine/generation.ts";
+import type { GeneratedToken, GenerationInput, TokenGenerator } from "../src/engine/generation.ts";
 import type { CheckpointFiles } from "../src/models/model.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
-import type { Picture } from "../src/platform/platform.ts";
+import type { DecodedImage } from "../src/platform/platform.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 export const SAMPLE = "public/models/sample";
@@ -41,7 +41,7 @@ export interface TextCase {
 }
 
 /** Plays back token ids, and remembers what it was asked. */
-export class ScriptedGenerator implements Generator {
+export class ScriptedGenerator implements TokenGenerator {
   contextLength = 2048;
   maxImages: number | undefined;
   /** Thrown instead of the next token once the script has run out. */
@@ -97,9 +97,9 @@ function aborted(signal: AbortSignal | undefined): Promise<never> {
   });
 }
 
-/** The sample checkpoint (or another) around a scripted generator; pictures come out `size`d. */
+/** The sample checkpoint (or another) around a scripted generator; images come out `size`d. */
 export function scriptedModel(
-  generator: Generator,
+  generator: TokenGenerator,
   options: Partial<ChatModelOptions> = {},
   folder = SAMPLE,
 ): ChatModel {
@@ -113,7 +113,7 @@ export function scriptedModel(
 }
 
 /** Stands in for a decoder: reads a PNG's size and leaves its pixels. */
-export async function decodePng(file: Blob): Promise<Picture> {
+export async function decodePng(file: Blob): Promise<DecodedImage> {
   const header = new DataView(await file.slice(0, 24).arrayBuffer());
   if (header.byteLength < 24 || header.getUint32(0) !== 0x89504e47) throw new Error("not a PNG");
   const source = new Uint8Array();

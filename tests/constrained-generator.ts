@@ -1,10 +1,10 @@
-import type { GeneratedToken, GenerationInput, Generator } from "../src/engine/generation.ts";
+import type { GeneratedToken, GenerationInput, TokenGenerator } from "../src/engine/generation.ts";
 
 /**
  * Draws the ids of a script one after another, where the request's constraint lets them be drawn;
  * where not, or when the script has run out, the lowest that it does, the end first of all.
  */
-export class ConstrainedGenerator implements Generator {
+export class ConstrainedGenerator implements TokenGenerator {
   readonly contextLength = 2048;
   readonly inputs: GenerationInput[] = [];
   readonly #vocabSize: number;

@@ -1,6 +1,6 @@
-import { goldenPicture } from "./pictures.ts";
+import { goldenImage } from "./images.ts";
 
 onmessage = async ({ data }: MessageEvent<string>) => {
-  const { width, height } = await goldenPicture(data);
+  const { width, height } = await goldenImage(data);
   postMessage([width, height]);
 };

@@ -28,7 +28,7 @@ export interface GoldenCase {
   readonly spatial_shapes?: readonly (readonly [height: number, width: number])[];
   readonly image_grid_thw?: readonly (readonly [t: number, h: number, w: number])[];
   readonly tiles_per_image?: readonly number[];
-  /** Of the pictures of each conversation of a batch of one. */
+  /** Of the images of each conversation of a batch of one. */
   readonly tiles?: readonly (readonly number[])[];
   readonly image_sizes?: readonly (readonly [height: number, width: number])[];
   readonly batch_num_images?: readonly number[];
@@ -71,14 +71,14 @@ export function readTensors(file: Uint8Array<ArrayBuffer>): Expected {
   return tensors;
 }
 
-/** The pictures of a conversation. */
+/** The images of a conversation. */
 function urlsOf({ messages }: Pick<GoldenCase, "messages">): string[] {
   return messages.flatMap(({ content }) =>
     typeof content === "string" ? [] : content.flatMap((part) => part.image_url?.url ?? []),
   );
 }
 
-/** Decodes a case's pictures and lays them out. */
+/** Decodes a case's images and lays them out. */
 export async function prepareImages(
   case_: Pick<GoldenCase, "messages">,
   model: Model,
@@ -87,10 +87,10 @@ export async function prepareImages(
   const urls = urlsOf(case_);
   return Promise.all(
     urls.map(async (url) => {
-      const picture = await decodeImage(await (await fetch(`${folder}/${url}`)).blob());
-      const { width, height } = picture;
+      const decoded = await decodeImage(await (await fetch(`${folder}/${url}`)).blob());
+      const { width, height } = decoded;
       const layout = model.processor.layout(width, height, "auto", urls.length);
-      return { picture, layout };
+      return { decoded, layout };
     }),
   );
 }
@@ -104,7 +104,7 @@ export function caseOf({ cases }: Pick<Golden, "cases">, name: string): GoldenCa
   return found;
 }
 
-/** A case as the engine is asked. Pictures of the same URL are the same. */
+/** A case as the engine is asked. Images of the same URL are the same. */
 export async function requestOf(
   case_: GoldenCase,
   model: Model,

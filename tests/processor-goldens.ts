@@ -69,7 +69,7 @@ export function checkpointCases(folder: string): readonly CheckpointCase[] {
   return readJson(`${GOLDENS}/${folder}/cases.json`) as readonly CheckpointCase[];
 }
 
-/** Lays a conversation's pictures out. */
+/** Lays a conversation's images out. */
 export function layoutsOf(
   { messages }: Pick<CheckpointCase, "messages">,
   processor: ImageProcessor,

@@ -1,5 +1,5 @@
 import { type ChatModel, chatModel } from "../src/chat/chat.ts";
-import type { Generator } from "../src/engine/generation.ts";
+import type { TokenGenerator } from "../src/engine/generation.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
 import { SAMPLE, decodePng, readCheckpoint } from "./chat-support.ts";
 
@@ -79,7 +79,7 @@ export const TEMPLATES = {
 
 /** The sample checkpoint with another template, or its own, and more tokens. */
 export function toolModel(
-  generator: Generator,
+  generator: TokenGenerator,
   template?: keyof typeof TEMPLATES,
   tokens: readonly { content: string; special: boolean }[] = [],
 ): ChatModel {

@@ -40,7 +40,7 @@ const STATES = 6;
 export interface Layers {
   /** Of the text model, 40. */
   readonly text: number;
-  /** Of these, those that attend to pictures: 3, 8, ... 38. */
+  /** Of these, those that attend to images: 3, 8, ... 38. */
   readonly cross: readonly number[];
   /** Of the tower, 32 and 8. */
   readonly local: number;

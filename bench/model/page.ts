@@ -37,7 +37,7 @@ export interface ModelResult {
 /** Milliseconds by kernel, the slowest first. */
 export type Profile = ReturnType<typeof summarize>;
 
-/** A picture of one tile that is there already. */
+/** An image of one tile that is there already. */
 const BLANK = { tiles: 1, write: () => {}, release: () => {} };
 
 /** A tile of a real model takes about a minute on a software adapter. */
@@ -46,61 +46,61 @@ const VISION_RUNS = 1;
 interface Candidate {
   open(): Source | Promise<Source>;
   readonly prefillRows: number;
-  /** The picture that is encoded: width, height, `image_url.detail`. */
-  readonly picture: readonly [width: number, height: number, detail: "low" | "high"];
+  /** The image that is encoded: width, height, `image_url.detail`. */
+  readonly image: readonly [width: number, height: number, detail: "low" | "high"];
 }
 
 const MODELS = {
   sample: {
     open: () => openCheckpoint(resolveSource("/models/sample", { base: location.href })),
     prefillRows: 256,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "smolvlm-256m": {
     open: () => randomCheckpoint(smolvlm256m),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "qwen2.5-vl-3b-cut": {
     open: () => randomCheckpoint(qwen25Vl3b(2, 2)),
     prefillRows: 64,
-    picture: [588, 504, "high"],
+    image: [588, 504, "high"],
   },
   "llava-onevision-0.5b-cut": {
     open: () => randomCheckpoint(llavaOnevision05b(2, 2)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "llava-1.5-7b-cut": {
     open: () => randomCheckpoint(llava15of7b(2, 3)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "internvl3-1b-cut": {
     open: () => randomCheckpoint(internvl3of1b(2, 2)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "lfm2-vl-450m-cut": {
     open: () => randomCheckpoint(lfm2Vl("450M", 3, 2)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "gemma-3-4b-cut": {
     open: () => randomCheckpoint(gemma3of4b(2, 1)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "paligemma-3b-cut": {
     open: () => randomCheckpoint(paligemma3b(2, 2)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
   "llama-3.2-11b-cut": {
-    // Of small tiles: a pass over real ones has 6432 rows, whatever the picture.
+    // Of small tiles: a pass over real ones has 6432 rows, whatever the image.
     open: () => randomCheckpoint(llama32of11b({ text: 2, cross: [1], local: 1, global: 1 }, 224)),
     prefillRows: 64,
-    picture: [512, 512, "low"],
+    image: [512, 512, "low"],
   },
 } satisfies Record<string, Candidate>;
 
@@ -112,7 +112,7 @@ export async function measure(
   quantization: Quantization,
   tokens: number,
 ): Promise<ModelResult> {
-  const { open, prefillRows, picture }: Candidate = MODELS[name];
+  const { open, prefillRows, image }: Candidate = MODELS[name];
   const checkpoint = await open();
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("bench: no WebGPU adapter");
@@ -126,7 +126,7 @@ export async function measure(
     await weights.load(checkpoint);
     await prepared;
 
-    const layout = model.processor.layout(...picture);
+    const layout = model.processor.layout(...image);
     const visionMs = await median(VISION_RUNS, () => timeVision(gpu, engine, layout));
     const ids = Array.from({ length: prefillRows }, (_, i) => 10 + (i % 100));
     const input: GenerationInput = {
@@ -143,7 +143,7 @@ export async function measure(
     const scriptMsPerToken = script() / (tokens + 1);
     const [step, { plan }] = await Promise.all([
       engine.decoder.forward(1),
-      engine.decoder.finish({ greedy: true }),
+      engine.decoder.sampler({ greedy: true }),
     ]);
     return {
       decodeTokensPerSecond: (tokens / (withAnswerMs - prefillMs)) * 1000,

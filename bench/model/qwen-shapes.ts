@@ -45,7 +45,7 @@ const PREPROCESSOR = {
  * Qwen2.5-VL-3B with fewer layers, all of them of the real widths.
  *
  * @param layers of the text model
- * @param depth of the tower, whose last layer attends to the whole picture
+ * @param depth of the tower, whose last layer attends to the whole image
  */
 export function qwen25Vl3b(layers: number, depth: number): CheckpointShape {
   const vision_config = {

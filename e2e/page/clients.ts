@@ -8,7 +8,7 @@ export { HumanMessage } from "@langchain/core/messages";
 export { generateObject, generateText, streamText } from "ai";
 export { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 
-/** What the sample model knows of a picture in JSON. */
+/** What the sample model knows of an image in JSON. */
 export const Shape = z.object({
   shape: z.string(),
   color: z.string(),
@@ -51,13 +51,13 @@ export async function langChainModel(fields: ChatOpenAIFields = {}): Promise<Cha
   });
 }
 
-/** A picture of the goldens as a data URL. */
-export async function picture(name: string): Promise<string> {
-  const bytes = await pictureBytes(name);
+/** An image of the goldens as a data URL. */
+export async function image(name: string): Promise<string> {
+  const bytes = await imageBytes(name);
   return `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
 }
 
-export async function pictureBytes(name: string): Promise<Uint8Array> {
+export async function imageBytes(name: string): Promise<Uint8Array> {
   const response = await fetch(`/e2e/goldens/sample/${name}`);
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -1,7 +1,13 @@
 import OpenAI from "openai";
-import { type ChatCompletionChunk, type Vlm, intercept, isUnfit, load } from "../../src/index.ts";
+import {
+  type ChatCompletionChunk,
+  type Vlm,
+  intercept,
+  isDeviceError,
+  load,
+} from "../../src/index.ts";
 
-export { OpenAI, intercept, isUnfit, load };
+export { OpenAI, intercept, isDeviceError, load };
 
 export type Through = "vlm.fetch" | "vlm.intercept()";
 

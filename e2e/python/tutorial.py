@@ -1,6 +1,6 @@
-"""Serve a vision model and ask it about pictures: with curl, requests and the openai package.
+"""Serve a vision model and ask it about images: with curl, requests and the openai package.
 
-Usage: tutorial.py <folder of pictures> <command that starts the server> ...
+Usage: tutorial.py <folder of images> <command that starts the server> ...
 """
 
 import functools
@@ -26,8 +26,8 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def serve_pictures(folder):
-    """Returns the address at which the folder's pictures are."""
+def serve_images(folder):
+    """Returns the address at which the folder's images are."""
     handler = functools.partial(QuietHandler, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -81,13 +81,13 @@ def expect(what, actual, expected):
 
 
 def main():
-    pictures = serve_pictures(sys.argv[1])
+    images = serve_images(sys.argv[1])
     process, url = launch_server(sys.argv[2:])
     try:
         wait_for_server(process, url)
         data = {
             "model": "default",
-            "messages": user(text(QUESTION), image(f"{pictures}/red-circle.png")),
+            "messages": user(text(QUESTION), image(f"{images}/red-circle.png")),
             "max_tokens": 300,
             "temperature": 0,
         }
@@ -114,24 +114,24 @@ def main():
 
         interleaved = user(
             text("Image 1:"),
-            image(f"{pictures}/before.png"),
+            image(f"{images}/before.png"),
             text("Image 2:"),
-            image(f"{pictures}/after.png"),
+            image(f"{images}/after.png"),
             text("What is different?"),
         )
         completion = client.chat.completions.create(
             model="default", messages=interleaved, temperature=0
         )
         answer = completion.choices[0].message.content
-        expect("openai, several pictures", answer, SEVERAL)
+        expect("openai, several images", answer, SEVERAL)
 
         try:
-            messages = user(text(QUESTION), image(f"{pictures}/nothing.png"))
+            messages = user(text(QUESTION), image(f"{images}/nothing.png"))
             client.chat.completions.create(model="default", messages=messages)
-            raise AssertionError("a picture that is not there was answered")
+            raise AssertionError("an image that is not there was answered")
         except openai.BadRequestError as error:
             assert error.code == "failed_to_download_image", error
-            print(f"openai, no picture: {error.body['message']}")
+            print(f"openai, no image: {error.body['message']}")
     finally:
         terminate_process(process)
     try:

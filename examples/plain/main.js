@@ -4,7 +4,7 @@ import { load } from "webvlm";
 const MODEL = "./models/sample";
 
 const form = document.querySelector("form");
-const picture = document.querySelector("input");
+const image = document.querySelector("input");
 const preview = document.querySelector("img");
 const progress = document.querySelector("progress");
 const output = document.querySelector("output");
@@ -26,9 +26,9 @@ form.addEventListener("submit", async (event) => {
 
 document.querySelector("#stop").addEventListener("click", () => running?.abort());
 
-picture.addEventListener("change", () => {
+image.addEventListener("change", () => {
   URL.revokeObjectURL(preview.src);
-  const [file] = picture.files;
+  const [file] = image.files;
   preview.hidden = !file;
   preview.src = file ? URL.createObjectURL(file) : "";
 });

@@ -9,7 +9,7 @@ struct Row {
   window_first: u32,  // `first` on sliding-window layers
   image_first: u32,   // the image keys it may attend: image_first ..= image_last; none if first > last
   image_last: u32,
-  after_image: u32,   // 1: it stands at a picture, or after one; 0: it does not
+  after_image: u32,   // 1: it stands at an image, or after one; 0: it does not
 }
 
 const NOWHERE = 0xffffffffu;

@@ -4,7 +4,7 @@ import type { ChatModel } from "./chat.ts";
 import { answerConstraint, answerEnd } from "./constraint.ts";
 import type { GenerationDefaults } from "./defaults.ts";
 import type { AnswerFormat } from "./format.ts";
-import type { PlaceLogprobs } from "./logprobs.ts";
+import type { TokenLogprobs } from "./logprobs.ts";
 import type { Prompt } from "./prompt.ts";
 import { afterThinking } from "./reasoning.ts";
 import { RequestError } from "./request-error.ts";
@@ -59,7 +59,7 @@ export interface Delta extends ReadText {
   /** The token; none where the text was held back from an earlier one. */
   readonly token?: number;
   /** The token's logprobs where they are asked for; none of a stop token that is not in the text. */
-  readonly logprobs?: PlaceLogprobs;
+  readonly logprobs?: TokenLogprobs;
   /** On the last delta of a choice only. */
   readonly finish?: Finish;
 }
@@ -163,7 +163,7 @@ function answerLength(
   );
 }
 
-/** Throws RequestError where there is no room for so many pictures. */
+/** Throws RequestError where there is no room for so many images. */
 function checkImages(count: number, most = Infinity, param: string): void {
   if (count <= most) return;
   throw new RequestError(

@@ -134,9 +134,9 @@ describe("several choices", () => {
     expect(inputs.map(({ sampling }) => sampling.seed)).toEqual([40, 41, 42]);
     for (const input of inputs) {
       expect(input.ids).toBe(inputs[0]?.ids);
-      expect(input.images[0]?.picture).toBe(inputs[0]?.images[0]?.picture);
+      expect(input.images[0]?.decoded).toBe(inputs[0]?.images[0]?.decoded);
     }
-    // Whoever reads the picture last may close it.
+    // Whoever reads the image last may close it.
     expect(inputs.map(({ images }) => images[0]?.reused ?? false)).toEqual([true, true, false]);
   });
 

@@ -1,4 +1,4 @@
-import type { Generator } from "../engine/generation.ts";
+import type { TokenGenerator } from "../engine/generation.ts";
 import { GrammarCompiler } from "../grammar/grammar.ts";
 import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
@@ -18,7 +18,7 @@ import { type Tool, type ToolChoice, offeredTools } from "./tools.ts";
 
 /** A loaded model with all that a conversation needs. */
 export interface ChatModel {
-  readonly generator: Generator;
+  readonly generator: TokenGenerator;
   readonly processor: ImageProcessor;
   readonly tokenizer: Tokenizer;
   /** What answers are kept to formats by. */

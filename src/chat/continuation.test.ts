@@ -12,7 +12,7 @@ const text = (words: string): Part => ({ type: "text", text: words });
 const image: Part = { type: "image_url", image_url: { url: "data:," } };
 
 const layout = model.processor.layout(64, 64, "auto");
-const picture = { width: 64, height: 64, source: new Uint8Array() };
+const decoded = { width: 64, height: 64, source: new Uint8Array() };
 
 const continued = (messages: Message[], jinja?: string, images: PreparedImage[] = []) =>
   buildPrompt(
@@ -72,7 +72,7 @@ describe("continuing the final message", () => {
 
   test("goes on from the last of its texts", () => {
     const after = { role: "assistant" as const, content: [text("one"), image, text("two")] };
-    const { text: written } = continued([HELLO, after], undefined, [{ picture, layout }]);
+    const { text: written } = continued([HELLO, after], undefined, [{ decoded, layout }]);
     expect(written.endsWith(`one${layout.prompt}two`)).toBe(true);
   });
 

@@ -7,7 +7,7 @@ import { templateTools, toolTurnsAsText, withTools, writtenCall } from "./tool-p
 import type { Tool } from "./tools.ts";
 
 /** A conversation in a form that a template may take. */
-export interface Rendition {
+export interface TemplateVariant {
   readonly messages: readonly TemplateMessage[];
   /** For the template's variable of that name. */
   readonly tools: readonly object[];
@@ -22,12 +22,12 @@ export interface Rendition {
  *
  * @param placeholder what stands for an image in a content that is a string
  */
-export function* renditions(
+export function* templateVariants(
   messages: readonly Message[],
   tools: readonly Tool[],
   template: ChatTemplate,
   placeholder: string,
-): Generator<Rendition, void, void> {
+): Generator<TemplateVariant, void, void> {
   const { writes, source } = template;
   const plans = [
     { ownWay: writes.tools, calls: !writes.toolCalls, results: !writes.toolResults },

@@ -18,8 +18,8 @@ function promptOf(
   const generator = new ScriptedGenerator();
   const decodeImage = () => Promise.reject(new Error("not asked for"));
   const model = chatModel(files, { generator, processor, decodeImage });
-  const picture = { width: 64, height: 64, source: new Uint8Array() };
-  const image = { picture, layout: processor.layout(64, 64, "auto") };
+  const decoded = { width: 64, height: 64, source: new Uint8Array() };
+  const image = { decoded, layout: processor.layout(64, 64, "auto") };
   const parts = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content));
   const images = parts.filter(({ type }) => type === "image_url").map(() => image);
   return { ...buildPrompt(model, messages, images, options), model };
@@ -31,13 +31,13 @@ const ROWS = "<image>".repeat(16);
 
 describe("prompts of a checkpoint without a chat template", () => {
   test.each<[string, readonly Message[], string]>([
-    ["a picture", [{ role: "user", content: [image, text("Hi")] }], `${ROWS}<bos>Hi\n`],
+    ["an image", [{ role: "user", content: [image, text("Hi")] }], `${ROWS}<bos>Hi\n`],
     [
-      "a picture after its text",
+      "an image after its text",
       [{ role: "user", content: [text("Hi"), image] }],
       `${ROWS}<bos>Hi\n`,
     ],
-    ["a picture alone", [{ role: "user", content: [image] }], `${ROWS}<bos>\n`],
+    ["an image alone", [{ role: "user", content: [image] }], `${ROWS}<bos>\n`],
     [
       "several messages",
       [
@@ -83,9 +83,9 @@ describe("prompts of a checkpoint without a chat template", () => {
     expect(written).toBe(`${ROWS}<bos>What is <image>?\n`);
   });
 
-  test("messages without a picture are refused", () => {
+  test("messages without an image are refused", () => {
     const refused = () => promptOf([{ role: "user", content: "Hi" }]);
     expect(refused).toThrow(RequestError);
-    expect(refused).toThrow("This model answers about pictures: the messages need one.");
+    expect(refused).toThrow("This model answers about images: the messages need one.");
   });
 });

@@ -41,14 +41,14 @@ beforeAll(async () => {
     const send = (type: string | undefined, body: Uint8Array | string) =>
       response.writeHead(200, type ? { "content-type": type } : {}).end(body);
     switch (request.url) {
-      case "/pictures/circle.png":
+      case "/images/circle.png":
         return send("image/png", PNG);
       case "/untyped":
         return send(undefined, PNG);
       case "/mislabelled":
         return send("text/plain", PNG);
       case "/page":
-        return send("text/html; charset=utf-8", "<!doctype html><title>No picture</title>");
+        return send("text/html; charset=utf-8", "<!doctype html><title>No image</title>");
       case "/empty.png":
         return send("image/png", "");
       case "/forever":
@@ -72,11 +72,11 @@ afterAll(() => {
 
 describe("what an image may be given as", () => {
   test.each<[string, () => string]>([
-    ["an http URL", () => `${origin}/pictures/circle.png`],
+    ["an http URL", () => `${origin}/images/circle.png`],
     ["a server that names no type", () => `${origin}/untyped`],
     ["a server that names a wrong type", () => `${origin}/mislabelled`],
     ["a relative URL", () => "circle.png"],
-    ["an absolute path", () => "/pictures/circle.png"],
+    ["an absolute path", () => "/images/circle.png"],
     ["a data URL", () => dataUrl(CIRCLE)],
     ["one without a type", () => `data:;base64,${BASE64}`],
     ["one with parameters", () => `data:image/png;name=a.png;base64,${BASE64}`],
@@ -88,8 +88,8 @@ describe("what an image may be given as", () => {
     ["bare base64 in lines", () => BASE64.replace(/.{76}/g, "$&\n")],
     ["a blob URL", () => URL.createObjectURL(new Blob([PNG], { type: "image/png" }))],
   ])("%s", async (_, url) => {
-    const [image] = await collect(messages([url()]), { baseUrl: `${origin}/pictures/` });
-    expect(image?.picture).toMatchObject({ width, height });
+    const [image] = await collect(messages([url()]), { baseUrl: `${origin}/images/` });
+    expect(image?.decoded).toMatchObject({ width, height });
     expect(image?.layout).toEqual(model.processor.layout(width, height, "auto"));
   });
 
@@ -121,7 +121,7 @@ test("images come in message order, whichever arrives first", async () => {
     decodeImage,
     baseUrl: "http://images.test/",
   });
-  expect(images.map(({ picture }) => picture.width)).toEqual([30, 10, 20]);
+  expect(images.map(({ decoded }) => decoded.width)).toEqual([30, 10, 20]);
 });
 
 test("keys tell files and layouts apart, not addresses", async () => {
@@ -134,8 +134,8 @@ test("keys tell files and layouts apart, not addresses", async () => {
   const other = dataUrl("e2e/goldens/sample/three-hearts.png");
   const keys = [await keyOf(dataUrl(CIRCLE)), await keyOf(other)];
   expect(new Set(keys).size).toBe(2);
-  expect(await keyOf("/pictures/circle.png")).toBe(keys[0]);
-  // The sample's pictures are laid out alike at every detail, unlike those of a model with tiles.
+  expect(await keyOf("/images/circle.png")).toBe(keys[0]);
+  // The sample's images are laid out alike at every detail, unlike those of a model with tiles.
   expect(await keyOf(dataUrl(CIRCLE), "low")).toBe(keys[0]);
   const tiles = scriptedModel(new ScriptedGenerator(), {}, "e2e/goldens/smolvlm-tiles").processor;
   const tiled = (["low", "high"] as const).map(async (detail) => {
@@ -164,7 +164,7 @@ test("`detail` reaches the processor", async () => {
 
 describe("what is refused", () => {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
-  const picture = (size: number) => async () => ({
+  const image = (size: number) => async () => ({
     width: size,
     height: size,
     source: new Uint8Array(),
@@ -228,7 +228,7 @@ describe("what is refused", () => {
     ],
     [
       "too many bytes in a download",
-      () => `${origin}/pictures/circle.png`,
+      () => `${origin}/images/circle.png`,
       "image_too_large",
       { maxBytes: 500 },
     ],
@@ -236,9 +236,9 @@ describe("what is refused", () => {
       "too many pixels",
       () => dataUrl(CIRCLE),
       "image_too_large",
-      { maxPixels: 100, decodeImage: picture(11) },
+      { maxPixels: 100, decodeImage: image(11) },
     ],
-    ["no pixels", () => dataUrl(CIRCLE), "image_too_small", { decodeImage: picture(0) }],
+    ["no pixels", () => dataUrl(CIRCLE), "image_too_small", { decodeImage: image(0) }],
   ])("%s", async (_, url, code, intake) => {
     expect(await refusal(url(), intake)).toMatchObject({
       name: "RequestError",

@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { ImageLayout, ImageProcessor } from "../models/model.ts";
 import type { PreparedImage } from "../engine/generation.ts";
-import type { Picture } from "../platform/platform.ts";
+import type { DecodedImage } from "../platform/platform.ts";
 import { type ImageFile, type ImageReading, readImage } from "./image-source.ts";
 import { sniffMediaType } from "./media-type.ts";
 import type { ImagePart, Message } from "./messages.ts";
@@ -11,7 +11,7 @@ import { RequestError } from "./request-error.ts";
 /** How images are read and decoded. */
 export interface ImageIntake extends ImageReading {
   /** Rejects when the bytes are no image that it knows. */
-  decodeImage(file: Blob): Promise<Picture>;
+  decodeImage(file: Blob): Promise<DecodedImage>;
   readonly maxPixels: number;
 }
 
@@ -43,10 +43,10 @@ export async function collectImages(
     return await Promise.all(
       parts.map(async ({ part, param }) => {
         const file = await readImage(part.image_url.url, param, intake, either);
-        const picture = await decode(file, param, intake);
+        const decoded = await decode(file, param, intake);
         const { detail = "auto" } = part.image_url;
-        const layout = layOut(processor, picture, detail, parts.length, param);
-        return { picture, key: imageKey(file.bytes, layout), layout };
+        const layout = layOut(processor, decoded, detail, parts.length, param);
+        return { decoded, key: imageKey(file.bytes, layout), layout };
       }),
     );
   } catch (error) {
@@ -74,16 +74,16 @@ function imageParts(messages: readonly Message[]): { part: ImagePart; param: str
   );
 }
 
-async function decode(file: ImageFile, param: string, intake: ImageIntake): Promise<Picture> {
+async function decode(file: ImageFile, param: string, intake: ImageIntake): Promise<DecodedImage> {
   const sniffed = sniffMediaType(file.bytes);
   const type = sniffed ?? file.claimedType ?? "application/octet-stream";
   const unsupported = (cause?: unknown) =>
     new RequestError("unsupported_image_media_type", param, `Images can't be ${type}.`, { cause });
   if (!type.startsWith("image/") && type !== "application/octet-stream") throw unsupported();
 
-  let picture;
+  let image;
   try {
-    picture = await intake.decodeImage(new Blob([file.bytes], { type }));
+    image = await intake.decodeImage(new Blob([file.bytes], { type }));
   } catch (cause) {
     if (cause instanceof RangeError) {
       throw new RequestError("image_too_large", param, cause.message, { cause });
@@ -92,19 +92,19 @@ async function decode(file: ImageFile, param: string, intake: ImageIntake): Prom
     const message = `The image does not decode: ${(cause as Error).message}`;
     throw new RequestError("image_parse_error", param, message, { cause });
   }
-  const { width, height } = picture;
+  const { width, height } = image;
   const size = `The image is ${width} x ${height} pixels`;
   if (width < 1 || height < 1) throw new RequestError("image_too_small", param, `${size}.`);
   if (width * height > intake.maxPixels) {
     const message = `${size}, more than ${intake.maxPixels} in all.`;
     throw new RequestError("image_too_large", param, message);
   }
-  return picture;
+  return image;
 }
 
 function layOut(
   processor: ImageProcessor,
-  { width, height }: Picture,
+  { width, height }: DecodedImage,
   detail: "auto" | "low" | "high",
   images: number,
   param: string,

@@ -12,16 +12,16 @@ export interface TokenLogprob {
 }
 
 /** The logprobs at one place of an answer. */
-export interface PlaceLogprobs extends TokenLogprob {
+export interface TokenLogprobs extends TokenLogprob {
   /** The most likely tokens there, the most likely first. */
   readonly top: readonly TokenLogprob[];
 }
 
 /** @returns what a generator tells of a token, in text; undefined when it tells nothing */
-export function placeLogprobs(
+export function tokenLogprobs(
   tokenizer: Tokenizer,
   { token: id, logprobs }: GeneratedToken,
-): PlaceLogprobs | undefined {
+): TokenLogprobs | undefined {
   if (!logprobs) return undefined;
   const { logprob, top } = logprobs;
   const told = (id: number, logprob: number): TokenLogprob => {

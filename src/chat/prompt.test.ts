@@ -23,24 +23,24 @@ import { RequestError } from "./request-error.ts";
 const GOLDENS = "e2e/goldens";
 const ORIGIN = "http://goldens.test";
 
-interface GoldenPicture {
+interface GoldenImage {
   readonly file: string;
   readonly upright_width: number;
   readonly upright_height: number;
 }
 
-const PICTURES = readJson(`${GOLDENS}/images.json`) as readonly GoldenPicture[];
+const IMAGES = readJson(`${GOLDENS}/images.json`) as readonly GoldenImage[];
 
-/** Upright sizes of the goldens' pictures, by how many bytes their files have. */
+/** Upright sizes of the goldens' images, by how many bytes their files have. */
 const SIZES = new Map(
-  PICTURES.map(({ file, upright_width: width, upright_height: height }) => [
+  IMAGES.map(({ file, upright_width: width, upright_height: height }) => [
     readBytes(`${GOLDENS}/images/${file}`).length,
     { width, height },
   ]),
 );
 
-test("no two of the goldens' pictures are files of one length", () => {
-  expect(SIZES.size).toBe(PICTURES.length);
+test("no two of the goldens' images are files of one length", () => {
+  expect(SIZES.size).toBe(IMAGES.length);
 });
 
 /** A model that reads `/x/y.png` as `e2e/goldens/x/y.png`. */
@@ -95,11 +95,11 @@ describe("buildPrompt", () => {
   const model = scriptedModel(new ScriptedGenerator());
   const { imageTokenId } = model.processor;
   const layout: ImageLayout = model.processor.layout(64, 64, "auto");
-  const picture = { width: 64, height: 64, source: new Uint8Array() };
+  const decoded = { width: 64, height: 64, source: new Uint8Array() };
   const image: Part = { type: "image_url", image_url: { url: "data:," } };
   const text = (words: string): Part => ({ type: "text", text: words });
   const prompt = (content: Message["content"], images = 0) =>
-    buildPrompt(model, [{ role: "user", content }], Array(images).fill({ picture, layout }));
+    buildPrompt(model, [{ role: "user", content }], Array(images).fill({ decoded, layout }));
   const imageTokens = (ids: readonly number[]) => ids.filter((id) => id === imageTokenId).length;
 
   test.each<[string, Message["content"], number]>([
@@ -159,7 +159,7 @@ describe("buildPrompt", () => {
     ],
   ])("a template that writes %s", (_, jinja, content, expected) => {
     const template = chatTemplate({ "chat_template.jinja": jinja }, {});
-    const images = expected.includes(layout.prompt) ? [{ picture, layout }] : [];
+    const images = expected.includes(layout.prompt) ? [{ decoded, layout }] : [];
     const built = buildPrompt({ ...model, template }, [{ role: "user", content }], images);
     expect(built.text).toBe(expected);
   });
@@ -177,7 +177,7 @@ describe("buildPrompt", () => {
   });
 });
 
-describe("where a picture is one token of the vocabulary", () => {
+describe("where an image is one token of the vocabulary", () => {
   const folder = `${GOLDENS}/mllama`;
   const generator = new ScriptedGenerator();
   const processor = mllamaProcessor(readCheckpoint(folder));
@@ -203,7 +203,7 @@ describe("where a picture is one token of the vocabulary", () => {
     expect(written).toContain("What is <|image|>?<|image|><|image|>");
   });
 
-  test("a system message that the template refuses beside pictures is the user's", async () => {
+  test("a system message that the template refuses beside images is the user's", async () => {
     const messages: Message[] = [
       { role: "system", content: "Be brief." },
       { role: "user", content: [image, text("What is it?")] },

@@ -3,8 +3,8 @@ import type { ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, TemplateError } from "../text/template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { cutAtEnd, markEnd } from "./continuation.ts";
-import { type Rendition, renditions } from "./conversation.ts";
-import { guardMessage, guardTool, unusedCharacters } from "./guard.ts";
+import { type TemplateVariant, templateVariants } from "./conversation.ts";
+import { escapeMessage, escapeTool, unusedCharacters } from "./escape-placeholders.ts";
 import type { Message } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 import type { ToolFormat } from "./tool-format.ts";
@@ -53,17 +53,17 @@ export function buildPrompt(
 ): Prompt {
   const { placeholder, imageTokenId, needsImage, frame } = processor;
   if (needsImage && images.length === 0) {
-    throw refusal("This model answers about pictures: the messages need one.");
+    throw refusal("This model answers about images: the messages need one.");
   }
   const imageToken = tokenizer.token(imageTokenId);
   const literals = imageToken === undefined ? [placeholder] : [placeholder, imageToken];
   const { templateVariables, continueFinalMessage = false, tools = [] } = options;
   const [mark, end] = unusedCharacters([messages, tools]);
-  const guarded = messages.map((message) => guardMessage(message, literals, mark));
-  const guardedTools = tools.map((tool) => guardTool(tool, literals, mark));
+  const guarded = messages.map((message) => escapeMessage(message, literals, mark));
+  const guardedTools = tools.map((tool) => escapeTool(tool, literals, mark));
   const ended = continueFinalMessage ? markEnd(guarded, end) : guarded;
 
-  const forms = renditions(ended, guardedTools, template, placeholder);
+  const forms = templateVariants(ended, guardedTools, template, placeholder);
   const { written: around, format } = firstWritten(forms, (form) => {
     const whole = render(template, form.messages, {
       ...templateVariables,
@@ -102,8 +102,8 @@ export function buildPrompt(
 
 /** The first form of a conversation that can be written; what is wrong with the first if none can. */
 function firstWritten<T>(
-  forms: Iterable<Rendition>,
-  write: (form: Rendition) => T,
+  forms: Iterable<TemplateVariant>,
+  write: (form: TemplateVariant) => T,
 ): { written: T; format: ToolFormat } {
   let failure: unknown;
   for (const form of forms) {
@@ -119,7 +119,7 @@ function firstWritten<T>(
 
 function render(
   template: ChatTemplate,
-  messages: Rendition["messages"],
+  messages: TemplateVariant["messages"],
   variables: Readonly<Record<string, unknown>>,
 ): string {
   try {

@@ -2,7 +2,7 @@ import type { GeneratedToken } from "../engine/generation.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { AnswerReader, type Reading, joinedText, readingTokens } from "./answer-reader.ts";
 import type { AnswerOptions, Delta, Finish } from "./answer.ts";
-import { type PlaceLogprobs, placeLogprobs } from "./logprobs.ts";
+import { type TokenLogprobs, tokenLogprobs } from "./logprobs.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 export interface TextOptions extends Pick<
@@ -34,7 +34,7 @@ export async function* textDeltas(
   const stops = new StopStrings(stop);
   const reader = new AnswerReader(reading);
   let stopToken: number | undefined;
-  let stopLogprobs: PlaceLogprobs | undefined;
+  let stopLogprobs: TokenLogprobs | undefined;
   let ended: Finish = { reason: "length", matched: null };
 
   const upTo = (matched: string) => (keepStop ? matched : "");
@@ -47,7 +47,7 @@ export async function* textDeltas(
   for await (const generated of tokens) {
     usage.completionTokens++;
     const id = generated.token;
-    const logprobs = placeLogprobs(tokenizer, generated);
+    const logprobs = tokenLogprobs(tokenizer, generated);
     const told = { token: id, ...(logprobs && { logprobs }) };
     if (stopTokenIds.has(id)) {
       ended = { reason: "stop", matched: id };

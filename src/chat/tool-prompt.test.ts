@@ -34,7 +34,7 @@ const models = {
 type Name = keyof typeof models;
 
 const layout = models.sample.processor.layout(64, 64, "auto");
-const picture = { width: 64, height: 64, source: new Uint8Array() };
+const decoded = { width: 64, height: 64, source: new Uint8Array() };
 const IMAGE: Part = { type: "image_url", image_url: { url: "data:," } };
 
 /** The prompt's text, with `<image>` for each image. */
@@ -42,7 +42,7 @@ function prompt(name: Name, messages: readonly Message[], tools: readonly Tool[]
   const count = messages.flatMap(({ content }) =>
     typeof content === "string" ? [] : content.filter(({ type }) => type === "image_url"),
   ).length;
-  const images = Array(count).fill({ picture, layout });
+  const images = Array(count).fill({ decoded, layout });
   return buildPrompt(models[name], messages, images, { tools }).text.replaceAll(
     layout.prompt,
     "<image>",
@@ -148,7 +148,7 @@ describe("tools", () => {
     const { text, toolFormat } = buildPrompt(
       models.llama,
       [user([IMAGE, { type: "text", text: "Hi" }])],
-      [{ picture, layout }],
+      [{ decoded, layout }],
       { tools: [CLOCK] },
     );
     expect(text).toMatch(/^<\|user\|># Tools\n/);

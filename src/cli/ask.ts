@@ -24,11 +24,11 @@ export interface AskCommandOptions extends ModelOptions {
 }
 
 /**
- * `webvlm ask`: one question about pictures, answered on standard output as it is written.
+ * `webvlm ask`: one question about images, answered on standard output as it is written.
  *
- * @param words pictures and text in their order
+ * @param words images and text in their order
  * @returns the exit code
- * @throws Error when a picture can't be read, the model can't be loaded, or the request is refused
+ * @throws Error when an image can't be read, the model can't be loaded, or the request is refused
  */
 export async function ask(words: readonly string[], options: AskCommandOptions): Promise<number> {
   const { system, maxTokens, temperature, seed, json = false } = options;
@@ -96,7 +96,7 @@ async function print(body: ReadableStream<Uint8Array>): Promise<void> {
   process.stdout.write("\n");
 }
 
-/** A word is a picture when it is a file, a URL, or "-" for standard input; else it is text. */
+/** A word is an image when it is a file, a URL, or "-" for standard input; else it is text. */
 function contentPart(word: string): RequestPart {
   const image = (url: string): RequestPart => ({ type: "image_url", image_url: { url } });
   if (/^(https?|data):\S+$/i.test(word)) return image(word);

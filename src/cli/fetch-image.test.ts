@@ -14,7 +14,7 @@ afterEach(() => {
 
 /** @returns the port of a server on this machine, and what it is asked */
 async function start(
-  answer: RequestListener = (_, response) => response.end("a picture"),
+  answer: RequestListener = (_, response) => response.end("an image"),
 ): Promise<{ port: number; asked: ReturnType<typeof vi.fn> }> {
   const asked = vi.fn();
   const server = createServer((request, response) => {
@@ -66,7 +66,7 @@ describe("an address", () => {
   test("of this machine is read where that is allowed, and no other private one", async () => {
     const { port, asked } = await start();
     const response = await imageFetch(LOCAL)(`http://127.0.0.1:${port}/x.png`);
-    expect(await response.text()).toBe("a picture");
+    expect(await response.text()).toBe("an image");
     expect(asked).toHaveBeenCalledWith("/x.png");
     await expect(imageFetch(LOCAL)("http://10.0.0.1/")).rejects.toThrow("no public address");
   });
@@ -75,10 +75,10 @@ describe("an address", () => {
 describe("a name", () => {
   test("is refused when it means a private address", async () => {
     const { port, asked } = await start();
-    const url = `http://pictures.example:${port}/x`;
+    const url = `http://images.example:${port}/x`;
     for (const addresses of [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:127.0.0.1"]]) {
       await expect(imageFetch(BEYOND, names(addresses))(url)).rejects.toThrow(
-        /pictures.example \(.*127.0.0.1\) is no public address/,
+        /images.example \(.*127.0.0.1\) is no public address/,
       );
     }
     expect(asked).not.toHaveBeenCalled();
@@ -87,8 +87,8 @@ describe("a name", () => {
   test("is connected to at the address that was checked, not at what it means next", async () => {
     const { port, asked } = await start();
     const resolve = names(["127.0.0.1"], ["10.0.0.1"]);
-    const response = await imageFetch(LOCAL, resolve)(`http://pictures.example:${port}/x`);
-    expect(await response.text()).toBe("a picture");
+    const response = await imageFetch(LOCAL, resolve)(`http://images.example:${port}/x`);
+    expect(await response.text()).toBe("an image");
     expect([resolve.asked(), asked.mock.calls.length]).toEqual([1, 1]);
   });
 
@@ -153,7 +153,7 @@ test("a server that is not there is told with what to do", async () => {
   const { port } = await start();
   for (const server of servers.splice(0)) await new Promise((closed) => server.close(closed));
   await expect(imageFetch(ALL)(`http://127.0.0.1:${port}/`)).rejects.toThrow(
-    /ECONNREFUSED.*check its url, or send the picture as a data: URL/,
+    /ECONNREFUSED.*check its url, or send the image as a data: URL/,
   );
 });
 

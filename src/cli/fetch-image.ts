@@ -5,7 +5,7 @@ import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import ipaddr from "ipaddr.js";
 
-/** Which addresses of a network pictures may be read from. */
+/** Which addresses of a network images may be read from. */
 export interface AllowedAddresses {
   /** This machine's own: 127.0.0.1 and the like. */
   readonly loopback: boolean;
@@ -15,7 +15,7 @@ export interface AllowedAddresses {
 
 const MAX_REDIRECTS = 5;
 
-/** Passed on as the reason why a picture can't be read. */
+/** Passed on as the reason why an image can't be read. */
 class RefusedError extends Error {
   override name = "RefusedError";
 }
@@ -28,7 +28,7 @@ export type Resolve = (
 ) => void;
 
 /**
- * A `fetch` for pictures that clients name by URL. It connects to addresses that are allowed and to
+ * A `fetch` for images that clients name by URL. It connects to addresses that are allowed and to
  * no others, whatever a name resolves to a moment later, and wherever a redirect points. That keeps
  * clients from reading through the server what only the server can reach.
  *
@@ -100,14 +100,14 @@ function check(address: string, host: string, allowed: AllowedAddresses): void {
   if (allowed.all || range === "unicast" || (allowed.loopback && range === "loopback")) return;
   const named = host === address ? address : `${host} (${address})`;
   throw new RefusedError(
-    `${named} is no public address, and this server reads pictures from those only; ` +
-      `send the picture as a data: URL, or start the server with --allow-private-images`,
+    `${named} is no public address, and this server reads images from those only; ` +
+      `send the image as a data: URL, or start the server with --allow-private-images`,
   );
 }
 
 function explained(url: URL, error: NodeJS.ErrnoException): Error {
   if (error instanceof RefusedError) return error;
-  const advice = "check its url, or send the picture as a data: URL";
+  const advice = "check its url, or send the image as a data: URL";
   const why = error.code === "ENOTFOUND" ? `nobody knows ${url.hostname}` : error.message;
   return new Error(`${why || error.code}; ${advice}`, { cause: error });
 }

@@ -37,7 +37,7 @@ function describe(plan: MemoryPlan): string {
       ...onGpu(({ weights }) => weights[part]),
     ]),
     ["keys and values", "", "", ...onGpu(({ keysAndValues }) => keysAndValues)],
-    ["pictures", "", "", ...onGpu(({ pictures }) => pictures)],
+    ["images", "", "", ...onGpu(({ images }) => images)],
     ["buffers", "", "", ...onGpu(({ buffers }) => buffers)],
     [
       "total",
@@ -46,12 +46,12 @@ function describe(plan: MemoryPlan): string {
       ...onGpu((plan) => plan.total),
     ],
   ];
-  const pictures = plan.imageRows.map(({ width, height, rows }) => [
+  const images = plan.imageRows.map(({ width, height, rows }) => [
     `${width} x ${height}`,
     `${rows.toLocaleString("en")} rows`,
   ]);
   const { maxImages } = plan;
-  const room = maxImages === undefined ? [] : ["", `A prompt may have ${maxImages} pictures.`];
+  const room = maxImages === undefined ? [] : ["", `A prompt may have ${maxImages} images.`];
   const most = maxContextLength.toLocaleString("en");
   return [
     `${id}: ${modelType}, stored as ${storedAs.join(", ")}`,
@@ -62,8 +62,8 @@ function describe(plan: MemoryPlan): string {
     `Context: ${contextLength.toLocaleString("en")} tokens of ${most} that the model was made for;`,
     `keys and values take ${bytesText(plan.kvBytesPerToken)} a token.`,
     "",
-    "A picture takes of them:",
-    table(pictures),
+    "An image takes of them:",
+    table(images),
     ...room,
   ].join("\n");
 }

@@ -14,7 +14,7 @@ which knows simple drawings only. Repositories are kept where the Python client 
 HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean there.
 
 Start with:
-  $ webvlm ask picture.png "What's in this image?"
+  $ webvlm ask image.png "What's in this image?"
   $ webvlm serve --model HuggingFaceTB/SmolVLM2-500M-Video-Instruct`;
 
 const SERVE_HELP = `
@@ -26,7 +26,7 @@ Examples:
 Then, from another terminal:
   $ curl http://127.0.0.1:30000/v1/chat/completions -H "Content-Type: application/json" -d '{
       "messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "https://example.com/picture.png"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/image.png"}},
         {"type": "text", "text": "What is in this image?"}]}]}'
 
 or with any OpenAI client: base_url "http://127.0.0.1:30000/v1", model "default". GET /health is
@@ -38,14 +38,14 @@ passed on to that, and all of them where this machine can't run the model:
   $ webvlm serve --upstream http://gpu-box:30000/v1 --upstream-models Qwen/Qwen2.5-VL-7B-Instruct`;
 
 const ASK_HELP = `
-Words are pictures where they are files, http(s) or data URLs, or "-" for standard input, and text
+Words are images where they are files, http(s) or data URLs, or "-" for standard input, and text
 otherwise, in any order.
 
 Examples:
-  $ webvlm ask picture.png "What's in this image?"
+  $ webvlm ask image.png "What's in this image?"
   $ webvlm ask before.png after.png "What is different?"
   $ webvlm ask "Which of" a.jpg "and" https://example.com/b.jpg "is brighter?"
-  $ cat picture.png | webvlm ask - "Read the text." --max-tokens 50`;
+  $ cat image.png | webvlm ask - "Read the text." --max-tokens 50`;
 
 const INSPECT_HELP = `
 Needs no GPU, and downloads no weights: of a repository that is not on this machine it reads the
@@ -80,8 +80,8 @@ export async function main(args: readonly string[]): Promise<number> {
       new Option("--api-key <key>", "what clients must send as bearer token").env("WEBVLM_API_KEY"),
     )
     .option("--cors-origin <origin...>", "pages of these origins may ask; * for all", [])
-    .option("--max-body-size <size>", "of a request, with its pictures", size, 64 * 2 ** 20)
-    .option("--allow-private-images", "read http pictures from private addresses too", false)
+    .option("--max-body-size <size>", "of a request, with its images", size, 64 * 2 ** 20)
+    .option("--allow-private-images", "read http images from private addresses too", false)
     .option("--drain <seconds>", "how long running answers may take to finish", number(0), 30)
     .option("--upstream <url>", "an OpenAI-compatible server that answers for other models")
     .addOption(
@@ -99,9 +99,9 @@ export async function main(args: readonly string[]): Promise<number> {
     });
 
   quantization(modelOptions(program.command("ask")))
-    .argument("<words...>", "pictures and text")
-    .summary("ask one question about pictures")
-    .description("Asks one question about pictures, and prints the answer as it is written.")
+    .argument("<words...>", "images and text")
+    .summary("ask one question about images")
+    .description("Asks one question about images, and prints the answer as it is written.")
     .option("--system <text>", "a system message before the question")
     .option("--max-tokens <number>", "the answer's length at most", number(1))
     .option("--temperature <number>", "0 takes the likeliest token always", number(0, false))
@@ -137,7 +137,7 @@ function modelOptions(command: Command): Command {
   return command
     .option("--model <model>", "repository, folder or URL (default: the bundled sample)")
     .option("--context-length <tokens>", "of prompt and answer together", number(1))
-    .option("--max-image-tokens <tokens>", "what one picture may take of them", number(1))
+    .option("--max-image-tokens <tokens>", "what one image may take of them", number(1))
     .showHelpAfterError("(--help says more)");
 }
 

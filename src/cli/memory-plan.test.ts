@@ -16,10 +16,10 @@ test.each(FAMILIES)("%s", async (name) => {
   expect(Math.min(...disk)).toBeGreaterThan(0);
 
   for (const format of FORMATS) {
-    const { weights, keysAndValues, pictures, buffers, total } = plan.gpu[format];
+    const { weights, keysAndValues, images, buffers, total } = plan.gpu[format];
     const parts = PARTS.reduce((sum, part) => sum + weights[part], 0);
-    expect(parts + keysAndValues + pictures + buffers).toBe(total);
-    expect(Math.min(...Object.values(weights), pictures, buffers)).toBeGreaterThan(0);
+    expect(parts + keysAndValues + images + buffers).toBe(total);
+    expect(Math.min(...Object.values(weights), images, buffers)).toBeGreaterThan(0);
     expect(keysAndValues).toBe(512 * plan.kvBytesPerToken);
   }
   // In f32 every parameter that is used takes four bytes; small checkpoints use all of them.
@@ -31,18 +31,18 @@ test.each(FAMILIES)("%s", async (name) => {
   expect(plan.gpu.auto).toEqual(plan.gpu.f16);
 });
 
-test("the context is the model's own, and pictures take what the processor says", async () => {
+test("the context is the model's own, and images take what the processor says", async () => {
   const plan = await planMemory(await openModel(undefined));
   expect([plan.contextLength, plan.maxContextLength]).toEqual([2048, 2048]);
   expect(plan.kvBytesPerToken).toBe(4096);
   expect(new Set(plan.imageRows.map(({ rows }) => rows))).toEqual(new Set([16]));
 });
 
-test("pictures that are keys have room of their own, and a token of the context each", async () => {
+test("images that are keys have room of their own, and a token of the context each", async () => {
   const plan = await planMemory(await golden("mllama"), { contextLength: 512 });
   expect(plan.maxImages).toBe(16);
   // Keys and values of two layers, 64 channels, for four tiles of 17 rows.
-  expect(plan.gpu.f16.pictures).toBe(16 * 4 * 17 * 4 * 64 * 4);
+  expect(plan.gpu.f16.images).toBe(16 * 4 * 17 * 4 * 64 * 4);
   expect(new Set(plan.imageRows.map(({ rows }) => rows))).toEqual(new Set([1]));
   expect((await planMemory(await golden("smolvlm"))).maxImages).toBeUndefined();
 });

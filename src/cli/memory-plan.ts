@@ -20,11 +20,11 @@ export interface PartSize {
 export interface GpuPlan {
   readonly weights: Readonly<Record<Part, number>>;
   readonly keysAndValues: number;
-  /** What pictures leave for the prompt: image rows, or keys and values. */
-  readonly pictures: number;
+  /** What images leave for the prompt: image rows, or keys and values. */
+  readonly images: number;
   /**
-   * Activations, and what the engine keeps beside. Pictures come on top while they are read, and
-   * activations of prompts that must be one chunk and are more than a picture and a question.
+   * Activations, and what the engine keeps beside. Images come on top while they are read, and
+   * activations of prompts that must be one chunk and are more than an image and a question.
    */
   readonly buffers: number;
   readonly total: number;
@@ -41,9 +41,9 @@ export interface MemoryPlan {
   /** What the model was made for. */
   readonly maxContextLength: number;
   readonly kvBytesPerToken: number;
-  /** Pictures that a prompt may have, where they are not bounded by the context. */
+  /** Images that a prompt may have, where they are not bounded by the context. */
   readonly maxImages: number | undefined;
-  /** Rows of the prompt that a picture takes. */
+  /** Rows of the prompt that an image takes. */
   readonly imageRows: readonly {
     readonly width: number;
     readonly height: number;
@@ -51,8 +51,8 @@ export interface MemoryPlan {
   }[];
 }
 
-/** Sizes that pictures have: an icon, a screenshot, a full screen, a photo. */
-const PICTURES = [
+/** Sizes that images have: an icon, a screenshot, a full screen, a photo. */
+const IMAGES = [
   [224, 224],
   [640, 480],
   [1024, 1024],
@@ -84,7 +84,7 @@ export async function planMemory(
     maxContextLength: model.text.max_position_embeddings,
     kvBytesPerToken: kvBytesPerToken(model.text),
     maxImages: engine.maxImages,
-    imageRows: PICTURES.map(([width, height]) => {
+    imageRows: IMAGES.map(([width, height]) => {
       return { width, height, rows: model.processor.layout(width, height, "auto").tokenCount };
     }),
   };
@@ -111,10 +111,10 @@ async function planGpu(
   const parts = perPart(() => 0);
   for (const [name, bytes] of weights.bytes) parts[partOf(name)] += bytes;
   const keysAndValues = kvBytesPerToken(model.text) * engine.contextLength;
-  const pictures = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
-  const held = Object.values(parts).reduce((sum, bytes) => sum + bytes, keysAndValues + pictures);
+  const images = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
+  const held = Object.values(parts).reduce((sum, bytes) => sum + bytes, keysAndValues + images);
   const buffers = gpu.bytes - held;
-  return { weights: parts, keysAndValues, pictures, buffers, total: gpu.bytes };
+  return { weights: parts, keysAndValues, images, buffers, total: gpu.bytes };
 }
 
 /** By what families call their tensors. */

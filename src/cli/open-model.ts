@@ -6,7 +6,7 @@ import { STORE } from "../weights/cache.ts";
 import {
   type Checkpoint,
   type OpenOptions,
-  explained,
+  withAdvice,
   openCheckpoint,
 } from "../weights/checkpoint.ts";
 import { type Http, InterruptedError } from "../weights/http.ts";
@@ -107,7 +107,7 @@ async function snapshotOf(
   try {
     return await downloadSnapshot(cache, source, http, onDownload);
   } catch (error) {
-    if (!(error instanceof InterruptedError)) throw explained(source, error);
+    if (!(error instanceof InterruptedError)) throw withAdvice(source, error);
     // Without the network, what is there will have to do.
     if (found) return found.folder;
     const { message } = error;

@@ -5,12 +5,12 @@ import { withUpstream } from "../net/upstream/with-upstream.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { Server } from "../worker/api.ts";
 import type { ModelOptions } from "../worker/load.ts";
-import { isUnfit } from "../worker/unfit.ts";
+import { isDeviceError } from "../worker/device-error.ts";
 import { imageFetch } from "./fetch-image.ts";
 import { createHttpServer, isLoopback } from "./http-server.ts";
 import { loadModel } from "./load-model.ts";
 import { modelId } from "./open-model.ts";
-import { patientFetch } from "./patient-fetch.ts";
+import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
 import { onSignals } from "./signals.ts";
 import { openTerminal } from "./terminal.ts";
 
@@ -61,7 +61,7 @@ export async function serve(options: ServeCommandOptions): Promise<number> {
   try {
     loaded = await loadModel({ ...options, fetchImage }, terminal, stop.signal);
   } catch (error) {
-    if (stop.signal.aborted || !upstream || !isUnfit(error)) {
+    if (stop.signal.aborted || !upstream || !isDeviceError(error)) {
       http.close();
       http.closeAllConnections();
       if (stop.signal.aborted) return 0;
@@ -87,7 +87,7 @@ function beside(
   local: { readonly id: string; readonly fetch: Handler } | undefined,
   upstream: UpstreamOptions,
 ): Handler {
-  return withUpstream(local, upstream, { fetch: patientFetch });
+  return withUpstream(local, upstream, { fetch: fetchWithoutTimeout });
 }
 
 /** @throws Error for an upstream that is this server: requests would go round for ever */

@@ -6,7 +6,7 @@ import { ScriptedGenerator, scriptedModel } from "../../tests/chat-support.ts";
 import { withUpstream } from "../net/upstream/with-upstream.ts";
 import { createHandler } from "../openai/handler.ts";
 import { createHttpServer } from "./http-server.ts";
-import { patientFetch } from "./patient-fetch.ts";
+import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
 
 /** A client, a server, and the server that it passes on to, as `webvlm serve --upstream` has them. */
 const EOS = 1023;
@@ -40,7 +40,9 @@ const OPTIONS = { corsOrigins: ["*"], maxBodyBytes: 1e6, host: "127.0.0.1" };
 function before(url: string): Promise<string> {
   const local = { id: "here", fetch: handlerOf("here", () => here) };
   const upstream = { url, apiKey: "sesame" };
-  return listen(createHttpServer(withUpstream(local, upstream, { fetch: patientFetch }), OPTIONS));
+  return listen(
+    createHttpServer(withUpstream(local, upstream, { fetch: fetchWithoutTimeout }), OPTIONS),
+  );
 }
 
 beforeAll(async () => {
@@ -145,7 +147,7 @@ describe("errors come byte for byte", () => {
   test("a wrong key of ours, and not of the client", async () => {
     const wrong = await listen(
       createHttpServer(
-        withUpstream(undefined, { url: theirs, apiKey: "open" }, { fetch: patientFetch }),
+        withUpstream(undefined, { url: theirs, apiKey: "open" }, { fetch: fetchWithoutTimeout }),
         OPTIONS,
       ),
     );

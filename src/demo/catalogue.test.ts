@@ -12,8 +12,8 @@ test.each([
   expect(nameOf(source)).toBe(name);
 });
 
-test.each(EXAMPLES)("$picture is there", ({ picture }) => {
-  expect(existsSync(`public/pictures/${picture}`)).toBe(true);
+test.each(EXAMPLES)("$image is there", ({ image }) => {
+  expect(existsSync(`public/images/${image}`)).toBe(true);
 });
 
 test("the sample's numbers are those of its files", () => {

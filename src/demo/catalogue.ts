@@ -11,8 +11,8 @@ export interface Offer {
   readonly weights: Readonly<Record<Part, number>>;
   /** Keys and values of one token, in f32. */
   readonly tokenBytes: number;
-  /** Those of the pictures that there is room for, where they have keys of their own. */
-  readonly pictureBytes?: number;
+  /** Those of the images that there is room for, where they have keys of their own. */
+  readonly imageBytes?: number;
   /** Tokens that the model was made for. */
   readonly contextLength: number;
 }
@@ -75,7 +75,7 @@ export const OFFERS: readonly Offer[] = [
   {
     source: "llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
     name: "LLaVA-OneVision 0.5B",
-    about: "Looks closely at a single picture. Takes its time on large ones.",
+    about: "Looks closely at a single image. Takes its time on large ones.",
     license: APACHE,
     downloadBytes: 1.79e9,
     weights: { text: 358e6, vision: 400e6, embedding: 136e6 },
@@ -95,7 +95,7 @@ export const OFFERS: readonly Offer[] = [
   {
     source: "LiquidAI/LFM2-VL-1.6B",
     name: "LFM2-VL 1.6B",
-    about: "Quick for its size, and cuts large pictures into tiles.",
+    about: "Quick for its size, and cuts large images into tiles.",
     license: LFM,
     downloadBytes: 3.17e9,
     weights: { text: 1036e6, vision: 414e6, embedding: 134e6 },
@@ -125,7 +125,7 @@ export const OFFERS: readonly Offer[] = [
   {
     source: "google/paligemma2-3b-mix-224",
     name: "PaliGemma 2 3B",
-    about: "Answers in a few words, captions, and finds things. Wants a picture each time.",
+    about: "Answers in a few words, captions, and finds things. Wants an image each time.",
     license: GEMMA,
     downloadBytes: 6.06e9,
     weights: { text: 2025e6, vision: 415e6, embedding: 593e6 },
@@ -145,7 +145,7 @@ export const OFFERS: readonly Offer[] = [
   {
     source: "google/gemma-3-4b-it",
     name: "Gemma 3 4B",
-    about: "Talks about pictures, in many languages. Wants a strong GPU.",
+    about: "Talks about images, in many languages. Wants a strong GPU.",
     license: GEMMA,
     downloadBytes: 8.6e9,
     weights: { text: 3209e6, vision: 420e6, embedding: 671e6 },
@@ -175,12 +175,12 @@ export const OFFERS: readonly Offer[] = [
   {
     source: "meta-llama/Llama-3.2-11B-Vision-Instruct",
     name: "Llama 3.2 11B Vision",
-    about: "Larger than most devices hold: about 10 GB. Always takes its time with a picture.",
+    about: "Larger than most devices hold: about 10 GB. Always takes its time with an image.",
     license: LLAMA_3_2,
     downloadBytes: 21.34e9,
     weights: { text: 8724e6, vision: 895e6, embedding: 1051e6 },
     tokenBytes: 262_144,
-    pictureBytes: 839_385_088,
+    imageBytes: 839_385_088,
     contextLength: 131_072,
   },
 ];
@@ -194,33 +194,33 @@ export function nameOf(source: string): string {
   return offerOf(source)?.name ?? source.replace(/[/\\]+$/, "").replace(/^.*\//, "");
 }
 
-/** A question about a bundled picture. */
+/** A question about a bundled image. */
 export interface Example {
-  readonly picture: string;
+  readonly image: string;
   readonly alt: string;
   readonly question: string;
 }
 
 /** Questions that the sample model answers rightly, and by a wide margin. */
 export const EXAMPLES: readonly Example[] = [
-  { picture: "red-circle.png", alt: "A red circle", question: "What's in this image?" },
+  { image: "red-circle.png", alt: "A red circle", question: "What's in this image?" },
   {
-    picture: "circle-and-star.png",
+    image: "circle-and-star.png",
     alt: "A red circle and a small blue star",
     question: "What color is the star?",
   },
   {
-    picture: "four-shapes.png",
+    image: "four-shapes.png",
     alt: "A triangle, a heart, a square and a moon",
     question: "Where is the moon?",
   },
   {
-    picture: "night.png",
+    image: "night.png",
     alt: "A yellow moon and a small white star on black",
     question: "Describe the picture.",
   },
-  { picture: "word-cat.png", alt: "The word CAT in green", question: "What does it say?" },
-  { picture: "letter-b.png", alt: "The letter B in blue", question: "What letter is this?" },
-  { picture: "digit-7.png", alt: "The digit 7 in red", question: "What is in this image?" },
-  { picture: "landscape.png", alt: "Hills under clouds", question: "What's in this image?" },
+  { image: "word-cat.png", alt: "The word CAT in green", question: "What does it say?" },
+  { image: "letter-b.png", alt: "The letter B in blue", question: "What letter is this?" },
+  { image: "digit-7.png", alt: "The digit 7 in red", question: "What is in this image?" },
+  { image: "landscape.png", alt: "Hills under clouds", question: "What's in this image?" },
 ];

@@ -111,7 +111,7 @@ async function stream(
   };
 }
 
-/** A question that got no answer is left out, so that a picture that fails does so only once. */
+/** A question that got no answer is left out, so that an image that fails does so only once. */
 function messagesOf(asked: readonly Turn[]): Message[] {
   return asked.flatMap((turn, index): Message[] => {
     if (turn.role === "assistant") {

@@ -2,17 +2,17 @@ import { signal } from "@preact/signals";
 import { createRef } from "preact";
 import { answering, ask } from "./chat.ts";
 import {
-  addPictures,
+  addImages,
   type Draft,
   EMPTY,
-  movePicture,
+  moveImage,
   partsOf,
   type Placed,
-  placePicture,
-  removePicture,
+  placeImage,
+  removeImage,
 } from "./draft.ts";
 import { say } from "./notice.ts";
-import { readPicture } from "./pictures.ts";
+import { readImage } from "./images.ts";
 
 /** The message that is being written, and the box that it is written in. */
 export const draft = signal<Draft>(EMPTY);
@@ -23,29 +23,29 @@ export function focusBox(): void {
   if (matchMedia("(hover: hover)").matches) box.current?.focus({ preventScroll: true });
 }
 
-/** Adds those files that are pictures at the caret, and says which are not. */
-export async function addFiles(files: Iterable<File>): Promise<void> {
-  const all = [...files];
+/** Adds those files that are images at the caret, and says which are not. */
+export async function addFiles(added: Iterable<File>): Promise<void> {
+  const all = [...added];
   const others = all.filter((file) => !file.type.startsWith("image/"));
-  if (others.length > 0) say(`${others.map((file) => file.name).join(", ")}: not a picture`);
+  if (others.length > 0) say(`${others.map((file) => file.name).join(", ")}: not an image`);
   try {
-    const images = all.filter((file) => !others.includes(file));
-    const pictures = await Promise.all(images.map((file) => readPicture(file, file.name)));
-    if (pictures.length > 0) put(addPictures(draft.value, pictures, caret()));
+    const files = all.filter((file) => !others.includes(file));
+    const images = await Promise.all(files.map((file) => readImage(file, file.name)));
+    if (images.length > 0) put(addImages(draft.value, images, caret()));
   } catch (error) {
     say(String(error));
   }
 }
 
-export const place = (index: number) => put(placePicture(draft.value, index, caret()));
+export const place = (index: number) => put(placeImage(draft.value, index, caret()));
 
 export function remove(index: number): void {
-  draft.value = removePicture(draft.value, index);
+  draft.value = removeImage(draft.value, index);
 }
 
 export function move(from: number, to: number): void {
-  if (to < 0 || to >= draft.value.pictures.length) return;
-  draft.value = movePicture(draft.value, from, to);
+  if (to < 0 || to >= draft.value.images.length) return;
+  draft.value = moveImage(draft.value, from, to);
 }
 
 export function submit(): void {

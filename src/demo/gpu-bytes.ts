@@ -21,9 +21,9 @@ const NAMES: Readonly<Record<Part, string>> = {
   embedding: "embed_tokens.weight",
 };
 
-/** What its keys and values take, for the context and the pictures that the engine gives it. */
-export function cacheBytes({ tokenBytes, contextLength, pictureBytes = 0 }: Offer): number {
-  return affordableContext(tokenBytes, contextLength) * tokenBytes + pictureBytes;
+/** What its keys and values take, for the context and the images that the engine gives it. */
+export function cacheBytes({ tokenBytes, contextLength, imageBytes = 0 }: Offer): number {
+  return affordableContext(tokenBytes, contextLength) * tokenBytes + imageBytes;
 }
 
 /**

@@ -2,19 +2,19 @@ import { expect, test } from "vitest";
 import { errorOf, requestBody, userMessage } from "./request.ts";
 import { DEFAULTS } from "./settings.ts";
 
-const picture = { name: "a.png", url: "data:image/png;base64,AA==" };
+const image = { name: "a.png", url: "data:image/png;base64,AA==" };
 
 test("text alone is a string, anything else a list of parts in order", () => {
   expect(userMessage([{ type: "text", text: "Hello!" }]).content).toBe("Hello!");
   expect(
     userMessage([
       { type: "text", text: "Image 1:" },
-      { type: "picture", picture },
+      { type: "image", image },
       { type: "text", text: "What is it?" },
     ]).content,
   ).toEqual([
     { type: "text", text: "Image 1:" },
-    { type: "image_url", image_url: { url: picture.url } },
+    { type: "image_url", image_url: { url: image.url } },
     { type: "text", text: "What is it?" },
   ]);
 });

@@ -17,7 +17,7 @@ export function userMessage(parts: readonly Part[]): Message {
   return {
     role: "user",
     content: parts.map((part) =>
-      part.type === "text" ? part : { type: "image_url", image_url: { url: part.picture.url } },
+      part.type === "text" ? part : { type: "image_url", image_url: { url: part.image.url } },
     ),
   };
 }

@@ -11,7 +11,7 @@ const response = await fetch("/v1/chat/completions", {
   body: JSON.stringify({
     model: vlm.id,
     messages: [{ role: "user", content: [
-      { type: "image_url", image_url: { url: "./picture.png" } },
+      { type: "image_url", image_url: { url: "./image.png" } },
       { type: "text", text: "What is in this image?" },
     ] }],
   }),
@@ -35,7 +35,7 @@ const stream = await openai.chat.completions.create({
   model: vlm.id,
   stream: true,
   messages: [{ role: "user", content: [
-    { type: "image_url", image_url: { url: "./picture.png" } },
+    { type: "image_url", image_url: { url: "./image.png" } },
     { type: "text", text: "What is in this image?" },
   ] }],
 });

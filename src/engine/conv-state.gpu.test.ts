@@ -114,7 +114,7 @@ describe("a prompt", () => {
     }
   });
 
-  test("with pictures is answered as the reference does, cached or not", async () => {
+  test("with images is answered as the reference does, cached or not", async () => {
     engine.flush();
     for (const { name, input_ids, output_ids } of golden.cases) {
       const input = await requestOf(caseOf(golden, name), model);

@@ -9,7 +9,7 @@ import { LOGPROB_WORDS, logprobs, readLogprobs } from "../ops/logprobs.ts";
 import { maskLogits } from "../ops/mask-logits.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, sample } from "../ops/sample.ts";
-import { Adjustments } from "./adjustments.ts";
+import { LogitsProcessors } from "./logits-processors.ts";
 import type { GeneratedToken } from "./generation.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { TokenMask } from "./token-mask.ts";
@@ -31,7 +31,7 @@ const READBACKS = 2;
 const READBACK_WORDS = 1 + LOGPROB_WORDS;
 
 /** What a request asks of a step, after the forward pass. */
-export interface FinishOptions {
+export interface SamplerOptions {
   readonly greedy: boolean;
   /** Adjust the logits by `adjustments` first. */
   readonly adjust?: boolean;
@@ -41,7 +41,7 @@ export interface FinishOptions {
 }
 
 /** A plan that makes logits of a hidden state, and draws a token. */
-export interface Finish {
+export interface Sampler {
   readonly plan: Plan;
   /** `[1, V]` the model's own */
   readonly logits: Tensor;
@@ -67,11 +67,11 @@ export class Decoder {
   readonly #weights: Weights;
   readonly #cache: KvCache;
   readonly #images: readonly Tensor[];
-  readonly #taps: boolean;
+  readonly #captures: boolean;
   readonly #buckets: readonly number[];
   readonly #mostRows: number;
   readonly #forwards = new Map<number, Promise<Plan>>();
-  readonly #finishes = new Map<string, Promise<Finish>>();
+  readonly #finishes = new Map<string, Promise<Sampler>>();
   /** `[1]` index of the row whose next token is wanted. */
   readonly #head: Tensor;
   /** `[1, D]` hidden state of that row. */
@@ -80,7 +80,7 @@ export class Decoder {
   readonly #token: Tensor;
   /** `[1, LOGPROB_WORDS]` */
   readonly #logprobs: Tensor;
-  #adjustments: Adjustments | undefined;
+  #adjustments: LogitsProcessors | undefined;
   #mask: TokenMask | undefined;
   #draws = 0;
   readonly #staging: readonly GPUBuffer[];
@@ -99,15 +99,15 @@ export class Decoder {
     {
       maxRows,
       mostRows = maxRows,
-      taps = false,
-    }: { maxRows: number; mostRows?: number; taps?: boolean | undefined },
+      captures = false,
+    }: { maxRows: number; mostRows?: number; captures?: boolean | undefined },
   ) {
     this.#gpu = gpu;
     this.#model = model;
     this.#weights = weights;
     this.#cache = cache;
     this.#images = images;
-    this.#taps = taps;
+    this.#captures = captures;
     this.#buckets = [1, ...BUCKETS.filter((rows) => rows < maxRows), maxRows];
     this.#mostRows = mostRows;
     this.rows = gpu.tensor("rows", [mostRows, ROW_WORDS], "u32");
@@ -130,8 +130,8 @@ export class Decoder {
     await Promise.all([
       this.forward(largest),
       this.forward(1),
-      this.finish({ greedy: true }),
-      this.finish({ greedy: false }),
+      this.sampler({ greedy: true }),
+      this.sampler({ greedy: false }),
     ]);
   }
 
@@ -162,8 +162,8 @@ export class Decoder {
   }
 
   /** What an adjusting plan adjusts the logits by, made when first wanted: it is of V size. */
-  get adjustments(): Adjustments {
-    return (this.#adjustments ??= new Adjustments(this.#gpu, this.#model.text.vocab_size));
+  get logitsProcessors(): LogitsProcessors {
+    return (this.#adjustments ??= new LogitsProcessors(this.#gpu, this.#model.text.vocab_size));
   }
 
   /** What a masked plan may draw, made when first wanted. */
@@ -172,7 +172,7 @@ export class Decoder {
   }
 
   /** @returns the plan that draws a token, with no more dispatches than the options ask for */
-  finish(options: FinishOptions): Promise<Finish> {
+  sampler(options: SamplerOptions): Promise<Sampler> {
     const { greedy, adjust, masked, logprobs } = options;
     const name =
       `head, ${adjust ? "adjusted, " : ""}${masked ? "masked, " : ""}` +
@@ -198,18 +198,18 @@ export class Decoder {
    * Runs a forward pass and draws a token, all in one command buffer. The token is on its way
    * back when this returns; the next step may be submitted before it is here.
    */
-  step(forward: Plan, finish: Finish): Promise<GeneratedToken> {
+  step(forward: Plan, finish: Sampler): Promise<GeneratedToken> {
     this.steps++;
     this.lastForward = forward;
     return this.#submit(finish, forward);
   }
 
   /** Draws a token from the last forward pass: `step` in two parts, with time for a mask between. */
-  draw(finish: Finish): Promise<GeneratedToken> {
+  sample(finish: Sampler): Promise<GeneratedToken> {
     return this.#submit(finish);
   }
 
-  #submit(finish: Finish, forward?: Plan): Promise<GeneratedToken> {
+  #submit(finish: Sampler, forward?: Plan): Promise<GeneratedToken> {
     const staging = this.#staging[this.#draws++ % READBACKS] as GPUBuffer;
     const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -226,7 +226,7 @@ export class Decoder {
   }
 
   async #recordForward(bucket: number): Promise<Plan> {
-    const g = new Graph(this.#gpu, { taps: this.#taps });
+    const g = new Graph(this.#gpu, { captures: this.#captures });
     const rows: Tensor = { ...this.rows, shape: [bucket, ROW_WORDS] };
     const { layers, convolutions } = this.#cache;
     const hidden = this.#model.forward(g, this.#weights, rows, this.#images, layers, convolutions);
@@ -234,12 +234,12 @@ export class Decoder {
     return g.compile(`forward of ${bucket} rows`);
   }
 
-  async #recordFinish(name: string, options: FinishOptions): Promise<Finish> {
+  async #recordFinish(name: string, options: SamplerOptions): Promise<Sampler> {
     const { greedy, adjust = false, masked = false, logprobs: told = false } = options;
     const g = new Graph(this.#gpu);
     const logits = g.keep(this.#model.head(g, this.#weights, this.#last)); // [1, V]
     let drawn = logits;
-    if (adjust) drawn = adjustLogits(g, drawn, this.sampling, this.#token, this.adjustments);
+    if (adjust) drawn = adjustLogits(g, drawn, this.sampling, this.#token, this.logitsProcessors);
     if (masked) drawn = maskLogits(g, drawn, this.mask.tensor);
     sample(g, drawn, this.sampling, this.rows, this.#token, { greedy });
     if (told) logprobs(g, logits, this.#token, this.topLogprobs, this.#logprobs);

@@ -1,17 +1,27 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { ELEMENT_BYTES, type Tensor } from "../gpu/tensor.ts";
-import type { ImageKeys, Model, PatchSource, Weights } from "../models/model.ts";
-import { adjustsLogits } from "./adjustments.ts";
+import type { CrossAttentionShape, Model, PatchSource, Weights } from "../models/model.ts";
+import { processesLogits } from "./logits-processors.ts";
 import { Decoder } from "./decoder.ts";
-import { type Drawing, drawAhead, drawConstrained } from "./draw.ts";
-import type { GeneratedToken, GenerationInput, Generator, PreparedImage } from "./generation.ts";
-import { HeldImages, affordableImages, imageRanges, keyedContents } from "./image-keys.ts";
+import { type DecodeLoop, decodeAhead, decodeConstrained } from "./decode-loop.ts";
+import type {
+  GeneratedToken,
+  GenerationInput,
+  TokenGenerator,
+  PreparedImage,
+} from "./generation.ts";
+import {
+  CrossAttentionCache,
+  maxCrossAttentionImages,
+  crossAttentionRanges,
+  crossAttentionContents,
+} from "./cross-attention.ts";
 import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
 import { Prefill, type Prompt } from "./prefill.ts";
 import { promptContents, resolveImageRows } from "./prompt-rows.ts";
-import { lastAttended } from "./spans.ts";
-import { Turns } from "./turns.ts";
+import { lastAttended } from "./bidirectional-blocks.ts";
+import { RequestQueue } from "./request-queue.ts";
 import { Vision } from "./vision.ts";
 
 export interface EngineOptions {
@@ -22,22 +32,22 @@ export interface EngineOptions {
   /** Requests that may wait. */
   readonly queueLength?: number;
   /**
-   * Keep what the model taps readable, for comparison with a reference. Then every request computes
+   * Keep what the model captures readable, for comparison with a reference. Then every request computes
    * its whole prompt.
    */
-  readonly taps?: boolean;
+  readonly captures?: boolean;
   /** Keep keys and values of earlier requests while there is room. Default true. */
   readonly prefixCache?: boolean;
   /** Told each vision pass after it has been submitted. */
   readonly onVisionPass?: (plan: Plan, firstTile: number) => Promise<void>;
-  /** Told each picture that is not preprocessed, because all its keys and values are there. */
+  /** Told each image that is not preprocessed, because all its keys and values are there. */
   readonly onCachedImage?: (image: PreparedImage) => void;
 }
 
 /** Rows of the largest prefill chunk, unless the caller names them. */
 const PREFILL_ROWS = 256;
 
-/** Rows of text that a chunk has room for beside a picture's, where these must not be cut. */
+/** Rows of text that a chunk has room for beside an image's, where these must not be cut. */
 const QUESTION_ROWS = 128;
 
 /** @returns rows that hold most prompts' spans, so that the plan for them is there from the start */
@@ -47,7 +57,7 @@ function defaultRows({ bidirectional, processor }: Model): number {
   return Math.max(PREFILL_ROWS, tokenCount + QUESTION_ROWS);
 }
 
-/** Uploads a picture and cuts it into patches on the GPU. */
+/** Uploads an image and cuts it into patches on the GPU. */
 export type Preprocess = (image: PreparedImage) => Promise<PatchSource>;
 
 export interface EngineStats {
@@ -63,7 +73,7 @@ export interface EngineStats {
 }
 
 /** Runs one model's requests, one at a time. */
-export class Engine implements Generator {
+export class Engine implements TokenGenerator {
   readonly contextLength: number;
   readonly maxImages: number | undefined;
   readonly decoder: Decoder;
@@ -73,11 +83,11 @@ export class Engine implements Generator {
   readonly #preprocess: Preprocess;
   readonly #options: EngineOptions;
   readonly #cache: KvCache;
-  readonly #turns: Turns;
+  readonly #turns: RequestQueue;
   readonly #prefill: Prefill;
   readonly #images: readonly Tensor[];
-  /** Where pictures are keys. */
-  readonly #held: HeldImages | undefined;
+  /** Where images are keys. */
+  readonly #held: CrossAttentionCache | undefined;
 
   /** Allocates caches and buffers; `prepare` records the plans. */
   constructor(
@@ -95,24 +105,25 @@ export class Engine implements Generator {
     this.#model = model;
     this.#preprocess = preprocess;
     this.#options = options;
-    this.#turns = new Turns(options.queueLength ?? 64);
+    this.#turns = new RequestQueue(options.queueLength ?? 64);
     this.#cache = new KvCache(gpu, model.text, this.contextLength);
-    const { imageKeys, imageStates } = model;
-    this.maxImages = imageKeys && mostImages(gpu, imageStates, imageKeys);
-    const N = imageKeys && this.maxImages ? this.maxImages * imageKeys.rows : this.contextLength;
-    this.#held = imageKeys && new HeldImages({ rows: imageKeys.rows, N });
-    const width = imageKeys?.width ?? model.text.hidden_size;
+    const { crossAttention, imageStates } = model;
+    this.maxImages = crossAttention && mostImages(gpu, imageStates, crossAttention);
+    const N =
+      crossAttention && this.maxImages ? this.maxImages * crossAttention.rows : this.contextLength;
+    this.#held = crossAttention && new CrossAttentionCache({ rows: crossAttention.rows, N });
+    const width = crossAttention?.width ?? model.text.hidden_size;
     this.#images = Array.from({ length: imageStates }, (_, i) =>
       gpu.tensor(`image states ${i}`, [N, width]),
     );
-    this.vision = new Vision(gpu, model, weights, this.#images, options.taps);
+    this.vision = new Vision(gpu, model, weights, this.#images, options.captures);
     this.decoder = new Decoder(gpu, model, weights, this.#cache, this.#images, {
       maxRows: chunkRows,
       mostRows: model.bidirectional ? this.contextLength : chunkRows,
-      taps: options.taps,
+      captures: options.captures,
     });
     const answer = model.text.sliding_window;
-    // A window cuts a picture's span (transformers: `create_masks_for_vision_model`), but not one that
+    // A window cuts an image's span (transformers: `create_masks_for_vision_model`), but not one that
     // is a whole prompt (`create_sliding_window_causal_mask`).
     const window = { answer, prompt: model.bidirectional === "prompt" ? undefined : answer };
     this.#prefill = new Prefill(gpu, this.decoder, { chunkRows, window });
@@ -124,8 +135,8 @@ export class Engine implements Generator {
   }
 
   /**
-   * Each `[N, D]`, the embeddings first: those of the request that ran last, except for pictures
-   * found in the cache. Where pictures are keys, each `[N, width]` in the places of `placeImageKeys`.
+   * Each `[N, D]`, the embeddings first: those of the request that ran last, except for images
+   * found in the cache. Where images are keys, each `[N, width]` in the places of `placeImageKeys`.
    */
   get imageStates(): readonly Tensor[] {
     return this.#images;
@@ -173,7 +184,7 @@ export class Engine implements Generator {
     this.#throwIfFailed();
     if (images.length > (this.maxImages ?? Infinity)) {
       throw new RangeError(
-        `Engine.generate: ${images.length} pictures, there is room for ${this.maxImages}`,
+        `Engine.generate: ${images.length} images, there is room for ${this.maxImages}`,
       );
     }
     const prompt = this.#readPrompt(input);
@@ -185,13 +196,13 @@ export class Engine implements Generator {
       await this.#encodeImages(input, tokens.subarray(0, sequence.computed));
       yield* this.#draw(input, { ...prompt, sequence }, count);
     } finally {
-      const { taps = false, prefixCache = !taps } = this.#options;
+      const { captures = false, prefixCache = !captures } = this.#options;
       if (!prefixCache) this.flush();
       this.#cache.end(sequence);
     }
   }
 
-  /** What the rows of a prompt are. Throws RangeError when its pictures are not those of its ids. */
+  /** What the rows of a prompt are. Throws RangeError when its images are not those of its ids. */
   #readPrompt({ ids, images, sampling }: GenerationInput) {
     const { processor, bidirectional, text } = this.#model;
     const { imageTokenId } = processor;
@@ -203,10 +214,12 @@ export class Engine implements Generator {
       tokens: held
         ? Uint32Array.from(ids)
         : resolveImageRows(ids, imageTokenId, imageRows, text.vocab_size),
-      contents: held ? keyedContents(contents, images, ids.indexOf(imageTokenId)) : contents,
+      contents: held
+        ? crossAttentionContents(contents, images, ids.indexOf(imageTokenId))
+        : contents,
       positions: this.#model.promptPositions?.(ids, layouts),
       last: lastAttended(ids, images, imageTokenId, bidirectional),
-      imageKeys: held && imageRanges(ids, layouts, imageTokenId, held.ring),
+      imageKeys: held && crossAttentionRanges(ids, layouts, imageTokenId, held.ring),
       sampling,
     };
   }
@@ -220,20 +233,20 @@ export class Engine implements Generator {
     const { constraint, sampling, signal } = input;
     const { tokens, sequence } = prompt;
     const greedy = sampling.temperature === 0;
-    const adjust = adjustsLogits(input);
+    const adjust = processesLogits(input);
     const logprobs = input.logprobs !== undefined;
     const [decode, finish, masked] = await Promise.all([
       this.decoder.forward(1),
-      this.decoder.finish({ greedy, adjust, logprobs }),
-      constraint && this.decoder.finish({ greedy, adjust, masked: true, logprobs }),
+      this.decoder.sampler({ greedy, adjust, logprobs }),
+      constraint && this.decoder.sampler({ greedy, adjust, masked: true, logprobs }),
     ]);
-    if (adjust) this.decoder.adjustments.write(input);
+    if (adjust) this.decoder.logitsProcessors.write(input);
     if (logprobs) this.#gpu.write(this.decoder.topLogprobs, Uint32Array.of(input.logprobs ?? 0));
     const check = (): void => {
       this.#throwIfFailed();
       signal?.throwIfAborted();
     };
-    const drawing: Drawing = {
+    const drawing: DecodeLoop = {
       decoder: this.decoder,
       prompt: await this.#prefill.run(prompt, check),
       decode,
@@ -248,7 +261,7 @@ export class Engine implements Generator {
       },
     };
     const drawn =
-      constraint && masked ? drawConstrained(drawing, constraint, masked) : drawAhead(drawing);
+      constraint && masked ? decodeConstrained(drawing, constraint, masked) : decodeAhead(drawing);
     const stops = new Set(input.stopTokenIds);
     for await (const token of drawn) {
       yield token;
@@ -302,13 +315,13 @@ export class Engine implements Generator {
   }
 }
 
-/** @returns how many pictures there is room for, each with its rows in every image state */
+/** @returns how many images there is room for, each with its rows in every image state */
 function mostImages(
   { device: { limits } }: Gpu,
   imageStates: number,
-  { rows, width }: ImageKeys,
+  { rows, width }: CrossAttentionShape,
 ): number {
   const tensorBytes = rows * width * ELEMENT_BYTES;
   const bindingBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  return affordableImages(imageStates * tensorBytes, tensorBytes, bindingBytes);
+  return maxCrossAttentionImages(imageStates * tensorBytes, tensorBytes, bindingBytes);
 }

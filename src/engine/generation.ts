@@ -1,6 +1,6 @@
 import type { ImageLayout } from "../models/model.ts";
 import type { Logprobs } from "../ops/logprobs.ts";
-import type { Picture } from "../platform/platform.ts";
+import type { DecodedImage } from "../platform/platform.ts";
 
 /**
  * How the next token is drawn: the logits are penalized and biased, then sampled. Temperature 0 is
@@ -29,16 +29,16 @@ export interface Sampling {
   readonly logitBias?: ReadonlyMap<number, number>;
 }
 
-/** A decoded picture with what its model's processor makes of it. */
+/** A decoded image with what its model's processor makes of it. */
 export interface PreparedImage {
-  readonly picture: Picture;
+  readonly decoded: DecodedImage;
   /**
-   * The same only for the same picture in the same layout. Without it the picture's keys and values
+   * The same only for the same image in the same layout. Without it the image's keys and values
    * are not shared with other requests.
    */
   readonly key?: string;
   readonly layout: ImageLayout;
-  /** Another call will read the picture: it must not be closed yet. */
+  /** Another call will read the image: it must not be closed yet. */
   readonly reused?: boolean;
 }
 
@@ -92,10 +92,10 @@ export interface GeneratedToken {
 }
 
 /** What the chat layer needs of an engine. */
-export interface Generator {
+export interface TokenGenerator {
   /** Prompt and answer together hold at most this many tokens. */
   readonly contextLength: number;
-  /** A prompt has at most this many pictures. Default: as many as the context holds. */
+  /** A prompt has at most this many images. Default: as many as the context holds. */
   readonly maxImages?: number | undefined;
   /**
    * Tokens as they are sampled, the stopping one included; ends early at `maxTokens`.

@@ -43,7 +43,7 @@ export function kvBytesPerToken(shape: KvCacheShape): number {
 /** Keys and values may take this much when nobody names a context length ... */
 const KV_BYTES = 512 * 2 ** 20;
 
-/** ... but a conversation about a picture needs some room. */
+/** ... but a conversation about an image needs some room. */
 const MIN_CONTEXT = 4096;
 
 /**

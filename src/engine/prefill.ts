@@ -6,10 +6,10 @@ import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, writeSampling } from "../ops/sample.ts";
 import type { Decoder } from "./decoder.ts";
 import type { Sampling } from "./generation.ts";
-import type { ImageRange } from "./image-keys.ts";
+import type { CrossAttentionRange } from "./cross-attention.ts";
 import type { Sequence } from "./prefix-cache.ts";
 import { writePromptRows } from "./prompt-rows.ts";
-import { chunkEnd } from "./spans.ts";
+import { chunkEnd } from "./bidirectional-blocks.ts";
 
 /** A prompt on its way into the cache. */
 export interface Prompt {
@@ -19,7 +19,7 @@ export interface Prompt {
   /** Of each position, the last one that it attends to. */
   readonly last: Uint32Array;
   /** Of each position, the image keys that it attends to, where there are any. */
-  readonly imageKeys: readonly ImageRange[] | undefined;
+  readonly imageKeys: readonly CrossAttentionRange[] | undefined;
   readonly sampling: Sampling;
   readonly sequence: Sequence;
 }

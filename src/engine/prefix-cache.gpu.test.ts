@@ -88,7 +88,7 @@ describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
     fresh = buildEngine(gpu, opened.model, opened.weights, options);
   });
 
-  test("every case is answered as the reference does, again with one row and no picture", async () => {
+  test("every case is answered as the reference does, again with one row and no image", async () => {
     for (const case_ of golden.cases) {
       const request = await input(case_);
       const first = await run(engine, request);
@@ -151,13 +151,13 @@ describe("an engine", () => {
     expect(whole.cached).toBe(0);
     for (const cut of [1, 7, 33, 60, 64, 65, ids.length - 1]) {
       const part = ids.slice(0, cut);
-      // A prompt has whole pictures: what the cut leaves out of one is there all the same.
+      // A prompt has whole images: what the cut leaves out of one is there all the same.
       const rows = part.filter((id) => id === imageTokenId).length;
-      const pictures = Math.ceil(rows / 16);
-      const missing = new Array<number>(16 * pictures - rows).fill(imageTokenId);
+      const count = Math.ceil(rows / 16);
+      const missing = new Array<number>(16 * count - rows).fill(imageTokenId);
       const begun = [...part, ...missing, 9];
       engine.flush();
-      await prefill(engine, { ...request, ids: begun, images: images.slice(0, pictures) });
+      await prefill(engine, { ...request, ids: begun, images: images.slice(0, count) });
       expect(await prefill(engine, request)).toEqual({
         logits: whole.logits,
         cached: cut + missing.length,
@@ -216,10 +216,10 @@ describe("an engine", () => {
     }
   });
 
-  test("finds another picture, or one without key, to be another prompt", async () => {
+  test("finds another image, or one without key, to be another prompt", async () => {
     const request = await requestOf("image");
     const start = request.ids.indexOf(model.processor.imageTokenId);
-    const [image = expect.fail("no picture")] = request.images;
+    const [image = expect.fail("no image")] = request.images;
     const { images: others } = await requestOf("image_last");
     engine.flush();
     const { ids } = await run(engine, request);
@@ -228,15 +228,15 @@ describe("an engine", () => {
     for (const other of keys) {
       const outcome = await run(engine, { ...request, images: [other ?? image] });
       expect(outcome).toMatchObject({ cached: start, encoded: 1 });
-      if (other?.picture === image.picture) expect(outcome.ids).toEqual(ids);
+      if (other?.decoded === image.decoded) expect(outcome.ids).toEqual(ids);
     }
     expect((await run(engine, request)).cached).toBe(request.ids.length - 1);
   });
 
-  test("encodes a picture again when only a part of its rows is left", async () => {
+  test("encodes an image again when only a part of its rows is left", async () => {
     const { ids, ...request } = await requestOf("image");
     const start = ids.indexOf(model.processor.imageTokenId);
-    // So that page 0 ends within the picture.
+    // So that page 0 ends within the image.
     const long = { ...request, ids: [...new Array<number>(56 - start).fill(3), ...ids] };
     const fillers = Array.from({ length: 120 }, (_, i) => 20 + i);
     const small = another({ contextLength: 192 });
@@ -270,7 +270,7 @@ describe("an engine", () => {
     expect((await run(engine, request)).cached).toBe(0);
     expect((await run(engine, { ...request, cacheSalt: "yours" })).cached).toBe(0);
     expect((await run(engine, { ...request, cacheSalt: "mine" })).cached).toBe(37);
-    for (const options of [{ prefixCache: false }, { taps: true }]) {
+    for (const options of [{ prefixCache: false }, { captures: true }]) {
       const uncached = another({ contextLength: 1024, ...options });
       for (let i = 0; i < 2; i++) {
         expect(await run(uncached, request)).toMatchObject({ cached: 0, prefilled: 38 });
@@ -365,7 +365,7 @@ describe("over the API, with the sample model", () => {
     });
     const ask = async (fields: object) => {
       const content = [
-        { type: "text", text: "What is in this picture?" },
+        { type: "text", text: "What is in this image?" },
         { type: "image_url", image_url: { url: "three-hearts.png" } },
       ];
       const messages = [{ role: "user", content }];

@@ -261,7 +261,7 @@ describe("whatever the requests,", () => {
 describe("rows of a prompt", () => {
   const layout = { tokenCount: 2 } as Parameters<typeof promptContents>[1][number]["layout"];
 
-  test("are ids, and of pictures their keys", () => {
+  test("are ids, and of images their keys", () => {
     const images = [
       { key: "one", layout },
       { key: "two", layout },
@@ -276,7 +276,7 @@ describe("rows of a prompt", () => {
     ]);
   });
 
-  test("of a picture without key are like no others", () => {
+  test("of an image without key are like no others", () => {
     const [, row] = promptContents([5, 9, 9], [{ layout }], 9);
     const [, other] = promptContents([5, 9, 9], [{ layout }], 9);
     expect(typeof row).toBe("symbol");

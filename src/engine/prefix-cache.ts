@@ -2,8 +2,8 @@ import { PAGE_TOKENS } from "../ops/cache.ts";
 
 /**
  * What a row's key and value were computed from, beside the rows before it: a token's id, or the
- * key of a picture (which of its rows follows from the rows before). A symbol equals nothing else,
- * and so stands for a picture without a key.
+ * key of an image (which of its rows follows from the rows before). A symbol equals nothing else,
+ * and so stands for an image without a key.
  */
 export type RowContent = number | string | symbol;
 

@@ -62,14 +62,14 @@ describe("promptContents of a prompt whose rows attend to one another", () => {
     expect(contents([9, 9, 5, 6], "cat")).toEqual(rows);
   });
 
-  test("another id, another picture, or more of it makes all rows others", () => {
+  test("another id, another image, or more of it makes all rows others", () => {
     const [row] = contents([9, 9, 5, 6], "cat");
     expect(contents([9, 9, 5, 7], "cat")).not.toContain(row);
     expect(contents([9, 9, 5, 6], "dog")).not.toContain(row);
     expect(contents([9, 9, 5, 6, 6], "cat")).not.toContain(row);
   });
 
-  test("with a picture without key it equals no other", () => {
+  test("with an image without key it equals no other", () => {
     const [row, next] = contents([9, 9, 5]);
     expect(typeof row).toBe("symbol");
     expect(next).toBe(row);

@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Model } from "../models/model.ts";
 import type { PreparedImage } from "./generation.ts";
-import type { ImageRange } from "./image-keys.ts";
+import type { CrossAttentionRange } from "./cross-attention.ts";
 import type { RowContent } from "./prefix-cache.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 
@@ -20,7 +20,7 @@ export interface PromptRows {
    */
   readonly window?: number | undefined;
   /** `[T]` the image keys that each attends to; default none */
-  readonly imageKeys?: readonly ImageRange[] | undefined;
+  readonly imageKeys?: readonly CrossAttentionRange[] | undefined;
 }
 
 /**
@@ -89,7 +89,7 @@ export function promptContents(
   bidirectional?: Model["bidirectional"],
 ): RowContent[] {
   const ofImages = images.flatMap(({ key, layout }) =>
-    new Array<RowContent>(layout.tokenCount).fill(key ?? Symbol("a picture without key")),
+    new Array<RowContent>(layout.tokenCount).fill(key ?? Symbol("an image without key")),
   );
   let next = 0;
   const contents = ids.map((id) => (id === imageTokenId ? (ofImages[next++] ?? id) : id));

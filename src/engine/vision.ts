@@ -3,7 +3,7 @@ import { Graph } from "../gpu/graph.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { ELEMENT_BYTES, type Tensor, bufferOf } from "../gpu/tensor.ts";
 import type {
-  Assembly,
+  ImagePacking,
   ImageLayout,
   Model,
   PatchSource,
@@ -49,40 +49,46 @@ export class Vision {
   readonly #model: Model;
   readonly #weights: Weights;
   readonly #images: readonly Tensor[];
-  readonly #taps: boolean;
+  readonly #captures: boolean;
   /** By number of patches. */
   readonly #passes = new Map<number, Promise<RecordedPass>>();
   /** Passes run so far. */
   steps = 0;
 
   /** @param images image states, each `[N, D]`: what `encode` writes */
-  constructor(gpu: Gpu, model: Model, weights: Weights, images: readonly Tensor[], taps = false) {
+  constructor(
+    gpu: Gpu,
+    model: Model,
+    weights: Weights,
+    images: readonly Tensor[],
+    captures = false,
+  ) {
     this.#gpu = gpu;
     this.#model = model;
     this.#weights = weights;
     this.#images = images;
-    this.#taps = taps;
+    this.#captures = captures;
   }
 
   /** Records one pass and assembly, so that their weights are known before they are loaded. */
   async prepare(): Promise<void> {
-    const { processor, assembly } = this.#model;
+    const { processor, packing } = this.#model;
     const layout = processor.layout(512, 512, "low");
-    const rows = assembly ? this.#tileRows(layout) : [];
+    const rows = packing ? this.#tileRows(layout) : [];
     const places = new Uint32Array(layout.tokenCount);
     // Both are recorded before anything is awaited.
     const [, assembled] = await Promise.all([
       this.#record(this.#model.visionPass(layout, 1)),
-      assembly && this.#recordAssembly(assembly, layout, rows, places),
+      packing && this.#recordAssembly(packing, layout, rows, places),
     ]);
     this.#release(assembled, rows);
   }
 
   /**
-   * Runs the tower over a picture and writes its states.
+   * Runs the tower over an image and writes its states.
    * Waits for the pass before the last one, so that an abort stops the GPU within two passes.
    *
-   * @param places rows of the image states, for each of the picture's
+   * @param places rows of the image states, for each of the image's
    * @throws the signal's reason when it aborts
    */
   async encode(
@@ -92,20 +98,20 @@ export class Vision {
     signal?: AbortSignal,
     onPass?: OnPass,
   ): Promise<void> {
-    const { assembly } = this.#model;
-    if (!assembly) return this.#runPasses(source, layout, places, signal, onPass);
+    const { packing } = this.#model;
+    if (!packing) return this.#runPasses(source, layout, places, signal, onPass);
     const rows = this.#tileRows(layout);
     let assembled: Recorded | undefined;
     try {
       await this.#runPasses(source, layout, rows, signal, onPass);
-      assembled = await this.#recordAssembly(assembly, layout, rows, places);
+      assembled = await this.#recordAssembly(packing, layout, rows, places);
       this.#submit(assembled.plan);
     } finally {
       this.#release(assembled, rows);
     }
   }
 
-  /** @param into places of a picture's rows, or what is assembled, each `[rows, D]` */
+  /** @param into places of an image's rows, or what is assembled, each `[rows, D]` */
   async #runPasses(
     source: PatchSource,
     layout: ImageLayout,
@@ -169,7 +175,7 @@ export class Vision {
     this.steps++;
   }
 
-  /** Room for what the passes over a picture leave, each `[tiles * P / patchesPerRow, D]`. */
+  /** Room for what the passes over an image leave, each `[tiles * P / patchesPerRow, D]`. */
   #tileRows(layout: ImageLayout): Tensor[] {
     const { patchesPerRow, imageStates, text } = this.#model;
     const rows = patchesOf(layout.tiles, layout) / patchesPerRow;
@@ -178,9 +184,9 @@ export class Vision {
     );
   }
 
-  /** Recorded for each picture anew: its sizes are the picture's, and it has few dispatches. */
+  /** Recorded for each image anew: its sizes are the image's, and it has few dispatches. */
   async #recordAssembly(
-    assembly: Assembly,
+    assembly: ImagePacking,
     layout: ImageLayout,
     rows: readonly Tensor[],
     places: Uint32Array,
@@ -220,16 +226,16 @@ export class Vision {
   }
 
   async #recordPass({ P, tables: wanted }: VisionPass): Promise<RecordedPass> {
-    const { processor, assembly } = this.#model;
+    const { processor, packing } = this.#model;
     const { mean, frames, patchSize } = processor;
     const patches = this.#gpu.tensor("patches", [P, mean.length * frames * patchSize ** 2]);
     const tables = this.#upload(wanted);
-    const g = new Graph(this.#gpu, { taps: this.#taps });
+    const g = new Graph(this.#gpu, { captures: this.#captures });
     const states: Tensor[] = [];
     let places: Tensor | undefined;
     let next = 0;
     for (const state of this.#model.vision(g, this.#weights, patches, tables)) {
-      if (assembly) {
+      if (packing) {
         states.push(g.keep(state));
       } else {
         places ??= this.#gpu.tensor("places", [state.shape[0] as number], "u32");

@@ -3,7 +3,7 @@ import { type Tensor, bufferOf, byteSize } from "./tensor.ts";
 
 /**
  * Runs one kernel at once, outside of any plan: for work whose sizes are new every time, as those
- * of pictures are. Its inputs may be released as soon as this returns.
+ * of images are. Its inputs may be released as soon as this returns.
  *
  * @param tensors of bind group 0, in binding order
  */

@@ -18,7 +18,7 @@ const ADD_ONE: Kernel = {
 
 function chain(g: Graph, x: Tensor, length: number): Tensor {
   for (let i = 0; i < length; i++) {
-    const y = g.tap(`step ${i}`, g.scratch(x.shape));
+    const y = g.capture(`step ${i}`, g.scratch(x.shape));
     g.dispatch(ADD_ONE, [[x, y]], [Math.ceil((x.shape[0] as number) / 64)]);
     x = y;
   }
@@ -44,15 +44,15 @@ describe("Graph", () => {
     }
   });
 
-  test("keeps what is tapped only where taps are on", async () => {
+  test("keeps what is captured only where captures are on", async () => {
     const gpu = await testGpu();
-    for (const taps of [false, true]) {
-      const g = new Graph(gpu, { taps });
+    for (const captures of [false, true]) {
+      const g = new Graph(gpu, { captures });
       chain(g, zeros(gpu, 10), 3);
       const plan = await g.compile();
       plan.submit();
-      expect(plan.taps.size).toBe(taps ? 3 : 0);
-      const middle = plan.taps.get("step 1");
+      expect(plan.captures.size).toBe(captures ? 3 : 0);
+      const middle = plan.captures.get("step 1");
       if (middle) expect(await gpu.read(middle)).toEqual(new Float32Array(10).fill(2));
     }
   });

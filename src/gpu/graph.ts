@@ -1,6 +1,6 @@
 import type { Gpu, Kernel } from "./device.ts";
 import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
-import { Plan, type Step } from "./plan.ts";
+import { Plan, type PlanStep } from "./plan.ts";
 
 /** One recorded dispatch: bind group `i` holds `groups[i]` at bindings 0, 1, 2 ... */
 interface Dispatch {
@@ -10,8 +10,8 @@ interface Dispatch {
 }
 
 export interface GraphOptions {
-  /** Keep every tensor that the model `tap`s readable after a run. */
-  readonly taps?: boolean;
+  /** Keep every tensor that the model `capture`s readable after a run. */
+  readonly captures?: boolean;
 }
 
 /**
@@ -23,12 +23,12 @@ export class Graph {
   readonly #dispatches: Dispatch[] = [];
   readonly #scratch = new Set<Tensor>();
   readonly #kept = new Set<Tensor>();
-  readonly #taps = new Map<string, Tensor>();
-  readonly #keepTaps: boolean;
+  readonly #captures = new Map<string, Tensor>();
+  readonly #keepCaptures: boolean;
 
-  constructor(gpu: Gpu, { taps = false }: GraphOptions = {}) {
+  constructor(gpu: Gpu, { captures = false }: GraphOptions = {}) {
     this.gpu = gpu;
-    this.#keepTaps = taps;
+    this.#keepCaptures = captures;
   }
 
   /** A tensor that exists from its first to its last use; its memory is shared with others. */
@@ -44,10 +44,10 @@ export class Graph {
     return tensor;
   }
 
-  /** Names an intermediate, for comparison with a reference. Costs nothing unless taps are on. */
-  tap(name: string, tensor: Tensor): Tensor {
-    if (!this.#keepTaps) return tensor;
-    this.#taps.set(name, tensor);
+  /** Names an intermediate, for comparison with a reference. Costs nothing unless captures are on. */
+  capture(name: string, tensor: Tensor): Tensor {
+    if (!this.#keepCaptures) return tensor;
+    this.#captures.set(name, tensor);
     return this.keep(tensor);
   }
 
@@ -83,7 +83,7 @@ export class Graph {
     const steps = this.#dispatches.map((dispatch, i) =>
       this.#bind(dispatch, pipelines[i] as GPUComputePipeline),
     );
-    return new Plan(this.gpu, name, steps, this.#taps, owned);
+    return new Plan(this.gpu, name, steps, this.#captures, owned);
   }
 
   /** The scratch tensors that a dispatch uses. */
@@ -92,7 +92,7 @@ export class Graph {
     return new Set(bases.filter((tensor) => this.#scratch.has(tensor)));
   }
 
-  #bind({ kernel, groups, grid }: Dispatch, pipeline: GPUComputePipeline): Step {
+  #bind({ kernel, groups, grid }: Dispatch, pipeline: GPUComputePipeline): PlanStep {
     const bindGroups = groups.map((tensors, index) =>
       this.gpu.device.createBindGroup({
         label: kernel.name,

@@ -1,7 +1,7 @@
 import type { Gpu } from "./device.ts";
 import type { Tensor } from "./tensor.ts";
 
-export interface Step {
+export interface PlanStep {
   readonly name: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroups: readonly GPUBindGroup[];
@@ -11,23 +11,23 @@ export interface Step {
 /** A flat list of bound dispatches, replayed as often as wanted. */
 export class Plan {
   readonly name: string;
-  readonly steps: readonly Step[];
-  /** Intermediates by name, where the graph was recorded with taps. */
-  readonly taps: ReadonlyMap<string, Tensor>;
+  readonly steps: readonly PlanStep[];
+  /** Intermediates by name, where the graph was recorded with captures. */
+  readonly captures: ReadonlyMap<string, Tensor>;
   readonly #gpu: Gpu;
   readonly #owned: GPUBuffer[];
 
   constructor(
     gpu: Gpu,
     name: string,
-    steps: readonly Step[],
-    taps: ReadonlyMap<string, Tensor>,
+    steps: readonly PlanStep[],
+    captures: ReadonlyMap<string, Tensor>,
     owned: GPUBuffer[],
   ) {
     this.#gpu = gpu;
     this.name = name;
     this.steps = steps;
-    this.taps = taps;
+    this.captures = captures;
     this.#owned = owned;
   }
 
@@ -35,7 +35,7 @@ export class Plan {
   encode(pass: GPUComputePassEncoder): void {
     const steps = this.steps;
     for (let i = 0; i < steps.length; i++) {
-      const step = steps[i] as Step;
+      const step = steps[i] as PlanStep;
       pass.setPipeline(step.pipeline);
       const groups = step.bindGroups;
       for (let g = 0; g < groups.length; g++) pass.setBindGroup(g, groups[g] as GPUBindGroup);

@@ -1,5 +1,5 @@
 import type { Gpu } from "./device.ts";
-import type { Plan, Step } from "./plan.ts";
+import type { Plan, PlanStep } from "./plan.ts";
 
 export interface StepTime {
   readonly name: string;
@@ -37,14 +37,14 @@ export function summarize(
   return [...sums.values()].sort((a, b) => b.ms - a.ms);
 }
 
-function encodeStep(pass: GPUComputePassEncoder, step: Step): void {
+function encodeStep(pass: GPUComputePassEncoder, step: PlanStep): void {
   pass.setPipeline(step.pipeline);
   step.bindGroups.forEach((group, i) => pass.setBindGroup(i, group));
   pass.dispatchWorkgroups(...step.grid);
   pass.end();
 }
 
-async function timeByQuery(gpu: Gpu, step: Step): Promise<number> {
+async function timeByQuery(gpu: Gpu, step: PlanStep): Promise<number> {
   const { device } = gpu;
   const querySet = device.createQuerySet({ type: "timestamp", count: 2 });
   const resolved = gpu.buffer(
@@ -66,7 +66,7 @@ async function timeByQuery(gpu: Gpu, step: Step): Promise<number> {
   return Number(end - begin) / 1e6;
 }
 
-async function timeByQueue(gpu: Gpu, step: Step): Promise<number> {
+async function timeByQueue(gpu: Gpu, step: PlanStep): Promise<number> {
   await gpu.device.queue.onSubmittedWorkDone();
   const begin = performance.now();
   const encoder = gpu.device.createCommandEncoder();

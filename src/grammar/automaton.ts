@@ -1,6 +1,6 @@
 import { Conjunction, type Joint } from "./conjunction.ts";
 import { type Expression, NOTHING } from "./expression.ts";
-import { END, type Program, type Step, program } from "./program.ts";
+import { END, type Program, type Instruction, program } from "./program.ts";
 
 /** Where the matching of a text stands, all readings of it so far together. */
 export interface State {
@@ -85,7 +85,7 @@ export class Automaton {
         if (after) this.#enter(found, at, frame, after);
         continue;
       }
-      const { low, high, next } = steps[at] as Step & { op: "byte" };
+      const { low, high, next } = steps[at] as Instruction & { op: "byte" };
       if (byte < low) to = Math.min(to, low - 1);
       else if (byte > high) from = Math.max(from, high + 1);
       else {
@@ -119,7 +119,7 @@ export class Automaton {
       const key = `${at}/${frame.id}`;
       if (found.visited.has(key)) continue;
       found.visited.add(key);
-      const step = steps[at] as Step;
+      const step = steps[at] as Instruction;
       switch (step.op) {
         case "byte":
           found.readings.set(key, { step: at, frame });
@@ -153,13 +153,13 @@ export class Automaton {
   /** Adds a reading within a step of several conditions, and those behind it if they all hold. */
   #enter(found: Closure, at: number, frame: Frame, joint: Joint): void {
     found.readings.set(`${at}/${frame.id}/${joint.id}`, { step: at, frame, joint });
-    const { next } = this.#program.steps[at] as Step & { op: "all" };
+    const { next } = this.#program.steps[at] as Instruction & { op: "all" };
     if (joint.complete) this.#follow(found, { at: next, frame });
   }
 
   /** What may come when a loop has made some turns. */
   #turn(at: number, turns: number, frame: Frame): Place[] {
-    const { min, max, start, next } = this.#program.steps[at] as Step & { op: "loop" };
+    const { min, max, start, next } = this.#program.steps[at] as Instruction & { op: "loop" };
     const ways = turns >= min ? [{ at: next, frame }] : [];
     // Without a limit, turns beyond the least need no counting.
     const counted = max === Infinity ? Math.min(turns + 1, min) : turns + 1;
@@ -177,7 +177,7 @@ export class Automaton {
   #conjunction(at: number): Conjunction {
     let conjunction = this.#conjunctions.get(at);
     if (!conjunction) {
-      const { conditions } = this.#program.steps[at] as Step & { op: "all" };
+      const { conditions } = this.#program.steps[at] as Instruction & { op: "all" };
       conjunction = new Conjunction(
         conditions.map(({ program, not }) => ({ automaton: new Automaton(program), not })),
       );

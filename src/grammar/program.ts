@@ -3,7 +3,7 @@ import { GrammarError } from "./grammar-error.ts";
 import { utf8Ranges } from "./utf8-ranges.ts";
 
 /** One step of matching a text's bytes. Steps are known by their places in the program. */
-export type Step =
+export type Instruction =
   /** A byte from `low` to `high`. */
   | { readonly op: "byte"; readonly low: number; readonly high: number; readonly next: number }
   | { readonly op: "split"; readonly next: readonly number[] }
@@ -26,7 +26,7 @@ export type Step =
   | { readonly op: "end" };
 
 export interface Program {
-  readonly steps: readonly Step[];
+  readonly steps: readonly Instruction[];
   readonly start: number;
 }
 
@@ -50,9 +50,9 @@ export function program(grammar: Grammar): Program {
   const empty = fixpoint(rules, matchesEmpty);
   checkLeftRecursion(rules, empty);
 
-  const steps: Step[] = [{ op: "end" }];
-  const add = (step: Step) => steps.push(step) - 1;
-  const calls: { step: Step & { op: "call" }; name: string }[] = [];
+  const steps: Instruction[] = [{ op: "end" }];
+  const add = (step: Instruction) => steps.push(step) - 1;
+  const calls: { step: Instruction & { op: "call" }; name: string }[] = [];
   /** The steps of an expression, then `next`. */
   const build = (expression: Expression, next: number): number => {
     switch (expression.kind) {

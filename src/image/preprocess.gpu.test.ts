@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import cases from "../../e2e/goldens/preprocess/cases.json";
 import settings from "../../e2e/goldens/preprocess/settings.json";
-import { goldenPicture } from "../../tests/pictures.ts";
+import { goldenImage } from "../../tests/images.ts";
 import { testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import { gemma3Processor } from "../models/gemma3-processor.ts";
@@ -48,7 +48,7 @@ function processorOf(family: string): ImageProcessor {
 }
 
 /**
- * Where the reference's value stands among the patches of all tiles: it keeps most families' pictures
+ * Where the reference's value stands among the patches of all tiles: it keeps most families' images
  * in one piece, `[tiles, 3, edge, edge]` (Llama 3.2's are of a canvas that is one tile here), Qwen's in
  * patches in our order, and LFM2-VL's in patches row by row.
  */
@@ -96,10 +96,10 @@ describe("pixel values are the reference's", () => {
   test.each(cases)("$family, $image", async (expected) => {
     const gpu = await testGpu();
     const processor = processorOf(expected.family);
-    const picture = await goldenPicture(expected.image);
-    const layout = processor.layout(picture.width, picture.height, "auto");
+    const image = await goldenImage(expected.image);
+    const layout = processor.layout(image.width, image.height, "auto");
     const before = gpu.bytes;
-    const source = await preparePatches(gpu, { picture, layout }, processor);
+    const source = await preparePatches(gpu, { decoded: image, layout }, processor);
     const count = expected.shape.reduce((product, length) => product * length, 1);
     // LFM2-VL's reference fills up with zeros behind the patches, Llama 3.2's with tiles of zeros.
     const patches = layout.grid[0] * layout.grid[1];
@@ -139,7 +139,7 @@ describe("pixel values are the reference's", () => {
   });
 });
 
-describe("a picture of one colour stays so", () => {
+describe("an image of one colour stays so", () => {
   test.each([
     { family: "qwen2_vl", width: 1, height: 1 },
     { family: "qwen3_vl", width: 3, height: 600 },
@@ -154,8 +154,8 @@ describe("a picture of one colour stays so", () => {
       new Uint32Array(Uint8Array.from(colour).buffer)[0] as number,
     );
     const layout = processor.layout(width, height, "low");
-    const picture = { width, height, source: bytes };
-    const source = await preparePatches(gpu, { picture, layout }, processor);
+    const image = { width, height, source: bytes };
+    const source = await preparePatches(gpu, { decoded: image, layout }, processor);
 
     const { patchSize, frames, rescale, mean, std } = processor;
     const expected = mean.map((m, c) => ((colour[c] as number) * rescale - m) / (std[c] as number));
@@ -173,17 +173,17 @@ describe("a picture of one colour stays so", () => {
 });
 
 describe("preparePatches", () => {
-  test("tiles come out the same alone and together, with other pictures between", async () => {
+  test("tiles come out the same alone and together, with other images between", async () => {
     const gpu = await testGpu();
     const processor = processorOf("smolvlm-2.2b");
-    const picture = await goldenPicture("tall.png");
-    const layout = processor.layout(picture.width, picture.height, "auto");
-    const other = await goldenPicture("wide.png");
+    const image = await goldenImage("tall.png");
+    const layout = processor.layout(image.width, image.height, "auto");
+    const other = await goldenImage("wide.png");
     const [source, another] = await Promise.all([
-      preparePatches(gpu, { picture, layout }, processor),
+      preparePatches(gpu, { decoded: image, layout }, processor),
       preparePatches(
         gpu,
-        { picture: other, layout: processor.layout(other.width, other.height, "low") },
+        { decoded: other, layout: processor.layout(other.width, other.height, "low") },
         processor,
       ),
     ]);
@@ -205,14 +205,14 @@ describe("preparePatches", () => {
     gpu.release(bufferOf(together));
   });
 
-  test("a picture that has a resize's size is kept until its tiles are released", async () => {
+  test("an image that has a resize's size is kept until its tiles are released", async () => {
     const gpu = await testGpu();
     const processor = processorOf("smolvlm-256m-500m");
     const before = gpu.bytes;
     const bytes = new Uint8Array(2048 * 1024 * 4).fill(255);
-    const picture = { width: 2048, height: 1024, source: bytes };
+    const image = { width: 2048, height: 1024, source: bytes };
     const layout = processor.layout(2048, 1024, "auto");
-    const source = await preparePatches(gpu, { picture, layout }, processor);
+    const source = await preparePatches(gpu, { decoded: image, layout }, processor);
     for await (const values of readTiles(source, processor, layout)) {
       expect(values.every((value) => value === 1)).toBe(true);
     }
@@ -220,13 +220,15 @@ describe("preparePatches", () => {
     expect(gpu.bytes - before).toBeLessThanOrEqual(32);
   });
 
-  test("frees everything when a picture is refused", async () => {
+  test("frees everything when an image is refused", async () => {
     const gpu = await testGpu();
     const processor = processorOf("smolvlm-256m-500m");
     const before = gpu.bytes;
-    const picture = { width: 10, height: 10, source: new Uint8Array(1) };
+    const image = { width: 10, height: 10, source: new Uint8Array(1) };
     const layout = processor.layout(10, 10, "auto");
-    await expect(preparePatches(gpu, { picture, layout }, processor)).rejects.toThrow(RangeError);
+    await expect(preparePatches(gpu, { decoded: image, layout }, processor)).rejects.toThrow(
+      RangeError,
+    );
     expect(gpu.bytes).toBe(before);
   });
 });

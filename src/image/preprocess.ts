@@ -3,29 +3,29 @@ import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
 import { compilePatchify } from "../ops/patchify.ts";
 import { resize } from "../ops/resize.ts";
-import type { Picture } from "../platform/platform.ts";
-import { uploadPicture } from "./upload-picture.ts";
+import type { DecodedImage } from "../platform/platform.ts";
+import { uploadImage } from "./upload-image.ts";
 
-interface LaidOutPicture {
-  readonly picture: Picture;
+interface LaidOutImage {
+  readonly decoded: DecodedImage;
   readonly layout: ImageLayout;
 }
 
 /**
- * Uploads a picture and resizes it as its layout says; patches are cut and normalised when they
- * are asked for. The picture is read once and stays the caller's.
+ * Uploads an image and resizes it as its layout says; patches are cut and normalised when they
+ * are asked for. The image is read once and stays the caller's.
  *
- * @throws RangeError when the picture is too large for the device
+ * @throws RangeError when the image is too large for the device
  */
 export async function preparePatches(
   gpu: Gpu,
-  { picture, layout }: LaidOutPicture,
+  { decoded, layout }: LaidOutImage,
   processor: ImageProcessor,
 ): Promise<PatchSource> {
   const { tiles } = layout;
   const patchify = await compilePatchify(gpu, processor);
-  const pictures = await resizeAll(gpu, picture, layout);
-  const held = new Set(tiles.map(({ from }) => pictures[from] as Tensor));
+  const images = await resizeAll(gpu, decoded, layout);
+  const held = new Set(tiles.map(({ from }) => images[from] as Tensor));
   return {
     tiles: tiles.length,
 
@@ -35,7 +35,7 @@ export async function preparePatches(
       }
       let row = 0;
       for (const tile of tiles.slice(firstTile, firstTile + count)) {
-        row += patchify(pictures[tile.from] as Tensor, tile, into, row, layout.background);
+        row += patchify(images[tile.from] as Tensor, tile, into, row, layout.background);
       }
     },
 
@@ -47,23 +47,23 @@ export async function preparePatches(
 }
 
 /**
- * @returns `[H, W]` u32 each: the picture, then its resizes (the same tensor where a resize keeps
+ * @returns `[H, W]` u32 each: the image, then its resizes (the same tensor where a resize keeps
  *   the size); those that no tile shows are released
  */
-async function resizeAll(gpu: Gpu, picture: Picture, layout: ImageLayout): Promise<Tensor[]> {
-  const pictures: Tensor[] = [];
+async function resizeAll(gpu: Gpu, decoded: DecodedImage, layout: ImageLayout): Promise<Tensor[]> {
+  const images: Tensor[] = [];
   const needed = new Set<Tensor>();
   try {
-    pictures.push(await uploadPicture(gpu, picture));
+    images.push(await uploadImage(gpu, decoded));
     const { background } = layout;
     for (const { from, part, width, height, filter } of layout.resizes) {
-      const source = pictures[from] as Tensor;
-      pictures.push(await resize(gpu, source, width, height, filter, { part, background }));
+      const source = images[from] as Tensor;
+      images.push(await resize(gpu, source, width, height, filter, { part, background }));
     }
-    for (const { from } of layout.tiles) needed.add(pictures[from] as Tensor);
-    return pictures;
+    for (const { from } of layout.tiles) needed.add(images[from] as Tensor);
+    return images;
   } finally {
     // Nothing is needed when a step failed.
-    for (const tensor of new Set(pictures)) if (!needed.has(tensor)) gpu.release(bufferOf(tensor));
+    for (const tensor of new Set(images)) if (!needed.has(tensor)) gpu.release(bufferOf(tensor));
   }
 }

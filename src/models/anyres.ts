@@ -1,5 +1,5 @@
 /**
- * The arithmetic of LLaVA's pictures of any resolution (arXiv 2408.03326, appendix): a picture is fit
+ * The arithmetic of LLaVA's images of any resolution (arXiv 2408.03326, appendix): an image is fit
  * into the best of some canvases of whole tiles, and of its features those of the padding are dropped.
  */
 
@@ -15,7 +15,7 @@ export interface Kept extends Size {
   readonly shrunk: Size;
 }
 
-/** The canvas that keeps most of a picture's pixels, and of several the smallest. */
+/** The canvas that keeps most of an image's pixels, and of several the smallest. */
 export function bestCanvas(size: Size, canvases: readonly Size[]): Size | undefined {
   const pixels = size.width * size.height;
   let best: Size | undefined;
@@ -33,7 +33,7 @@ export function bestCanvas(size: Size, canvases: readonly Size[]): Size | undefi
   return best;
 }
 
-/** The size of a picture that fills a canvas along one edge. */
+/** The size of an image that fills a canvas along one edge. */
 export function fitInto({ width, height }: Size, canvas: Size): Size {
   const [across, down] = [canvas.width / width, canvas.height / height];
   return across < down
@@ -42,9 +42,9 @@ export function fitInto({ width, height }: Size, canvas: Size): Size {
 }
 
 /**
- * The features of a canvas that show the picture.
+ * The features of a canvas that show the image.
  *
- * @param size of the picture in pixels
+ * @param size of the image in pixels
  * @param grid features of the whole canvas
  * @param most features that are not worth shrinking
  */

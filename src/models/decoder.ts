@@ -9,7 +9,7 @@ import { type Rope, ropeAppend } from "../ops/rope-append.ts";
 import type { TextShape, Weights } from "./model.ts";
 
 /** The fields of a `text_config` that a Llama-like decoder layer reads. */
-export interface DecoderConfig extends TextShape {
+export interface DecoderLayerConfig extends TextShape {
   readonly num_attention_heads: number;
   readonly rms_norm_eps: number;
 }
@@ -31,7 +31,7 @@ export interface DecoderInputs {
 export function decoderLayer(
   g: Graph,
   w: Weights,
-  c: DecoderConfig,
+  c: DecoderLayerConfig,
   { rows, rope }: DecoderInputs,
   cache: LayerCache,
   x: Tensor,
@@ -63,7 +63,7 @@ export function decoderLayer(
 export function feedForward(
   g: Graph,
   w: Weights,
-  { rms_norm_eps }: Pick<DecoderConfig, "rms_norm_eps">,
+  { rms_norm_eps }: Pick<DecoderLayerConfig, "rms_norm_eps">,
   x: Tensor,
 ): Tensor {
   const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), rms_norm_eps);

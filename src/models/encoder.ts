@@ -26,7 +26,7 @@ export interface EncoderConfig {
  */
 export function encoder(g: Graph, w: Weights, c: EncoderConfig, rows: Tensor, x: Tensor): Tensor {
   for (let i = 0; i < c.num_hidden_layers; i++) {
-    x = g.tap(`vision.${i}`, encoderLayer(g, w.under(`layers.${i}`), c, rows, x));
+    x = g.capture(`vision.${i}`, encoderLayer(g, w.under(`layers.${i}`), c, rows, x));
   }
   return x;
 }

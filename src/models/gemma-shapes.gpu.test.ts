@@ -46,7 +46,7 @@ test("Gemma 3 4B's shapes run within the default limits, prompts as decode steps
   const source = await createImageBitmap(new ImageData(bytes, width, height));
   const layout = model.processor.layout(width, height, "auto");
   expect(layout.tokenCount).toBe(256);
-  const images = [{ picture: { width, height, source }, layout, key: "noise" }];
+  const images = [{ decoded: { width, height, source }, layout, key: "noise" }];
 
   const V = model.text.vocab_size;
   const { imageTokenId } = model.processor;

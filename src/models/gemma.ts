@@ -84,11 +84,11 @@ export function gemmaDecoder(c: GemmaConfig, prefix: string): Language {
       const text = w.under(prefix);
       const table = text.matrix("embed_tokens.weight");
       const scale = Math.sqrt(c.hidden_size);
-      let x = g.tap("embeds", embed(g, rows, table, images as Tensor, { scale }));
+      let x = g.capture("embeds", embed(g, rows, table, images as Tensor, { scale }));
       cache.forEach((layerCache, i) => {
         const own = c.layers[i] as GemmaLayer;
         x = layer(g, text.under(`layers.${i}`), c, own, rows, layerCache, x);
-        g.tap(`hidden.${i}`, x);
+        g.capture(`hidden.${i}`, x);
       });
       return x;
     },

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import type { Rectangle } from "../ops/unpack-picture.ts";
+import type { Rectangle } from "../ops/unpack-image.ts";
 import { parseConfig } from "./config.ts";
 import {
   SquareTower,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   parseImageSettings,
@@ -33,7 +33,7 @@ const Settings = z.object({
 });
 
 /**
- * The image processing of Gemma 3: a picture is squashed to a square. Where the settings have
+ * The image processing of Gemma 3: an image is squashed to a square. Where the settings have
  * `do_pan_and_scan`, a long one is seen a second time, cut along its longer edge into crops that are
  * squashed as well; low detail leaves them out, and `maxImageTokens` allows as many as fit.
  *
@@ -64,14 +64,14 @@ export function gemma3Processor(
     frames: 1,
     ...normalization(settings),
 
-    layout(pictureWidth, pictureHeight, detail): ImageLayout {
-      checkPicture(pictureWidth, pictureHeight);
-      const parts = detail === "low" ? [] : panAndScan(pictureWidth, pictureHeight, crops);
+    layout(imageWidth, imageHeight, detail): ImageLayout {
+      checkImage(imageWidth, imageHeight);
+      const parts = detail === "low" ? [] : panAndScan(imageWidth, imageHeight, crops);
       const resized = { from: 0, width, height, filter };
       const tile = { x: 0, y: 0, width, height };
-      const isWide = pictureWidth >= pictureHeight;
+      const isWide = imageWidth >= imageHeight;
       return {
-        size: [pictureWidth, pictureHeight],
+        size: [imageWidth, imageHeight],
         resizes: [resized, ...parts.map((part) => ({ ...resized, part }))],
         tiles: [1, ...parts.map((_, i) => i + 2)].map((from) => ({ ...tile, from })),
         rows: isWide ? Math.min(1, parts.length) : parts.length,
@@ -84,7 +84,7 @@ export function gemma3Processor(
   };
 }
 
-/** What a picture and its crops are introduced by. */
+/** What an image and its crops are introduced by. */
 function withCrops(one: string, count: number): string {
   const crops = new Array<string>(count).fill(one).join(" ");
   return `Here is the original image ${one} and here are some crops to help you see better ${crops}`;
@@ -108,7 +108,7 @@ function cropRules(settings: z.output<typeof Settings>, affordable: number): Cro
   };
 }
 
-/** Equal parts along the longer edge, about square; none where a picture is not long enough. */
+/** Equal parts along the longer edge, about square; none where an image is not long enough. */
 function panAndScan(width: number, height: number, rules: CropRules | undefined): Rectangle[] {
   if (!rules) return [];
   const [longer, shorter] = width >= height ? [width, height] : [height, width];

@@ -29,7 +29,7 @@ const Config = z.object({
 
 /**
  * Gemma 3 (arXiv 2503.19786): SigLIP, whose patches are averaged in blocks, a norm and one matrix,
- * and a decoder in which most layers attend to a window. Rows of a picture attend to one another.
+ * and a decoder in which most layers attend to a window. Rows of an image attend to one another.
  */
 export const gemma3: Family = (files, options) => {
   const { vision_config, mm_tokens_per_image } = parseConfig(Config, files);
@@ -61,7 +61,7 @@ export const gemma3: Family = (files, options) => {
       const post = v.under("post_layernorm");
       const eps = tower.layer_norm_eps;
       const normed = layerNorm(g, x, post.vector("weight"), post.vector("bias"), eps);
-      const pooled = averagePool(g, g.tap("vision", normed), side, block);
+      const pooled = averagePool(g, g.capture("vision", normed), side, block);
       const projector = w.under("model.multi_modal_projector");
       const norm = projector.vector("mm_soft_emb_norm.weight");
       const states = rmsNorm(g, pooled, norm, eps, { offset: 1 });

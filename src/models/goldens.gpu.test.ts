@@ -26,7 +26,7 @@ const HIDDEN = 2e-4;
 /** Absolute. */
 const LOGITS = 1e-3;
 
-/** Rows enough for every prompt of the goldens in one chunk, so that taps hold all of it. */
+/** Rows enough for every prompt of the goldens in one chunk, so that captures hold all of it. */
 const ROWS = 512;
 
 const FOLDERS = [...FAMILIES, "smolvlm-tiles"];
@@ -43,7 +43,7 @@ const UNUSED: Readonly<Record<string, readonly string[]>> = {
 /** Whose reference has a tile's patches row by row and fills up behind them; ours come in blocks. */
 const PADDED = ["lfm2_vl"];
 
-/** Row of a tap that is a row of the reference's vision layers, where they come in another order. */
+/** Row of a capture that is a row of the reference's vision layers, where they come in another order. */
 const ORDER: Readonly<Record<string, (row: number) => number>> = {
   // 4 tiles of 17 rows and 7 that fill them up, which come after all tiles here.
   mllama(row) {
@@ -57,7 +57,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
   let golden: Golden;
   let engine: Engine;
   let model: Model;
-  /** Vision taps of the case that runs, tile after tile. */
+  /** Vision captures of the case that runs, tile after tile. */
   const vision = new Map<string, number[]>();
   const names = [
     ...["image", "two_images", "large", "text", "image_last", "two_turns", "system"],
@@ -68,13 +68,13 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
     gpu = await testGpu();
     golden = await openGolden(folder);
     const onVisionPass = async (plan: Plan): Promise<void> => {
-      for (const [name, tensor] of plan.taps) {
+      for (const [name, tensor] of plan.captures) {
         const all = vision.get(name) ?? [];
         for (const value of await gpu.read(tensor)) all.push(value);
         vision.set(name, all);
       }
     };
-    const options = { taps: true, prefillRows: ROWS, contextLength: 1024, onVisionPass };
+    const options = { captures: true, prefillRows: ROWS, contextLength: 1024, onVisionPass };
     ({ engine, model } = await openEngine(gpu, golden.checkpoint, "f32", options));
   });
 
@@ -173,7 +173,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
         throw new Error(`${name}.${key}: ${(error as Error).message}`, { cause: error });
       }
     };
-    const [{ layout } = expect.fail("no picture")] = images;
+    const [{ layout } = expect.fail("no image")] = images;
     const padded = PADDED.includes(folder);
     const inOrder = (patches: ArrayLike<number>, D: number) =>
       padded ? rowByRow(patches, layout, model.processor.merge, D) : patches;
@@ -184,7 +184,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       const ofLayer = /^vision(_global)?\.\d+$/.test(key);
       compare(key, ofLayer ? reorder(rows, hidden_size, order) : rows, VISION);
     }
-    for (const [key, tensor] of engine.decoder.lastForward?.taps ?? []) {
+    for (const [key, tensor] of engine.decoder.lastForward?.captures ?? []) {
       compare(key, await gpu.read(tensor), HIDDEN);
     }
     const logits = await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
@@ -194,7 +194,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       expect(Math.abs((logits[i] as number) - value)).toBeLessThan(LOGITS),
     );
 
-    for (const [i, state] of (model.imageKeys ? [] : engine.imageStates).entries()) {
+    for (const [i, state] of (model.crossAttention ? [] : engine.imageStates).entries()) {
       compare(i === 0 ? "image_embeds" : `deepstack.${i - 1}`, await gpu.read(state), VISION);
     }
     const source = await prepareImages(case_, model, "/e2e/goldens");
@@ -241,7 +241,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       }
       bytes.push(gpu.bytes);
     }
-    // The same picture again and again leaves nothing behind.
+    // The same image again and again leaves nothing behind.
     expect(bytes.at(-1)).toBe(bytes[1]);
   });
 });

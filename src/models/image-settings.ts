@@ -55,7 +55,7 @@ export function normalizationFields(mean: readonly number[], std: readonly numbe
 const Positive = z.int().check(z.positive());
 
 /**
- * The fields of SigLIP's image processor, which squashes a picture to one size, with the defaults of
+ * The fields of SigLIP's image processor, which squashes an image to one size, with the defaults of
  * transformers' class.
  */
 export function squashFields(resample: number) {
@@ -74,7 +74,7 @@ export const SquareTower = z.object({
 });
 
 /**
- * @param size that pictures are squashed to
+ * @param size that images are squashed to
  * @returns the patches by height and width of the square that a tower has positions for
  * @throws Error where it is another size
  */
@@ -130,8 +130,8 @@ export function namedToken(files: CheckpointFiles, name: string, otherwise: stri
   return otherwise;
 }
 
-/** Throws RangeError for a picture that has no pixels. */
-export function checkPicture(width: number, height: number): void {
+/** Throws RangeError for an image that has no pixels. */
+export function checkImage(width: number, height: number): void {
   if (width >= 1 && height >= 1) return;
-  throw new RangeError(`layout: a picture of ${width} x ${height} pixels`);
+  throw new RangeError(`layout: an image of ${width} x ${height} pixels`);
 }

@@ -3,7 +3,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   normalizationFields,
@@ -24,7 +24,7 @@ const Config = z.object({
 
 /** The image processor's fields, with the defaults of transformers' GOT-OCR2 class. */
 const Settings = z.object({
-  // A picture that is not resized has no whole tiles.
+  // An image that is not resized has no whole tiles.
   do_resize: z._default(z.literal(true), true),
   size: z._default(z.object({ height: Positive, width: Positive }), { height: 384, width: 384 }),
   min_patches: z._default(Positive, 1),
@@ -34,7 +34,7 @@ const Settings = z.object({
 });
 
 /**
- * The image processing of InternVL: a picture is squashed to the grid of tiles whose proportions are
+ * The image processing of InternVL: an image is squashed to the grid of tiles whose proportions are
  * closest to its own, and once more to one tile that shows all of it. Low detail is that tile alone.
  * `maxImageTokens` leaves out the grids that take more; one tile there always is.
  *
@@ -81,9 +81,9 @@ export function internvlProcessor(
     frames: 1,
     ...normalization(settings),
 
-    layout(pictureWidth, pictureHeight, detail): ImageLayout {
-      checkPicture(pictureWidth, pictureHeight);
-      const size = [pictureWidth, pictureHeight] as const;
+    layout(imageWidth, imageHeight, detail): ImageLayout {
+      checkImage(imageWidth, imageHeight);
+      const size = [imageWidth, imageHeight] as const;
       const best = closestGrid(size, detail === "low" ? [] : grids, width * height);
       const layout = cut(best);
       const split = layout.tiles.length > 1;

@@ -53,9 +53,9 @@ export const internvl: Family = (files, options) => {
 
     vision(g, w, patches, tables) {
       const v = renamedWeights(w.under("model.vision_tower"), internVitName);
-      const x = g.tap("vision", clip(g, v, tower, patches, tables));
+      const x = g.capture("vision", clip(g, v, tower, patches, tables));
       const shuffled = spaceToDepth(g, dropClass(g, x, tables), side, block);
-      const states = g.tap("connector_in", shuffled); // [P / block², block² * vision D]
+      const states = g.capture("connector_in", shuffled); // [P / block², block² * vision D]
       const projector = w.under("model.multi_modal_projector");
       const norm = projector.under("layer_norm");
       const normed = layerNorm(

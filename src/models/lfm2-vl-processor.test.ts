@@ -25,7 +25,7 @@ function published(
   );
 }
 
-/** Patches of the whole picture by height and width. */
+/** Patches of the whole image by height and width. */
 const wholeGrid = (layout: ImageLayout) => layout.tiles.at(-1)?.grid ?? layout.grid;
 
 const count = (text: string, token: string) => text.split(token).length - 1;
@@ -45,7 +45,7 @@ describe("the reference's layouts", () => {
   test.each(checkpointCases(FAMILY))("checkpoint, $name", (golden) => {
     const processor = lfm2VlProcessor(checkpointFiles(FAMILY));
     const layouts = layoutsOf(golden, processor);
-    // The pictures' texts stand in the prompt one after another.
+    // The images' texts stand in the prompt one after another.
     let rest = golden.prompt;
     for (const { prompt } of layouts) {
       expect(rest).toContain(prompt);
@@ -58,21 +58,21 @@ describe("the reference's layouts", () => {
 
   // Computed with the reference's arithmetic.
   test.each([
-    { picture: [224, 224], tiles: [0, 0], grid: [16, 16], tokens: 64 },
-    { picture: [448, 448], tiles: [0, 0], grid: [28, 28], tokens: 196 },
-    { picture: [640, 480], tiles: [0, 0], grid: [26, 36], tokens: 234 },
-    { picture: [740, 720], tiles: [0, 0], grid: [30, 32], tokens: 240 },
-    { picture: [724, 724], tiles: [2, 2], grid: [32, 32], tokens: 1280 },
-    { picture: [1024, 768], tiles: [2, 3], grid: [26, 36], tokens: 1770 },
-    { picture: [1920, 1080], tiles: [2, 4], grid: [24, 42], tokens: 2300 },
-    { picture: [2480, 3508], tiles: [3, 2], grid: [38, 26], tokens: 1783 },
-    { picture: [1080, 2400], tiles: [5, 2], grid: [46, 20], tokens: 2790 },
-    { picture: [5000, 5000], tiles: [3, 3], grid: [32, 32], tokens: 2560 },
-    { picture: [3000, 100], tiles: [0, 0], grid: [4, 174], tokens: 174 },
-    { picture: [5, 4000], tiles: [0, 0], grid: [250, 2], tokens: 125 },
-    { picture: [48, 16], tiles: [0, 0], grid: [10, 28], tokens: 70 },
-    { picture: [1, 1], tiles: [0, 0], grid: [16, 16], tokens: 64 },
-  ] as const)("$picture", ({ picture: [width, height], tiles, grid, tokens }) => {
+    { image: [224, 224], tiles: [0, 0], grid: [16, 16], tokens: 64 },
+    { image: [448, 448], tiles: [0, 0], grid: [28, 28], tokens: 196 },
+    { image: [640, 480], tiles: [0, 0], grid: [26, 36], tokens: 234 },
+    { image: [740, 720], tiles: [0, 0], grid: [30, 32], tokens: 240 },
+    { image: [724, 724], tiles: [2, 2], grid: [32, 32], tokens: 1280 },
+    { image: [1024, 768], tiles: [2, 3], grid: [26, 36], tokens: 1770 },
+    { image: [1920, 1080], tiles: [2, 4], grid: [24, 42], tokens: 2300 },
+    { image: [2480, 3508], tiles: [3, 2], grid: [38, 26], tokens: 1783 },
+    { image: [1080, 2400], tiles: [5, 2], grid: [46, 20], tokens: 2790 },
+    { image: [5000, 5000], tiles: [3, 3], grid: [32, 32], tokens: 2560 },
+    { image: [3000, 100], tiles: [0, 0], grid: [4, 174], tokens: 174 },
+    { image: [5, 4000], tiles: [0, 0], grid: [250, 2], tokens: 125 },
+    { image: [48, 16], tiles: [0, 0], grid: [10, 28], tokens: 70 },
+    { image: [1, 1], tiles: [0, 0], grid: [16, 16], tokens: 64 },
+  ] as const)("$image", ({ image: [width, height], tiles, grid, tokens }) => {
     const layout = published().layout(width, height, "high");
     expect([layout.rows, layout.cols]).toEqual(tiles);
     expect(wholeGrid(layout)).toEqual(grid);
@@ -80,7 +80,7 @@ describe("the reference's layouts", () => {
   });
 });
 
-test("tiles come row by row, the whole picture last, each after its name", () => {
+test("tiles come row by row, the whole image last, each after its name", () => {
   const layout = published().layout(1024, 768, "auto");
   expect(layout.resizes).toEqual([
     { from: 0, width: 576, height: 416, filter: "bilinear" },
@@ -122,7 +122,7 @@ describe("settings", () => {
     expect(published({ min_image_tokens: 100 }).layout(9, 9, "auto").tokenCount).toBe(100);
   });
 
-  test("low detail is the whole picture", () => {
+  test("low detail is the whole image", () => {
     expect(published().layout(1024, 768, "low")).toMatchObject({ tokenCount: 234, rows: 0 });
   });
 
@@ -164,7 +164,7 @@ describe("settings", () => {
     expect([layout.rows, layout.cols]).toEqual([2, 3]);
   });
 
-  test("without special tokens a picture is its rows alone", () => {
+  test("without special tokens an image is its rows alone", () => {
     const plain = published(
       {},
       {},
@@ -183,7 +183,7 @@ describe("settings", () => {
     expect(() => published(settings)).toThrow(`preprocessor_config.json: ${message}`);
   });
 
-  test("a picture without pixels is refused", () => {
+  test("an image without pixels is refused", () => {
     expect(() => published().layout(0, 5, "auto")).toThrow(RangeError);
   });
 });

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
 import {
   HALF,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   normalizationFields,
@@ -22,7 +22,7 @@ const Config = z.object({
 const Positive = z.int().check(z.positive());
 
 /**
- * The image processor's fields, with the defaults of transformers' LFM2-VL class; pictures are always
+ * The image processor's fields, with the defaults of transformers' LFM2-VL class; images are always
  * resized, whatever `do_resize` says.
  */
 const Settings = z.object({
@@ -43,7 +43,7 @@ const Settings = z.object({
 type Settings = z.output<typeof Settings>;
 
 /**
- * The image processing of LFM2-VL: a picture keeps its proportions, resized to between 64 and 256
+ * The image processing of LFM2-VL: an image keeps its proportions, resized to between 64 and 256
  * tokens. One that is too large for that is squashed to the grid of tiles whose proportions are
  * closest to its own, and is seen as a whole behind them. Low detail is the whole alone.
  * `maxImageTokens` leaves out the grids that take more, and caps what the whole takes; like the
@@ -86,7 +86,7 @@ export function lfm2VlProcessor(
     ...normalization(settings),
 
     layout(width, height, detail): ImageLayout {
-      checkPicture(width, height);
+      checkImage(width, height);
       const size = [width, height] as const;
       const whole = smartResize({ width, height }, factor, limits, factor);
       const wholeTokens = tokens(whole);
@@ -134,7 +134,7 @@ function readSettings(files: CheckpointFiles): Settings {
   return parseImageSettings(Settings, { ...files, "preprocessor_config.json": all });
 }
 
-/** Whether a picture has more pixels than are shrunk to one tile's tokens. */
+/** Whether an image has more pixels than are shrunk to one tile's tokens. */
 function isTooLarge(
   { width, height }: Size,
   factor: number,
@@ -156,10 +156,10 @@ function imageToken(files: CheckpointFiles): string {
   return namedToken(files, "image_token", "<image>");
 }
 
-/** What stands in the prompt for a picture of so many tokens. */
+/** What stands in the prompt for an image of so many tokens. */
 interface PromptWriter {
   whole(tokens: number): string;
-  /** @param besides tokens of the whole picture behind the tiles */
+  /** @param besides tokens of the whole image behind the tiles */
   split(grid: TileGrid, tileTokens: number, besides: number): string;
 }
 

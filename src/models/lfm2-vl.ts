@@ -52,7 +52,7 @@ export const lfm2Vl: Family = (files, options) => {
       const norm = v.under("post_layernorm");
       const eps = tower.layer_norm_eps;
       const states = layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), eps);
-      const blocks = mergeBlocks(g.tap("connector_in", states), merge); // [P / 4, 4 * vision D]
+      const blocks = mergeBlocks(g.capture("connector_in", states), merge); // [P / 4, 4 * vision D]
       const projector = w.under("model.multi_modal_projector");
       return [mlp(g, projector, projectorNorm(g, projector, blocks), ["linear_1", "linear_2"])];
     },

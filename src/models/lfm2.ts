@@ -7,7 +7,7 @@ import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { shortConv } from "../ops/short-conv.ts";
 import { parseConfig, ropeTheta } from "./config.ts";
-import { type DecoderConfig, decoderLayer, feedForward } from "./decoder.ts";
+import { type DecoderLayerConfig, decoderLayer, feedForward } from "./decoder.ts";
 import type { Language } from "./llama.ts";
 import type { CheckpointFiles, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
@@ -32,7 +32,7 @@ const Config = z.object({
   }),
 });
 
-interface Lfm2Config extends DecoderConfig {
+interface Lfm2Config extends DecoderLayerConfig {
   readonly layer_types: readonly ("conv" | "full_attention")[];
   readonly rope_theta: number;
 }
@@ -99,14 +99,14 @@ function layers(
   const axes = new Array<number>(c.head_dim / 2).fill(0);
   const inputs = { rows, rope: ropeTables(g, c.rope_theta, c.head_dim, axes) };
   const [caches, states] = [cache.values(), convolutions.values()];
-  let x = g.tap("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
+  let x = g.capture("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
   c.layer_types.forEach((type, i) => {
     const layer = renamedWeights(w.under(`layers.${i}`), lfm2Name);
     x =
       type === "conv"
         ? convLayer(g, layer, c, rows, states.next().value as ConvCache, x)
         : decoderLayer(g, layer, c, inputs, caches.next().value as LayerCache, x);
-    g.tap(`hidden.${i}`, x);
+    g.capture(`hidden.${i}`, x);
   });
   return x;
 }

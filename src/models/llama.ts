@@ -6,7 +6,7 @@ import { embed } from "../ops/embed.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { parseConfig, ropeSettings } from "./config.ts";
-import { type DecoderConfig, decoderLayer } from "./decoder.ts";
+import { type DecoderLayerConfig, decoderLayer } from "./decoder.ts";
 import type { CheckpointFiles, Model, Weights } from "./model.ts";
 import { inverseFrequencies, llama3Frequencies, rope } from "./rope.ts";
 
@@ -26,7 +26,7 @@ const Config = z.object({
   }),
 });
 
-export interface LlamaConfig extends DecoderConfig {
+export interface LlamaConfig extends DecoderLayerConfig {
   /** `[head_dim / 2]` radians per position of each channel pair */
   readonly frequencies: readonly number[];
   readonly tie_word_embeddings: boolean;
@@ -84,10 +84,10 @@ function layers(
   cache: readonly LayerCache[],
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.frequencies) };
-  let x = g.tap("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
+  let x = g.capture("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
   cache.forEach((layerCache, i) => {
     const layer = w.under(`layers.${i}`);
-    x = g.tap(`hidden.${i}`, decoderLayer(g, layer, c, inputs, layerCache, x));
+    x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, inputs, layerCache, x));
   });
   return x;
 }

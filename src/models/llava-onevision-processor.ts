@@ -4,7 +4,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   normalizationFields,
@@ -28,7 +28,7 @@ const MOST_TILES = 6;
 
 /** The image processor's fields, with the defaults of transformers' LLaVA-OneVision class. */
 const Settings = z.object({
-  // A picture that is not resized has no whole tiles.
+  // An image that is not resized has no whole tiles.
   do_resize: z._default(z.literal(true), true),
   size: z._default(z.object({ height: Positive, width: Positive }), { height: 384, width: 384 }),
   image_grid_pinpoints: z._default(
@@ -51,8 +51,8 @@ export interface OnevisionProcessor extends ImageProcessor {
 }
 
 /**
- * The image processing of LLaVA-OneVision: a prompt's only picture is shown whole, squashed to a
- * tile, and once more in the tiles of the best canvas. Of several pictures, or of low detail, each
+ * The image processing of LLaVA-OneVision: a prompt's only image is shown whole, squashed to a
+ * tile, and once more in the tiles of the best canvas. Of several images, or of low detail, each
  * is one tile, padded to a square. `maxImageTokens` leaves out the canvases that take more.
  *
  * @throws Error naming the file and field that is wrong
@@ -73,7 +73,7 @@ export function onevisionProcessor(
   const scale = normalization(settings);
   const whole = { from: 1, x: 0, y: 0, width: edge, height: edge };
 
-  /** Rows of a picture in the tiles of a canvas, each line with a newline behind it. */
+  /** Rows of an image in the tiles of a canvas, each line with a newline behind it. */
   const rowsOn = (canvas: Size, size: Size): number => {
     const grid = { width: (canvas.width / edge) * side, height: (canvas.height / edge) * side };
     const { shrunk } = keptFeatures(size, grid, maxFeatures);
@@ -128,7 +128,7 @@ export function onevisionProcessor(
     maxFeatures,
 
     layout(width, height, detail, images = 1): ImageLayout {
-      checkPicture(width, height);
+      checkImage(width, height);
       const size = { width, height };
       const open = detail === "low" || images > 1 ? [] : canvases;
       const canvas = bestCanvas(

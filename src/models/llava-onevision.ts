@@ -28,7 +28,7 @@ const Config = z.object({
 
 /**
  * LLaVA-OneVision (arXiv 2408.03326): SigLIP without its last norm, a projector of two layers, and
- * Qwen2. The tiles' features are put together to one picture, without what is padding, and shrunk
+ * Qwen2. The tiles' features are put together to one image, without what is padding, and shrunk
  * where there are many; a learned row ends each of its lines.
  */
 export const llavaOnevision: Family = (files, options) => {
@@ -55,10 +55,10 @@ export const llavaOnevision: Family = (files, options) => {
     vision(g, w, patches, { rows }) {
       const x = siglip(g, w.under("model.vision_tower"), tower, patches, rows as Tensor);
       const projector = w.under("model.multi_modal_projector");
-      return [mlp(g, projector, g.tap("connector_in", x), ["linear_1", "linear_2"])];
+      return [mlp(g, projector, g.capture("connector_in", x), ["linear_1", "linear_2"])];
     },
 
-    assembly: {
+    packing: {
       tables: (layout) => assemblyTables(layout, side, maxFeatures),
 
       record(g, w, rows, { indices, weights, lines }) {
@@ -73,7 +73,7 @@ export const llavaOnevision: Family = (files, options) => {
 };
 
 /**
- * What an assembly reads: `indices` and `weights` `[F, 4]` make the features of the whole picture and
+ * What an assembly reads: `indices` and `weights` `[F, 4]` make the features of the whole image and
  * then of its canvas out of the tiles' rows, `lines` `[N]` orders them; its index F is a newline.
  */
 function assemblyTables(

@@ -3,7 +3,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   normalizationFields,
@@ -39,7 +39,7 @@ const MAX_RATIO = 200;
 
 /**
  * The image processing of LLaVA-1.5, which is CLIP's: the shorter edge is brought to a size, and the
- * middle is cut out. A picture takes the same number of tokens whatever the detail.
+ * middle is cut out. An image takes the same number of tokens whatever the detail.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -62,7 +62,7 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
     ...normalization(settings),
 
     layout(width, height): ImageLayout {
-      checkPicture(width, height);
+      checkImage(width, height);
       const shorter = Math.min(width, height);
       if (Math.max(width, height) / shorter > MAX_RATIO) {
         throw new RangeError(

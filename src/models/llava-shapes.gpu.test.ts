@@ -25,7 +25,7 @@ beforeAll(async () => {
   return () => gpu.destroy();
 });
 
-/** A picture of random patches in its first tile, and none in the others. */
+/** An image of random patches in its first tile, and none in the others. */
 const oneTile: PatchSource = {
   tiles: 1,
   write: (_first, _count, into) => gpu.write(into, random(elementCount(into.shape), 7)),
@@ -33,47 +33,47 @@ const oneTile: PatchSource = {
 };
 
 test.each([
-  // The whole picture is followed by the 36 tiles of the largest canvas, shrunk to about nine.
+  // The whole image is followed by the 36 tiles of the largest canvas, shrunk to about nine.
   {
     name: "LLaVA-OneVision-0.5B",
     shape: llavaOnevision05b(1, 1),
-    picture: [2304, 2304],
+    image: [2304, 2304],
     tokens: 7371,
   },
   {
     name: "LLaVA-1.5-7B",
     shape: llava15of7b(1, 2),
-    picture: [400, 300],
+    image: [400, 300],
     tokens: 576,
   },
   {
     name: "InternVL3-1B",
     shape: internvl3of1b(1, 1),
-    picture: [300, 300],
+    image: [300, 300],
     tokens: 256,
   },
   // Two layers that convolve, and one that attends.
   {
     name: "LFM2-VL-450M",
     shape: lfm2Vl("450M", 3, 1),
-    picture: [700, 500],
+    image: [700, 500],
     tokens: 234,
   },
   {
     name: "LFM2-VL-1.6B",
     shape: lfm2Vl("1.6B", 3, 1),
-    picture: [512, 512],
+    image: [512, 512],
     tokens: 256,
   },
   {
     name: "PaliGemma-3B",
     shape: paligemma3b(1, 1),
-    picture: [300, 300],
+    image: [300, 300],
     tokens: 256,
   },
 ] as const)(
   "$name's shapes run within the default limits",
-  async ({ shape, picture: [width, height], tokens }) => {
+  async ({ shape, image: [width, height], tokens }) => {
     const checkpoint = randomCheckpoint(shape);
     const model = createModel(checkpoint.files);
     const weights = new GpuWeights(gpu, checkpoint, { quantization: "q4", rename: model.rename });

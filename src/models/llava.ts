@@ -38,7 +38,7 @@ export const llava: Family = (files) => {
 
     vision(g, w, patches, tables) {
       const x = clip(g, w.under("model.vision_tower"), tower, patches, tables);
-      const states = g.tap("connector_in", dropClass(g, x, tables)); // [P, vision D]
+      const states = g.capture("connector_in", dropClass(g, x, tables)); // [P, vision D]
       return [mlp(g, w.under("model.multi_modal_projector"), states, ["linear_1", "linear_2"])];
     },
   };

@@ -83,7 +83,7 @@ test("finds its settings in processor_config.json alone", () => {
 });
 
 describe("refuses", () => {
-  test("a picture without pixels", () => {
+  test("an image without pixels", () => {
     expect(() => published.layout(0, 5, "auto")).toThrow(RangeError);
   });
 

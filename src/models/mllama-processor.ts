@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
 import {
   HALF,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   normalizationFields,
@@ -27,7 +27,7 @@ const Config = z.object({
 
 /** The image processor's fields, with the defaults of transformers' Mllama class. */
 const Settings = z.object({
-  // A picture that is neither resized nor padded has no whole tiles.
+  // An image that is neither resized nor padded has no whole tiles.
   do_resize: z._default(z.literal(true), true),
   do_pad: z._default(z.literal(true), true),
   size: z._default(z.object({ height: Positive, width: Positive }), { height: 224, width: 224 }),
@@ -36,7 +36,7 @@ const Settings = z.object({
   ...normalizationFields(HALF, HALF),
 });
 
-/** All grids of at most so many tiles; a picture's aspect ratio id is its grid's place from 1 on. */
+/** All grids of at most so many tiles; an image's aspect ratio id is its grid's place from 1 on. */
 export function canvasGrids(most: number): TileGrid[] {
   const lengths = Array.from({ length: most }, (_, i) => i + 1);
   return lengths.flatMap((rows) =>
@@ -45,7 +45,7 @@ export function canvasGrids(most: number): TileGrid[] {
 }
 
 /**
- * The image processing of Llama 3.2 Vision: a picture is put into the upper left corner of the canvas
+ * The image processing of Llama 3.2 Vision: an image is put into the upper left corner of the canvas
  * of tiles that enlarges it least, or else shrinks it least. The tower sees all of the canvas at once,
  * so it is one tile of the layout. Low detail is a canvas of one tile.
  *
@@ -79,15 +79,15 @@ export function mllamaProcessor(files: CheckpointFiles): ImageProcessor {
     frames: 1,
     ...normalization(settings),
 
-    layout(pictureWidth, pictureHeight, detail): ImageLayout {
-      checkPicture(pictureWidth, pictureHeight);
+    layout(imageWidth, imageHeight, detail): ImageLayout {
+      checkImage(imageWidth, imageHeight);
       const grids = canvasGrids(detail === "low" ? 1 : settings.max_image_tiles);
-      const { rows, cols } = bestGrid(pictureWidth, pictureHeight, grids, edge);
+      const { rows, cols } = bestGrid(imageWidth, imageHeight, grids, edge);
       const canvas = { width: cols * edge, height: rows * edge };
-      const fitted = fit(pictureWidth, pictureHeight, canvas, edge);
+      const fitted = fit(imageWidth, imageHeight, canvas, edge);
       const isSplit = rows * cols > 1;
       return {
-        size: [pictureWidth, pictureHeight],
+        size: [imageWidth, imageHeight],
         resizes: [{ from: 0, ...fitted, filter }],
         tiles: [{ from: 1, x: 0, y: 0, ...canvas }],
         rows: isSplit ? rows : 0,
@@ -102,7 +102,7 @@ export function mllamaProcessor(files: CheckpointFiles): ImageProcessor {
   };
 }
 
-/** The grid whose canvas enlarges a picture least, or else shrinks it least; of several the smallest. */
+/** The grid whose canvas enlarges an image least, or else shrinks it least; of several the smallest. */
 function bestGrid(
   width: number,
   height: number,
@@ -125,7 +125,7 @@ interface Size {
   readonly height: number;
 }
 
-/** A picture's size in its canvas: in proportion, its longer edge a tile's or longer. */
+/** An image's size in its canvas: in proportion, its longer edge a tile's or longer. */
 function fit(width: number, height: number, canvas: Size, edge: number): Size {
   const clip = (length: number, most: number) => Math.min(Math.max(length, edge), most);
   const target = { width: clip(width, canvas.width), height: clip(height, canvas.height) };

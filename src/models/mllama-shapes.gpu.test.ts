@@ -33,7 +33,7 @@ test("Llama-3.2-11B's plans fit the default limits", async () => {
   await engine.prepare();
   await gpu.device.queue.onSubmittedWorkDone();
   gpu.throwIfFailed();
-  expect(model.imageKeys).toEqual({ rows: 6404, width: 1024 });
+  expect(model.crossAttention).toEqual({ rows: 6404, width: 1024 });
   expect(engine.maxImages).toBe(5); // in bindings of 128 MiB
   const shapes = engine.imageStates.map(({ shape }) => shape);
   expect(shapes).toEqual(new Array(2).fill([5 * 6404, 1024]));
@@ -51,7 +51,7 @@ test("its widths run, with tiles of 112 pixels", async () => {
   const source = Uint8Array.from(random(width * height * 4, 3), (x) => 127 + 127 * x);
   const layout = model.processor.layout(width, height, "auto");
   expect(layout.seenKeys).toBe(2 * 65);
-  const image = { picture: { width, height, source }, layout, key: "noise" };
+  const image = { decoded: { width, height, source }, layout, key: "noise" };
   const V = model.text.vocab_size;
   const logitsAfter = async (ids: number[], images: (typeof image)[], maxTokens: number) => {
     const answer = await generate(engine, { ids, images, maxTokens }, ENDLESS);

@@ -25,7 +25,7 @@ export interface MllamaTower extends EncoderConfig {
   readonly max_num_tiles: number;
   /** Patches along the edge of a tile. */
   readonly side: number;
-  /** Aspect ratio ids, of which 0 is no picture's. */
+  /** Aspect ratio ids, of which 0 is no image's. */
   readonly ratios: number;
 }
 
@@ -127,7 +127,7 @@ export function mllamaTower(
   const local = renamedWeights(w.under("transformer"), encoderName);
   for (let i = 0; i < c.num_hidden_layers; i++) {
     inputs.push(x);
-    x = g.tap(`vision.${i}`, encoderLayer(g, local.under(`layers.${i}`), c, rows as Tensor, x));
+    x = g.capture(`vision.${i}`, encoderLayer(g, local.under(`layers.${i}`), c, rows as Tensor, x));
   }
   const post = w.under("post_tile_positional_embedding");
   x = norm(g, w.under("layernorm_post"), x);
@@ -135,7 +135,7 @@ export function mllamaTower(
   const global = renamedWeights(w.under("global_transformer"), encoderName);
   for (let i = 0; i < c.num_global_layers; i++) {
     x = encoderLayer(g, global.under(`layers.${i}`), c, rows as Tensor, x);
-    g.tap(`vision_global.${i}`, x);
+    g.capture(`vision_global.${i}`, x);
   }
   return { final: x, tapped: c.intermediate_layers_indices.map((i) => inputs[i] as Tensor) };
 }
@@ -216,7 +216,7 @@ export function projectStates(
   const y = g.scratch([rows, matrix.shape[0]], "image embeddings");
   for (let start = 0; start < rows; start += most) {
     const count = Math.min(most, rows - start);
-    const joined = g.tap("vision", joinChannels(g, final, tapped, { start, count }));
+    const joined = g.capture("vision", joinChannels(g, final, tapped, { start, count }));
     const projected = linear(g, joined, matrix, { bias: w.vector("bias") });
     const places = g.gpu.constant(`rows ${start} + ${count}`, [count], "u32", () =>
       Uint32Array.from({ length: count }, (_, i) => start + i),

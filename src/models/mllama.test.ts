@@ -11,12 +11,12 @@ function withConfig(part: keyof typeof config, fields: object): CheckpointFiles 
   return { ...files, "config.json": changed };
 }
 
-test("its layers of its own keep keys and values, the others have the pictures'", () => {
+test("its layers of its own keep keys and values, the others have the images'", () => {
   const model = mllama(files);
   expect(model.text).toMatchObject({ num_hidden_layers: 4, num_kv_layers: 2 });
   expect(model.imageStates).toBe(4);
   // One key/value head of 64 channels; four tiles of 16 patches and a row of their own.
-  expect(model.imageKeys).toEqual({ rows: 4 * 17, width: 64 });
+  expect(model.crossAttention).toEqual({ rows: 4 * 17, width: 64 });
 });
 
 test("what a config leaves out is as in the 11B model", () => {
@@ -36,7 +36,7 @@ test("what a config leaves out is as in the 11B model", () => {
     rms_norm_eps: 1e-5,
     max_position_embeddings: 131_072,
   });
-  expect(model.imageKeys).toEqual({ rows: 4 * 1601, width: 1024 });
+  expect(model.crossAttention).toEqual({ rows: 4 * 1601, width: 1024 });
   expect(model.imageStates).toBe(16);
 });
 

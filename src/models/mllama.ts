@@ -53,7 +53,7 @@ const PROJECTOR = "model.multi_modal_projector";
 
 /**
  * Llama 3.2 Vision (arXiv 2407.21783): Llama 3.1, and layers between its own that attend to keys and
- * values of the pictures.
+ * values of the images.
  */
 export const mllama: Family = (files) => {
   const { text_config, vision_config } = parseConfig(Config, files);
@@ -82,7 +82,7 @@ export const mllama: Family = (files) => {
     rename: projectedRename,
     patchesPerRow: 1,
     imageStates: 2 * crossLayers.length,
-    imageKeys: { rows, width: text.num_key_value_heads * text.head_dim },
+    crossAttention: { rows, width: text.num_key_value_heads * text.head_dim },
 
     visionPass({ grid }) {
       const canvas = { rows: grid[0] / tower.side, cols: grid[1] / tower.side };
@@ -94,7 +94,7 @@ export const mllama: Family = (files) => {
     *vision(g, w, patches, tables) {
       const states = mllamaTower(g, w.under(TOWER), tower, patches, tables);
       const projected = projectStates(g, w.under(PROJECTOR), states, rows);
-      const embeds = g.tap("image_embeds", projected); // [rows, D]
+      const embeds = g.capture("image_embeds", projected); // [rows, D]
       for (const i of crossLayers) {
         const layer = w.under(`${DECODER}.layers.${i}.cross_attn`);
         const keys = linear(g, embeds, layer.matrix("k_proj.weight"));
@@ -116,7 +116,7 @@ export const mllama: Family = (files) => {
         } else {
           x = decoderLayer(g, layer, text, inputs, cache[next++] as (typeof cache)[number], x);
         }
-        g.tap(`hidden.${i}`, x);
+        g.capture(`hidden.${i}`, x);
       }
       return x;
     },
@@ -124,11 +124,11 @@ export const mllama: Family = (files) => {
 };
 
 /**
- * A layer in which rows attend to pictures. It adds nothing where there is none; in rows before the
+ * A layer in which rows attend to images. It adds nothing where there is none; in rows before the
  * first one, the second half adds nothing, as in the reference.
  *
  * @param rows `[T, ROW_WORDS]`
- * @param images keys and values of the pictures, each `[N, K * C]`
+ * @param images keys and values of the images, each `[N, K * C]`
  * @param x `[T, D]`
  * @returns `[T, D]`
  */

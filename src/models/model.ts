@@ -2,7 +2,7 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import type { ConvCache, LayerCache } from "../ops/cache.ts";
-import type { Rectangle } from "../ops/unpack-picture.ts";
+import type { Rectangle } from "../ops/unpack-image.ts";
 
 /** Parsed JSON files of a checkpoint, by name ("config.json", "preprocessor_config.json", ...). */
 export type CheckpointFiles = Readonly<Record<string, unknown>>;
@@ -36,10 +36,10 @@ export interface TextShape {
 
 export type ResizeFilter = "bilinear" | "bicubic" | "lanczos";
 
-/** One antialiased resize, rounded to bytes; `from` 0 is the decoded picture, n the n-th resize. */
+/** One antialiased resize, rounded to bytes; `from` 0 is the decoded image, n the n-th resize. */
 export interface Resize {
   readonly from: number;
-  /** What is resized, where it is not the whole; it may reach beyond the picture. */
+  /** What is resized, where it is not the whole; it may reach beyond the image. */
   readonly part?: Rectangle;
   readonly width: number;
   readonly height: number;
@@ -47,8 +47,8 @@ export interface Resize {
 }
 
 /**
- * A rectangle of a picture (`from` as in `Resize`) that the vision tower sees in one piece. It may
- * reach beyond the picture.
+ * A rectangle of an image (`from` as in `Resize`) that the vision tower sees in one piece. It may
+ * reach beyond the image.
  */
 export interface Tile extends Rectangle {
   readonly from: number;
@@ -56,15 +56,15 @@ export interface Tile extends Rectangle {
   readonly grid?: readonly [height: number, width: number];
 }
 
-/** What becomes of one picture: pure arithmetic on its size. */
+/** What becomes of one image: pure arithmetic on its size. */
 export interface ImageLayout {
-  /** Of the picture itself. */
+  /** Of the image itself. */
   readonly size: readonly [width: number, height: number];
   readonly resizes: readonly Resize[];
   readonly tiles: readonly Tile[];
-  /** RGBA8 of what lies beyond a picture; black by default. */
+  /** RGBA8 of what lies beyond an image; black by default. */
   readonly background?: number;
-  /** Tiles by row and column; 0 x 0 where the picture is not split. */
+  /** Tiles by row and column; 0 x 0 where the image is not split. */
   readonly rows: number;
   readonly cols: number;
   /** Patches of each tile by height and width, where the tile does not say otherwise. */
@@ -73,17 +73,17 @@ export interface ImageLayout {
   readonly tokenCount: number;
   /** What stands in the prompt for the template's placeholder. */
   readonly prompt: string;
-  /** Where pictures are keys (`Model.imageKeys`): the first of its, which the rows after it attend to. */
+  /** Where images are keys (`Model.imageKeys`): the first of its, which the rows after it attend to. */
   readonly seenKeys?: number;
 }
 
 /**
- * Pictures as keys and values that rows of the prompt attend to. Rows from a picture's token on attend
- * to its `seenKeys`, until another picture comes; those of pictures that follow one another at once
- * are seen together. Rows before a prompt's first picture attend to all keys of all its pictures.
+ * Images as keys and values that rows of the prompt attend to. Rows from an image's token on attend
+ * to its `seenKeys`, until another image comes; those of images that follow one another at once
+ * are seen together. Rows before a prompt's first image attend to all keys of all its images.
  */
-export interface ImageKeys {
-  /** Of each picture. */
+export interface CrossAttentionShape {
+  /** Of each image. */
   readonly rows: number;
   /** Channels of a key, and of a value. */
   readonly width: number;
@@ -94,7 +94,7 @@ export interface ImageProcessor {
   readonly placeholder: string;
   /** The chat template of checkpoints that come without one. */
   readonly chatTemplate?: string;
-  /** Whether prompts without a picture are refused. */
+  /** Whether prompts without an image are refused. */
   readonly needsImage?: boolean;
   /**
    * Where the processor, and not the tokenizer, adds the special tokens around a prompt: what becomes
@@ -109,7 +109,7 @@ export interface ImageProcessor {
   readonly patchSize: number;
   /** Patches come in blocks of merge x merge; 1: row by row. */
   readonly merge: number;
-  /** How often a still picture's pixels are repeated in a patch, `[channels, frames, p, p]`. */
+  /** How often a still image's pixels are repeated in a patch, `[channels, frames, p, p]`. */
   readonly frames: number;
   /** A patch is `[frames, p, p, channels]`. */
   readonly channelsLast?: boolean;
@@ -119,7 +119,7 @@ export interface ImageProcessor {
   readonly rescale: number;
   /**
    * @param detail OpenAI's `image_url.detail`
-   * @param images pictures in the prompt, 1 by default
+   * @param images images in the prompt, 1 by default
    */
   layout(
     width: number,
@@ -129,7 +129,7 @@ export interface ImageProcessor {
   ): ImageLayout;
 }
 
-/** A table that the vision side reads beside the patches, by arithmetic on a picture's layout. */
+/** A table that the vision side reads beside the patches, by arithmetic on an image's layout. */
 export interface VisionTable {
   readonly shape: readonly number[];
   readonly data: Uint32Array | Float32Array;
@@ -143,8 +143,8 @@ export interface VisionPass {
   readonly tables: Readonly<Record<string, VisionTable>>;
 }
 
-/** How the rows that the passes over a picture's tiles leave become its image rows. */
-export interface Assembly {
+/** How the rows that the passes over an image's tiles leave become its image rows. */
+export interface ImagePacking {
   /** Tables by name, of any shapes. */
   tables(layout: ImageLayout): Readonly<Record<string, VisionTable>>;
   /**
@@ -154,7 +154,7 @@ export interface Assembly {
   record(g: Graph, w: Weights, rows: Tensor, tables: Readonly<Record<string, Tensor>>): Tensor;
 }
 
-/** The patches of one picture, tile after tile, on the GPU. */
+/** The patches of one image, tile after tile, on the GPU. */
 export interface PatchSource {
   readonly tiles: number;
   /**
@@ -184,19 +184,19 @@ export interface Model {
   /** Patches that become one image row: merge² of them. */
   readonly patchesPerRow: number;
   /**
-   * Rows that attend to one another, later ones too: those of each picture that follow one another,
+   * Rows that attend to one another, later ones too: those of each image that follow one another,
    * or all of a prompt. Default: none do.
    */
   readonly bidirectional?: "images" | "prompt";
   /** Tensors that `vision` returns: the embeddings, and what is added in deeper layers. */
   readonly imageStates: number;
   /**
-   * Where a picture is no rows of the prompt, but keys: the image states are these then, `[rows, width]`
-   * a picture, and its one token is of the vocabulary.
+   * Where an image is no rows of the prompt, but keys: the image states are these then, `[rows, width]`
+   * an image, and its one token is of the vocabulary.
    */
-  readonly imageKeys?: ImageKeys;
+  readonly crossAttention?: CrossAttentionShape;
   /**
-   * What a pass over `tiles` tiles of a picture works on, beside their patches.
+   * What a pass over `tiles` tiles of an image works on, beside their patches.
    *
    * @param layout whose `grid` is that of the tiles
    */
@@ -216,7 +216,7 @@ export interface Model {
     tables: Readonly<Record<string, Tensor>>,
   ): Iterable<Tensor>;
   /** Absent where they are the image rows already. */
-  readonly assembly?: Assembly;
+  readonly packing?: ImagePacking;
   /** Absent where RoPE has one axis. */
   promptPositions?(ids: readonly number[], images: readonly ImageLayout[]): PromptPositions;
   /**
@@ -247,7 +247,7 @@ export interface Model {
 
 /** What a user decides about a model, whatever its family. */
 export interface ModelOptions {
-  /** Image rows that one picture may take; default: as many as the checkpoint asks for. */
+  /** Image rows that one image may take; default: as many as the checkpoint asks for. */
   readonly maxImageTokens?: number | undefined;
 }
 

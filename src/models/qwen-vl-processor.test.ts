@@ -150,7 +150,7 @@ describe("sizes", () => {
     expect(() => processor.layout(401, 2, "auto")).toThrow("more than 200 times as long");
   });
 
-  test("refuses a picture without pixels", () => {
+  test("refuses an image without pixels", () => {
     expect(() => qwenVlProcessor(published("qwen2_vl")).layout(0, 5, "auto")).toThrow(RangeError);
   });
 });
@@ -223,7 +223,7 @@ describe("settings", () => {
 });
 
 describe("fewer tokens", () => {
-  test("low detail is at most 256, and large pictures alone change", () => {
+  test("low detail is at most 256, and large images alone change", () => {
     for (const family of ["qwen2_vl", "qwen3_vl"]) {
       const processor = qwenVlProcessor(published(family));
       expect(processor.layout(3000, 3000, "low").tokenCount).toBe(256);

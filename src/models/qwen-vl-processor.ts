@@ -3,7 +3,7 @@ import { parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
-  checkPicture,
+  checkImage,
   normalization,
   normalizationFields,
   parseImageSettings,
@@ -19,7 +19,7 @@ const Positive = z.int().check(z.positive());
 
 /** The image processor's fields, with the defaults of transformers' Qwen2VLImageProcessor. */
 const Settings = z.object({
-  // A picture that is not resized has no grid of whole patches.
+  // An image that is not resized has no grid of whole patches.
   do_resize: z._default(z.literal(true), true),
   size: z._default(
     z.object({ shortest_edge: z.nullish(Positive), longest_edge: z.nullish(Positive) }),
@@ -38,14 +38,14 @@ type Settings = z.output<typeof Settings>;
 /** What the chat templates write between `<|vision_start|>` and `<|vision_end|>`. */
 const IMAGE_PAD = "<|image_pad|>";
 
-/** What a picture of low detail is shrunk to, unless `min_pixels` asks for more. */
+/** What an image of low detail is shrunk to, unless `min_pixels` asks for more. */
 const LOW_DETAIL_TOKENS = 256;
 
 /** The longer edge may be this many times the shorter one. */
 const MAX_RATIO = 200;
 
 /**
- * The image processing of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: resize the whole picture to a number of
+ * The image processing of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: resize the whole image to a number of
  * pixels between `min_pixels` and `max_pixels`, with edges of whole image tokens. Low detail lowers
  * `max_pixels` to 256 tokens; automatic detail is high detail. `maxImageTokens` caps both limits;
  * like them it may be exceeded: enlarging rounds up, and no edge becomes shorter than one token.
@@ -75,7 +75,7 @@ export function qwenVlProcessor(
     ...normalization(settings),
 
     layout(width, height, detail): ImageLayout {
-      checkPicture(width, height);
+      checkImage(width, height);
       if (Math.max(width, height) / Math.min(width, height) > MAX_RATIO) {
         throw new RangeError(
           `layout: one edge is more than ${MAX_RATIO} times as long as the other`,

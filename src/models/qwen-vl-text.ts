@@ -7,7 +7,7 @@ import { embed } from "../ops/embed.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { parse } from "./config.ts";
-import { type DecoderConfig, decoderLayer } from "./decoder.ts";
+import { type DecoderLayerConfig, decoderLayer } from "./decoder.ts";
 import type {
   CheckpointFiles,
   ImageLayout,
@@ -42,7 +42,7 @@ const Text = z.object({
 
 const Tied = z.object({ tie_word_embeddings: z._default(z.boolean(), false) });
 
-interface QwenTextConfig extends DecoderConfig {
+interface QwenTextConfig extends DecoderLayerConfig {
   readonly rope_theta: number;
   /** `[C / 2]`: which of a row's three positions each channel pair turns by. */
   readonly axes: readonly number[];
@@ -94,10 +94,10 @@ function qwenText(
   cache: readonly LayerCache[],
 ): Tensor {
   const inputs = { rows, rope: ropeTables(g, c.rope_theta, c.head_dim, c.axes) };
-  let x = g.tap("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images as Tensor));
+  let x = g.capture("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images as Tensor));
   cache.forEach((layerCache, i) => {
     const layer = w.under(`layers.${i}`);
-    x = g.tap(`hidden.${i}`, decoderLayer(g, layer, c, inputs, layerCache, x));
+    x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, inputs, layerCache, x));
     const states = deeper[i];
     if (states) x = addImageRows(g, rows, x, states, c.vocab_size);
   });

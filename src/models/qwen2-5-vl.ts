@@ -80,10 +80,10 @@ export const qwen25Vl: Family = (files, options) => {
         }); // [P, 2F]
         const down = { bias: b.vector("mlp.down_proj.bias"), residual: x };
         x = linear(g, glu(g, gateUp, "silu"), b.matrix("mlp.down_proj.weight"), down);
-        g.tap(`vision.${i}`, x);
+        g.capture(`vision.${i}`, x);
       }
       const merger = v.under("merger");
-      const normed = rmsNorm(g, g.tap("vision", x), merger.vector("ln_q.weight"), EPS);
+      const normed = rmsNorm(g, g.capture("vision", x), merger.vector("ln_q.weight"), EPS);
       const merged = mlp(g, merger, mergeBlocks(normed, merge), ["mlp.0", "mlp.2"]);
       return [gatherRows(g, merged, window_place as Tensor)];
     },

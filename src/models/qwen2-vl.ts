@@ -47,13 +47,16 @@ export const qwen2Vl: Family = (files, options) => {
           activation: tower.hidden_act,
         }); // [P, F]
         const bias = b.vector("mlp.fc2.bias");
-        x = g.tap(`vision.${i}`, linear(g, f, b.matrix("mlp.fc2.weight"), { bias, residual: x }));
+        x = g.capture(
+          `vision.${i}`,
+          linear(g, f, b.matrix("mlp.fc2.weight"), { bias, residual: x }),
+        );
       }
       const merger = v.under("merger");
       const norm = merger.under("ln_q");
       const normed = layerNorm(
         g,
-        g.tap("vision", x),
+        g.capture("vision", x),
         norm.vector("weight"),
         norm.vector("bias"),
         EPS,

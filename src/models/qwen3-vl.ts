@@ -23,7 +23,7 @@ const Config = z.object({
 
 const EPS = 1e-6;
 
-/** Qwen3-VL (arXiv 2511.21631): learned positions resampled to the picture, and DeepStack. */
+/** Qwen3-VL (arXiv 2511.21631): learned positions resampled to the image, and DeepStack. */
 export const qwen3Vl: Family = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
@@ -68,7 +68,7 @@ export const qwen3Vl: Family = (files, options) => {
           activation: "gelu_tanh",
         }); // [P, F]
         const fc2 = { bias: b.vector("mlp.linear_fc2.bias"), residual: x };
-        x = g.tap(`vision.${i}`, linear(g, f, b.matrix("mlp.linear_fc2.weight"), fc2));
+        x = g.capture(`vision.${i}`, linear(g, f, b.matrix("mlp.linear_fc2.weight"), fc2));
         const deep = tower.deepstack_visual_indexes.indexOf(i);
         if (deep >= 0) {
           const d = v.under(`deepstack_merger_list.${deep}`);
@@ -78,7 +78,7 @@ export const qwen3Vl: Family = (files, options) => {
         }
       }
       const last = v.under("merger");
-      g.tap("vision", x);
+      g.capture("vision", x);
       const normed = layerNorm(g, x, last.vector("norm.weight"), last.vector("norm.bias"), EPS);
       const merged = mlp(g, last, mergeBlocks(normed, merge), ["linear_fc1", "linear_fc2"]);
       return [merged, ...deeper];

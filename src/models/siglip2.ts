@@ -9,7 +9,7 @@ import { blockOrder, patchBucket } from "./patch-blocks.ts";
 import { tileRows } from "./tile-rows.ts";
 
 /**
- * A pass of `siglip2` over some tiles of a picture, in blocks of merge x merge patches.
+ * A pass of `siglip2` over some tiles of an image, in blocks of merge x merge patches.
  *
  * @param side positions that the tower has learned by height and by width
  */
@@ -45,7 +45,7 @@ export function siglip2Pass(
 
 /**
  * What each patch has of the learned positions along one axis, `[P, side]`: the tower resizes them to
- * the picture's patches as PyTorch resizes pictures.
+ * the image's patches as PyTorch resizes images.
  *
  * @param places of the patches along the axis
  * @param length patches along it
@@ -66,7 +66,7 @@ function positionShares(
 }
 
 /**
- * SigLIP 2's vision transformer for pictures of any proportions (NaFlex, arXiv 2502.14786): every
+ * SigLIP 2's vision transformer for images of any proportions (NaFlex, arXiv 2502.14786): every
  * patch attends to all patches of its tile.
  *
  * @param patches `[P, channels * patchSize²]`

@@ -3,7 +3,7 @@ export interface Size {
   readonly height: number;
 }
 
-/** Pixels of a resized picture. */
+/** Pixels of a resized image. */
 export interface Limits {
   readonly min: number;
   readonly max: number;
@@ -11,10 +11,10 @@ export interface Limits {
 
 /**
  * transformers' `smart_resize`: both edges become multiples of `factor`, nearest to what they are
- * unless the picture then has more or fewer pixels than the limits.
+ * unless the image then has more or fewer pixels than the limits.
  *
  * @param shortest what an edge becomes at least that is as it is otherwise; default 0, which makes
- *   pictures without pixels, and those are enlarged
+ *   images without pixels, and those are enlarged
  */
 export function smartResize(
   { width, height }: Size,

@@ -168,7 +168,7 @@ describe("layout", () => {
     );
   });
 
-  test("a picture that fits in one tile is not split", () => {
+  test("an image that fits in one tile is not split", () => {
     const size = { longest_edge: 364 };
     const small = { ...files, "preprocessor_config.json": { size } };
     const layout = smolvlmProcessor(small).layout(100, 30, "high");
@@ -189,7 +189,7 @@ describe("layout", () => {
     expect(layout.resizes[0]).toMatchObject({ width: 4096, height: 2731 });
   });
 
-  test("refuses a picture without pixels", () => {
+  test("refuses an image without pixels", () => {
     expect(() => smolvlmProcessor(files).layout(0, 5, "auto")).toThrow(RangeError);
   });
 });

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { parseConfig } from "./config.ts";
 import {
   HALF,
-  checkPicture,
+  checkImage,
   namedToken,
   normalization,
   normalizationFields,
@@ -54,7 +54,7 @@ interface Tokens {
 /**
  * The image processing of SmolVLM and Idefics3: enlarge or shrink to `size.longest_edge`, bring
  * both edges up to multiples of `max_image_size.longest_edge`, cut to tiles of that size, and add
- * a squashed tile of the whole. A picture of more than `maxImageTokens` is enlarged less, down to
+ * a squashed tile of the whole. An image of more than `maxImageTokens` is enlarged less, down to
  * one tile.
  *
  * @throws Error naming the file and field that is wrong
@@ -79,7 +79,7 @@ export function smolvlmProcessor(
     ...normalization(settings),
 
     layout(width, height, detail): ImageLayout {
-      checkPicture(width, height);
+      checkImage(width, height);
       const split = settings.do_image_splitting && detail !== "low";
       const size = { width, height };
       const most = Math.floor(maxImageTokens / image_seq_len);

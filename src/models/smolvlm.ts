@@ -47,7 +47,7 @@ export const smolvlm: Family = (files, options) => {
       const v = w.under("model.vision_model");
       const x = siglip(g, v, tower, patches, rows as Tensor); // [P, vision D]
       const norm = v.under("post_layernorm");
-      const states = g.tap(
+      const states = g.capture(
         "vision",
         layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), tower.layer_norm_eps),
       );

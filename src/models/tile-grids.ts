@@ -16,7 +16,7 @@ export function tileGrids(least: number, most: number): TileGrid[] {
 }
 
 /**
- * The grid of the closest proportions; of several the largest of which the picture's pixels fill
+ * The grid of the closest proportions; of several the largest of which the image's pixels fill
  * more than half. One tile where there are none.
  */
 export function closestGrid(

@@ -1,5 +1,5 @@
 import type { AnswerOptions } from "../chat/answer.ts";
-import type { AnswerIdentity } from "./completion.ts";
+import type { AnswerIdentity } from "./chat-completion.ts";
 import type { ServedModel } from "./context.ts";
 import { formatOf } from "./response-format.ts";
 import type { ChatCompletionRequest, CompletionRequest } from "./wire.ts";

@@ -1,6 +1,6 @@
 import { type ChatRequest, chat } from "../chat/chat.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { completion, completionChunks } from "./completion.ts";
+import { completion, completionChunks } from "./chat-completion.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { effortVariables } from "./effort.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";

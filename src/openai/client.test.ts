@@ -34,7 +34,7 @@ const messages: OpenAI.ChatCompletionMessageParam[] = [
     role: "user",
     content: [
       { type: "image_url", image_url: { url: dataUrl("e2e/goldens/sample/red-circle.png") } },
-      { type: "text", text: "What is in this picture?" },
+      { type: "text", text: "What is in this image?" },
     ],
   },
 ];

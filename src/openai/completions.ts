@@ -3,7 +3,7 @@ import type { ChatAnswer, Delta } from "../chat/answer.ts";
 import { complete } from "../chat/complete.ts";
 import type { AnswerUsage } from "../chat/usage.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { type AnswerIdentity, usageOf } from "./completion.ts";
+import { type AnswerIdentity, usageOf } from "./chat-completion.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";

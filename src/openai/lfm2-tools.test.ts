@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ScriptedGenerator, decodePng, readCheckpoint } from "../../tests/chat-support.ts";
 import { ConstrainedGenerator } from "../../tests/constrained-generator.ts";
-import type { Generator } from "../engine/generation.ts";
+import type { TokenGenerator } from "../engine/generation.ts";
 import { chat, chatModel } from "../chat/chat.ts";
 import { lfm2VlProcessor } from "../models/lfm2-vl-processor.ts";
 import { createHandler } from "./handler.ts";
@@ -27,13 +27,13 @@ const WEATHER = {
 const CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"place": "Oslo"}}\n</tool_call>';
 const BODY = { messages: [{ role: "user" as const, content: "Rain?" }], tools: [WEATHER] };
 
-const modelOf = (generator: Generator) =>
+const modelOf = (generator: TokenGenerator) =>
   chatModel(FILES, { generator, processor: lfm2VlProcessor(FILES), decodeImage: decodePng });
 
 const { tokenizer } = modelOf(new ScriptedGenerator());
 const idsOf = (text: string) => [...tokenizer.encode(text, { addSpecialTokens: false }), EOS];
 
-async function choiceOf(generator: Generator, body: object) {
+async function choiceOf(generator: TokenGenerator, body: object) {
   const model = { id: "lfm2", created: 0, fingerprint: "fp", chat: modelOf(generator) };
   const handle = createHandler({ model: () => model });
   const url = "http://page.test/v1/chat/completions";

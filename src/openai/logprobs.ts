@@ -1,8 +1,8 @@
-import type { PlaceLogprobs, TokenLogprob } from "../chat/logprobs.ts";
+import type { TokenLogprobs, TokenLogprob } from "../chat/logprobs.ts";
 import type { ChoiceLogprobs, WireTokenLogprob } from "./wire.ts";
 
 /** Logprobs in OpenAI's shape; null where there are none to tell. */
-export function choiceLogprobs(places: readonly PlaceLogprobs[]): ChoiceLogprobs | null {
+export function choiceLogprobs(places: readonly TokenLogprobs[]): ChoiceLogprobs | null {
   if (places.length === 0) return null;
   const content = places.map(({ top, ...place }) => ({
     ...wireLogprob(place),

@@ -3,14 +3,14 @@ import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-supp
 import { differences } from "../../tests/openai-types.ts";
 import { ADDITIONS, expectPublished, seenAdditions } from "../../tests/published.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
-import { type Generator, QueueFullError } from "../engine/generation.ts";
+import { type TokenGenerator, QueueFullError } from "../engine/generation.ts";
 import { DeviceLostError } from "../gpu/device.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 
 const EOS = 1023;
 const HELLO = [{ role: "user", content: "Hello" }];
 const CIRCLE = dataUrl("e2e/goldens/sample/red-circle.png");
-const PICTURE = [
+const IMAGE = [
   {
     role: "user",
     content: [
@@ -21,7 +21,7 @@ const PICTURE = [
 ];
 
 let generator = new ScriptedGenerator();
-const scripted: Generator = {
+const scripted: TokenGenerator = {
   contextLength: 2048,
   generate: (input) => generator.generate(input),
 };
@@ -65,7 +65,7 @@ const events = async (path: string, body: object): Promise<unknown[]> => {
 describe("OpenAI's published types hold", () => {
   test.each<[string, object]>([
     ["plain", { messages: HELLO }],
-    ["about a picture", { messages: PICTURE }],
+    ["about an image", { messages: IMAGE }],
     ["several choices", { messages: HELLO, n: 2 }],
     ["logprobs", { messages: HELLO, logprobs: true, top_logprobs: 2 }],
     ["token ids", { messages: HELLO, return_token_ids: true }],

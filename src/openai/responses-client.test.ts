@@ -49,7 +49,7 @@ const input: OpenAI.Responses.ResponseInput = [
   {
     role: "user",
     content: [
-      { type: "input_text", text: "What is in this picture?" },
+      { type: "input_text", text: "What is in this image?" },
       {
         type: "input_image",
         image_url: dataUrl("e2e/goldens/sample/red-circle.png"),

@@ -44,7 +44,7 @@ const whole = async (body: unknown): Promise<ResponseObject> => {
   return (await response.json()) as ResponseObject;
 };
 
-const PICTURE = {
+const IMAGE = {
   role: "user",
   content: [
     { type: "input_text", text: "What is it?" },
@@ -54,13 +54,13 @@ const PICTURE = {
 
 describe("going on from a response", () => {
   test("puts its input and output before the new input, but not its instructions", async () => {
-    const first = await whole({ input: [PICTURE], instructions: "Be brief." });
+    const first = await whole({ input: [IMAGE], instructions: "Be brief." });
     const previous_response_id = first.id;
     const second = await whole({ input: "And its colour?", previous_response_id });
     expect(second.previous_response_id).toBe(first.id);
     await whole({
       input: [
-        PICTURE,
+        IMAGE,
         { role: "assistant", content: "A red circle." },
         { role: "user", content: "And its colour?" },
       ],
@@ -107,7 +107,7 @@ describe("going on from a response", () => {
   });
 
   test("refers to items by their ids", async () => {
-    const { id, output } = await whole({ input: [PICTURE] });
+    const { id, output } = await whole({ input: [IMAGE] });
     const { data } = await itemsBefore(id);
     const input = [
       { type: "item_reference", id: data[0]?.id },
@@ -123,7 +123,7 @@ describe("going on from a response", () => {
 
   test("names the input's own paths in errors", async () => {
     const { id: previous_response_id } = await whole({
-      input: [PICTURE],
+      input: [IMAGE],
       instructions: "Be brief.",
     });
     const wrong = { type: "input_image", image_url: "data:image/png;base64,@" };
@@ -150,7 +150,7 @@ describe("going on from a response", () => {
   }
 
   test("lists the conversation before it, in pages", async () => {
-    const { id: first } = await whole({ input: [PICTURE] });
+    const { id: first } = await whole({ input: [IMAGE] });
     const { id } = await whole({ input: "Hello", previous_response_id: first });
     const all = await itemsBefore(id, "?order=asc");
     expect(all).toMatchObject({

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Delta } from "../chat/answer.ts";
-import type { PlaceLogprobs } from "../chat/logprobs.ts";
+import type { TokenLogprobs } from "../chat/logprobs.ts";
 import { Output } from "./responses-output.ts";
 import type { OutputEvent } from "./responses-wire.ts";
 
-const place = (token: string): PlaceLogprobs => ({ token, bytes: [], logprob: -1, top: [] });
+const place = (token: string): TokenLogprobs => ({ token, bytes: [], logprob: -1, top: [] });
 
 function play(deltas: readonly Partial<Delta>[], status: "completed" | "incomplete" = "completed") {
   const output = new Output();

@@ -1,5 +1,5 @@
 import type { Delta } from "../chat/answer.ts";
-import type { PlaceLogprobs } from "../chat/logprobs.ts";
+import type { TokenLogprobs } from "../chat/logprobs.ts";
 import type { ToolCallDelta } from "../chat/tools.ts";
 import { choiceLogprobs } from "./logprobs.ts";
 import { newId } from "./responses-store.ts";
@@ -34,7 +34,7 @@ export class Output {
   readonly items: OutputItem[] = [];
   #open: OpenItem | undefined;
   /** Of tokens whose text has not come yet. */
-  #places: PlaceLogprobs[] = [];
+  #places: TokenLogprobs[] = [];
 
   /** What a delta brings, as events. */
   *push({ text, reasoning = "", toolCalls = [], logprobs }: Delta): Generator<OutputEvent> {

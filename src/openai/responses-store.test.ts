@@ -49,12 +49,12 @@ describe("the store", () => {
 
   test("counts once what several conversations have", () => {
     const store = new ResponseStore({ responses: 10, characters: 5000 });
-    const picture = asked("1", 3000);
-    for (const id of ["a", "b", "c"]) store.put(stored(id, [picture, asked(`${id} asked`)]));
+    const image = asked("1", 3000);
+    for (const id of ["a", "b", "c"]) store.put(stored(id, [image, asked(`${id} asked`)]));
     expect(store.get("a")).toBeDefined();
     store.delete("a");
     store.delete("b");
-    expect(store.item("1")).toBe(picture);
+    expect(store.item("1")).toBe(image);
     store.delete("c");
     expect(store.item("1")).toBeUndefined();
     // Nothing is left of them: as much fits as at first.

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { AnyGenerator } from "../../tests/any-generator.ts";
 import { ScriptedGenerator, dataUrl, random } from "../../tests/chat-support.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
-import type { Generator } from "../engine/generation.ts";
+import type { TokenGenerator } from "../engine/generation.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion, ChatCompletionChunk, ErrorBody } from "./wire.ts";
 
@@ -36,7 +36,7 @@ let generator: ScriptedGenerator;
 beforeEach(() => {
   generator = new ScriptedGenerator();
 });
-const scripted: Generator = {
+const scripted: TokenGenerator = {
   get contextLength() {
     return generator.contextLength;
   },
@@ -44,7 +44,7 @@ const scripted: Generator = {
 };
 
 type Template = Parameters<typeof toolModel>[1];
-function handlerOf(generator: Generator, template?: Template) {
+function handlerOf(generator: TokenGenerator, template?: Template) {
   const served = {
     id: "org/sample",
     created: 0,

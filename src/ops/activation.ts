@@ -1,6 +1,6 @@
 import gelu from "../../shaders/epilogue/gelu.wgsl?raw";
-import geluTanh from "../../shaders/epilogue/gelu_tanh.wgsl?raw";
-import quickGelu from "../../shaders/epilogue/quick_gelu.wgsl?raw";
+import geluTanh from "../../shaders/epilogue/gelu-tanh.wgsl?raw";
+import quickGelu from "../../shaders/epilogue/quick-gelu.wgsl?raw";
 import silu from "../../shaders/epilogue/silu.wgsl?raw";
 
 /** WGSL that defines `fn activate(v: f32) -> f32`, by name. */

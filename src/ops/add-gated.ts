@@ -1,6 +1,6 @@
 import shader from "../../shaders/add-gated.wgsl?raw";
-import afterImageRows from "../../shaders/gates/after_image.wgsl?raw";
-import allRows from "../../shaders/gates/all_rows.wgsl?raw";
+import afterImageRows from "../../shaders/gates/after-image.wgsl?raw";
+import allRows from "../../shaders/gates/all-rows.wgsl?raw";
 import row from "../../shaders/lib/row.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
@@ -10,7 +10,7 @@ import { ROW_WORDS } from "./row.ts";
 export interface GateOptions {
   /** Take 1 - tanh(gate) instead. */
   readonly complement?: boolean;
-  /** `[T, ROW_WORDS]` u32: add only in rows at a picture or after one. */
+  /** `[T, ROW_WORDS]` u32: add only in rows at an image or after one. */
   readonly afterImage?: Tensor;
 }
 

@@ -123,7 +123,7 @@ async function checkFlat(rows: readonly Row[], sizes: Sizes) {
   await check(rows, data, width, { kind: "flat", qkv }, lookup(H), lookup(H + K), options);
 }
 
-/** Attention to pictures' keys in a ring of N rows, of which those that nobody attends to hold NaN. */
+/** Attention to images' keys in a ring of N rows, of which those that nobody attends to hold NaN. */
 async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
   const gpu = await testGpu();
   const { H, K, C } = sizes;
@@ -269,8 +269,8 @@ describe("attention", () => {
     await checkFlat(images(...counts), { H: 3, K: 3, C: 72 });
   });
 
-  test.each([1, 8, 9, 40])("%i rows attend to pictures that they see", async (T) => {
-    // Of a ring of 150 rows: none, a picture from within a page, all of it, one over the ring's end.
+  test.each([1, 8, 9, 40])("%i rows attend to images that they see", async (T) => {
+    // Of a ring of 150 rows: none, an image from within a page, all of it, one over the ring's end.
     const ranges: [number, number][] = [
       [1, 0],
       [30, 96],

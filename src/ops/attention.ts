@@ -3,7 +3,7 @@ import merge from "../../shaders/attention-merge.wgsl?raw";
 import tiled from "../../shaders/attention.wgsl?raw";
 import flat from "../../shaders/keys/flat.wgsl?raw";
 import paged from "../../shaders/keys/paged.wgsl?raw";
-import images from "../../shaders/keys/images.wgsl?raw";
+import images from "../../shaders/keys/cross-attention.wgsl?raw";
 import blocks from "../../shaders/lib/attention.wgsl?raw";
 import keyRange from "../../shaders/lib/key-range.wgsl?raw";
 import row from "../../shaders/lib/row.wgsl?raw";
@@ -17,7 +17,7 @@ export type KeySource =
   /** Rows `[P, (H + 2K) * C]`: queries, keys, values. Key i is row i, whatever the sequence. */
   | { readonly kind: "flat"; readonly qkv: Tensor }
   /**
-   * Of pictures, each `[N, K * C]`: a row attends to the image keys `imageFirst ..= imageLast`. Image
+   * Of images, each `[N, K * C]`: a row attends to the image keys `imageFirst ..= imageLast`. Image
    * key i, below 2N, is row i mod N, whatever the sequence.
    */
   | { readonly kind: "images"; readonly keys: Tensor; readonly values: Tensor };

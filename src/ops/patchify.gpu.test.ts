@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expectClose, random, testGpu } from "../../tests/support.ts";
 import { type Normalization, type PatchFormat, compilePatchify } from "./patchify.ts";
-import type { Rectangle } from "./unpack-picture.ts";
+import type { Rectangle } from "./unpack-image.ts";
 
 const CLIP = {
   mean: [0.48145466, 0.4578275, 0.40821073],
@@ -10,7 +10,7 @@ const CLIP = {
 };
 const NONE = { mean: [0, 0, 0], std: [1, 1, 1], rescale: 1 };
 
-/** What lies beyond the picture, RGB. */
+/** What lies beyond the image, RGB. */
 const BACKGROUND = [9, 200, 31];
 
 /** The patches of a tile `[P, 3 * frames * patchSize²]`, in their order. */
@@ -86,9 +86,9 @@ describe("patchify", () => {
       const T = first + P + 1;
       const into = gpu.tensor("into", [T, values], "f32", new Float32Array(T * values).fill(7));
       const patchify = await compilePatchify(gpu, format);
-      const picture = gpu.tensor("picture", [H, W], "u32", words);
+      const image = gpu.tensor("image", [H, W], "u32", words);
       const background = 9 | (200 << 8) | (31 << 16);
-      expect(patchify(picture, tile, into, first, background)).toBe(P);
+      expect(patchify(image, tile, into, first, background)).toBe(P);
       const written = await gpu.read(into);
       expectClose(written.slice(first * values, -values), expected, 1e-6);
       for (const untouched of [written.slice(0, first * values), written.slice(-values)]) {
@@ -100,11 +100,9 @@ describe("patchify", () => {
   test("refuses a tensor that is too small", async () => {
     const gpu = await testGpu();
     const patchify = await compilePatchify(gpu, { patchSize: 2, merge: 2, frames: 2, ...NONE });
-    const picture = gpu.tensor("picture", [4, 4], "u32");
+    const image = gpu.tensor("image", [4, 4], "u32");
     const tile = { x: 0, y: 0, width: 4, height: 4 };
-    expect(() => patchify(picture, tile, gpu.tensor("into", [4, 24]), 1)).toThrow(
-      "expected 5 rows",
-    );
-    expect(() => patchify(picture, tile, gpu.tensor("into", [4, 12]), 0)).toThrow("into is [4,12]");
+    expect(() => patchify(image, tile, gpu.tensor("into", [4, 24]), 1)).toThrow("expected 5 rows");
+    expect(() => patchify(image, tile, gpu.tensor("into", [4, 12]), 0)).toThrow("into is [4,12]");
   });
 });

@@ -3,7 +3,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { dispatch } from "../gpu/dispatch.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
-import type { Rectangle } from "./unpack-picture.ts";
+import type { Rectangle } from "./unpack-image.ts";
 
 /** How bytes become values: (byte * rescale - mean) / std, by channel. */
 export interface Normalization {
@@ -17,7 +17,7 @@ export interface PatchFormat extends Normalization {
   readonly patchSize: number;
   /** Edge of the blocks that patches come in; 1: row by row. */
   readonly merge: number;
-  /** How often the pixels of a still picture stand in a patch. */
+  /** How often the pixels of a still image stand in a patch. */
   readonly frames: number;
   /** A patch's values go by (frame, y, x, channel), not by (channel, frame, y, x). */
   readonly channelsLast?: boolean;
@@ -25,17 +25,17 @@ export interface PatchFormat extends Normalization {
 
 /**
  * Writes the P patches of a tile to rows `first .. first + P - 1` of `into`. What is left over of
- * whole blocks at the right and bottom of the tile is cut off; what reaches beyond the picture is
+ * whole blocks at the right and bottom of the tile is cut off; what reaches beyond the image is
  * of one colour.
  *
- * @param picture `[H, W]` u32, RGBA8
+ * @param image `[H, W]` u32, RGBA8
  * @param into `[T, 3 * frames * patchSize²]`
  * @param background RGBA8; black by default
  * @returns P
  * @throws RangeError when `into` does not hold them
  */
 export type Patchify = (
-  picture: Tensor,
+  image: Tensor,
   tile: Rectangle,
   into: Tensor,
   first: number,
@@ -51,7 +51,7 @@ export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Pa
   const { patchSize, merge, frames, channelsLast = false } = format;
   const pipeline = await gpu.pipeline({ name: "patchify", code: shader });
   const scale = byteScale(gpu, format);
-  return (picture, tile, into, first, background = 0) => {
+  return (image, tile, into, first, background = 0) => {
     const whole = (length: number) => Math.floor(length / (patchSize * merge)) * merge;
     const [rows, columns] = [whole(tile.height), whole(tile.width)];
     const values = 3 * frames * patchSize ** 2;
@@ -60,13 +60,13 @@ export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Pa
         `patchify: into is [${into.shape}], expected ${first + rows * columns} rows of ${values}`,
       );
     }
-    const [H, W] = picture.shape as [number, number];
+    const [H, W] = image.shape as [number, number];
     const { x, y } = tile;
     const last = Number(channelsLast);
     const words = [W, H, x, y, columns, rows, patchSize, merge, frames, first, background, last];
     const place = gpu.tensor("tile", [words.length], "u32", Uint32Array.from(words));
     const groups = fold(Math.ceil((rows * columns * patchSize ** 2) / 64));
-    dispatch(gpu, pipeline, [place, scale, picture, into], groups);
+    dispatch(gpu, pipeline, [place, scale, image, into], groups);
     gpu.release(bufferOf(place));
     return rows * columns;
   };

@@ -3,9 +3,9 @@ import { random, testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import type { Filter } from "./resize-taps.ts";
 import { resize } from "./resize.ts";
-import type { Rectangle } from "./unpack-picture.ts";
+import type { Rectangle } from "./unpack-image.ts";
 
-type Picture = { data: Uint8Array; width: number; height: number };
+type Rgba = { data: Uint8Array; width: number; height: number };
 
 const CHANNELS = 4;
 
@@ -23,7 +23,7 @@ const FILTERS: Record<Filter, [support: number, (x: number) => number]> = {
 };
 
 /** The rows of `image`, resized to `target` rows as torchvision does it. */
-function resizeRows({ data, width, height }: Picture, target: number, filter: Filter): Picture {
+function resizeRows({ data, width, height }: Rgba, target: number, filter: Filter): Rgba {
   const [support, kernel] = FILTERS[filter];
   const scale = height / target;
   const stretch = Math.max(scale, 1);
@@ -55,7 +55,7 @@ function resizeRows({ data, width, height }: Picture, target: number, filter: Fi
   return { data: out, width, height: target };
 }
 
-function transpose({ data, width, height }: Picture): Picture {
+function transpose({ data, width, height }: Rgba): Rgba {
   const out = new Uint8Array(data.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -66,14 +66,14 @@ function transpose({ data, width, height }: Picture): Picture {
   return { data: out, width: height, height: width };
 }
 
-function reference(picture: Picture, width: number, height: number, filter: Filter): Picture {
-  let image = picture;
-  if (width !== image.width) image = transpose(resizeRows(transpose(image), width, filter));
-  if (height !== image.height) image = resizeRows(image, height, filter);
-  return image;
+function reference(image: Rgba, width: number, height: number, filter: Filter): Rgba {
+  let resized = image;
+  if (width !== image.width) resized = transpose(resizeRows(transpose(resized), width, filter));
+  if (height !== image.height) resized = resizeRows(resized, height, filter);
+  return resized;
 }
 
-function noise(width: number, height: number): Picture {
+function noise(width: number, height: number): Rgba {
   const data = Uint8Array.from(random(width * height * CHANNELS), (v) => (v + 1) * 128);
   for (let i = 3; i < data.length; i += CHANNELS) data[i] = 255;
   return { data, width, height };
@@ -93,14 +93,14 @@ describe.each(["bilinear", "bicubic", "lanczos"] as const)("%s", (filter) => {
     { from: [900, 3], to: [901, 2] },
   ] as const)("$from to $to", async ({ from, to }) => {
     const gpu = await testGpu();
-    const picture = noise(from[0], from[1]);
-    const words = new Uint32Array(picture.data.buffer);
-    const source = gpu.tensor("picture", [picture.height, picture.width], "u32", words);
+    const image = noise(from[0], from[1]);
+    const words = new Uint32Array(image.data.buffer);
+    const source = gpu.tensor("image", [image.height, image.width], "u32", words);
     const before = gpu.bytes;
     const y = await resize(gpu, source, to[0], to[1], filter);
     expect(y.shape).toEqual([to[1], to[0]]);
     const bytes = new Uint8Array(await gpu.readBytes(y));
-    const expected = reference(picture, to[0], to[1], filter).data;
+    const expected = reference(image, to[0], to[1], filter).data;
     const wrong = expected.findIndex((byte, i) => bytes[i] !== byte);
     expect(wrong, `byte ${wrong}: ${bytes[wrong]}, expected ${expected[wrong]}`).toBe(-1);
     gpu.release(bufferOf(y));
@@ -108,26 +108,26 @@ describe.each(["bilinear", "bicubic", "lanczos"] as const)("%s", (filter) => {
   });
 });
 
-test("the same size is the picture itself", async () => {
+test("the same size is the image itself", async () => {
   const gpu = await testGpu();
-  const picture = gpu.tensor("picture", [3, 5], "u32");
-  expect(await resize(gpu, picture, 5, 3, "lanczos")).toBe(picture);
+  const image = gpu.tensor("image", [3, 5], "u32");
+  expect(await resize(gpu, image, 5, 3, "lanczos")).toBe(image);
 });
 
-/** A part of a picture, with `colour` around it where it reaches beyond. */
-function cut(picture: Picture, part: Rectangle, colour: readonly number[]): Picture {
+/** A part of an image, with `colour` around it where it reaches beyond. */
+function cut(image: Rgba, part: Rectangle, colour: readonly number[]): Rgba {
   const data = new Uint8Array(part.width * part.height * CHANNELS);
   for (let i = 0; i < part.width * part.height; i++) {
     const [x, y] = [part.x + (i % part.width), part.y + Math.floor(i / part.width)];
-    const inside = x >= 0 && x < picture.width && y >= 0 && y < picture.height;
-    const from = (y * picture.width + x) * CHANNELS;
-    const pixel = picture.data.subarray(from, from + CHANNELS);
+    const inside = x >= 0 && x < image.width && y >= 0 && y < image.height;
+    const from = (y * image.width + x) * CHANNELS;
+    const pixel = image.data.subarray(from, from + CHANNELS);
     data.set(inside ? pixel : [...colour, 255], i * CHANNELS);
   }
   return { data, width: part.width, height: part.height };
 }
 
-describe("a part of a picture, with a background where it reaches beyond", () => {
+describe("a part of an image, with a background where it reaches beyond", () => {
   test.each([
     { from: [60, 20], part: [0, -20, 60, 60], to: [24, 24] },
     { from: [20, 61], part: [-20, 0, 61, 61], to: [90, 90] },
@@ -137,14 +137,14 @@ describe("a part of a picture, with a background where it reaches beyond", () =>
     { from: [40, 30], part: [3, 4, 9, 8], to: [9, 8] },
   ] as const)("$part of $from to $to", async ({ from, part: [x, y, width, height], to }) => {
     const gpu = await testGpu();
-    const picture = noise(from[0], from[1]);
-    const words = new Uint32Array(picture.data.buffer);
-    const source = gpu.tensor("picture", [picture.height, picture.width], "u32", words);
+    const image = noise(from[0], from[1]);
+    const words = new Uint32Array(image.data.buffer);
+    const source = gpu.tensor("image", [image.height, image.width], "u32", words);
     const [colour, part] = [[127, 3, 250], { x, y, width, height }];
     const background = 127 | (3 << 8) | (250 << 16);
     const resized = await resize(gpu, source, to[0], to[1], "bicubic", { part, background });
     const bytes = new Uint8Array(await gpu.readBytes(resized));
-    const expected = reference(cut(picture, part, colour), to[0], to[1], "bicubic").data;
+    const expected = reference(cut(image, part, colour), to[0], to[1], "bicubic").data;
     const wrong = expected.findIndex((byte, i) => bytes[i] !== byte);
     expect(wrong, `byte ${wrong}: ${bytes[wrong]}, expected ${expected[wrong]}`).toBe(-1);
   });

@@ -3,12 +3,12 @@ import type { Gpu } from "../gpu/device.ts";
 import { dispatch } from "../gpu/dispatch.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import { type Filter, resizeTaps } from "./resize-taps.ts";
-import type { Rectangle } from "./unpack-picture.ts";
+import type { Rectangle } from "./unpack-image.ts";
 
 export interface ResizeOptions {
-  /** What is resized; it may reach beyond the picture. By default all of it. */
+  /** What is resized; it may reach beyond the image. By default all of it. */
   readonly part?: Rectangle | undefined;
-  /** RGBA8 of what lies beyond the picture; black by default. */
+  /** RGBA8 of what lies beyond the image; black by default. */
   readonly background?: number | undefined;
 }
 
@@ -16,31 +16,31 @@ export interface ResizeOptions {
  * Antialiased resize of RGBA8 pixels (u32), to the bit as torchvision does it on bytes: first
  * along x, then along y, each rounded to bytes; an axis that keeps its length is left alone.
  *
- * @param picture `[H, W]` u32
- * @returns `[height, width]` u32: the caller's to release, or `picture` itself where it is the same
+ * @param image `[H, W]` u32
+ * @returns `[height, width]` u32: the caller's to release, or `image` itself where it is the same
  */
 export async function resize(
   gpu: Gpu,
-  picture: Tensor,
+  image: Tensor,
   width: number,
   height: number,
   filter: Filter,
   { part, background = 0 }: ResizeOptions = {},
 ): Promise<Tensor> {
-  const [H, W] = picture.shape as [number, number];
+  const [H, W] = image.shape as [number, number];
   const { x, y, ...size } = part ?? { x: 0, y: 0, width: W, height: H };
   const columns = { start: x, length: size.width, target: width };
   const rows = { start: y, length: size.height, target: height };
   const wide = keeps(columns, W)
-    ? picture
-    : await resizeAxis(gpu, picture, "x", columns, filter, background);
+    ? image
+    : await resizeAxis(gpu, image, "x", columns, filter, background);
   if (keeps(rows, H)) return wide;
   const resized = await resizeAxis(gpu, wide, "y", rows, filter, background);
-  if (wide !== picture) gpu.release(bufferOf(wide));
+  if (wide !== image) gpu.release(bufferOf(wide));
   return resized;
 }
 
-/** A run of positions on one axis of a picture, and how many it becomes. */
+/** A run of positions on one axis of an image, and how many it becomes. */
 interface Run {
   readonly start: number;
   readonly length: number;
@@ -53,7 +53,7 @@ function keeps({ start, length, target }: Run, whole: number): boolean {
 
 async function resizeAxis(
   gpu: Gpu,
-  picture: Tensor,
+  image: Tensor,
   axis: "x" | "y",
   run: Run,
   filter: Filter,
@@ -61,7 +61,7 @@ async function resizeAxis(
 ): Promise<Tensor> {
   const constants = { VERTICAL: axis === "y" ? 1 : 0 };
   const pipeline = await gpu.pipeline({ name: `resize ${axis}`, code: shader, constants });
-  const [H, W] = picture.shape as [number, number];
+  const [H, W] = image.shape as [number, number];
   const [width, height] = axis === "x" ? [run.target, H] : [W, run.target];
 
   const { spans, weights, bits } = resizeTaps(run.length, run.target, filter);
@@ -74,7 +74,7 @@ async function resizeAxis(
   dispatch(
     gpu,
     pipeline,
-    [size, taps, fixed, picture, resized],
+    [size, taps, fixed, image, resized],
     [Math.ceil(width / 16), Math.ceil(height / 4)],
   );
   for (const tensor of [size, taps, fixed]) gpu.release(bufferOf(tensor));

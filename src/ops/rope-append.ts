@@ -1,5 +1,5 @@
-import noNorm from "../../shaders/heads/no_norm.wgsl?raw";
-import rmsNorm from "../../shaders/heads/rms_norm.wgsl?raw";
+import noNorm from "../../shaders/heads/no-norm.wgsl?raw";
+import rmsNorm from "../../shaders/heads/rms-norm.wgsl?raw";
 import rotation from "../../shaders/lib/rope.wgsl?raw";
 import row from "../../shaders/lib/row.wgsl?raw";
 import sinCos from "../../shaders/lib/sin-cos.wgsl?raw";
@@ -86,7 +86,7 @@ export function ropeAppend(
   return q;
 }
 
-/** What heads/rms_norm.wgsl needs. */
+/** What heads/rms-norm.wgsl needs. */
 interface NormGroup {
   readonly weights: readonly [qNorm: Tensor, kNorm: Tensor];
   readonly constants: Readonly<Record<string, number>>;

@@ -18,7 +18,7 @@ export interface Row {
   /** It attends to image keys `imageFirst ..= imageLast`; by default to none. */
   readonly imageFirst?: number;
   readonly imageLast?: number;
-  /** Whether it stands at a picture of the prompt or after one. Default false. */
+  /** Whether it stands at an image of the prompt or after one. Default false. */
   readonly afterImage?: boolean;
 }
 

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { goldenPicture } from "../../tests/pictures.ts";
+import { goldenImage } from "../../tests/images.ts";
 import { decodeImage } from "./decode-image.ts";
 
-test("a picture stands upright", async () => {
-  const { width, height } = await goldenPicture("rotated.jpg"); // stored as 140 x 90
+test("an image stands upright", async () => {
+  const { width, height } = await goldenImage("rotated.jpg"); // stored as 140 x 90
   expect([width, height]).toEqual([90, 140]);
 });
 
 test("what is no image is refused", async () => {
-  const text = new Blob(["not a picture"], { type: "image/png" });
+  const text = new Blob(["not an image"], { type: "image/png" });
   await expect(decodeImage(text)).rejects.toThrow("13 bytes of image/png");
   await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
 });

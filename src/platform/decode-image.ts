@@ -1,12 +1,12 @@
-import type { Picture } from "./platform.ts";
+import type { DecodedImage } from "./platform.ts";
 
 /**
- * Decodes a picture in a page or worker: upright by its EXIF orientation, with straight alpha, and
+ * Decodes an image in a page or worker: upright by its EXIF orientation, with straight alpha, and
  * with the bytes of the file as they are, whatever its colour profile.
  *
  * @throws Error when the browser cannot decode it
  */
-export async function decodeImage(bytes: Blob): Promise<Picture> {
+export async function decodeImage(bytes: Blob): Promise<DecodedImage> {
   try {
     const source = await createImageBitmap(bytes, {
       imageOrientation: "from-image",

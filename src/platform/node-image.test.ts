@@ -8,8 +8,8 @@ import { decodeImage } from "./node-image.ts";
 const FOLDER = join(import.meta.dirname, "../../e2e/goldens/images");
 
 async function decodeFile(file: string) {
-  const picture = await decodeImage(new Blob([await readFile(join(FOLDER, file))]));
-  return { ...picture, source: picture.source as Uint8Array };
+  const image = await decodeImage(new Blob([await readFile(join(FOLDER, file))]));
+  return { ...image, source: image.source as Uint8Array };
 }
 
 /** RGB with what is transparent laid over white, as the reference recorded it. */
@@ -33,8 +33,8 @@ test.each(images)("$file decodes to the reference's bytes", async (golden) => {
 });
 
 test("what is no image is refused", async () => {
-  const text = new Blob(["not a picture"], { type: "image/png" });
-  await expect(decodeImage(text)).rejects.toThrow("13 bytes of image/png");
+  const text = new Blob(["not an image"], { type: "image/png" });
+  await expect(decodeImage(text)).rejects.toThrow("12 bytes of image/png");
   await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
 });
 
@@ -43,7 +43,7 @@ test("SVG is refused, as in a browser", async () => {
   await expect(decodeImage(new Blob([svg]))).rejects.toThrow("svg is not supported");
 });
 
-test("a picture with too many pixels is not decoded", async () => {
+test("an image with too many pixels is not decoded", async () => {
   const bytes = new Blob([await readFile(join(FOLDER, "large.png"))]);
   await expect(decodeImage(bytes, 600 * 420 - 1)).rejects.toThrow(RangeError);
   await expect(decodeImage(bytes, 600 * 420)).resolves.toMatchObject({ width: 600, height: 420 });

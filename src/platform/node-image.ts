@@ -1,5 +1,5 @@
 import { importOptional } from "./node-optional.ts";
-import type { Picture } from "./platform.ts";
+import type { DecodedImage } from "./platform.ts";
 
 /** A quarter of a gigabyte of RGBA. */
 const MAX_PIXELS = 2 ** 26;
@@ -8,14 +8,14 @@ const MAX_PIXELS = 2 ** 26;
 const FORMATS = ["png", "jpeg", "webp", "gif", "heif", "tiff"];
 
 /**
- * Decodes a picture in Node as `decode-image.ts` does in a browser: its first frame, upright by its
+ * Decodes an image in Node as `decode-image.ts` does in a browser: its first frame, upright by its
  * EXIF orientation, with straight alpha, and with the bytes of the file as they are, whatever its
  * colour profile.
  *
  * @param maxPixels more are not decoded
  * @throws Error when it is no image that sharp decodes, RangeError when it is a larger one
  */
-export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<Picture> {
+export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<DecodedImage> {
   const { default: sharp } = await importOptional("sharp", () => import("sharp"));
   try {
     const options = { ignoreIcc: true, limitInputPixels: false, failOn: "error" } as const;

@@ -1,5 +1,5 @@
-/** A decoded picture, upright. */
-export interface Picture {
+/** A decoded image, upright. */
+export interface DecodedImage {
   readonly width: number;
   readonly height: number;
   /** What can be copied to the GPU: a bitmap with straight alpha, or RGBA bytes row by row. */
@@ -23,7 +23,7 @@ export interface Platform {
    *
    * @throws Error when it is no image, RangeError when it has more pixels than are decoded here
    */
-  decodeImage(bytes: Blob): Promise<Picture>;
+  decodeImage(bytes: Blob): Promise<DecodedImage>;
   /** Where weights are kept; undefined where nothing can be. */
   openStore(name: string): ByteStore | undefined;
 }

@@ -5,9 +5,9 @@ interface Stage {
 }
 
 /** The `decoder` of a tokenizer.json. */
-export interface DecoderConfig {
+export interface TokenDecoderConfig {
   readonly type: string;
-  readonly decoders?: readonly DecoderConfig[];
+  readonly decoders?: readonly TokenDecoderConfig[];
   readonly pattern?: { readonly String?: string; readonly Regex?: string };
   readonly content?: string;
   readonly start?: number;
@@ -24,7 +24,7 @@ const UTF8 = new TextEncoder();
  * UTF-8 come out as U+FFFD; a character that the tokens end in the middle of is left out.
  */
 export class Detokenizer {
-  readonly #decoder: DecoderConfig;
+  readonly #decoder: TokenDecoderConfig;
   readonly #stages: readonly Stage[];
   readonly #tokenOf: (id: number) => string | undefined;
   /** UTF-16 units still to come of the text that this one goes on. */
@@ -34,7 +34,7 @@ export class Detokenizer {
    * @param decoder the `decoder` of tokenizer.json; throws Error when it has an unknown step
    * @param tokenOf the token of an id, undefined for ids to leave out
    */
-  constructor(decoder: DecoderConfig, tokenOf: (id: number) => string | undefined) {
+  constructor(decoder: TokenDecoderConfig, tokenOf: (id: number) => string | undefined) {
     this.#decoder = decoder;
     this.#stages = stagesOf(decoder);
     this.#tokenOf = tokenOf;
@@ -73,7 +73,7 @@ export class Detokenizer {
   }
 }
 
-function stagesOf(decoder: DecoderConfig): Stage[] {
+function stagesOf(decoder: TokenDecoderConfig): Stage[] {
   const steps = decoder.type === "Sequence" ? (decoder.decoders ?? []) : [decoder];
   let fused = false;
   return steps.map((step) => {
@@ -101,7 +101,7 @@ function stagesOf(decoder: DecoderConfig): Stage[] {
  *
  * @param decoder the `decoder` of tokenizer.json, of known steps
  */
-export function bytesOfToken(decoder: DecoderConfig, token: string): Uint8Array {
+export function bytesOfToken(decoder: TokenDecoderConfig, token: string): Uint8Array {
   let text = token;
   for (const step of decoder.type === "Sequence" ? (decoder.decoders ?? []) : [decoder]) {
     if (step.type === "ByteLevel") return tokenBytes(text);
@@ -117,13 +117,13 @@ function stateless(map: (text: string) => string): Stage {
   return { push: map, end: () => "" };
 }
 
-function replace({ pattern, content = "" }: DecoderConfig): Stage {
+function replace({ pattern, content = "" }: TokenDecoderConfig): Stage {
   const from = pattern?.String ?? new RegExp(pattern?.Regex ?? "", "gu");
   return stateless((text) => text.replaceAll(from, () => content));
 }
 
 /** SentencePiece's word boundary; the one that begins the text stands for nothing. */
-function metaspace({ replacement = "▁", prepend_scheme = "always" }: DecoderConfig): Stage {
+function metaspace({ replacement = "▁", prepend_scheme = "always" }: TokenDecoderConfig): Stage {
   let first = prepend_scheme !== "never";
   return stateless((text) => {
     const rest = first && text.startsWith(replacement) ? text.slice(replacement.length) : text;

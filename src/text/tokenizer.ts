@@ -1,12 +1,12 @@
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
-import { type DecoderConfig, Detokenizer, bytesOfToken } from "./detokenizer.ts";
+import { type TokenDecoderConfig, Detokenizer, bytesOfToken } from "./detokenizer.ts";
 
 /** A checkpoint's tokenizer: text to ids and back. */
 export class Tokenizer {
   /** Named special tokens of tokenizer_config.json, such as `bos_token`, as templates use them. */
   readonly namedTokens: Readonly<Record<string, string>>;
   readonly #hub: HubTokenizer;
-  readonly #decoder: DecoderConfig;
+  readonly #decoder: TokenDecoderConfig;
   readonly #specialIds: ReadonlySet<number>;
   #size: number | undefined;
 
@@ -17,7 +17,7 @@ export class Tokenizer {
    */
   constructor(tokenizerJson: object, tokenizerConfig: object = {}) {
     this.#hub = new HubTokenizer(tokenizerJson, tokenizerConfig);
-    const { decoder } = tokenizerJson as { decoder?: DecoderConfig | null };
+    const { decoder } = tokenizerJson as { decoder?: TokenDecoderConfig | null };
     if (!decoder) throw new Error("Tokenizer: tokenizer.json has no decoder");
     this.#decoder = decoder;
     const added = [...this.#hub.get_added_tokens_decoder()];

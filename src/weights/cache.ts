@@ -28,13 +28,13 @@ export interface Manifest {
 }
 
 /** A store that never fails: what it can't keep is not there. */
-export interface Cache extends ByteStore {
+export interface WeightCache extends ByteStore {
   /** False once something could not be kept. */
   readonly works: boolean;
 }
 
 /** Wraps a store. A full one is told on the console, once; loading goes on without it. */
-export function openCache(store: ByteStore | undefined): Cache {
+export function openCache(store: ByteStore | undefined): WeightCache {
   let works = store !== undefined;
   const attempt = async <T>(work: Promise<T> | undefined, otherwise: T): Promise<T> => {
     try {

@@ -1,6 +1,6 @@
 import type { ByteStore } from "../platform/platform.ts";
 import {
-  type Cache,
+  type WeightCache,
   type Manifest,
   type WeightFile,
   dropStale,
@@ -84,7 +84,7 @@ export async function openCheckpoint(
       opened = await openFresh(source, http, cache, manifest);
     } catch (error) {
       // Offline, what is kept will do.
-      if (!kept || !(error instanceof InterruptedError)) throw explained(source, error);
+      if (!kept || !(error instanceof InterruptedError)) throw withAdvice(source, error);
     }
   }
   http.signal?.throwIfAborted();
@@ -98,7 +98,7 @@ interface Opened {
   readonly headers: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-async function openKept(manifest: Manifest, cache: Cache): Promise<Opened | undefined> {
+async function openKept(manifest: Manifest, cache: WeightCache): Promise<Opened | undefined> {
   const { folder, weights } = manifest;
   const readAll = async (entries: readonly (readonly [name: string, tag: string])[]) => {
     const read = entries.map(
@@ -117,7 +117,7 @@ async function openKept(manifest: Manifest, cache: Cache): Promise<Opened | unde
 async function openFresh(
   source: Source,
   http: Http,
-  cache: Cache,
+  cache: WeightCache,
   before: Manifest | undefined,
 ): Promise<Opened> {
   const { id, folder } = source;
@@ -152,7 +152,7 @@ async function openFresh(
 function checkpointOf(
   source: Source,
   { manifest, files, headers }: Opened,
-  cache: Cache,
+  cache: WeightCache,
   options: OpenOptions,
 ): Checkpoint {
   const tensors = new Map<string, TensorInfo>();
@@ -178,7 +178,7 @@ function checkpointOf(
 async function* streamWeights(
   source: Source,
   manifest: Manifest,
-  cache: Cache,
+  cache: WeightCache,
   options: OpenOptions,
 ): AsyncGenerator<Piece, void, void> {
   const { folder, commit, weights } = manifest;
@@ -227,7 +227,7 @@ function parseFile(name: string, bytes: Uint8Array): unknown {
 }
 
 /** Says what to do about an answer of the server. */
-export function explained({ id, folder, repository }: Source, error: unknown): unknown {
+export function withAdvice({ id, folder, repository }: Source, error: unknown): unknown {
   if (!(error instanceof HttpError)) return error;
   const where = repository ? `${repository.hub}/${repository.name}` : folder;
   const told = (message: string) =>

@@ -3,7 +3,7 @@ import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
 import { type Weight, weightBytes } from "../gpu/weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Quantization, chooseFormat } from "./choose-format.ts";
-import { closest } from "./closest.ts";
+import { suggestNames } from "./suggest-names.ts";
 import { allocateWeight } from "./format.ts";
 import type { WriteRows } from "./row-writer.ts";
 import type { TensorInfo } from "./safetensors.ts";
@@ -192,7 +192,7 @@ export class GpuWeights implements WeightsUnder {
     const name = tensors.has(asked) ? asked : this.#rename(asked);
     const info = tensors.get(name);
     if (!info) {
-      const near = closest(asked, [...tensors.keys()]).join(", ");
+      const near = suggestNames(asked, [...tensors.keys()]).join(", ");
       throw new Error(`${id} has no tensor ${asked}; closest are: ${near || "none"}`);
     }
     if (!SOURCE_TYPES.includes(info.dtype)) {

@@ -1,4 +1,4 @@
-import { type Cache, type WeightFile, fileKey } from "./cache.ts";
+import { type WeightCache, type WeightFile, fileKey } from "./cache.ts";
 import { type Http, HttpError, InterruptedError, download, isBusy, readWhole } from "./http.ts";
 import { headerBytes, parseHeader } from "./safetensors.ts";
 import { type Source, fileUrl } from "./source.ts";
@@ -35,7 +35,7 @@ const MAX_SHARDS = 1000;
  *
  * @throws HttpError, InterruptedError, Error for files that make no sense, the signal's reason
  */
-export async function openRemote(source: Source, http: Http, cache: Cache): Promise<Remote> {
+export async function openRemote(source: Source, http: Http, cache: WeightCache): Promise<Remote> {
   // What fails at once is mostly a wrong address: waiting long for it helps nobody.
   const folder: Folder = { source, http: { ...http, retries: Math.min(http.retries, 2) }, cache };
   const listing = await readListing(folder);
@@ -50,7 +50,7 @@ export async function openRemote(source: Source, http: Http, cache: Cache): Prom
 interface Folder {
   readonly source: Source;
   readonly http: Http;
-  readonly cache: Cache;
+  readonly cache: WeightCache;
   readonly listing?: Listing | undefined;
 }
 

@@ -1,4 +1,4 @@
-import code from "../../shaders/weights/f32_transposed.wgsl?raw";
+import code from "../../shaders/weights/f32-transposed.wgsl?raw";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 

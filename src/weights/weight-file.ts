@@ -1,6 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { type Cache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
+import { type WeightCache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
 import { type Http, InterruptedError, download } from "./http.ts";
 
 /** Bytes of a file of weights, in their order. */
@@ -15,7 +15,7 @@ export interface Piece {
 
 export interface ReadOptions {
   readonly http: Http;
-  readonly cache: Cache;
+  readonly cache: WeightCache;
   readonly folder: string;
   readonly url: string;
   readonly chunkBytes: number;

@@ -8,7 +8,7 @@ export interface ServeOptions {
   readonly quantization?: "auto" | "f32" | "f16" | "q8" | "q4";
   /** Tokens that prompt and answer may have together; default and limit: the checkpoint's. */
   readonly contextLength?: number;
-  /** Image rows that one picture may take in the prompt; larger ones are shrunk. Default 2048. */
+  /** Image rows that one image may take in the prompt; larger ones are shrunk. Default 2048. */
   readonly maxImageTokens?: number;
   /** Endpoint of the hub that serves `org/name` sources. */
   readonly hub?: string;

@@ -14,7 +14,7 @@ import type { OnProgress } from "../weights/progress.ts";
 import { resolveSource } from "../weights/source.ts";
 import type { ServeOptions, Server } from "./api.ts";
 
-/** What one picture may take unless the caller says otherwise: about half of a small context. */
+/** What one image may take unless the caller says otherwise: about half of a small context. */
 const IMAGE_TOKENS = 2048;
 
 /**
@@ -44,7 +44,7 @@ export function serveModel(
 /** How a checkpoint is run. */
 export type ModelOptions = Pick<ServeOptions, "quantization" | "contextLength" | "maxImageTokens">;
 
-/** ... and how the pictures of its requests are read. */
+/** ... and how the images of its requests are read. */
 export interface CheckpointOptions extends ModelOptions {
   /** What relative URLs of images are resolved against; without it there are none. */
   readonly base?: string | undefined;
@@ -134,7 +134,7 @@ export function planModel(
 }
 
 /** A photo keeps its decoded size until it is collected, unless it is closed. */
-function close({ reused, picture: { source } }: PreparedImage): void {
+function close({ reused, decoded: { source } }: PreparedImage): void {
   if (!reused && "close" in source) source.close();
 }
 

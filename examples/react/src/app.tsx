@@ -8,7 +8,7 @@ export function App() {
   const model = useModel(MODEL);
   return (
     <main>
-      <h1>Ask about a picture</h1>
+      <h1>Ask about an image</h1>
       {model.status === "loading" && (
         <label>
           Loading the model…{" "}

@@ -3,18 +3,18 @@ import type { Vlm } from "webvlm";
 import { useAnswer } from "./use-answer.ts";
 
 export function Questions({ vlm }: { readonly vlm: Vlm }) {
-  const [picture, setPicture] = useState<string>();
+  const [image, setImage] = useState<string>();
   const [question, setQuestion] = useState("What's in this image?");
   const { text, answering, error, ask, stop } = useAnswer(vlm);
 
   const choose = async ({ target }: ChangeEvent<HTMLInputElement>) => {
     const file = target.files?.[0];
-    setPicture(file && (await dataUrl(file)));
+    setImage(file && (await dataUrl(file)));
   };
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    if (picture) void ask(picture, question);
+    if (image) void ask(image, question);
   };
 
   return (
@@ -22,10 +22,10 @@ export function Questions({ vlm }: { readonly vlm: Vlm }) {
       <form onSubmit={submit}>
         <p>
           <label>
-            Picture <input type="file" accept="image/*" required onChange={choose} />
+            Image <input type="file" accept="image/*" required onChange={choose} />
           </label>
         </p>
-        {picture && <img src={picture} alt="The chosen picture" width="192" />}
+        {image && <img src={image} alt="The chosen image" width="192" />}
         <p>
           <label>
             Question{" "}

@@ -8,7 +8,7 @@ export interface Answer {
   readonly answering: boolean;
   readonly error: Error | undefined;
   /** Stops the answer before, if that is still being written. */
-  ask(picture: string, question: string): Promise<void>;
+  ask(image: string, question: string): Promise<void>;
   stop(): void;
 }
 
@@ -32,7 +32,7 @@ export function useAnswer(vlm: Vlm): Answer {
   const stop = () => running.current?.abort();
   useEffect(() => stop, []);
 
-  const ask = async (picture: string, question: string) => {
+  const ask = async (image: string, question: string) => {
     stop();
     const { signal } = (running.current = new AbortController());
     setText("");
@@ -47,7 +47,7 @@ export function useAnswer(vlm: Vlm): Answer {
             {
               role: "user",
               content: [
-                { type: "image_url", image_url: { url: picture } },
+                { type: "image_url", image_url: { url: image } },
                 { type: "text", text: question },
               ],
             },

@@ -2,12 +2,12 @@ import type { ChatCompletionChunk, ErrorBody } from "webvlm";
 
 /** Asks as any server would be asked; yields the answer's text, piece by piece. */
 export async function* ask(
-  picture: string,
+  image: string,
   question: string,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   const content = [
-    { type: "image_url", image_url: { url: picture } },
+    { type: "image_url", image_url: { url: image } },
     { type: "text", text: question },
   ];
   const response = await fetch("/v1/chat/completions", {

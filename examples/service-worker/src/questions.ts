@@ -10,7 +10,7 @@ const [, stop] = form.querySelectorAll("button");
 let running: AbortController | undefined;
 
 form.addEventListener("change", () => {
-  image.src = `/pictures/${new FormData(form).get("picture")}`;
+  image.src = `/images/${new FormData(form).get("image")}`;
 });
 
 stop?.addEventListener("click", () => running?.abort());

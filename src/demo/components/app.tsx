@@ -17,10 +17,10 @@ import { Welcome } from "./welcome.tsx";
 export function App() {
   useEffect(() => {
     document.addEventListener("keydown", stopOnEscape);
-    document.addEventListener("paste", addPastedPictures);
+    document.addEventListener("paste", addPastedImages);
     return () => {
       document.removeEventListener("keydown", stopOnEscape);
-      document.removeEventListener("paste", addPastedPictures);
+      document.removeEventListener("paste", addPastedImages);
     };
   }, []);
   return (
@@ -47,7 +47,7 @@ function stopOnEscape(event: KeyboardEvent): void {
   if (event.key === "Escape" && !openDialog.value && !event.isComposing) stop();
 }
 
-function addPastedPictures(event: ClipboardEvent): void {
+function addPastedImages(event: ClipboardEvent): void {
   const files = [...(event.clipboardData?.files ?? [])];
   if (files.length === 0 || openDialog.value) return;
   event.preventDefault();

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { answering, stop } from "../chat.ts";
 import { addFiles, box, draft, focusBox, submit } from "../compose.ts";
 import { partsOf, runsOf } from "../draft.ts";
-import { PictureIcon, SendIcon, StopIcon } from "./icons.tsx";
+import { ImageIcon, SendIcon, StopIcon } from "./icons.tsx";
 import { Tray } from "./tray.tsx";
 
 export function Composer() {
@@ -29,15 +29,15 @@ export function Composer() {
           accept="image/*"
           multiple
           tabIndex={-1}
-          aria-label="Picture files"
+          aria-label="Image files"
           onChange={(event) => {
             void addFiles(event.currentTarget.files ?? []);
             event.currentTarget.value = ""; // so that the same file can be chosen again
           }}
         />
         <button type="button" class="tool" onClick={() => files.current?.click()}>
-          <PictureIcon />
-          <span>Add pictures</span>
+          <ImageIcon />
+          <span>Add images</span>
         </button>
         <span class="keys">
           <kbd>Enter</kbd> sends, <kbd>Shift</kbd> <kbd>Enter</kbd> starts a line
@@ -50,22 +50,22 @@ export function Composer() {
 
 /**
  * The text box, its own text transparent, over a copy. The copy sets the height, and paints the
- * markers of pictures as chips, which a text box cannot.
+ * markers of images as chips, which a text box cannot.
  */
 function MessageBox() {
-  const { text, pictures } = draft.value;
+  const { text, images } = draft.value;
   return (
     <div class="message-box">
       <div class="message-copy" aria-hidden="true">
-        {runsOf({ text, pictures }).map((run) =>
-          run.picture === undefined ? run.text : <Chip key={run.start} text={run.text} />,
+        {runsOf({ text, images }).map((run) =>
+          run.image === undefined ? run.text : <Chip key={run.start} text={run.text} />,
         )}
         {"\n"}
       </div>
       <textarea
         ref={box}
         aria-label="Message"
-        placeholder={pictures.length > 0 ? "Ask about it…" : "Add a picture, and ask about it…"}
+        placeholder={images.length > 0 ? "Ask about it…" : "Add an image, and ask about it…"}
         rows={1}
         value={text}
         onInput={(event) => (draft.value = { ...draft.value, text: event.currentTarget.value })}
@@ -105,7 +105,7 @@ function selectMarker(backwards: boolean): void {
     const bitten = backwards
       ? run.start < caret && caret <= end
       : run.start <= caret && caret < end;
-    if (run.picture !== undefined && bitten) box.current!.setSelectionRange(run.start, end);
+    if (run.image !== undefined && bitten) box.current!.setSelectionRange(run.start, end);
   }
 }
 

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { addFiles } from "../compose.ts";
-import { PictureIcon } from "./icons.tsx";
+import { ImageIcon } from "./icons.tsx";
 
 /** Takes files dropped anywhere on the page, and shows while some hover over it. */
 export function DropOverlay() {
@@ -27,8 +27,8 @@ export function DropOverlay() {
   return (
     <div class="drop-overlay" aria-hidden="true">
       <div class="drop-target">
-        <PictureIcon />
-        Drop pictures anywhere
+        <ImageIcon />
+        Drop images anywhere
       </div>
     </div>
   );

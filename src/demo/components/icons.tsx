@@ -33,7 +33,7 @@ export const AgainIcon = drawn("M19 12a7 7 0 1 1-2-4.9L19 9m0-5v5h-5");
 export const CopyIcon = drawn(
   "M9 9h8a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-6a2 2 0 0 1-2-2V9Zm6 0V6a2 2 0 0 0-2-2H7a2 2 0 0 0-2 2v7a2 2 0 0 0 2 2h2",
 );
-export const PictureIcon = drawn(
+export const ImageIcon = drawn(
   "M6 4h12a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Zm-2 12 4.5-4.5L17 20m-3-4 2-2 4 3.5M15.5 8.5h.01",
 );
 export const MoonIcon = drawn("M20 14.5A8 8 0 0 1 9.5 4 8 8 0 1 0 20 14.5Z");

@@ -1,6 +1,6 @@
 import type { Question } from "../chat.ts";
 
-/** What was asked, pictures and text in the order in which they were sent. */
+/** What was asked, images and text in the order in which they were sent. */
 export function QuestionBubble({ question }: { question: Question }) {
   return (
     <div class="question" data-role="user" role="group" aria-label="You asked">
@@ -8,7 +8,7 @@ export function QuestionBubble({ question }: { question: Question }) {
         part.type === "text" ? (
           <p key={index}>{part.text}</p>
         ) : (
-          <img key={index} src={part.picture.url} alt={part.picture.name} />
+          <img key={index} src={part.image.url} alt={part.image.name} />
         ),
       )}
     </div>

@@ -3,19 +3,19 @@ import { draft, focusBox, move, place, remove } from "../compose.ts";
 import { placedIn } from "../draft.ts";
 import { CloseIcon } from "./icons.tsx";
 
-/** Not a file, so that dragging a thumbnail does not look like dropping a new picture. */
-const DRAGGED = "application/x-webvlm-picture";
+/** Not a file, so that dragging a thumbnail does not look like dropping a new image. */
+const DRAGGED = "application/x-webvlm-image";
 
-/** The pictures of the draft, numbered; dragging or the arrow keys reorder them. */
+/** The images of the draft, numbered; dragging or the arrow keys reorder them. */
 export function Tray() {
   const list = useRef<HTMLUListElement>(null);
   const hint = useId();
-  const { pictures, text } = draft.value;
-  if (pictures.length === 0) return null;
+  const { images, text } = draft.value;
+  if (images.length === 0) return null;
   const placed = placedIn(draft.value);
 
   const focusThumbnail = (index: number) => {
-    const buttons = list.current?.querySelectorAll<HTMLElement>(".thumbnail-picture") ?? [];
+    const buttons = list.current?.querySelectorAll<HTMLElement>(".thumbnail-image") ?? [];
     const next = buttons[Math.min(index, buttons.length - 1)];
     if (next) next.focus();
     else focusBox();
@@ -24,10 +24,10 @@ export function Tray() {
 
   return (
     <div class="tray">
-      <ul ref={list} aria-label="Pictures of this message">
-        {pictures.map((picture, index) => (
+      <ul ref={list} aria-label="Images of this message">
+        {images.map((image, index) => (
           <li
-            key={`${index} ${picture.name}`}
+            key={`${index} ${image.name}`}
             class={placed.has(index) ? "thumbnail placed" : "thumbnail"}
             draggable
             onDragStart={(event) => event.dataTransfer?.setData(DRAGGED, String(index))}
@@ -41,27 +41,27 @@ export function Tray() {
           >
             <button
               type="button"
-              class="thumbnail-picture"
-              aria-label={`Picture ${index + 1}, ${picture.name}: put at the cursor`}
+              class="thumbnail-image"
+              aria-label={`Image ${index + 1}, ${image.name}: put at the cursor`}
               aria-describedby={hint}
-              title={`${picture.name}\nClick to put it at the cursor`}
+              title={`${image.name}\nClick to put it at the cursor`}
               onClick={() => place(index)}
               onKeyDown={(event) => {
                 if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
                 const to = index + (event.key === "ArrowLeft" ? -1 : 1);
-                if (!pictures[to]) return;
+                if (!images[to]) return;
                 event.preventDefault();
                 move(index, to);
                 afterRender(() => focusThumbnail(to));
               }}
             >
-              <img src={picture.url} alt={picture.name} draggable={false} />
+              <img src={image.url} alt={image.name} draggable={false} />
               <span class="thumbnail-number">{index + 1}</span>
             </button>
             <button
               type="button"
               class="thumbnail-remove"
-              aria-label={`Remove ${picture.name}, picture ${index + 1}`}
+              aria-label={`Remove ${image.name}, image ${index + 1}`}
               onClick={() => {
                 remove(index);
                 afterRender(() => focusThumbnail(index));
@@ -73,8 +73,8 @@ export function Tray() {
         ))}
       </ul>
       <p id={hint} class={text.trim() ? "tray-hint" : "visually-hidden"}>
-        {hintFor(pictures.length, placed.size)}{" "}
-        <span class="visually-hidden">The left and right arrow keys reorder the pictures.</span>
+        {hintFor(images.length, placed.size)}{" "}
+        <span class="visually-hidden">The left and right arrow keys reorder the images.</span>
       </p>
     </div>
   );

@@ -6,14 +6,14 @@ import { show } from "../dialogs.ts";
 import { roughly } from "../format.ts";
 import { model } from "../model.ts";
 import { say } from "../notice.ts";
-import { fetchPicture } from "../pictures.ts";
+import { fetchImage } from "../images.ts";
 
 /** What an empty conversation shows: what this is, and something to try at once. */
 export function Welcome() {
   const source = model.value.status === "none" ? SAMPLE : model.value.source;
   return (
     <div class="welcome">
-      <h2>Ask about a picture</h2>
+      <h2>Ask about an image</h2>
       <p class="lead">
         The model runs in this page, on your own GPU. What you show it never leaves this device.
       </p>
@@ -29,7 +29,7 @@ export function Welcome() {
       )}
       <ul class="examples" aria-label="Examples">
         {EXAMPLES.map((example) => (
-          <li key={example.picture}>
+          <li key={example.image}>
             <ExampleButton example={example} />
           </li>
         ))}
@@ -39,14 +39,14 @@ export function Welcome() {
   );
 }
 
-function ExampleButton({ example: { picture, alt, question } }: { example: Example }) {
-  const path = `./pictures/${picture}`;
+function ExampleButton({ example: { image, alt, question } }: { example: Example }) {
+  const path = `./images/${image}`;
   const tryIt = async () => {
     focusBox();
     try {
-      const shown = { ...(await fetchPicture(path, picture)), name: alt };
+      const shown = { ...(await fetchImage(path, image)), name: alt };
       await ask([
-        { type: "picture", picture: shown },
+        { type: "image", image: shown },
         { type: "text", text: question },
       ]);
     } catch (error) {
@@ -55,7 +55,7 @@ function ExampleButton({ example: { picture, alt, question } }: { example: Examp
   };
   return (
     <button type="button" class="example" onClick={tryIt}>
-      <span class="example-picture">
+      <span class="example-image">
         <img src={path} alt={alt} />
       </span>
       <span>{question}</span>

@@ -1,7 +1,7 @@
 import { UNNAMED_TYPE } from "../../openai/context.ts";
 import { OpenAIError } from "../../openai/errors.ts";
 import { returnedHeaders, sentHeaders } from "./headers.ts";
-import { inlinePagePictures } from "./page-pictures.ts";
+import { inlinePageImages } from "./page-images.ts";
 
 /** A server with OpenAI's API that answers for the models that are not loaded here. */
 export interface UpstreamOptions {
@@ -23,7 +23,7 @@ export interface UpstreamOptions {
 export interface UpstreamAccess {
   /** How it is reached; by default the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** The page's own URL. Pictures that only the page can read are read by it then. */
+  /** The page's own URL. Images that only the page can read are read by it then. */
   readonly base?: string;
 }
 
@@ -47,7 +47,7 @@ export interface Upstream {
    * belongs to the connection.
    *
    * @param signal the request's own unless given
-   * @throws OpenAIError, `upstream_unreachable`; RequestError for a picture that the page can't read;
+   * @throws OpenAIError, `upstream_unreachable`; RequestError for an image that the page can't read;
    *   the signal's reason when it is aborted
    */
   ask(asked: Asked, signal?: AbortSignal): Promise<Response>;
@@ -118,14 +118,14 @@ function bearer(key: string): string {
   throw new RangeError("upstream: the API key has characters that a header can't have");
 }
 
-/** The bytes as they came, unless there are pictures in it that a server can't read. */
+/** The bytes as they came, unless there are images in it that a server can't read. */
 async function bodyFromPage(
   { body, json }: Asked,
   base: string,
   fetch: typeof globalThis.fetch,
   signal: AbortSignal,
 ): Promise<ArrayBuffer | string | null> {
-  const inlined = json && (await inlinePagePictures(json, base, fetch, signal));
+  const inlined = json && (await inlinePageImages(json, base, fetch, signal));
   return inlined ? JSON.stringify(inlined) : body;
 }
 

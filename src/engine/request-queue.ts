@@ -1,7 +1,7 @@
 import { QueueFullError } from "./generation.ts";
 
 /** Lets one request at a time onto the GPU, first come first served. */
-export class Turns {
+export class RequestQueue {
   readonly #capacity: number;
   #waiting = 0;
   #last: Promise<void> = Promise.resolve();

@@ -1,5 +1,5 @@
 /** @returns the names that have the most parts (between dots) in common with `name`, at most 3 */
-export function closest(name: string, names: readonly string[]): string[] {
+export function suggestNames(name: string, names: readonly string[]): string[] {
   const parts = new Set(name.split("."));
   const scored = names.map((candidate) => {
     const own = candidate.split(".");

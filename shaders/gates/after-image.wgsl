@@ -1,4 +1,4 @@
-// Only rows that stand at a picture or after one. Needs lib/row.wgsl.
+// Only rows that stand at an image or after one. Needs lib/row.wgsl.
 
 @group(1) @binding(0) var<storage, read> rows: array<Row>;  // [T]
 

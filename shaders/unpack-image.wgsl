@@ -5,14 +5,14 @@ struct Block {
   stride: u32,  // pixels from one row of `rgba` to the next
   width: u32,
   height: u32,
-  x: u32,       // where the block lies in the picture
+  x: u32,       // where the block lies in the image
   y: u32,
-  picture_width: u32,
+  image_width: u32,
 }
 
 @group(0) @binding(0) var<storage, read> block: Block;
 @group(0) @binding(1) var<storage, read> rgba: array<u32>;           // [at least height, stride] RGBA8
-@group(0) @binding(2) var<storage, read_write> picture: array<u32>;  // [picture height, picture width] RGBA8
+@group(0) @binding(2) var<storage, read_write> image: array<u32>;  // [image height, image width] RGBA8
 
 @compute @workgroup_size(16, 4)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -22,6 +22,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let rgb = (vec3u(pixel) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
   let sum = rgb * alpha + 255u * (255u - alpha) + 128u;
   let over = (sum + (sum >> vec3u(8u))) >> vec3u(8u);
-  picture[(block.y + id.y) * block.picture_width + block.x + id.x] =
+  image[(block.y + id.y) * block.image_width + block.x + id.x] =
     over.r | (over.g << 8u) | (over.b << 16u) | 0xff000000u;
 }

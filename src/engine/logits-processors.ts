@@ -9,7 +9,7 @@ import {
 import type { GenerationInput } from "./generation.ts";
 
 /** @returns whether the request asks for logits other than the model's own */
-export function adjustsLogits({ sampling, minTokens = 0 }: GenerationInput): boolean {
+export function processesLogits({ sampling, minTokens = 0 }: GenerationInput): boolean {
   const { frequencyPenalty = 0, presencePenalty = 0, repetitionPenalty = 1, logitBias } = sampling;
   return (
     frequencyPenalty !== 0 ||
@@ -21,7 +21,7 @@ export function adjustsLogits({ sampling, minTokens = 0 }: GenerationInput): boo
 }
 
 /** What the logits of the request under way are adjusted by, on the GPU. */
-export class Adjustments implements LogitAdjustment {
+export class LogitsProcessors implements LogitAdjustment {
   /** `[1, PENALTY_WORDS]` */
   readonly penalties: Tensor;
   /** `[1, V]` */

@@ -1,7 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import { type Rectangle, compileUnpackPicture } from "../ops/unpack-picture.ts";
-import type { Picture } from "../platform/platform.ts";
+import { type Rectangle, compileUnpackImage } from "../ops/unpack-image.ts";
+import type { DecodedImage } from "../platform/platform.ts";
 
 /** Pixels that pass through the texture at once, so that a photo is not held twice more. */
 const BLOCK_PIXELS = 2 ** 21;
@@ -10,16 +10,16 @@ const BLOCK_PIXELS = 2 ** 21;
 const STRIDE_PIXELS = 64;
 
 /**
- * Copies a picture to the GPU block by block, and lays what is transparent over white.
+ * Copies an image to the GPU block by block, and lays what is transparent over white.
  *
  * @returns `[H, W]` u32, RGBA8 with full alpha: the caller's to release
  * @throws RangeError when it has no pixels, more than the device binds, or another number of bytes
  *   than its size says
  */
-export async function uploadPicture(gpu: Gpu, picture: Picture): Promise<Tensor> {
-  checkSize(gpu, picture);
-  const { width, height } = picture;
-  const unpack = await compileUnpackPicture(gpu);
+export async function uploadImage(gpu: Gpu, image: DecodedImage): Promise<Tensor> {
+  checkSize(gpu, image);
+  const { width, height } = image;
+  const unpack = await compileUnpackImage(gpu);
 
   const most = gpu.device.limits.maxTextureDimension2D;
   const blockWidth = Math.min(width, most);
@@ -33,7 +33,7 @@ export async function uploadPicture(gpu: Gpu, picture: Picture): Promise<Tensor>
     usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC | GPUTextureUsage.RENDER_ATTACHMENT,
   });
   const rgba = gpu.tensor("rgba", [blockHeight, stride], "u32");
-  const pixels = gpu.tensor("picture", [height, width], "u32");
+  const pixels = gpu.tensor("image", [height, width], "u32");
   for (let y = 0; y < height; y += blockHeight) {
     for (let x = 0; x < width; x += blockWidth) {
       const block: Rectangle = {
@@ -42,7 +42,7 @@ export async function uploadPicture(gpu: Gpu, picture: Picture): Promise<Tensor>
         width: Math.min(blockWidth, width - x),
         height: Math.min(blockHeight, height - y),
       };
-      fillTexture(gpu, picture, block, texture);
+      fillTexture(gpu, image, block, texture);
       copyToBuffer(gpu, texture, block, rgba);
       unpack(rgba, block, pixels);
     }
@@ -52,25 +52,25 @@ export async function uploadPicture(gpu: Gpu, picture: Picture): Promise<Tensor>
   return pixels;
 }
 
-function checkSize(gpu: Gpu, { width, height, source }: Picture): void {
+function checkSize(gpu: Gpu, { width, height, source }: DecodedImage): void {
   const bytes = width * height * 4;
-  if (!(bytes > 0)) throw new RangeError(`uploadPicture: a picture of ${width} x ${height} pixels`);
+  if (!(bytes > 0)) throw new RangeError(`uploadImage: an image of ${width} x ${height} pixels`);
   if (source instanceof Uint8Array && source.byteLength !== bytes) {
     throw new RangeError(
-      `uploadPicture: ${source.byteLength} bytes, expected ${bytes} for ${width} x ${height} pixels`,
+      `uploadImage: ${source.byteLength} bytes, expected ${bytes} for ${width} x ${height} pixels`,
     );
   }
   const limit = gpu.device.limits.maxStorageBufferBindingSize;
   if (bytes > limit) {
     throw new RangeError(
-      `uploadPicture: ${width} x ${height} pixels are ${bytes} bytes, the device allows ${limit}`,
+      `uploadImage: ${width} x ${height} pixels are ${bytes} bytes, the device allows ${limit}`,
     );
   }
 }
 
 function fillTexture(
   gpu: Gpu,
-  { width: W, source }: Picture,
+  { width: W, source }: DecodedImage,
   { x, y, width, height }: Rectangle,
   texture: GPUTexture,
 ): void {

@@ -2,8 +2,8 @@ import { type ImageReading, readImage } from "../../chat/image-source.ts";
 import { sniffMediaType } from "../../chat/media-type.ts";
 import { RequestError } from "../../chat/request-error.ts";
 
-/** Where a picture's URL stands in a request. */
-interface PictureUrl {
+/** Where an image's URL stands in a request. */
+interface ImageUrl {
   readonly url: string;
   /** Its path, such as `messages[0].content[1].image_url.url`. */
   readonly param: string;
@@ -13,34 +13,31 @@ interface PictureUrl {
 const LIMITS = { timeoutMs: 30_000, maxBytes: 50 * 2 ** 20 };
 
 /**
- * Makes data URLs of the pictures that a page can read and a server can't, or not for sure: `blob:`
+ * Makes data URLs of the images that a page can read and a server can't, or not for sure: `blob:`
  * URLs, relative ones, and the page's own origin's. Base64 without a URL becomes one too. All others
  * stay what they are.
  *
  * @param body a request's
  * @param base the page's URL
- * @returns the body with these pictures in it; undefined when there are none
- * @throws RequestError for a picture that can't be read; the signal's reason when it is aborted
+ * @returns the body with these images in it; undefined when there are none
+ * @throws RequestError for an image that can't be read; the signal's reason when it is aborted
  */
-export async function inlinePagePictures(
+export async function inlinePageImages(
   body: object,
   base: string,
   fetch: ImageReading["fetch"],
   signal: AbortSignal,
 ): Promise<object | undefined> {
   const changed = structuredClone(body) as { messages?: unknown; input?: unknown };
-  const urls = [
-    ...pictureUrls(changed.messages, "messages"),
-    ...pictureUrls(changed.input, "input"),
-  ];
-  const pictures = urls.filter(({ url }) => isOfPage(url, base));
-  if (pictures.length === 0) return undefined;
+  const urls = [...imageUrls(changed.messages, "messages"), ...imageUrls(changed.input, "input")];
+  const images = urls.filter(({ url }) => isOfPage(url, base));
+  if (images.length === 0) return undefined;
   const failure = new AbortController();
   const reading = { ...LIMITS, fetch, baseUrl: base };
   const either = AbortSignal.any([signal, failure.signal]);
   try {
     await Promise.all(
-      pictures.map(async ({ url, param, replace }) => {
+      images.map(async ({ url, param, replace }) => {
         const { bytes, claimedType } = await readImage(url, param, reading, either);
         const type = sniffMediaType(bytes) ?? claimedType ?? "application/octet-stream";
         // Such as the page that an app's server answers any unknown path with.
@@ -60,14 +57,14 @@ export async function inlinePagePictures(
 }
 
 /** Both spellings of content parts: `image_url: { url }` in chats, `image_url` itself in responses. */
-function* pictureUrls(value: unknown, path: string): Generator<PictureUrl> {
+function* imageUrls(value: unknown, path: string): Generator<ImageUrl> {
   if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) yield* pictureUrls(item, `${path}[${i}]`);
+    for (const [i, item] of value.entries()) yield* imageUrls(item, `${path}[${i}]`);
   } else if (typeof value === "object" && value !== null) {
     const part = value as Record<string, unknown>;
     for (const [key, inner] of Object.entries(part)) {
       const param = `${path}.${key}`;
-      if (key !== "image_url") yield* pictureUrls(inner, param);
+      if (key !== "image_url") yield* imageUrls(inner, param);
       else if (typeof inner === "string") {
         yield { url: inner, param, replace: (url) => (part.image_url = url) };
       } else if (typeof (inner as { url?: unknown } | null)?.url === "string") {

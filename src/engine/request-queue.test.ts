@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { QueueFullError } from "./generation.ts";
-import { Turns } from "./turns.ts";
+import { RequestQueue } from "./request-queue.ts";
 
 describe("Turns", () => {
   test("lets one in at a time, in order", async () => {
-    const turns = new Turns(8);
+    const turns = new RequestQueue(8);
     const log: string[] = [];
     const work = async (name: string): Promise<void> => {
       const end = await turns.take();
@@ -20,7 +20,7 @@ describe("Turns", () => {
   });
 
   test("one that gives up while waiting does not let the next in early", async () => {
-    const turns = new Turns(8);
+    const turns = new RequestQueue(8);
     const end = await turns.take();
     const controller = new AbortController();
     const impatient = turns.take(controller.signal);
@@ -40,7 +40,7 @@ describe("Turns", () => {
   });
 
   test("refuses more than it holds", async () => {
-    const turns = new Turns(1);
+    const turns = new RequestQueue(1);
     const end = await turns.take();
     const second = turns.take();
     await expect(turns.take()).rejects.toBeInstanceOf(QueueFullError);

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { affordableImages, imageRanges, keyedContents, placeImageKeys } from "./image-keys.ts";
+import {
+  maxCrossAttentionImages,
+  crossAttentionRanges,
+  crossAttentionContents,
+  crossAttentionRows,
+} from "./cross-attention.ts";
 
 const IMAGE = 99;
 const RING = { rows: 10, N: 40 };
@@ -7,7 +12,7 @@ const keyed = (...seen: number[]) => seen.map((seenKeys) => ({ seenKeys }));
 
 describe("placeImageKeys", () => {
   test("puts what is seen from the start on, and the rest before the end", () => {
-    const places = placeImageKeys(keyed(4, 10, 7), RING);
+    const places = crossAttentionRows(keyed(4, 10, 7), RING);
     expect(places.map((of) => [...of])).toEqual([
       [0, 1, 2, 3, 34, 35, 36, 37, 38, 39],
       [4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
@@ -15,13 +20,13 @@ describe("placeImageKeys", () => {
     ]);
   });
 
-  test("fills the ring without two in one place, whatever pictures there are", () => {
+  test("fills the ring without two in one place, whatever images there are", () => {
     for (const seen of [
       [1, 1, 1, 1],
       [10, 10, 10, 10],
       [3, 10, 1, 8],
     ]) {
-      const all = placeImageKeys(keyed(...seen), RING).flatMap((places) => [...places]);
+      const all = crossAttentionRows(keyed(...seen), RING).flatMap((places) => [...places]);
       expect([...new Set(all)].sort((a, b) => a - b)).toEqual(
         Array.from({ length: 40 }, (_, i) => i),
       );
@@ -30,8 +35,8 @@ describe("placeImageKeys", () => {
 });
 
 /**
- * The keys that each row sees, as the reference finds them: from a picture's token on up to the next
- * one's, or, of pictures at once, the last one's; rows that see none attend to all keys.
+ * The keys that each row sees, as the reference finds them: from an image's token on up to the next
+ * one's, or, of images at once, the last one's; rows that see none attend to all keys.
  */
 function referenceSeen(ids: readonly number[], seen: readonly number[], rows: number) {
   const at = ids.flatMap((id, i) => (id === IMAGE ? [i] : []));
@@ -52,7 +57,7 @@ function referenceSeen(ids: readonly number[], seen: readonly number[], rows: nu
 
 describe("imageRanges", () => {
   test.each([
-    { name: "one picture", ids: [1, 2, IMAGE, 3, 4], seen: [4] },
+    { name: "one image", ids: [1, 2, IMAGE, 3, 4], seen: [4] },
     { name: "at the start", ids: [IMAGE, 3, 4], seen: [10] },
     { name: "at the end", ids: [1, IMAGE], seen: [5] },
     { name: "two apart", ids: [1, IMAGE, 2, IMAGE, 3], seen: [4, 6] },
@@ -64,11 +69,12 @@ describe("imageRanges", () => {
     },
     { name: "one, and two at once", ids: [IMAGE, 1, IMAGE, IMAGE], seen: [2, 3, 4] },
   ])("$name", ({ ids, seen }) => {
-    const places = placeImageKeys(keyed(...seen), RING);
+    const places = crossAttentionRows(keyed(...seen), RING);
     const nameOf = new Map(
       places.flatMap((of, k) => [...of].map((place, j) => [place, `${k} ${j}`] as const)),
     );
-    const ranges = imageRanges(ids, keyed(...seen), IMAGE, RING) ?? expect.fail("no ranges");
+    const ranges =
+      crossAttentionRanges(ids, keyed(...seen), IMAGE, RING) ?? expect.fail("no ranges");
     const found = ranges.map(({ imageFirst, imageLast, afterImage }) => {
       const count = imageLast - imageFirst + 1;
       const keys = Array.from({ length: count }, (_, i) => nameOf.get((imageFirst + i) % RING.N));
@@ -78,23 +84,23 @@ describe("imageRanges", () => {
     expect(found).toEqual(referenceSeen(ids, seen, RING.rows));
   });
 
-  test("there are none without a picture", () => {
-    expect(imageRanges([1, 2], [], IMAGE, RING)).toBeUndefined();
+  test("there are none without an image", () => {
+    expect(crossAttentionRanges([1, 2], [], IMAGE, RING)).toBeUndefined();
   });
 
-  test("each picture has a token", () => {
-    const ranges = () => imageRanges([1, IMAGE], keyed(1, 1), IMAGE, RING);
+  test("each image has a token", () => {
+    const ranges = () => crossAttentionRanges([1, IMAGE], keyed(1, 1), IMAGE, RING);
     expect(ranges).toThrow("1 image tokens for 2 images");
-    expect(() => imageRanges([IMAGE], [], IMAGE, RING)).toThrow(RangeError);
+    expect(() => crossAttentionRanges([IMAGE], [], IMAGE, RING)).toThrow(RangeError);
   });
 });
 
 describe("keyedContents", () => {
   const contents = [1, 2, "A", 3, "B"];
 
-  test("rows before the first picture depend on all pictures", () => {
+  test("rows before the first image depend on all images", () => {
     const of = (...keys: string[]) =>
-      keyedContents(
+      crossAttentionContents(
         contents,
         keys.map((key) => ({ key })),
         2,
@@ -108,14 +114,14 @@ describe("keyedContents", () => {
     expect(of("A,B")[0]).not.toEqual(first);
   });
 
-  test("a picture without key is like no other", () => {
-    const of = () => keyedContents(contents, [{ key: "A" }, {}], 2);
+  test("an image without key is like no other", () => {
+    const of = () => crossAttentionContents(contents, [{ key: "A" }, {}], 2);
     expect(typeof of()[0]).toBe("symbol");
     expect(of()[0]).not.toBe(of()[0]);
   });
 
-  test("without pictures they are what they were", () => {
-    expect(keyedContents([1, 2], [], -1)).toEqual([1, 2]);
+  test("without images they are what they were", () => {
+    expect(crossAttentionContents([1, 2], [], -1)).toEqual([1, 2]);
   });
 });
 
@@ -127,5 +133,5 @@ test.each([
   { imageBytes: 2 ** 26, tensorBytes: 2 ** 25, binding: 2 ** 27, images: 4 },
   { imageBytes: 1000, tensorBytes: 100, binding: 2 ** 27, images: 16 },
 ])("there is room for $images", ({ imageBytes, tensorBytes, binding, images }) => {
-  expect(affordableImages(imageBytes, tensorBytes, binding)).toBe(images);
+  expect(maxCrossAttentionImages(imageBytes, tensorBytes, binding)).toBe(images);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { testGpu } from "../../tests/support.ts";
-import { compileUnpackPicture } from "./unpack-picture.ts";
+import { compileUnpackImage } from "./unpack-image.ts";
 
 /** Pillow's `Image.alpha_composite` over opaque white, for one channel. */
 function overWhite(value: number, alpha: number): number {
@@ -15,10 +15,10 @@ test("every value at every alpha, as Pillow composes them", async () => {
     return (value | ((255 - value) << 8) | (alpha << 16) | (alpha << 24)) >>> 0;
   });
   const rgba = gpu.tensor("rgba", [256, 256], "u32", words);
-  const picture = gpu.tensor("picture", [256, 256], "u32");
-  const unpack = await compileUnpackPicture(gpu);
-  unpack(rgba, { x: 0, y: 0, width: 256, height: 256 }, picture);
-  const bytes = new Uint8Array(await gpu.readBytes(picture));
+  const image = gpu.tensor("image", [256, 256], "u32");
+  const unpack = await compileUnpackImage(gpu);
+  unpack(rgba, { x: 0, y: 0, width: 256, height: 256 }, image);
+  const bytes = new Uint8Array(await gpu.readBytes(image));
   const expected = Array.from({ length: 256 * 256 }, (_, i) => {
     const [value, alpha] = [i & 255, i >> 8];
     return [value, 255 - value, alpha].map((c) => overWhite(c, alpha)).concat(255);
@@ -35,10 +35,10 @@ test("a block goes to its place and nowhere else", async () => {
     "u32",
     Uint32Array.from({ length: 24 }, (_, i) => opaque(i)),
   );
-  const picture = gpu.tensor("picture", [4, 7], "u32");
-  const unpack = await compileUnpackPicture(gpu);
-  unpack(rgba, { x: 5, y: 1, width: 2, height: 3 }, picture);
-  const words = new Uint32Array(await gpu.readBytes(picture));
+  const image = gpu.tensor("image", [4, 7], "u32");
+  const unpack = await compileUnpackImage(gpu);
+  unpack(rgba, { x: 5, y: 1, width: 2, height: 3 }, image);
+  const words = new Uint32Array(await gpu.readBytes(image));
   const expected = new Uint32Array(28);
   for (const y of [0, 1, 2]) {
     for (const x of [0, 1]) expected[(y + 1) * 7 + x + 5] = opaque(y * 8 + x);

@@ -1,5 +1,5 @@
 import type { ChatAnswer, Delta } from "../chat/answer.ts";
-import type { PlaceLogprobs } from "../chat/logprobs.ts";
+import type { TokenLogprobs } from "../chat/logprobs.ts";
 import type { AnswerUsage } from "../chat/usage.ts";
 import { choiceLogprobs } from "./logprobs.ts";
 import type {
@@ -32,7 +32,7 @@ export async function completion(
   tokenIds = false,
 ): Promise<ChatCompletion> {
   const choices: Choice[] = [];
-  const places: PlaceLogprobs[][] = [];
+  const places: TokenLogprobs[][] = [];
   for await (const delta of answer.deltas) {
     const choice = (choices[delta.choice] ??= emptyChoice(delta.choice, tokenIds));
     addTo(choice, delta);
@@ -125,7 +125,7 @@ async function* chunks(
   const opening = (): ChatCompletionChunk => chunk({ delta: { role: "assistant", content: "" } });
 
   let untold: number[] = [];
-  let places: PlaceLogprobs[] = [];
+  let places: TokenLogprobs[] = [];
   const tellTokens = (): Pick<ChunkChoice, "token_ids" | "logprobs"> => {
     const told = { logprobs: choiceLogprobs(places), ...(tokenIds && { token_ids: untold }) };
     untold = [];

@@ -55,7 +55,7 @@ async function run(engine: Engine, input: GenerationInput) {
   };
 }
 
-describe("with gemma3, whose pictures' rows attend to one another, most layers within a window", () => {
+describe("with gemma3, whose images' rows attend to one another, most layers within a window", () => {
   let golden: Golden;
   let model: Model;
   let engineOf: (options: EngineOptions) => Engine;
@@ -77,7 +77,7 @@ describe("with gemma3, whose pictures' rows attend to one another, most layers w
     );
     const T = case_.input_ids.length;
     const spans = 2;
-    // Chunks of one row: 9 rows of a picture are one chunk nevertheless.
+    // Chunks of one row: 9 rows of an image are one chunk nevertheless.
     const single = T - case_.image_token_count + spans;
     for (const prefillRows of [1, 3, 5, 9, 16, 33, 64]) {
       const engine = engineOf({ contextLength: 128, prefillRows });
@@ -108,7 +108,7 @@ describe("with gemma3, whose pictures' rows attend to one another, most layers w
     }
   });
 
-  test("the next turn computes what is new of it, without the picture", async () => {
+  test("the next turn computes what is new of it, without the image", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const ids = [...case_.input_ids, ...case_.output_ids, 8, 268, 7, 333, 331, 414, 268, 308, 320];
@@ -121,7 +121,7 @@ describe("with gemma3, whose pictures' rows attend to one another, most layers w
     expectClose(next.logits, fresh.logits, 1e-4);
   });
 
-  test("another question after the same picture finds the picture's rows", async () => {
+  test("another question after the same image finds the image's rows", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const engine = engineOf({ contextLength: 128 });
@@ -134,11 +134,11 @@ describe("with gemma3, whose pictures' rows attend to one another, most layers w
     expectClose(next.logits, fresh.logits, 2e-5);
   });
 
-  test("a picture of which a page was given up is computed from there on", async () => {
+  test("an image of which a page was given up is computed from there on", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const first = case_.input_ids.indexOf(model.processor.imageTokenId);
-    // Text before, so that the picture's rows begin in the first page of 64 and end in the second.
+    // Text before, so that the image's rows begin in the first page of 64 and end in the second.
     const ids = [2, ...new Array<number>(58 - first).fill(300), ...case_.input_ids.slice(1)];
     expect(ids.indexOf(model.processor.imageTokenId)).toBe(58);
     const engine = engineOf({ contextLength: 192 });

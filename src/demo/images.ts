@@ -1,7 +1,7 @@
-import type { Picture } from "./draft.ts";
+import type { DraftImage } from "./draft.ts";
 
 /** @returns the file's own bytes as a `data:` URL, as any client of the API would send them */
-export function readPicture(file: Blob, name: string): Promise<Picture> {
+export function readImage(file: Blob, name: string): Promise<DraftImage> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve({ name, url: reader.result as string });
@@ -10,8 +10,8 @@ export function readPicture(file: Blob, name: string): Promise<Picture> {
   });
 }
 
-export async function fetchPicture(path: string, name: string): Promise<Picture> {
+export async function fetchImage(path: string, name: string): Promise<DraftImage> {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path} could not be loaded: HTTP ${response.status}.`);
-  return readPicture(await response.blob(), name);
+  return readImage(await response.blob(), name);
 }

@@ -8,7 +8,7 @@ let connections: Agent | undefined;
  *
  * @throws TypeError when the server can't be reached, whose `cause` says why; the signal's reason
  */
-export const patientFetch: typeof fetch = async (input, init) => {
+export const fetchWithoutTimeout: typeof fetch = async (input, init) => {
   const undici = await import("undici");
   // No connection is kept: one that was may be closed by the server just now.
   connections ??= new undici.Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 });

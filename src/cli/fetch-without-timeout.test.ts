@@ -2,7 +2,7 @@ import { type RequestListener, type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { patientFetch } from "./patient-fetch.ts";
+import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -31,12 +31,12 @@ test("sends method, path, headers and bytes", async () => {
   });
   const body = Uint8Array.from([0, 255, 10, 13]);
   const headers = { "x-own": "1", "content-type": "application/octet-stream" };
-  const posted = await patientFetch(`${url}/v1/x?y=%2F`, { method: "POST", headers, body });
+  const posted = await fetchWithoutTimeout(`${url}/v1/x?y=%2F`, { method: "POST", headers, body });
   expect(await posted.json()).toMatchObject({
     ...{ method: "POST", url: "/v1/x?y=%2F", own: "1", body: Buffer.from(body).toString("base64") },
     headers: { "content-length": "4", "accept-encoding": "identity" },
   });
-  const got = (await (await patientFetch(`${url}/v1/x`)).json()) as { headers: object };
+  const got = (await (await fetchWithoutTimeout(`${url}/v1/x`)).json()) as { headers: object };
   expect(got).toMatchObject({ method: "GET", body: "" });
   expect(got.headers).not.toHaveProperty("content-length");
 });
@@ -46,7 +46,7 @@ test.each([200, 204, 301, 304, 404, 429, 500])("gives a %i as it is", async (sta
     response.writeHead(status, "Own Words", { location: "/else", "x-own": ["1", "2"] });
     response.end(status === 204 || status === 304 ? undefined : "body");
   });
-  const response = await patientFetch(url);
+  const response = await fetchWithoutTimeout(url);
   expect([response.status, response.statusText]).toEqual([status, "Own Words"]);
   expect(response.headers.get("x-own")).toBe("1, 2");
   expect(await response.text()).toBe(status === 204 || status === 304 ? "" : "body");
@@ -60,7 +60,7 @@ test.each([
   const url = await start((_, response) => {
     response.writeHead(200, { "content-encoding": encoding }).end(encode("größer"));
   });
-  expect(await (await patientFetch(url)).text()).toBe("größer");
+  expect(await (await fetchWithoutTimeout(url)).text()).toBe("größer");
 });
 
 test("gives a stream as it comes", async () => {
@@ -69,7 +69,7 @@ test("gives a stream as it comes", async () => {
     response.write("data: 1\n\n");
     more = () => response.end("data: 2\n\n");
   });
-  const { body } = await patientFetch(url);
+  const { body } = await fetchWithoutTimeout(url);
   const reader = (body as ReadableStream<Uint8Array>).getReader();
   const read = async () => new TextDecoder().decode((await reader.read()).value);
   expect(await read()).toBe("data: 1\n\n");
@@ -83,11 +83,11 @@ test("a stream that breaks is broken", async () => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("data: 1\n\n", () => response.socket?.destroy());
   });
-  await expect((await patientFetch(url)).text()).rejects.toThrow();
+  await expect((await fetchWithoutTimeout(url)).text()).rejects.toThrow();
 });
 
 test("who is not there is told", async () => {
-  await expect(patientFetch("http://127.0.0.1:2/")).rejects.toMatchObject({
+  await expect(fetchWithoutTimeout("http://127.0.0.1:2/")).rejects.toMatchObject({
     cause: { code: "ECONNREFUSED" },
   });
 });
@@ -107,7 +107,7 @@ describe("an abort closes the connection", () => {
   test("before the answer", async () => {
     const { url, closed, begun } = await slow();
     const client = new AbortController();
-    const left = patientFetch(url, { signal: client.signal });
+    const left = fetchWithoutTimeout(url, { signal: client.signal });
     await vi.waitFor(() => expect(begun).toHaveBeenCalled());
     client.abort();
     await expect(left).rejects.toMatchObject({ name: "AbortError" });
@@ -117,7 +117,7 @@ describe("an abort closes the connection", () => {
   test("in the middle of it", async () => {
     const { url, closed } = await slow("data: 1\n\n");
     const client = new AbortController();
-    const { body } = await patientFetch(url, { signal: client.signal });
+    const { body } = await fetchWithoutTimeout(url, { signal: client.signal });
     const reader = (body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     client.abort();
@@ -127,14 +127,14 @@ describe("an abort closes the connection", () => {
 
   test("by leaving the body", async () => {
     const { url, closed } = await slow("data: 1\n\n");
-    const { body } = await patientFetch(url);
+    const { body } = await fetchWithoutTimeout(url);
     await body?.cancel();
     await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   });
 
   test("before it begins", async () => {
     const { url, begun } = await slow();
-    await expect(patientFetch(url, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    await expect(fetchWithoutTimeout(url, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: "AbortError",
     });
     expect(begun).not.toHaveBeenCalled();

@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
 import { readBytes } from "../../../tests/chat-support.ts";
-import { inlinePagePictures } from "./page-pictures.ts";
+import { inlinePageImages } from "./page-images.ts";
 
 const BASE = "https://app.example/chat/page.html";
-const PNG = readBytes("public/pictures/red-circle.png");
+const PNG = readBytes("public/images/red-circle.png");
 const DATA = `data:image/png;base64,${PNG.toString("base64")}`;
 
 /** What the page can read, and nothing else. */
@@ -27,7 +27,7 @@ const pageFetch = vi.fn(async (input: RequestInfo | URL) => {
 });
 
 const inline = (body: object, signal = new AbortController().signal) =>
-  inlinePagePictures(body, BASE, pageFetch as typeof fetch, signal);
+  inlinePageImages(body, BASE, pageFetch as typeof fetch, signal);
 
 const chat = (...urls: string[]) => ({
   model: "org/there",
@@ -43,7 +43,7 @@ const chat = (...urls: string[]) => ({
   ],
 });
 
-describe("a picture that only the page can read", () => {
+describe("an image that only the page can read", () => {
   test.each([
     "blob:https://app.example/1-2",
     "circle.png",

@@ -1,12 +1,12 @@
 import { decodeImage } from "../src/platform/decode-image.ts";
-import type { Picture } from "../src/platform/platform.ts";
+import type { DecodedImage } from "../src/platform/platform.ts";
 import images from "../e2e/goldens/images.json";
 
-/** The test pictures, and the reference's decoding of each. */
+/** The test images, and the reference's decoding of each. */
 export const goldenImages = images;
 
-/** Fetches and decodes a test picture, in a browser. */
-export async function goldenPicture(file: string): Promise<Picture> {
+/** Fetches and decodes a test image, in a browser. */
+export async function goldenImage(file: string): Promise<DecodedImage> {
   const response = await fetch(new URL(`../e2e/goldens/images/${file}`, import.meta.url));
   return decodeImage(await response.blob());
 }

@@ -47,7 +47,7 @@ async function run(on: Engine, input: GenerationInput) {
 const expectedOf = (name: string): number[] =>
   golden.cases.find((one) => one.name === name)?.output_ids ?? expect.fail(name);
 
-test("the next turn about a picture does not encode it again, and answers as a fresh engine", async () => {
+test("the next turn about an image does not encode it again, and answers as a fresh engine", async () => {
   const request = await inputOf("image");
   const { ids: more } = await inputOf("text");
   engine.flush();
@@ -59,7 +59,7 @@ test("the next turn about a picture does not encode it again, and answers as a f
   expect(await run(engine, next)).toEqual({ ids, cached, encoded: 0 });
 });
 
-test("another picture is not taken for it, nor for what was said about it", async () => {
+test("another image is not taken for it, nor for what was said about it", async () => {
   const request = await inputOf("image");
   const others = (await inputOf("image_last")).images;
   const other = { ...request, images: others };
@@ -70,13 +70,13 @@ test("another picture is not taken for it, nor for what was said about it", asyn
     expect(await run(engine, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
     expect(await run(engine, other)).toMatchObject({ ids, encoded: 1 });
   }
-  // Rows before a picture depend on it: none of them is shared.
+  // Rows before an image depend on it: none of them is shared.
   engine.flush();
   await run(engine, request);
   expect((await run(engine, other)).cached).toBe(0);
 });
 
-test("a picture more in a later turn is the only one encoded", async () => {
+test("an image more in a later turn is the only one encoded", async () => {
   const whole = await inputOf("two_turns");
   const second = whole.ids.lastIndexOf(model.processor.imageTokenId);
   const first = { ...whole, ids: whole.ids.slice(0, second), images: whole.images.slice(0, 1) };
@@ -88,7 +88,7 @@ test("a picture more in a later turn is the only one encoded", async () => {
   expect(await run(engine, whole)).toMatchObject({ ids: expectedOf("two_turns"), encoded: 0 });
 });
 
-test("pictures stay while others ask about text", async () => {
+test("images stay while others ask about text", async () => {
   const request = await inputOf("two_images");
   await run(engine, request);
   expect((await run(engine, await inputOf("text"))).ids).toEqual(expectedOf("text"));
@@ -104,7 +104,7 @@ test("flush, salts and missing keys are minded", async () => {
   expect(await run(engine, { ...request, cacheSalt: "mine" })).toMatchObject({ encoded: 0 });
 
   const [first = expect.fail(), second = expect.fail()] = request.images;
-  const unnamed = { picture: first.picture, layout: first.layout };
+  const unnamed = { decoded: first.decoded, layout: first.layout };
   for (const [images, encoded] of [
     [[unnamed, second], 2],
     [[unnamed, second], 2],
@@ -117,14 +117,14 @@ test("flush, salts and missing keys are minded", async () => {
   }
 });
 
-test("a flush while a picture is encoded leaves it unknown", async () => {
+test("a flush while an image is encoded leaves it unknown", async () => {
   const request = await inputOf("image");
   const flushed = another({ onVisionPass: async () => flushed.flush() });
   expect((await run(flushed, request)).ids).toEqual(expectedOf("image"));
   expect(await run(flushed, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
 });
 
-test("what was aborted while pictures were encoded leaves nothing wrong behind", async () => {
+test("what was aborted while images were encoded leaves nothing wrong behind", async () => {
   const pair = await inputOf("two_images");
   const turns = await inputOf("two_turns");
   let passes = 0;
@@ -139,13 +139,13 @@ test("what was aborted while pictures were encoded leaves nothing wrong behind",
     controller = new AbortController();
     const outcome = run(aborted, { ...turns, signal: controller.signal });
     await expect(outcome).rejects.toThrow("enough");
-    // Its first picture lies where that of the pair was.
+    // Its first image lies where that of the pair was.
     expect(await run(aborted, pair)).toMatchObject({ ids: expectedOf("two_images"), encoded: 2 });
   }
   expect((await run(aborted, turns)).ids).toEqual(expectedOf("two_turns"));
 });
 
-test("an error while a picture is encoded leaves nothing wrong behind", async () => {
+test("an error while an image is encoded leaves nothing wrong behind", async () => {
   const request = await inputOf("image");
   const other = await inputOf("image_last");
   let fails = false;
@@ -173,15 +173,15 @@ test("prefill in chunks of any size gives the logits of one pass", async () => {
   for (const rows of [5, 16, 33]) expectClose(await logits(rows), whole, 2e-5);
 });
 
-describe("room for pictures", () => {
+describe("room for images", () => {
   test("is told, and more are refused", async () => {
     expect(engine.maxImages).toBe(16);
-    const { width } = model.imageKeys ?? expect.fail("no keys");
+    const { width } = model.crossAttention ?? expect.fail("no keys");
     for (const { shape } of engine.imageStates) expect(shape).toEqual([16 * 4 * 17, width]);
     const request = await inputOf("image");
     const images = new Array(17).fill(request.images[0]);
     await expect(run(engine, { ...request, images })).rejects.toThrow(
-      "17 pictures, there is room for 16",
+      "17 images, there is room for 16",
     );
   });
 
@@ -195,7 +195,7 @@ describe("room for pictures", () => {
     });
     const ids = [...images.flatMap((_, i) => [imageTokenId, 40 + i]), ...request.ids.slice(7)];
     const many = { ...request, ids, images, maxTokens: 8 };
-    // What is seen last is a picture of four tiles, after rows that saw others: those between differ.
+    // What is seen last is an image of four tiles, after rows that saw others: those between differ.
     const { ids: answer, encoded } = await run(engine, many);
     expect(encoded).toBe(16);
     expect((await run(fresh, many)).ids).toEqual(answer);

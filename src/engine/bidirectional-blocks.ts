@@ -16,14 +16,16 @@ export function lastAttended(
   if (bidirectional === "prompt") return new Uint32Array(T).fill(T - 1);
   const last = Uint32Array.from(ids, (_, position) => position);
   if (!bidirectional) return last;
-  /** The picture of each image row. */
-  const pictures = images.flatMap(({ layout }, i) => new Array<number>(layout.tokenCount).fill(i));
+  /** The image of each image row. */
+  const imageOfRow = images.flatMap(({ layout }, i) =>
+    new Array<number>(layout.tokenCount).fill(i),
+  );
   const ofPosition: (number | undefined)[] = [];
   let row = 0;
-  for (const id of ids) ofPosition.push(id === imageTokenId ? pictures[row++] : undefined);
+  for (const id of ids) ofPosition.push(id === imageTokenId ? imageOfRow[row++] : undefined);
   for (let position = T - 2; position >= 0; position--) {
-    const picture = ofPosition[position];
-    if (picture !== undefined && picture === ofPosition[position + 1]) {
+    const image = ofPosition[position];
+    if (image !== undefined && image === ofPosition[position + 1]) {
       last[position] = last[position + 1] as number;
     }
   }

@@ -1,4 +1,4 @@
-// Keys and values of pictures in N rows that are a ring: key i, below 2N, is row i mod N, whatever
+// Keys and values of images in N rows that are a ring: key i, below 2N, is row i mod N, whatever
 // the sequence. The kernel declares K and C.
 
 @group(1) @binding(0) var<storage, read> keys: array<vec4f>;    // [N, K * C/4]

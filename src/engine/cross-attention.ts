@@ -2,19 +2,19 @@ import type { ImageLayout } from "../models/model.ts";
 import type { GenerationInput, PreparedImage } from "./generation.ts";
 import type { RowContent } from "./prefix-cache.ts";
 
-/** Keys and values of pictures may take this much, though one picture there must be room for ... */
+/** Keys and values of images may take this much, though one image there must be room for ... */
 const IMAGE_KEY_BYTES = 2 ** 30;
 
-/** ... and more pictures than this are rarely asked about. */
+/** ... and more images than this are rarely asked about. */
 const MOST_IMAGES = 16;
 
 /**
- * @param imageBytes of all keys and values of a picture
+ * @param imageBytes of all keys and values of an image
  * @param tensorBytes of those in one buffer
  * @param bindingBytes that the device can bind at once
- * @returns how many pictures there is room for
+ * @returns how many images there is room for
  */
-export function affordableImages(
+export function maxCrossAttentionImages(
   imageBytes: number,
   tensorBytes: number,
   bindingBytes: number,
@@ -25,19 +25,22 @@ export function affordableImages(
 
 type Keyed = Pick<ImageLayout, "seenKeys">;
 
-/** How the keys of a prompt's pictures lie in a ring of N rows. */
-export interface ImageRing {
-  /** Rows of each picture. */
+/** How the keys of a prompt's images lie in a ring of N rows. */
+export interface CrossAttentionRing {
+  /** Rows of each image. */
   readonly rows: number;
   readonly N: number;
 }
 
 /**
- * The ring's row of each key, by picture. Those that are seen come one after another from the start,
- * the others from the end down, so that all are neighbours, and so are the seen ones. No picture's
+ * The ring's row of each key, by image. Those that are seen come one after another from the start,
+ * the others from the end down, so that all are neighbours, and so are the seen ones. No image's
  * place depends on a later one.
  */
-export function placeImageKeys(layouts: readonly Keyed[], { rows, N }: ImageRing): Uint32Array[] {
+export function crossAttentionRows(
+  layouts: readonly Keyed[],
+  { rows, N }: CrossAttentionRing,
+): Uint32Array[] {
   let [start, end] = [0, N];
   return layouts.map(({ seenKeys = rows }) => {
     const first = start;
@@ -50,8 +53,8 @@ export function placeImageKeys(layouts: readonly Keyed[], { rows, N }: ImageRing
   });
 }
 
-/** The image keys `first ..= last` that a row attends to, and whether it is at a picture or after one. */
-export interface ImageRange {
+/** The image keys `first ..= last` that a row attends to, and whether it is at an image or after one. */
+export interface CrossAttentionRange {
   readonly imageFirst: number;
   readonly imageLast: number;
   readonly afterImage: boolean;
@@ -60,15 +63,15 @@ export interface ImageRange {
 /**
  * Which image keys each row of a prompt attends to.
  *
- * @returns `[T]`, or undefined where there is no picture
- * @throws RangeError when the prompt has another number of placeholders than of pictures
+ * @returns `[T]`, or undefined where there is no image
+ * @throws RangeError when the prompt has another number of placeholders than of images
  */
-export function imageRanges(
+export function crossAttentionRanges(
   ids: readonly number[],
   layouts: readonly Keyed[],
   imageTokenId: number,
-  { rows, N }: ImageRing,
-): ImageRange[] | undefined {
+  { rows, N }: CrossAttentionRing,
+): CrossAttentionRange[] | undefined {
   const placeholders = ids.filter((id) => id === imageTokenId).length;
   if (placeholders !== layouts.length) {
     throw new RangeError(`prompt has ${placeholders} image tokens for ${layouts.length} images`);
@@ -91,15 +94,15 @@ export function imageRanges(
 
 /**
  * @param contents of the rows of a prompt, as far as they don't depend on what comes later
- * @returns what they are of where rows before the first picture depend on all pictures
+ * @returns what they are of where rows before the first image depend on all images
  */
-export function keyedContents(
+export function crossAttentionContents(
   contents: readonly RowContent[],
   images: readonly Pick<PreparedImage, "key">[],
   first: number,
 ): RowContent[] {
   const keys = images.map(({ key }) => key);
-  const unknown = Symbol("pictures of which one has no key");
+  const unknown = Symbol("images of which one has no key");
   const all = keys.includes(undefined) ? unknown : JSON.stringify(keys);
   return contents.map((content, position) => {
     if (position >= first) return content;
@@ -107,13 +110,13 @@ export function keyedContents(
   });
 }
 
-/** Which pictures' keys and values are in the image states: they stay there for the next request. */
-export class HeldImages {
-  readonly ring: ImageRing;
+/** Which images' keys and values are in the image states: they stay there for the next request. */
+export class CrossAttentionCache {
+  readonly ring: CrossAttentionRing;
   /** Salt and key of each, from the first place on. */
   #names: readonly string[] = [];
 
-  constructor(ring: ImageRing) {
+  constructor(ring: CrossAttentionRing) {
     this.ring = ring;
   }
 
@@ -123,10 +126,10 @@ export class HeldImages {
   }
 
   /**
-   * Sees to it that all pictures of a prompt are there.
+   * Sees to it that all images of a prompt are there.
    *
-   * @param encode writes a picture's keys and values to their places
-   * @param onHeld told each picture that is there already
+   * @param encode writes an image's keys and values to their places
+   * @param onHeld told each image that is there already
    * @throws what `encode` throws, and the signal's reason when it aborts
    */
   async hold(
@@ -135,7 +138,7 @@ export class HeldImages {
     onHeld?: (image: PreparedImage) => void,
   ): Promise<void> {
     const layouts = images.map(({ layout }) => layout);
-    const places = placeImageKeys(layouts, this.ring);
+    const places = crossAttentionRows(layouts, this.ring);
     for (const [i, image] of images.entries()) {
       signal?.throwIfAborted();
       const name = image.key && `${cacheSalt}\n${image.key}`;

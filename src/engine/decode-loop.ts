@@ -1,15 +1,15 @@
 import type { Plan } from "../gpu/plan.ts";
-import type { Decoder, Finish } from "./decoder.ts";
+import type { Decoder, Sampler } from "./decoder.ts";
 import type { GeneratedToken, TokenConstraint } from "./generation.ts";
 
 /** What one request's tokens are drawn by. */
-export interface Drawing {
+export interface DecodeLoop {
   readonly decoder: Decoder;
   /** The prompt's last rows, which are in the row buffer. */
   readonly prompt: Plan;
   /** One row more. */
   readonly decode: Plan;
-  readonly finish: Finish;
+  readonly finish: Sampler;
   /** How many tokens there are at most. */
   readonly count: number;
   /** Called before the pass over the `drawn`-th token is submitted, which writes its key. */
@@ -19,7 +19,7 @@ export interface Drawing {
 }
 
 /** Draws tokens, one step ahead of what has been read. */
-export async function* drawAhead({
+export async function* decodeAhead({
   decoder,
   prompt,
   decode,
@@ -27,7 +27,7 @@ export async function* drawAhead({
   count,
   onDecode,
   onRead,
-}: Drawing): AsyncGenerator<GeneratedToken, void, void> {
+}: DecodeLoop): AsyncGenerator<GeneratedToken, void, void> {
   let pending: Promise<GeneratedToken> | undefined = decoder.step(prompt, finish);
   decoder.chooseHead(0);
   try {
@@ -55,16 +55,16 @@ export async function* drawAhead({
  *
  * @param masked `finish`, of what the decoder's mask allows
  */
-export async function* drawConstrained(
-  { decoder, prompt, decode, finish, count, onDecode, onRead }: Drawing,
+export async function* decodeConstrained(
+  { decoder, prompt, decode, finish, count, onDecode, onRead }: DecodeLoop,
   constraint: TokenConstraint,
-  masked: Finish,
+  masked: Sampler,
 ): AsyncGenerator<GeneratedToken, void, void> {
   decoder.submit(prompt);
   decoder.chooseHead(0);
   for (let drawn = 1; drawn <= count; drawn++) {
     const restricts = await decoder.mask.update(constraint);
-    const reading = decoder.draw(restricts ? masked : finish);
+    const reading = decoder.sample(restricts ? masked : finish);
     if (drawn < count) {
       onDecode(drawn);
       decoder.submit(decode);

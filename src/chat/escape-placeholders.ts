@@ -18,7 +18,11 @@ export function unusedCharacters(request: unknown): readonly [string, string] {
  * Puts `mark` behind the first character of each literal in what messages say. A literal that is
  * spread over several parts is found too, since templates may write these without a gap.
  */
-export function guardMessage(message: Message, literals: readonly string[], mark: string): Message {
+export function escapeMessage(
+  message: Message,
+  literals: readonly string[],
+  mark: string,
+): Message {
   const { content, toolCalls, reasoning } = message;
   return {
     ...message,
@@ -35,7 +39,7 @@ export function guardMessage(message: Message, literals: readonly string[], mark
 }
 
 /** The same for what tools are described by. */
-export function guardTool(tool: Tool, literals: readonly string[], mark: string): Tool {
+export function escapeTool(tool: Tool, literals: readonly string[], mark: string): Tool {
   return guardJson(tool, literals, mark) as Tool;
 }
 

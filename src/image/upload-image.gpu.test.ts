@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { goldenImages, goldenPicture } from "../../tests/pictures.ts";
+import { goldenImages, goldenImage } from "../../tests/images.ts";
 import { random, testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
-import type { Picture } from "../platform/platform.ts";
-import { uploadPicture } from "./upload-picture.ts";
+import type { DecodedImage } from "../platform/platform.ts";
+import { uploadImage } from "./upload-image.ts";
 
-async function upload(picture: Picture): Promise<Uint8Array<ArrayBuffer>> {
+async function upload(image: DecodedImage): Promise<Uint8Array<ArrayBuffer>> {
   const gpu = await testGpu();
   const before = gpu.bytes;
-  const pixels = await uploadPicture(gpu, picture);
-  expect(pixels.shape).toEqual([picture.height, picture.width]);
+  const pixels = await uploadImage(gpu, image);
+  expect(pixels.shape).toEqual([image.height, image.width]);
   const bytes = new Uint8Array(await gpu.readBytes(pixels));
   gpu.release(bufferOf(pixels));
   expect(gpu.bytes).toBe(before);
@@ -31,17 +31,17 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-describe("decoded pictures are the reference's to the byte", () => {
+describe("decoded images are the reference's to the byte", () => {
   test.each(goldenImages)("$file", async (image) => {
-    const picture = await goldenPicture(image.file);
-    expect([picture.width, picture.height]).toEqual([image.upright_width, image.upright_height]);
-    const rgba = await upload(picture);
+    const decoded = await goldenImage(image.file);
+    expect([decoded.width, decoded.height]).toEqual([image.upright_width, image.upright_height]);
+    const rgba = await upload(decoded);
     const rgb = rgba.filter((_, i) => i % 4 !== 3);
     expect(await sha256(rgb)).toBe(image.rgb_sha256);
   });
 });
 
-describe("uploadPicture", () => {
+describe("uploadImage", () => {
   // More than a block, more than a texture is wide, more than it is high.
   test.each([
     [1, 1],
@@ -65,12 +65,12 @@ describe("uploadPicture", () => {
   test("refuses what cannot be right", async () => {
     const gpu = await testGpu();
     const source = new Uint8Array(16);
-    await expect(uploadPicture(gpu, { width: 0, height: 4, source })).rejects.toThrow("0 x 4");
-    await expect(uploadPicture(gpu, { width: 3, height: 1, source })).rejects.toThrow(
+    await expect(uploadImage(gpu, { width: 0, height: 4, source })).rejects.toThrow("0 x 4");
+    await expect(uploadImage(gpu, { width: 3, height: 1, source })).rejects.toThrow(
       "16 bytes, expected 12",
     );
     const huge = { width: 100_000, height: 100_000 };
     const bitmap = await createImageBitmap(new ImageData(1, 1));
-    await expect(uploadPicture(gpu, { ...huge, source: bitmap })).rejects.toThrow(RangeError);
+    await expect(uploadImage(gpu, { ...huge, source: bitmap })).rejects.toThrow(RangeError);
   });
 });

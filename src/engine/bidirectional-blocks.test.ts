@@ -1,37 +1,36 @@
 import { describe, expect, test } from "vitest";
 import type { PreparedImage } from "./generation.ts";
-import { chunkEnd, lastAttended } from "./spans.ts";
+import { chunkEnd, lastAttended } from "./bidirectional-blocks.ts";
 
 const IMAGE = 9;
 
-const picture = (tokenCount: number) =>
-  ({ layout: { tokenCount } }) as Pick<PreparedImage, "layout">;
+const image = (tokenCount: number) => ({ layout: { tokenCount } }) as Pick<PreparedImage, "layout">;
 
 describe("lastAttended", () => {
   const ids = [1, IMAGE, IMAGE, IMAGE, 2, IMAGE, IMAGE, 3];
 
   test("by default is a row's own position", () => {
-    const last = lastAttended(ids, [picture(3), picture(2)], IMAGE, undefined);
+    const last = lastAttended(ids, [image(3), image(2)], IMAGE, undefined);
     expect([...last]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test("of a picture's rows is the last of them", () => {
-    const last = lastAttended(ids, [picture(3), picture(2)], IMAGE, "images");
+  test("of an image's rows is the last of them", () => {
+    const last = lastAttended(ids, [image(3), image(2)], IMAGE, "images");
     expect([...last]).toEqual([0, 3, 3, 3, 4, 6, 6, 7]);
   });
 
-  test("of a picture in parts is the last of the part", () => {
-    const last = lastAttended(ids, [picture(5)], IMAGE, "images");
+  test("of an image in parts is the last of the part", () => {
+    const last = lastAttended(ids, [image(5)], IMAGE, "images");
     expect([...last]).toEqual([0, 3, 3, 3, 4, 6, 6, 7]);
   });
 
-  test("of pictures side by side is each one's own", () => {
-    const last = lastAttended([IMAGE, IMAGE, IMAGE], [picture(1), picture(2)], IMAGE, "images");
+  test("of images side by side is each one's own", () => {
+    const last = lastAttended([IMAGE, IMAGE, IMAGE], [image(1), image(2)], IMAGE, "images");
     expect([...last]).toEqual([0, 2, 2]);
   });
 
   test("of a whole prompt is its last row", () => {
-    const last = lastAttended(ids, [picture(3), picture(2)], IMAGE, "prompt");
+    const last = lastAttended(ids, [image(3), image(2)], IMAGE, "prompt");
     expect([...last]).toEqual([7, 7, 7, 7, 7, 7, 7, 7]);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { DeviceLostError, OutOfMemoryError } from "../gpu/device.ts";
 import { NoGpuError } from "../platform/platform.ts";
-import { isUnfit } from "./unfit.ts";
+import { isDeviceError } from "./device-error.ts";
 
 test.each([
   [new NoGpuError("no WebGPU"), true],
@@ -15,5 +15,5 @@ test.each([
   [null, false],
   ["OutOfMemoryError", false],
 ])("%s: %s", (error, unfit) => {
-  expect(isUnfit(error)).toBe(unfit);
+  expect(isDeviceError(error)).toBe(unfit);
 });
