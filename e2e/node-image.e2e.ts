@@ -1,6 +1,6 @@
 import { deflateSync } from "node:zlib";
-import sharp from "sharp";
 import type { Browser, Page } from "playwright";
+import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decodeImage } from "../src/platform/node-image.ts";
 import { launch } from "./browser.ts";

@@ -19,11 +19,11 @@ import type {
   ChatCompletionRequest,
   ErrorBody,
 } from "./openai/wire.ts";
+import type { OnProgress, Progress } from "./weights/progress.ts";
 import type { ServeOptions, Stats } from "./worker/api.ts";
 import { loadInWorker } from "./worker/client.ts";
-import ModelWorker from "./worker/entry.ts?worker&inline";
 import { isDeviceError } from "./worker/device-error.ts";
-import type { OnProgress, Progress } from "./weights/progress.ts";
+import ModelWorker from "./worker/entry.ts?worker&inline";
 
 export { OpenAIError, isDeviceError };
 export type { OnProgress, OriginServer, Progress, Stats, UpstreamOptions };

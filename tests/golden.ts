@@ -1,10 +1,10 @@
 import { Engine, type EngineOptions } from "../src/engine/engine.ts";
+import type { GenerationInput, PreparedImage, Sampling } from "../src/engine/generation.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { preparePatches } from "../src/image/preprocess.ts";
 import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { decodeImage } from "../src/platform/decode-image.ts";
-import type { GenerationInput, PreparedImage, Sampling } from "../src/engine/generation.ts";
 import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
 import { GpuWeights, type Quantization } from "../src/weights/gpu-weights.ts";
 import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";

@@ -1,6 +1,6 @@
+import images from "../e2e/goldens/images.json";
 import { decodeImage } from "../src/platform/decode-image.ts";
 import type { DecodedImage } from "../src/platform/platform.ts";
-import images from "../e2e/goldens/images.json";
 
 /** The test images, and the reference's decoding of each. */
 export const goldenImages = images;

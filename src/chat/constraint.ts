@@ -1,7 +1,7 @@
 import type { TokenConstraint } from "../engine/generation.ts";
 import { allow, forbid } from "../engine/mask-bits.ts";
-import type { GrammarCompiler, Matcher } from "../grammar/grammar.ts";
 import { GrammarError } from "../grammar/grammar-error.ts";
+import type { GrammarCompiler, Matcher } from "../grammar/grammar.ts";
 import type { AnswerOptions } from "./answer.ts";
 import type { AnswerFormat } from "./format.ts";
 import { RequestError } from "./request-error.ts";

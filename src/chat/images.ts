@@ -1,7 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { ImageLayout, ImageProcessor } from "../models/model.ts";
 import type { PreparedImage } from "../engine/generation.ts";
+import type { ImageLayout, ImageProcessor } from "../models/model.ts";
 import type { DecodedImage } from "../platform/platform.ts";
 import { type ImageFile, type ImageReading, readImage } from "./image-source.ts";
 import { sniffMediaType } from "./media-type.ts";

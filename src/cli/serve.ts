@@ -4,13 +4,13 @@ import { type UpstreamOptions, upstreamUrl } from "../net/upstream/upstream.ts";
 import { withUpstream } from "../net/upstream/with-upstream.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { Server } from "../worker/api.ts";
-import type { ModelOptions } from "../worker/load.ts";
 import { isDeviceError } from "../worker/device-error.ts";
+import type { ModelOptions } from "../worker/load.ts";
 import { imageFetch } from "./fetch-image.ts";
+import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
 import { createHttpServer, isLoopback } from "./http-server.ts";
 import { loadModel } from "./load-model.ts";
 import { modelId } from "./open-model.ts";
-import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
 import { onSignals } from "./signals.ts";
 import { openTerminal } from "./terminal.ts";
 

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { ScriptedGenerator, scriptedModel } from "../../tests/chat-support.ts";
 import { withUpstream } from "../net/upstream/with-upstream.ts";
 import { createHandler } from "../openai/handler.ts";
-import { createHttpServer } from "./http-server.ts";
 import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
+import { createHttpServer } from "./http-server.ts";
 
 /** A client, a server, and the server that it passes on to, as `webvlm serve --upstream` has them. */
 const EOS = 1023;

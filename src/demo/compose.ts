@@ -11,8 +11,8 @@ import {
   placeImage,
   removeImage,
 } from "./draft.ts";
-import { say } from "./notice.ts";
 import { readImage } from "./images.ts";
+import { say } from "./notice.ts";
 
 /** The message that is being written, and the box that it is written in. */
 export const draft = signal<Draft>(EMPTY);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Gpu } from "../gpu/device.ts";
-import type { WeightFormat } from "../gpu/weight.ts";
 import { elementCount } from "../gpu/tensor.ts";
+import type { WeightFormat } from "../gpu/weight.ts";
 import { allocateWeight } from "../weights/format.ts";
 import { type Offer, OFFERS } from "./catalogue.ts";
 import { BYTES_PER_WEIGHT, cacheBytes, gpuBytes } from "./gpu-bytes.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { PreparedImage } from "./generation.ts";
 import { chunkEnd, lastAttended } from "./bidirectional-blocks.ts";
+import type { PreparedImage } from "./generation.ts";
 
 const IMAGE = 9;
 

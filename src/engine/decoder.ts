@@ -9,9 +9,9 @@ import { LOGPROB_WORDS, logprobs, readLogprobs } from "../ops/logprobs.ts";
 import { maskLogits } from "../ops/mask-logits.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, sample } from "../ops/sample.ts";
-import { LogitsProcessors } from "./logits-processors.ts";
 import type { GeneratedToken } from "./generation.ts";
 import type { KvCache } from "./kv-cache.ts";
+import { LogitsProcessors } from "./logits-processors.ts";
 import { TokenMask } from "./token-mask.ts";
 
 /**

@@ -2,25 +2,25 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { ELEMENT_BYTES, type Tensor } from "../gpu/tensor.ts";
 import type { CrossAttentionShape, Model, PatchSource, Weights } from "../models/model.ts";
-import { processesLogits } from "./logits-processors.ts";
-import { Decoder } from "./decoder.ts";
-import { type DecodeLoop, decodeAhead, decodeConstrained } from "./decode-loop.ts";
-import type {
-  GeneratedToken,
-  GenerationInput,
-  TokenGenerator,
-  PreparedImage,
-} from "./generation.ts";
+import { lastAttended } from "./bidirectional-blocks.ts";
 import {
   CrossAttentionCache,
   maxCrossAttentionImages,
   crossAttentionRanges,
   crossAttentionContents,
 } from "./cross-attention.ts";
+import { type DecodeLoop, decodeAhead, decodeConstrained } from "./decode-loop.ts";
+import { Decoder } from "./decoder.ts";
+import type {
+  GeneratedToken,
+  GenerationInput,
+  TokenGenerator,
+  PreparedImage,
+} from "./generation.ts";
 import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
+import { processesLogits } from "./logits-processors.ts";
 import { Prefill, type Prompt } from "./prefill.ts";
 import { promptContents, resolveImageRows } from "./prompt-rows.ts";
-import { lastAttended } from "./bidirectional-blocks.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { Vision } from "./vision.ts";
 

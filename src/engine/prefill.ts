@@ -4,12 +4,12 @@ import { elementCount } from "../gpu/tensor.ts";
 import type { PromptPositions } from "../models/model.ts";
 import { ROW_WORDS } from "../ops/row.ts";
 import { SAMPLE_WORDS, writeSampling } from "../ops/sample.ts";
+import { chunkEnd } from "./bidirectional-blocks.ts";
+import type { CrossAttentionRange } from "./cross-attention.ts";
 import type { Decoder } from "./decoder.ts";
 import type { Sampling } from "./generation.ts";
-import type { CrossAttentionRange } from "./cross-attention.ts";
 import type { Sequence } from "./prefix-cache.ts";
 import { writePromptRows } from "./prompt-rows.ts";
-import { chunkEnd } from "./bidirectional-blocks.ts";
 
 /** A prompt on its way into the cache. */
 export interface Prompt {

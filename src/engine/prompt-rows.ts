@@ -1,10 +1,10 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Model } from "../models/model.ts";
-import type { PreparedImage } from "./generation.ts";
-import type { CrossAttentionRange } from "./cross-attention.ts";
-import type { RowContent } from "./prefix-cache.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+import type { CrossAttentionRange } from "./cross-attention.ts";
+import type { PreparedImage } from "./generation.ts";
+import type { RowContent } from "./prefix-cache.ts";
 
 /** The rows of a prompt, by position. */
 export interface PromptRows {

@@ -1,6 +1,6 @@
 import type { Gpu, Kernel } from "./device.ts";
-import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
 import { Plan, type PlanStep } from "./plan.ts";
+import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
 
 /** One recorded dispatch: bind group `i` holds `groups[i]` at bindings 0, 1, 2 ... */
 interface Dispatch {

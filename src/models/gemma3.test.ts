@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { gemma } from "./gemma.ts";
 import { gemma3 } from "./gemma3.ts";
+import { gemma } from "./gemma.ts";
 
 /** `text_config` and `vision_config` of google/gemma-3-4b-it. */
 const TEXT = {

@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { expectClose, random, testGpu } from "../../tests/support.ts";
 import { Graph } from "../gpu/graph.ts";
 import { splitRows } from "../gpu/weight.ts";
-import { allocateWeight } from "../weights/format.ts";
-import { writeWeightRows } from "../weights/write.ts";
 import { embed } from "../ops/embed.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+import { allocateWeight } from "../weights/format.ts";
+import { writeWeightRows } from "../weights/write.ts";
 import { projectStates } from "./mllama-vision.ts";
 import type { Weights } from "./model.ts";
 

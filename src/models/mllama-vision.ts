@@ -1,8 +1,8 @@
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, reshape } from "../gpu/tensor.ts";
 import { splitRows } from "../gpu/weight.ts";
-import { add } from "../ops/add.ts";
 import { addGated } from "../ops/add-gated.ts";
+import { add } from "../ops/add.ts";
 import { embed } from "../ops/embed.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { joinChannels } from "../ops/join-channels.ts";

@@ -4,8 +4,8 @@ import type { Route, ServedModel } from "./context.ts";
 import { OpenAIError, toOpenAIError } from "./errors.ts";
 import { getHealth, getModel, getModelInfo, getModels, postFlushCache } from "./models.ts";
 import { withRequestId } from "./request-id.ts";
-import { deleteResponse, getInputItems, getResponse, postResponse } from "./responses.ts";
 import { ResponseStore } from "./responses-store.ts";
+import { deleteResponse, getInputItems, getResponse, postResponse } from "./responses.ts";
 import { postDetokenize, postTokenize } from "./tokenize.ts";
 import { unescaped } from "./unescaped.ts";
 

@@ -1,8 +1,8 @@
 import OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
 import { differences } from "../../tests/openai-types.ts";
+import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 import type { ItemList, ResponseObject } from "./responses-wire.ts";
 

@@ -1,11 +1,11 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
 import { differences } from "../../tests/openai-types.ts";
 import { expectPublished } from "../../tests/published.ts";
+import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
-import { DeviceLostError } from "../gpu/device.ts";
 import { QueueFullError } from "../engine/generation.ts";
+import { DeviceLostError } from "../gpu/device.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 import type { ResponseEvent, ResponseObject } from "./responses-wire.ts";
 

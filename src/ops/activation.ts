@@ -1,5 +1,5 @@
-import gelu from "../../shaders/epilogue/gelu.wgsl?raw";
 import geluTanh from "../../shaders/epilogue/gelu-tanh.wgsl?raw";
+import gelu from "../../shaders/epilogue/gelu.wgsl?raw";
 import quickGelu from "../../shaders/epilogue/quick-gelu.wgsl?raw";
 import silu from "../../shaders/epilogue/silu.wgsl?raw";
 

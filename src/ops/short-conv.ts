@@ -1,7 +1,7 @@
+import row from "../../shaders/lib/row.wgsl?raw";
+import inputs from "../../shaders/lib/short-conv.wgsl?raw";
 import keep from "../../shaders/short-conv-keep.wgsl?raw";
 import shader from "../../shaders/short-conv.wgsl?raw";
-import inputs from "../../shaders/lib/short-conv.wgsl?raw";
-import row from "../../shaders/lib/row.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import type { ConvCache } from "./cache.ts";

@@ -1,5 +1,5 @@
-import { decodeImage } from "./node-image.ts";
 import { requestAdapter } from "./node-gpu.ts";
+import { decodeImage } from "./node-image.ts";
 import { openStore } from "./node-store.ts";
 import type { Platform } from "./platform.ts";
 

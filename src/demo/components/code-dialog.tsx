@@ -1,5 +1,5 @@
-import { model } from "../model.ts";
 import { SAMPLE } from "../catalogue.ts";
+import { model } from "../model.ts";
 import { fetchSnippet, openaiSnippet } from "../snippets.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { Dialog } from "./dialog.tsx";

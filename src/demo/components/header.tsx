@@ -1,5 +1,5 @@
-import { newChat, turns } from "../chat.ts";
 import { nameOf } from "../catalogue.ts";
+import { newChat, turns } from "../chat.ts";
 import { focusBox } from "../compose.ts";
 import { show } from "../dialogs.ts";
 import { model, type ModelState } from "../model.ts";

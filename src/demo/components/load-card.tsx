@@ -1,5 +1,5 @@
-import { loadAs } from "../choose-model.ts";
 import { nameOf, SAMPLE } from "../catalogue.ts";
+import { loadAs } from "../choose-model.ts";
 import { show } from "../dialogs.ts";
 import { bytes, remaining } from "../format.ts";
 import { cancelLoad, loadModel, model, type ModelState } from "../model.ts";

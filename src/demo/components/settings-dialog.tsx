@@ -1,5 +1,5 @@
-import { change, DEFAULTS, settings, THEMES } from "../settings.ts";
 import { closeDialog } from "../dialogs.ts";
+import { change, DEFAULTS, settings, THEMES } from "../settings.ts";
 import { Dialog } from "./dialog.tsx";
 
 export function SettingsDialog() {

@@ -1,12 +1,12 @@
-import { ask } from "../chat.ts";
 import { type Example, EXAMPLES, nameOf, OFFERS, SAMPLE } from "../catalogue.ts";
+import { ask } from "../chat.ts";
 import { loadOrAsk } from "../choose-model.ts";
 import { focusBox } from "../compose.ts";
 import { show } from "../dialogs.ts";
 import { roughly } from "../format.ts";
+import { fetchImage } from "../images.ts";
 import { model } from "../model.ts";
 import { say } from "../notice.ts";
-import { fetchImage } from "../images.ts";
 
 /** What an empty conversation shows: what this is, and something to try at once. */
 export function Welcome() {

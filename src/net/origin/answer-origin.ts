@@ -3,8 +3,8 @@ import { OpenAIError } from "../../openai/errors.ts";
 import { withRequestId } from "../../openai/request-id.ts";
 import type { FetchHost } from "../../worker/api.ts";
 import { remoteFetch } from "../../worker/remote-fetch.ts";
-import { type NewOwner, type Owns, type WhoOwns, holdLock, whenLockEnds } from "./protocol.ts";
 import { failedEvents } from "./failed-events.ts";
+import { type NewOwner, type Owns, type WhoOwns, holdLock, whenLockEnds } from "./protocol.ts";
 import type { FetchEvent, ServiceWorkerScope, WindowClient } from "./scope.ts";
 
 export interface AnswerOriginOptions {
