@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/chat.ts";
 import type { Message } from "../src/chat/messages.ts";
+import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/model.ts";
 import type { GeneratedToken, GenerationInput, TokenGenerator } from "../src/engine/generation.ts";
 import type { CheckpointFiles } from "../src/models/model.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";

@@ -1,4 +1,4 @@
-import { type ChatModel, chatModel } from "../src/chat/chat.ts";
+import { type ChatModel, chatModel } from "../src/chat/model.ts";
 import type { TokenGenerator } from "../src/engine/generation.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
 import { SAMPLE, decodePng, readCheckpoint } from "./chat-support.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, dataUrl, random, scriptedModel } from "../../tests/chat-support.ts";
-import type { ChatAnswer, Delta } from "./answer.ts";
+import type { ChatAnswer, Delta } from "./answer-types.ts";
 import { type ChatRequest, chat } from "./chat.ts";
 import type { Message } from "./messages.ts";
 

@@ -1,5 +1,7 @@
-import { type AnswerOptions, type ChatAnswer, answer } from "./answer.ts";
-import type { ChatModel } from "./chat.ts";
+import type { AnswerOptions } from "./answer-types.ts";
+import type { ChatAnswer } from "./answer-types.ts";
+import { answer } from "./answer.ts";
+import type { ChatModel } from "./model.ts";
 import { RequestError } from "./request-error.ts";
 
 /**

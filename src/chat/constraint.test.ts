@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { scriptedModel } from "../../tests/chat-support.ts";
 import { ConstrainedGenerator } from "../../tests/constrained-generator.ts";
 import { messageOf } from "../../tests/grammar-support.ts";
-import type { AnswerOptions } from "./answer.ts";
+import type { AnswerOptions } from "./answer-types.ts";
 import { complete } from "./complete.ts";
 import { type AnswerEnd, answerConstraint } from "./constraint.ts";
 import type { AnswerFormat } from "./format.ts";

@@ -2,7 +2,7 @@ import type { TokenConstraint } from "../engine/generation.ts";
 import { allow, forbid } from "../engine/mask-bits.ts";
 import { GrammarError } from "../grammar/grammar-error.ts";
 import type { GrammarCompiler, Matcher } from "../grammar/grammar.ts";
-import type { AnswerOptions } from "./answer.ts";
+import type { AnswerOptions } from "./answer-types.ts";
 import type { AnswerFormat } from "./format.ts";
 import { RequestError } from "./request-error.ts";
 

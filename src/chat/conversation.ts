@@ -2,7 +2,8 @@ import type { ChatTemplate, TemplateMessage, TemplatePart } from "../text/templa
 import { HERMES } from "./json-calls.ts";
 import { joined } from "./message-content.ts";
 import type { Message } from "./messages.ts";
-import { type ToolFormat, toolFormat } from "./tool-format.ts";
+import type { ToolFormat } from "./tool-format.ts";
+import { toolFormat } from "./tool-formats.ts";
 import { templateTools, toolTurnsAsText, withTools, writtenCall } from "./tool-prompt.ts";
 import type { Tool } from "./tools.ts";
 

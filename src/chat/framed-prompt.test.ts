@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
 import type { CheckpointFiles } from "../models/model.ts";
 import { paligemmaProcessor } from "../models/paligemma-processor.ts";
-import { chatModel } from "./chat.ts";
 import type { Message, Part } from "./messages.ts";
+import { chatModel } from "./model.ts";
 import { type PromptOptions, buildPrompt } from "./prompt.ts";
 import { RequestError } from "./request-error.ts";
 

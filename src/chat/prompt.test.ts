@@ -15,8 +15,9 @@ import { cutText } from "../../tests/cut-text.ts";
 import { mllamaProcessor } from "../models/mllama-processor.ts";
 import type { ImageLayout } from "../models/model.ts";
 import { chatTemplate } from "../text/template.ts";
-import { type ChatModel, chat } from "./chat.ts";
+import { chat } from "./chat.ts";
 import type { Message, Part } from "./messages.ts";
+import type { ChatModel } from "./model.ts";
 import { buildPrompt } from "./prompt.ts";
 import { RequestError } from "./request-error.ts";
 

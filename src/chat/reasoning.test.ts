@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ScriptedGenerator } from "../../tests/chat-support.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
 import type { TokenConstraint } from "../engine/generation.ts";
-import type { ChatModel } from "./chat.ts";
+import type { ChatModel } from "./model.ts";
 import {
   type ThinkingState,
   ThinkingParser,

@@ -1,7 +1,7 @@
 import type { GeneratedToken } from "../engine/generation.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { AnswerReader, type Reading, joinedText, readingTokens } from "./answer-reader.ts";
-import type { AnswerOptions, Delta, Finish } from "./answer.ts";
+import type { AnswerOptions, Delta, Finish } from "./answer-types.ts";
 import { type TokenLogprobs, tokenLogprobs } from "./logprobs.ts";
 import { StopStrings } from "./stop-strings.ts";
 

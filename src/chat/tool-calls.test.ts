@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
 import { qwenVlProcessor } from "../models/qwen-vl-processor.ts";
-import { type ChatModel, type ChatRequest, chat, chatModel } from "./chat.ts";
+import { type ChatRequest, chat } from "./chat.ts";
+import { type ChatModel, chatModel } from "./model.ts";
 import type { Tool } from "./tools.ts";
 
 const CLOCK: Tool = { type: "function", function: { name: "clock" } };

@@ -7,7 +7,7 @@ import type { Message, Part } from "./messages.ts";
 import { buildPrompt } from "./prompt.ts";
 import { LFM2, PYTHONIC } from "./pythonic.ts";
 import { RequestError } from "./request-error.ts";
-import { toolFormat } from "./tool-format.ts";
+import { toolFormat } from "./tool-formats.ts";
 import type { Tool } from "./tools.ts";
 
 const WEATHER: Tool = {

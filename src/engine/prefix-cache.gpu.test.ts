@@ -10,7 +10,7 @@ import {
   requestOf,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
-import { chatModel } from "../chat/chat.ts";
+import { chatModel } from "../chat/model.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Model } from "../models/model.ts";
 import { createHandler } from "../openai/handler.ts";

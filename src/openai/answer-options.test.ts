@@ -5,7 +5,7 @@ import {
   readCheckpoint,
   scriptedModel,
 } from "../../tests/chat-support.ts";
-import { chatModel } from "../chat/chat.ts";
+import { chatModel } from "../chat/model.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion, Completion, ErrorBody } from "./wire.ts";
 

@@ -1,4 +1,4 @@
-import type { AnswerOptions } from "../chat/answer.ts";
+import type { AnswerOptions } from "../chat/answer-types.ts";
 import type { AnswerIdentity } from "./chat-completion.ts";
 import type { ServedModel } from "./context.ts";
 import { formatOf } from "./response-format.ts";

@@ -1,4 +1,4 @@
-import type { ChatAnswer, Delta } from "../chat/answer.ts";
+import type { ChatAnswer, Delta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
 import type { AnswerUsage } from "../chat/usage.ts";
 import { choiceLogprobs } from "./logprobs.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { ChatAnswer, Delta } from "../chat/answer.ts";
+import type { ChatAnswer, Delta } from "../chat/answer-types.ts";
 import { complete } from "../chat/complete.ts";
 import type { AnswerUsage } from "../chat/usage.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";

@@ -1,4 +1,4 @@
-import type { ChatModel } from "../chat/chat.ts";
+import type { ChatModel } from "../chat/model.ts";
 import { OpenAIError, modelLoading, modelNotFound } from "./errors.ts";
 import type { ResponseStore } from "./responses-store.ts";
 

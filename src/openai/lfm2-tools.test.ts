@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ScriptedGenerator, decodePng, readCheckpoint } from "../../tests/chat-support.ts";
 import { ConstrainedGenerator } from "../../tests/constrained-generator.ts";
-import { chat, chatModel } from "../chat/chat.ts";
+import { chat } from "../chat/chat.ts";
+import { chatModel } from "../chat/model.ts";
 import type { TokenGenerator } from "../engine/generation.ts";
 import { lfm2VlProcessor } from "../models/lfm2-vl-processor.ts";
 import { createHandler } from "./handler.ts";

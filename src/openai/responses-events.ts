@@ -1,4 +1,4 @@
-import type { ChatAnswer, Delta, Finish } from "../chat/answer.ts";
+import type { ChatAnswer, Delta, Finish } from "../chat/answer-types.ts";
 import { type OpenAIError, toOpenAIError } from "./errors.ts";
 import { failed, finished } from "./responses-object.ts";
 import { Output } from "./responses-output.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Delta } from "../chat/answer.ts";
+import type { Delta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
 import { Output } from "./responses-output.ts";
 import type { OutputEvent } from "./responses-wire.ts";

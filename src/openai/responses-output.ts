@@ -1,4 +1,4 @@
-import type { Delta } from "../chat/answer.ts";
+import type { Delta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
 import type { ToolCallDelta } from "../chat/tools.ts";
 import { choiceLogprobs } from "./logprobs.ts";

@@ -1,4 +1,4 @@
-import type { ChatAnswer } from "../chat/answer.ts";
+import type { ChatAnswer } from "../chat/answer-types.ts";
 import { RequestError } from "../chat/request-error.ts";
 import type { PlacedMessage } from "./responses-messages.ts";
 

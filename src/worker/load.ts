@@ -1,4 +1,4 @@
-import { chatModel } from "../chat/chat.ts";
+import { chatModel } from "../chat/model.ts";
 import { Engine } from "../engine/engine.ts";
 import type { PreparedImage } from "../engine/generation.ts";
 import { type Gpu, OutOfMemoryError, openGpu } from "../gpu/device.ts";

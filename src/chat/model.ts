@@ -1,0 +1,54 @@
+import type { TokenGenerator } from "../engine/generation.ts";
+import { GrammarCompiler } from "../grammar/grammar.ts";
+import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
+import { type ChatTemplate, chatTemplate } from "../text/template.ts";
+import { Tokenizer } from "../text/tokenizer.ts";
+import { type GenerationDefaults, generationDefaults } from "./defaults.ts";
+import type { ImageIntake } from "./images.ts";
+
+/** A loaded model with all that a conversation needs. */
+export interface ChatModel {
+  readonly generator: TokenGenerator;
+  readonly processor: ImageProcessor;
+  readonly tokenizer: Tokenizer;
+  /** What answers are kept to formats by. */
+  readonly grammars: GrammarCompiler;
+  readonly template: ChatTemplate;
+  readonly defaults: GenerationDefaults;
+  readonly images: ImageIntake;
+  /** The `model_type` of config.json, such as "smolvlm". */
+  readonly modelType: string;
+}
+
+export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
+  Pick<ImageIntake, "decodeImage"> &
+  Partial<ImageIntake>;
+
+/**
+ * Makes a chat model of a checkpoint's files (tokenizer.json, tokenizer_config.json, the chat
+ * template, generation_config.json and config.json) and the engine that runs it.
+ *
+ * @throws Error when tokenizer.json is missing, TemplateError when there is no chat template
+ */
+export function chatModel(files: CheckpointFiles, options: ChatModelOptions): ChatModel {
+  const { generator, processor, ...images } = options;
+  const tokenizerJson = files["tokenizer.json"] as object | undefined;
+  if (!tokenizerJson) throw new Error("chatModel: the checkpoint has no tokenizer.json");
+  const tokenizer = new Tokenizer(tokenizerJson, files["tokenizer_config.json"] ?? {});
+  return {
+    generator,
+    processor,
+    tokenizer,
+    grammars: new GrammarCompiler(tokenizer),
+    template: chatTemplate(files, tokenizer.namedTokens, processor.chatTemplate),
+    defaults: generationDefaults(files, tokenizer),
+    images: {
+      fetch: (...request) => globalThis.fetch(...request),
+      timeoutMs: 30_000,
+      maxBytes: 50 * 2 ** 20,
+      maxPixels: 2 ** 26,
+      ...images,
+    },
+    modelType: (files["config.json"] as { model_type?: string } | undefined)?.model_type ?? "",
+  };
+}
