@@ -8,7 +8,6 @@ import { dequantize, packWeight } from "../weights/pack.ts";
 import { writeWeightRows } from "../weights/write.ts";
 import type { Activation } from "./activation.ts";
 import { linear } from "./linear.ts";
-import { matmulVariant, setMatmulVariant } from "./matmul-variant.ts";
 
 /** A matrix in a format, and the numbers that the format made of it. */
 async function testWeight(
@@ -76,15 +75,12 @@ describe("linear", () => {
   test.each(variants)("$variant $format/$block [$O, $D], 1 to 65 rows", async (c) => {
     const { variant, format, block, D, O } = c;
     const gpu = await testGpu();
-    const usual = matmulVariant(gpu);
-    onTestFinished(() => setMatmulVariant(gpu, usual));
-    setMatmulVariant(gpu, variant);
     const { weight, values } = await testWeight(gpu, O, D, format, { block });
     const x = random(65 * D, 5);
     const expected = product(x, values, D);
     for (const T of variant === "direct" ? [1, 2, 3, 4, 5, 8, 9, 17, 64, 65] : [1, 3, 9, 65]) {
       const rows = gpu.tensor("x", [T, D], "f32", x.subarray(0, T * D));
-      const y = await runOp(gpu, (g) => linear(g, rows, weight));
+      const y = await runOp(gpu, (g) => linear(g, rows, weight, { variant }));
       expectClose(y, expected.subarray(0, T * O), 1e-5);
     }
     release(gpu, weight);
@@ -105,12 +101,13 @@ describe("linear", () => {
     const adapter = await navigator.gpu.requestAdapter();
     const gpu = new Gpu(await adapter!.requestDevice(), adapter!.info);
     onTestFinished(() => gpu.destroy());
-    setMatmulVariant(gpu, "direct");
     const [O, D] = [70, 72];
     const { weight, values } = await testWeight(gpu, O, D, "q4");
     for (const T of [1, 2, 7, 18]) {
       const x = random(T * D, T);
-      const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
+      const y = await runOp(gpu, (g) =>
+        linear(g, gpu.tensor("x", [T, D], "f32", x), weight, { variant: "direct" }),
+      );
       expectClose(y, product(x, values, D), 1e-5);
     }
   });

@@ -15,42 +15,55 @@ import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { ACTIVATIONS, type Activation } from "./activation.ts";
 import { fold } from "./grid.ts";
-import { matmulVariant } from "./matmul-variant.ts";
+import { type MatmulVariant, matmulVariant } from "./matmul-variant.ts";
 
 export interface LinearOptions {
   /** `[O]` */
   readonly bias?: Tensor;
   readonly activation?: Activation;
-  /** `[R, O]`, R dividing T: row t adds its row t mod R. */
+  /** `[R, O]`, where R divides T: row t of the product adds row t mod R of this. */
   readonly residual?: Tensor;
+  /** Default: what suits the adapter. */
+  readonly variant?: MatmulVariant;
 }
 
-/** A shader, how many rows one workgroup of it takes, and its grid for some rows of a weight. */
-interface Variant {
+/** A shader of matrix products, and how its workgroups share the work. */
+interface MatmulKernel {
   readonly name: string;
   readonly code: string;
+  /** Rows of x that one workgroup computes. */
   readonly rowTile: number;
-  readonly grid: (rows: number) => [number, number];
+  /** The grid over all rows of x and `outputs` rows of the weight. */
+  readonly grid: (outputs: number) => [number, number];
 }
 
-/** Rows up to which `matvec` reads each weight once for all of them. */
+/** Up to this many rows of x, `matvec` reads each weight once for all of them. */
 const MATVEC_ROWS = 8;
 
-function chooseVariant(gpu: Gpu, T: number): Variant {
-  if (matmulVariant(gpu) === "direct") {
+/** The outputs that one workgroup of `matmul` and of `matmul-direct` computes. */
+const TILE_OUTPUTS = 64;
+
+function chooseKernel(gpu: Gpu, T: number, variant: MatmulVariant): MatmulKernel {
+  const tiles =
+    (rowTile: number) =>
+    (outputs: number): [number, number] => [
+      Math.ceil(T / rowTile),
+      Math.ceil(outputs / TILE_OUTPUTS),
+    ];
+  if (variant === "direct") {
     const rowTile = Math.min(2 ** Math.ceil(Math.log2(T)), 16);
     const rows = gpu.device.features.has("subgroups") ? matmulRowsSubgroups : matmulRows;
-    const grid = (rows: number): [number, number] => [Math.ceil(T / rowTile), Math.ceil(rows / 64)];
-    // First comes what may hold an `enable`.
-    return { name: "matmul_direct", code: rows + matmulDirect, rowTile, grid };
+    // WGSL wants `enable`, which `rows` may have, before everything else.
+    const code = rows + matmulDirect;
+    return { name: "matmul-direct", code, rowTile, grid: tiles(rowTile) };
   }
   if (T <= MATVEC_ROWS) {
     const rowTile = 2 ** Math.ceil(Math.log2(T));
-    return { name: "matvec", code: matvec, rowTile, grid: (rows) => fold(Math.ceil(rows / 4)) };
+    const grid = (outputs: number) => fold(Math.ceil(outputs / 4));
+    return { name: "matvec", code: matvec, rowTile, grid };
   }
   const rowTile = T <= 32 ? 32 : 64;
-  const grid = (rows: number): [number, number] => [Math.ceil(T / rowTile), Math.ceil(rows / 64)];
-  return { name: "matmul", code: matmul, rowTile, grid };
+  return { name: "matmul", code: matmul, rowTile, grid: tiles(rowTile) };
 }
 
 /**
@@ -71,7 +84,8 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
     ...(options.residual ? [[options.residual]] : []),
   ];
   const groups = options.bias || options.residual ? epilogueGroups : [];
-  const { name, code, rowTile, grid } = chooseVariant(g.gpu, T);
+  const { variant = matmulVariant(g.gpu.adapter) } = options;
+  const { name, code, rowTile, grid } = chooseKernel(g.gpu, T, variant);
   const linked = [
     code,
     w.code,
