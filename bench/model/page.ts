@@ -173,7 +173,7 @@ async function run(engine: Engine, input: GenerationInput): Promise<number> {
 
 async function timeVision(gpu: Gpu, engine: Engine, layout: ImageLayout): Promise<number> {
   const begin = performance.now();
-  const rows = layout.seenKeys ?? layout.tokenCount;
+  const rows = layout.attendedKeys ?? layout.tokenCount;
   const places = Uint32Array.from({ length: rows }, (_, i) => i);
   await engine.vision.encode(BLANK, layout, places);
   await gpu.device.queue.onSubmittedWorkDone();

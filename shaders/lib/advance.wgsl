@@ -15,9 +15,9 @@ fn advance(b: u32, token: u32) {
     0u,
     s.position,
     select(0u, max(s.position + 1u, s.window) - s.window, s.window > 0u),
-    s.image_first,
-    s.image_last,
-    select(0u, 1u, s.image_first <= s.image_last),
+    s.cross_first,
+    s.cross_last,
+    select(0u, 1u, s.cross_first <= s.cross_last),
   );
   params[b].step = s.step + 1u;
   params[b].position = s.position + 1u;

@@ -1,6 +1,6 @@
 // Which keys a row attends. Needs lib/row.wgsl.
 
-override RANGE: u32;  // 0: first ..= last; 1: window_first ..= last; 2: image_first ..= image_last
+override RANGE: u32;  // 0: first ..= last; 1: window_first ..= last; 2: cross_first ..= cross_last
 
 /// The keys first ..= last; none if first > last.
 struct KeyRange {
@@ -9,6 +9,6 @@ struct KeyRange {
 }
 
 fn key_range(row: Row) -> KeyRange {
-  if (RANGE == 2u) { return KeyRange(row.image_first, row.image_last); }
+  if (RANGE == 2u) { return KeyRange(row.cross_first, row.cross_last); }
   return KeyRange(select(row.first, row.window_first, RANGE == 1u), row.last);
 }

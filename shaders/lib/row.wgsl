@@ -7,8 +7,8 @@ struct Row {
   first: u32,         // the keys it may attend: first ..= last; none if first > last
   last: u32,
   window_first: u32,  // `first` on sliding-window layers
-  image_first: u32,   // the image keys it may attend: image_first ..= image_last; none if first > last
-  image_last: u32,
+  cross_first: u32,   // the cross-attention keys it may attend: cross_first ..= cross_last; none if first > last
+  cross_last: u32,
   after_image: u32,   // 1: it stands at an image, or after one; 0: it does not
 }
 

@@ -13,8 +13,8 @@ struct Sampling {
   position: u32,     // that the next token will have
   rope_offset: i32,  // its rotary position minus its position
   window: u32,       // keys that sliding-window layers see; 0: all
-  image_first: u32,  // the image keys that its rows see: image_first ..= image_last; none if first > last
-  image_last: u32,
+  cross_first: u32,  // the cross-attention keys that its rows see: cross_first ..= cross_last; none if first > last
+  cross_last: u32,
 }
 
 /// What one workgroup finds in its share of the vocabulary.

@@ -8,7 +8,7 @@ import {
 
 const IMAGE = 99;
 const RING = { rows: 10, N: 40 };
-const keyed = (...seen: number[]) => seen.map((seenKeys) => ({ seenKeys }));
+const keyed = (...seen: number[]) => seen.map((attendedKeys) => ({ attendedKeys }));
 
 describe("placeImageKeys", () => {
   test("puts what is seen from the start on, and the rest before the end", () => {
@@ -75,10 +75,10 @@ describe("imageRanges", () => {
     );
     const ranges =
       crossAttentionRanges(ids, keyed(...seen), IMAGE, RING) ?? expect.fail("no ranges");
-    const found = ranges.map(({ imageFirst, imageLast, afterImage }) => {
-      const count = imageLast - imageFirst + 1;
-      const keys = Array.from({ length: count }, (_, i) => nameOf.get((imageFirst + i) % RING.N));
-      expect(imageLast).toBeLessThan(2 * RING.N);
+    const found = ranges.map(({ crossFirst, crossLast, afterImage }) => {
+      const count = crossLast - crossFirst + 1;
+      const keys = Array.from({ length: count }, (_, i) => nameOf.get((crossFirst + i) % RING.N));
+      expect(crossLast).toBeLessThan(2 * RING.N);
       return { keys: keys.sort(), after: afterImage };
     });
     expect(found).toEqual(referenceSeen(ids, seen, RING.rows));

@@ -23,7 +23,7 @@ export function maxCrossAttentionImages(
   return Math.max(1, Math.min(MOST_IMAGES, Math.floor(affordable)));
 }
 
-type Keyed = Pick<ImageLayout, "seenKeys">;
+type Keyed = Pick<ImageLayout, "attendedKeys">;
 
 /** How the keys of a prompt's images lie in a ring of N rows. */
 export interface CrossAttentionRing {
@@ -42,21 +42,21 @@ export function crossAttentionRows(
   { rows, N }: CrossAttentionRing,
 ): Uint32Array[] {
   let [start, end] = [0, N];
-  return layouts.map(({ seenKeys = rows }) => {
+  return layouts.map(({ attendedKeys = rows }) => {
     const first = start;
-    start += seenKeys;
-    end -= rows - seenKeys;
+    start += attendedKeys;
+    end -= rows - attendedKeys;
     return Uint32Array.from(
       { length: rows },
-      (_, i) => (i < seenKeys ? first : end - seenKeys) + i,
+      (_, i) => (i < attendedKeys ? first : end - attendedKeys) + i,
     );
   });
 }
 
 /** The image keys `first ..= last` that a row attends to, and whether it is at an image or after one. */
 export interface CrossAttentionRange {
-  readonly imageFirst: number;
-  readonly imageLast: number;
+  readonly crossFirst: number;
+  readonly crossLast: number;
   readonly afterImage: boolean;
 }
 
@@ -77,17 +77,17 @@ export function crossAttentionRanges(
     throw new RangeError(`prompt has ${placeholders} image tokens for ${layouts.length} images`);
   }
   if (layouts.length === 0) return undefined;
-  const seen = layouts.map(({ seenKeys = rows }) => seenKeys);
+  const seen = layouts.map(({ attendedKeys = rows }) => attendedKeys);
   const total = seen.reduce((sum, count) => sum + count, 0);
   const unseen = layouts.length * rows - total;
-  let range = { imageFirst: N - unseen, imageLast: N + total - 1, afterImage: false };
+  let range = { crossFirst: N - unseen, crossLast: N + total - 1, afterImage: false };
   let [next, end] = [0, 0];
   return ids.map((id, position) => {
     if (id !== imageTokenId) return range;
     const follows = range.afterImage && ids[position - 1] === imageTokenId;
-    const imageFirst = follows ? range.imageFirst : end;
+    const crossFirst = follows ? range.crossFirst : end;
     end += seen[next++] as number;
-    range = { imageFirst, imageLast: end - 1, afterImage: true };
+    range = { crossFirst, crossLast: end - 1, afterImage: true };
     return range;
   });
 }

@@ -53,7 +53,7 @@ function processorOf(family: string): ImageProcessor {
  * patches in our order, and LFM2-VL's in patches row by row.
  */
 function patchIndex(processor: ImageProcessor, layout: ImageLayout, index: number): number {
-  const { grid, rows, cols, seenKeys } = layout;
+  const { grid, rows, cols, attendedKeys } = layout;
   const { patchSize: p, merge, channelsLast } = processor;
   if (channelsLast) {
     const values = 3 * p * p;
@@ -63,7 +63,7 @@ function patchIndex(processor: ImageProcessor, layout: ImageLayout, index: numbe
     return place * values + (index % values);
   }
   if (merge > 1) return index;
-  const [down, across] = seenKeys === undefined ? [1, 1] : [rows || 1, cols || 1];
+  const [down, across] = attendedKeys === undefined ? [1, 1] : [rows || 1, cols || 1];
   const [height, width] = [(grid[0] * p) / down, (grid[1] * p) / across];
   const x = index % width;
   const y = Math.floor(index / width) % height;
@@ -103,7 +103,7 @@ describe("pixel values are the reference's", () => {
     const count = expected.shape.reduce((product, length) => product * length, 1);
     // LFM2-VL's reference fills up with zeros behind the patches, Llama 3.2's with tiles of zeros.
     const patches = layout.grid[0] * layout.grid[1];
-    const isFilled = processor.channelsLast || layout.seenKeys !== undefined;
+    const isFilled = processor.channelsLast || layout.attendedKeys !== undefined;
     const own = isFilled ? patches * 3 * processor.patchSize ** 2 : count;
 
     const wanted = expected.indices.map((index) =>

@@ -18,7 +18,7 @@ test.each(publishedCases("mllama"))("published settings, $image", (golden) => {
   expect(layout.prompt).toBe("<|image|>");
   const [rows, cols] = [layout.grid[0] / 40, layout.grid[1] / 40];
   expect(rows * cols).toBe(num_tiles?.[0]?.[0]);
-  expect(layout.seenKeys).toBe(rows * cols * 1601);
+  expect(layout.attendedKeys).toBe(rows * cols * 1601);
   const id = 1 + canvasGrids(4).findIndex((grid) => grid.rows === rows && grid.cols === cols);
   expect(id).toBe(aspect_ratio_ids?.[0]?.[0]);
 });
@@ -62,7 +62,7 @@ test("low detail is one tile", () => {
   const layout = published.layout(1920, 1080, "low");
   expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 560, height: 560 }]);
   expect(layout.resizes).toEqual([{ from: 0, width: 560, height: 315, filter: "bilinear" }]);
-  expect(layout.seenKeys).toBe(1601);
+  expect(layout.attendedKeys).toBe(1601);
 });
 
 test("ids are places in the list of all grids", () => {

@@ -96,7 +96,7 @@ export function mllamaProcessor(files: CheckpointFiles): ImageProcessor {
         tokenCount: 1,
         prompt: image,
         // Each tile has a row of its own before those of its patches.
-        seenKeys: rows * cols * (side ** 2 + 1),
+        attendedKeys: rows * cols * (side ** 2 + 1),
       };
     },
   };

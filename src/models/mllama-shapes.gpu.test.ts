@@ -50,7 +50,7 @@ test("its widths run, with tiles of 112 pixels", async () => {
   const [width, height] = [200, 100];
   const source = Uint8Array.from(random(width * height * 4, 3), (x) => 127 + 127 * x);
   const layout = model.processor.layout(width, height, "auto");
-  expect(layout.seenKeys).toBe(2 * 65);
+  expect(layout.attendedKeys).toBe(2 * 65);
   const image = { decoded: { width, height, source }, layout, key: "noise" };
   const V = model.text.vocab_size;
   const logitsAfter = async (ids: number[], images: (typeof image)[], maxTokens: number) => {

@@ -147,7 +147,7 @@ function crossLayer(
   const projected = linear(g, h, a.matrix("q_proj.weight"));
   const q = headNorm(g, a.vector("q_norm.weight"), projected, c);
   const scale = c.head_dim ** -0.5;
-  const mixed = attention(g, rows, q, { kind: "images", ...images }, { ...heads, scale });
+  const mixed = attention(g, rows, q, { kind: "cross-attention", ...images }, { ...heads, scale });
   const attended = linear(g, mixed, a.matrix("o_proj.weight"));
   x = addGated(g, x, attended, w.vector("cross_attn_attn_gate"));
 

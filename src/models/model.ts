@@ -73,13 +73,13 @@ export interface ImageLayout {
   readonly tokenCount: number;
   /** What stands in the prompt for the template's placeholder. */
   readonly prompt: string;
-  /** Where images are keys (`Model.imageKeys`): the first of its, which the rows after it attend to. */
-  readonly seenKeys?: number;
+  /** With `Model.crossAttention`: how many of its keys the rows after the image attend to; default all. */
+  readonly attendedKeys?: number;
 }
 
 /**
  * Images as keys and values that rows of the prompt attend to. Rows from an image's token on attend
- * to its `seenKeys`, until another image comes; those of images that follow one another at once
+ * to its `attendedKeys`, until another image comes; those of images that follow one another at once
  * are seen together. Rows before a prompt's first image attend to all keys of all its images.
  */
 export interface CrossAttentionShape {

@@ -132,8 +132,8 @@ async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
     Float32Array,
   ];
   const used = new Set<number>();
-  for (const { imageFirst = 1, imageLast = 0 } of rows) {
-    for (let i = imageFirst; i <= imageLast; i++) used.add(i % N);
+  for (const { crossFirst = 1, crossLast = 0 } of rows) {
+    for (let i = crossFirst; i <= crossLast; i++) used.add(i % N);
   }
   for (let row = 0; row < N; row++) {
     if (used.has(row)) continue;
@@ -147,7 +147,7 @@ async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
       return data.subarray(start, start + C);
     };
   const source = {
-    kind: "images",
+    kind: "cross-attention",
     keys: gpu.tensor("keys", [N, K * C], "f32", keys),
     values: gpu.tensor("values", [N, K * C], "f32", values),
   } as const;
@@ -155,7 +155,7 @@ async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
   const q = random(rows.length * H * C, 1);
   // The reference attends to `first ..= last`.
   const ranges = rows.map((row) => {
-    return { ...row, first: row.imageFirst ?? 1, last: row.imageLast ?? 0 };
+    return { ...row, first: row.crossFirst ?? 1, last: row.crossLast ?? 0 };
   });
   await check(rows, q, H * C, source, lookup(keys), lookup(values), options, ranges);
 }
@@ -280,8 +280,8 @@ describe("attention", () => {
       [299, 299],
     ];
     const rows = Array.from({ length: T }, (_, i) => {
-      const [imageFirst, imageLast] = ranges[(i + 1) % ranges.length] as [number, number];
-      return { ...(causal(0, 3 + i, 1)[0] as Row), imageFirst, imageLast };
+      const [crossFirst, crossLast] = ranges[(i + 1) % ranges.length] as [number, number];
+      return { ...(causal(0, 3 + i, 1)[0] as Row), crossFirst, crossLast };
     });
     for (const heads of HEADS.slice(0, 4)) await checkImages(rows, heads, 150);
   });

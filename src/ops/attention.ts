@@ -1,7 +1,7 @@
 import decode from "../../shaders/attention-decode.wgsl?raw";
 import merge from "../../shaders/attention-merge.wgsl?raw";
 import tiled from "../../shaders/attention.wgsl?raw";
-import images from "../../shaders/keys/cross-attention.wgsl?raw";
+import crossAttention from "../../shaders/keys/cross-attention.wgsl?raw";
 import flat from "../../shaders/keys/flat.wgsl?raw";
 import paged from "../../shaders/keys/paged.wgsl?raw";
 import blocks from "../../shaders/lib/attention.wgsl?raw";
@@ -17,10 +17,10 @@ export type KeySource =
   /** Rows `[P, (H + 2K) * C]`: queries, keys, values. Key i is row i, whatever the sequence. */
   | { readonly kind: "flat"; readonly qkv: Tensor }
   /**
-   * Of images, each `[N, K * C]`: a row attends to the image keys `imageFirst ..= imageLast`. Image
+   * Of images, each `[N, K * C]`: a row attends to the image keys `crossFirst ..= crossLast`. Image
    * key i, below 2N, is row i mod N, whatever the sequence.
    */
-  | { readonly kind: "images"; readonly keys: Tensor; readonly values: Tensor };
+  | { readonly kind: "cross-attention"; readonly keys: Tensor; readonly values: Tensor };
 
 export interface AttentionOptions {
   /** Query heads, a multiple of K: heads k * H/K and on share key/value head k. */
@@ -72,7 +72,7 @@ export function attention(
   }
   const keys = keySource(source, (H + 2 * K) * C, K * C);
   // As shaders/lib/key-range.wgsl numbers them.
-  const RANGE = source.kind === "images" ? 2 : Number(range === "window");
+  const RANGE = source.kind === "cross-attention" ? 2 : Number(range === "window");
   const shared = { H, C, RANGE };
   const scores = { SCALE: scale, SOFTCAP: softcap };
   const constants = { ...shared, ...keys.constants, ...scores, K, Q_STRIDE: width };
@@ -127,9 +127,9 @@ function keySource(source: KeySource, fusedWidth: number, cacheWidth: number): L
   if (keys.shape[1] !== cacheWidth || values.shape[1] !== cacheWidth) {
     throw new TypeError(`attention: cache rows are [${keys.shape[1]}], expected [${cacheWidth}]`);
   }
-  if (source.kind === "images") {
+  if (source.kind === "cross-attention") {
     const pages = Math.ceil((2 * (keys.shape[0] as number)) / PAGE_TOKENS);
-    return { code: images, constants: {}, parts: [keys, values], pages };
+    return { code: crossAttention, constants: {}, parts: [keys, values], pages };
   }
   const { pageTable } = source.cache;
   const pages = pageTable.shape[1] as number;

@@ -15,9 +15,9 @@ export interface Row {
   readonly first: number;
   readonly last: number;
   readonly windowFirst: number;
-  /** It attends to image keys `imageFirst ..= imageLast`; by default to none. */
-  readonly imageFirst?: number;
-  readonly imageLast?: number;
+  /** It attends to cross-attention keys `crossFirst ..= crossLast`; by default to none. */
+  readonly crossFirst?: number;
+  readonly crossLast?: number;
   /** Whether it stands at an image of the prompt or after one. Default false. */
   readonly afterImage?: boolean;
 }
@@ -36,7 +36,7 @@ export const IDLE_ROW: Row = {
 /** Writes `row` as the `index`-th of a row buffer's words. */
 export function writeRow(words: Uint32Array, index: number, row: Row): void {
   const { rope, token, sequence, position, first, last, windowFirst } = row;
-  const { imageFirst = 1, imageLast = 0, afterImage = false } = row;
-  const keys = [first, last, windowFirst, imageFirst, imageLast, Number(afterImage)];
+  const { crossFirst = 1, crossLast = 0, afterImage = false } = row;
+  const keys = [first, last, windowFirst, crossFirst, crossLast, Number(afterImage)];
   words.set([...rope, token, sequence, position, ...keys], index * ROW_WORDS);
 }

@@ -299,7 +299,7 @@ describe("sample advances", () => {
 
   test.each([true, false])("rows and settings, replay by replay (greedy: %s)", async (greedy) => {
     const logits = [random(V, 1), random(V, 2)];
-    const seen = { imageFirst: 5, imageLast: 68 };
+    const seen = { crossFirst: 5, crossLast: 68 };
     const settings: SequenceSampling[] = [
       { ...PLAIN, topP: 0.9, seed: 9, row: 1, position: 6, sequence: 3, ropeOffset: -5, window: 8 },
       { ...PLAIN, temperature: 0.5, seed: 4, step: 10, row: 0, position: 40, ...seen },

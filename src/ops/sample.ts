@@ -54,9 +54,9 @@ export interface SequenceSampling {
   readonly ropeOffset?: number;
   /** Keys that sliding-window layers see, the token's own included; 0 where there are none. */
   readonly window?: number;
-  /** Image keys `imageFirst ..= imageLast` that the tokens see; by default none. */
-  readonly imageFirst?: number;
-  readonly imageLast?: number;
+  /** Image keys `crossFirst ..= crossLast` that the tokens see; by default none. */
+  readonly crossFirst?: number;
+  readonly crossLast?: number;
 }
 
 /** A slot that draws nothing and writes nothing. */
@@ -75,7 +75,7 @@ export function writeSampling(words: Uint32Array, b: number, settings: SequenceS
   const greedy = settings.temperature < LOWEST_TEMPERATURE;
   const { topK, topP, minP } = greedy ? IDLE_SAMPLING : settings;
   const { seed, step = 0, row, sequence = 0, position, ropeOffset = 0, window = 0 } = settings;
-  const { imageFirst = 1, imageLast = 0 } = settings;
+  const { crossFirst = 1, crossLast = 0 } = settings;
   words.set(
     [
       floatBits(greedy ? 0 : settings.temperature),
@@ -90,8 +90,8 @@ export function writeSampling(words: Uint32Array, b: number, settings: SequenceS
       position,
       ropeOffset,
       window,
-      imageFirst,
-      imageLast,
+      crossFirst,
+      crossLast,
     ],
     b * SAMPLE_WORDS,
   );
@@ -115,7 +115,7 @@ export interface SampleOptions {
  * go to the lowest id; NaN and -inf are never drawn while there is anything else.
  *
  * The row becomes a decode row: it attends to `0 ..= position`, to the last `window` of these on
- * sliding-window layers, and to image keys `imageFirst ..= imageLast`. `step` and `position` advance by
+ * sliding-window layers, and to cross-attention keys `crossFirst ..= crossLast`. `step` and `position` advance by
  * one, so a replay draws the next token.
  *
  * @param logits `[B, V]`
