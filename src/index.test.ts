@@ -16,8 +16,8 @@ import type {
   Usage,
   Vlm,
 } from "./index.ts";
-import type { completionRequest } from "./openai/completions.ts";
 import type { responseRequest } from "./openai/responses-request.ts";
+import type { completionRequest } from "./openai/text-completions.ts";
 import type { chatCompletionRequest } from "./openai/validate.ts";
 
 // All of this is checked by the compiler (`npm run types`).

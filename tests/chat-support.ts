@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Message } from "../src/chat/messages.ts";
+import type { ChatMessage } from "../src/chat/messages.ts";
 import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/model.ts";
 import type { GeneratedToken, GenerationInput, TokenGenerator } from "../src/engine/generation.ts";
 import type { CheckpointFiles } from "../src/models/model.ts";
@@ -31,7 +31,7 @@ export function readBytes(path: string): Buffer<ArrayBuffer> {
 /** A line of a cases.json, as far as text is concerned. */
 export interface TextCase {
   readonly name?: string;
-  readonly messages: readonly Message[];
+  readonly messages: readonly ChatMessage[];
   readonly prompt: string;
   readonly add_special_tokens?: boolean;
   readonly input_ids: readonly number[];

@@ -1,9 +1,9 @@
 import { type ThinkingState, ThinkingParser, THINKING_TOKENS } from "./reasoning.ts";
-import { type ParserOptions, ToolParser } from "./tool-parser.ts";
+import { type ToolParserOptions, ToolParser } from "./tool-parser.ts";
 import type { ToolCallDelta } from "./tools.ts";
 
 /** What is told apart in an answer. */
-export interface Reading {
+export interface ReaderOptions {
   /** None: the model has no spans of reasoning. */
   readonly thinking?: {
     /** Where the answer begins. */
@@ -12,20 +12,20 @@ export interface Reading {
     readonly isSeparate: boolean;
   };
   /** None: calls are text. */
-  readonly calls?: ParserOptions;
+  readonly calls?: ToolParserOptions;
   /** The answer goes on the prompt's last text, rather than begins one. */
-  readonly goesOn?: boolean;
+  readonly continuesPrompt?: boolean;
 }
 
 /** What a piece of an answer brought; what is not there was not in it. */
-export interface ReadText {
+export interface AnswerPiece {
   readonly text: string;
   readonly reasoning?: string;
   readonly toolCalls?: readonly ToolCallDelta[];
 }
 
 /** The tokens that the reading needs to see, special or not. */
-export function readingTokens({ thinking, calls }: Reading): readonly string[] {
+export function keptTokensOf({ thinking, calls }: ReaderOptions): readonly string[] {
   return [...(thinking ? THINKING_TOKENS : []), ...(calls?.format.tokens ?? [])];
 }
 
@@ -35,7 +35,7 @@ export class AnswerReader {
   readonly #isSeparate: boolean;
   readonly #calls: ToolParser | undefined;
 
-  constructor({ thinking, calls }: Reading) {
+  constructor({ thinking, calls }: ReaderOptions) {
     this.#isSeparate = thinking?.isSeparate ?? false;
     this.#thinking =
       thinking && new ThinkingParser(thinking.state, { keepsMarks: !this.#isSeparate });
@@ -56,40 +56,44 @@ export class AnswerReader {
     return this.#calls?.isDone ?? false;
   }
 
-  push(piece: string): ReadText {
+  push(piece: string): AnswerPiece {
     const { reasoning, text } = this.#thinking?.push(piece) ?? { reasoning: "", text: piece };
-    return this.#told(reasoning, this.#calls?.push(text) ?? { text, calls: [] });
+    return this.#piece(reasoning, this.#calls?.push(text) ?? { text, calls: [] });
   }
 
   /** What was held back, when no more text comes. */
-  end(): ReadText {
+  end(): AnswerPiece {
     const { reasoning, text } = this.#thinking?.end() ?? { reasoning: "", text: "" };
     const pushed = this.#calls?.push(text) ?? { text, calls: [] };
     const ended = this.#calls?.end() ?? { text: "", calls: [] };
-    return this.#told(reasoning, {
+    return this.#piece(reasoning, {
       text: pushed.text + ended.text,
       calls: [...pushed.calls, ...ended.calls],
     });
   }
 
-  #told(
+  #piece(
     reasoning: string,
     { text, calls }: { text: string; calls: readonly ToolCallDelta[] },
-  ): ReadText {
-    if (!this.#isSeparate) return readText(reasoning + text, "", calls);
-    return readText(text, reasoning, calls);
+  ): AnswerPiece {
+    if (!this.#isSeparate) return answerPiece(reasoning + text, "", calls);
+    return answerPiece(text, reasoning, calls);
   }
 }
 
 /** Two pieces as one. */
-export function joinedText(first: ReadText, second: ReadText): ReadText {
-  return readText(first.text + second.text, (first.reasoning ?? "") + (second.reasoning ?? ""), [
+export function joinPieces(first: AnswerPiece, second: AnswerPiece): AnswerPiece {
+  return answerPiece(first.text + second.text, (first.reasoning ?? "") + (second.reasoning ?? ""), [
     ...(first.toolCalls ?? []),
     ...(second.toolCalls ?? []),
   ]);
 }
 
-function readText(text: string, reasoning: string, toolCalls: readonly ToolCallDelta[]): ReadText {
+function answerPiece(
+  text: string,
+  reasoning: string,
+  toolCalls: readonly ToolCallDelta[],
+): AnswerPiece {
   return {
     text,
     ...(reasoning !== "" && { reasoning }),

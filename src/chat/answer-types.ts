@@ -1,8 +1,8 @@
 import type { Sampling } from "../engine/generation.ts";
-import type { ReadText } from "./answer-reader.ts";
+import type { AnswerPiece } from "./answer-reader.ts";
 import type { AnswerFormat } from "./format.ts";
 import type { TokenLogprobs } from "./logprobs.ts";
-import type { Prompt } from "./prompt.ts";
+import type { TokenizedPrompt } from "./prompt.ts";
 import type { AnswerUsage } from "./usage.ts";
 
 /** How to answer; what is left out is as the checkpoint says. */
@@ -44,7 +44,7 @@ export interface Finish {
  * What one more token brought; the text, which has neither reasoning nor calls of tools in it, may be
  * empty.
  */
-export interface Delta extends ReadText {
+export interface AnswerDelta extends AnswerPiece {
   /** Which choice it belongs to: one comes after another. */
   readonly choice: number;
   /** The token; none where the text was held back from an earlier one. */
@@ -57,9 +57,9 @@ export interface Delta extends ReadText {
 
 /** An answer under way. */
 export interface ChatAnswer {
-  readonly prompt: Prompt;
+  readonly prompt: TokenizedPrompt;
   /** Counts on as the deltas are read. */
   readonly usage: AnswerUsage;
   /** Runs the model as it is iterated; returning from it stops the model. */
-  readonly deltas: AsyncGenerator<Delta, void, void>;
+  readonly deltas: AsyncGenerator<AnswerDelta, void, void>;
 }

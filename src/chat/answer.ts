@@ -1,12 +1,12 @@
 import type { PreparedImage, Sampling } from "../engine/generation.ts";
-import type { Reading } from "./answer-reader.ts";
-import type { AnswerOptions, ChatAnswer, Delta } from "./answer-types.ts";
-import { answerConstraint, answerEnd } from "./constraint.ts";
+import type { ReaderOptions } from "./answer-reader.ts";
+import type { AnswerOptions, ChatAnswer, AnswerDelta } from "./answer-types.ts";
+import { formatConstraint, answerStop } from "./constraint.ts";
 import type { GenerationDefaults } from "./defaults.ts";
 import type { AnswerFormat } from "./format.ts";
 import type { ChatModel } from "./model.ts";
-import type { Prompt } from "./prompt.ts";
-import { afterThinking } from "./reasoning.ts";
+import type { TokenizedPrompt } from "./prompt.ts";
+import { constrainAfterThinking } from "./reasoning.ts";
 import { RequestError } from "./request-error.ts";
 import { textDeltas } from "./text-deltas.ts";
 
@@ -21,26 +21,26 @@ const HELD_TOKENS = 256;
  * @throws RequestError when the prompt leaves no room for the answer, or a value does not fit the
  * model
  */
-export function answer(
+export function answerPrompt(
   model: ChatModel,
-  prompt: Prompt,
+  prompt: TokenizedPrompt,
   images: readonly PreparedImage[],
   request: AnswerOptions,
   param: string,
-  reading: Reading = {},
+  reading: ReaderOptions = {},
 ): ChatAnswer {
   const { format, choices = 1, minTokens = 0, logprobs, cacheSalt, signal } = request;
   const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, param);
   checkImages(images.length, model.generator.maxImages, param);
   checkAgainst(model, request, maxTokens);
   const sampling = samplingOf(request.sampling, model.defaults.sampling);
-  const end = answerEnd(request, model.defaults.stopTokenIds);
+  const end = answerStop(request, model.defaults.stopTokenIds);
   const { stopTokenIds } = end;
   const constraintOf = (format: AnswerFormat) => {
-    const constraint = answerConstraint(model.grammars, format, end);
+    const constraint = formatConstraint(model.grammars, format, end);
     const state = reading.thinking?.state ?? "outside";
     if (state === "outside") return constraint;
-    return afterThinking(constraint, model.tokenizer, state, stopTokenIds);
+    return constrainAfterThinking(constraint, model.tokenizer, state, stopTokenIds);
   };
   if (format) constraintOf(format); // what is wrong with it is told before anything is run
   const usage = {
@@ -65,8 +65,8 @@ export function answer(
       ...(choice === 0 && { onCached: (tokens: number) => (usage.cachedTokens = tokens) }),
       signal,
     });
-  const deltas = async function* (): AsyncGenerator<Delta, void, void> {
-    const after = reading.goesOn ? prompt.ids.slice(-HELD_TOKENS) : [];
+  const deltas = async function* (): AsyncGenerator<AnswerDelta, void, void> {
+    const after = reading.continuesPrompt ? prompt.ids.slice(-HELD_TOKENS) : [];
     const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };
     for (let choice = 0; choice < choices; choice++) {
       for await (const delta of textDeltas(model.tokenizer, run(choice), read, usage)) {
@@ -84,7 +84,7 @@ function choiceSeed(seed: number, choice: number): number {
 
 /** How many tokens the answer may have. Throws RequestError when they do not fit. */
 function answerLength(
-  prompt: Prompt,
+  prompt: TokenizedPrompt,
   asked: number | undefined,
   contextLength: number,
   param: string,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, dataUrl, random, scriptedModel } from "../../tests/chat-support.ts";
-import type { ChatAnswer, Delta } from "./answer-types.ts";
+import type { ChatAnswer, AnswerDelta } from "./answer-types.ts";
 import { type ChatRequest, chat } from "./chat.ts";
-import type { Message } from "./messages.ts";
+import type { ChatMessage } from "./messages.ts";
 
-const HELLO: Message[] = [{ role: "user", content: "Hello" }];
+const HELLO: ChatMessage[] = [{ role: "user", content: "Hello" }];
 const EOS = 1023;
 
 const generator = new ScriptedGenerator();
@@ -14,7 +14,10 @@ const idsOf = (text: string) => model.tokenizer.encode(text, { addSpecialTokens:
 /** The deltas of an answer whose tokens are `ids`. */
 let usage: ChatAnswer["usage"];
 
-async function run(ids: readonly number[], request: Partial<ChatRequest> = {}): Promise<Delta[]> {
+async function run(
+  ids: readonly number[],
+  request: Partial<ChatRequest> = {},
+): Promise<AnswerDelta[]> {
   generator.ids = ids;
   const answer = await chat(model, { messages: HELLO, ...request });
   usage = answer.usage;
@@ -23,7 +26,7 @@ async function run(ids: readonly number[], request: Partial<ChatRequest> = {}): 
   return all;
 }
 
-const textOf = (deltas: readonly Delta[]) => deltas.map(({ text }) => text).join("");
+const textOf = (deltas: readonly AnswerDelta[]) => deltas.map(({ text }) => text).join("");
 
 describe("how an answer ends", () => {
   test("at the end-of-sequence token, which is not in the text", async () => {
@@ -115,8 +118,8 @@ describe("how an answer ends", () => {
 
 describe("several choices", () => {
   const url = dataUrl("e2e/goldens/sample/red-circle.png");
-  const content: Message["content"] = [{ type: "image_url", image_url: { url } }];
-  const messages: Message[] = [{ role: "user", content }];
+  const content: ChatMessage["content"] = [{ type: "image_url", image_url: { url } }];
+  const messages: ChatMessage[] = [{ role: "user", content }];
 
   test("share a prompt, and are drawn with one seed after another", async () => {
     const before = generator.inputs.length;
@@ -188,8 +191,8 @@ describe("how many tokens there may be", () => {
 
   test("image rows are counted apart", async () => {
     const url = dataUrl("e2e/goldens/sample/red-circle.png");
-    const content: Message["content"] = [{ type: "image_url", image_url: { url } }];
-    const messages: Message[] = [{ role: "user", content }];
+    const content: ChatMessage["content"] = [{ type: "image_url", image_url: { url } }];
+    const messages: ChatMessage[] = [{ role: "user", content }];
     const { prompt } = await chat(model, { messages });
     expect(prompt.imageTokens).toBe(16);
     const small = new ScriptedGenerator();
@@ -206,7 +209,7 @@ test("more images than there is room for are refused", async () => {
   const ask = (count: number) => {
     const few = new ScriptedGenerator();
     few.maxImages = 2;
-    const messages: Message[] = [{ role: "user", content: new Array(count).fill(image) }];
+    const messages: ChatMessage[] = [{ role: "user", content: new Array(count).fill(image) }];
     return chat({ ...model, generator: few }, { messages });
   };
   expect((await ask(2)).prompt.imageTokens).toBe(32);

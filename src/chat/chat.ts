@@ -1,25 +1,25 @@
-import type { Reading } from "./answer-reader.ts";
+import type { ReaderOptions } from "./answer-reader.ts";
 import type { AnswerOptions } from "./answer-types.ts";
 import type { ChatAnswer } from "./answer-types.ts";
-import { answer } from "./answer.ts";
-import { collectImages } from "./images.ts";
+import { answerPrompt } from "./answer.ts";
+import { prepareImages } from "./images.ts";
 import { HERMES } from "./json-calls.ts";
-import { textOf } from "./message-content.ts";
-import type { Message } from "./messages.ts";
+import { contentText } from "./message-content.ts";
+import type { ChatMessage } from "./messages.ts";
 import type { ChatModel } from "./model.ts";
-import { type Prompt, type PromptOptions, buildPrompt } from "./prompt.ts";
-import { knowsThinking, thinkingState } from "./reasoning.ts";
+import { type TokenizedPrompt, type PromptOptions, buildPrompt } from "./prompt.ts";
+import { supportsThinking, thinkingState } from "./reasoning.ts";
 import type { ToolFormat } from "./tool-format.ts";
-import { callsFormat } from "./tool-grammar.ts";
-import { type Tool, type ToolChoice, offeredTools } from "./tools.ts";
+import { toolCallFormat } from "./tool-grammar.ts";
+import { type Tool, type ChatToolChoice, toolsForChoice } from "./tools.ts";
 
 /** What to answer, and how. */
 export interface ChatRequest extends AnswerOptions, PromptOptions {
-  readonly messages: readonly Message[];
+  readonly messages: readonly ChatMessage[];
   /** The functions that the model may call; their names are unique. */
   readonly tools?: readonly Tool[];
   /** Default: "auto". */
-  readonly toolChoice?: ToolChoice;
+  readonly toolChoice?: ChatToolChoice;
   /** Whether an answer may make more than one call. Default true. */
   readonly parallelToolCalls?: boolean;
   /**
@@ -43,13 +43,17 @@ export interface ChatRequest extends AnswerOptions, PromptOptions {
 export async function chat(model: ChatModel, request: ChatRequest): Promise<ChatAnswer> {
   const { messages, signal } = request;
   signal?.throwIfAborted();
-  const tools = offeredTools(request.tools, request.toolChoice);
-  const images = await collectImages(messages, model.images, model.processor, signal);
+  const tools = toolsForChoice(request.tools, request.toolChoice);
+  const images = await prepareImages(messages, model.images, model.processor, signal);
   const prompt = buildPrompt(model, messages, images, { ...request, tools });
   const { format, calls } = callsOf(request, tools, prompt.toolFormat);
   const thinking = thinkingOf(model, request, prompt);
-  const reading = { thinking, calls, goesOn: request.continueFinalMessage };
-  return answer(model, prompt, images, { ...request, format }, "messages", reading);
+  const reading: ReaderOptions = {
+    thinking,
+    calls,
+    continuesPrompt: request.continueFinalMessage,
+  };
+  return answerPrompt(model, prompt, images, { ...request, format }, "messages", reading);
 }
 
 /** How calls of tools are read, and what the answer must match for them. */
@@ -57,7 +61,7 @@ function callsOf(
   request: ChatRequest,
   tools: readonly Tool[],
   taught: ToolFormat | undefined,
-): Pick<AnswerOptions, "format"> & Pick<Reading, "calls"> {
+): Pick<AnswerOptions, "format"> & Pick<ReaderOptions, "calls"> {
   const { toolChoice: choice = "auto", parallelToolCalls = true, streamArguments } = request;
   if (!taught) return { format: request.format };
   const isSingle = !parallelToolCalls || typeof choice === "object";
@@ -67,7 +71,7 @@ function callsOf(
   const names = new Set(tools.map((tool) => tool.function.name));
   const rules = { tools, choice, isSingle, content: request.format };
   return {
-    format: format.forced && callsFormat({ ...rules, forced: format.forced }),
+    format: format.forced && toolCallFormat({ ...rules, forced: format.forced }),
     calls: { format, names, isSingle, early: streamArguments ?? false },
   };
 }
@@ -76,12 +80,12 @@ function callsOf(
 function thinkingOf(
   { template, tokenizer }: ChatModel,
   { messages, continueFinalMessage, separateReasoning }: ChatRequest,
-  prompt: Prompt,
-): Reading["thinking"] {
-  if (!separateReasoning && !knowsThinking(template.source, tokenizer)) return undefined;
+  prompt: TokenizedPrompt,
+): ReaderOptions["thinking"] {
+  if (!separateReasoning && !supportsThinking(template.source, tokenizer)) return undefined;
   const continued = continueFinalMessage ? messages.at(-1)?.content : "";
   return {
-    state: thinkingState(prompt.text, textOf(continued ?? "")),
+    state: thinkingState(prompt.text, contentText(continued ?? "")),
     isSeparate: separateReasoning ?? true,
   };
 }

@@ -1,6 +1,6 @@
 import type { AnswerOptions } from "./answer-types.ts";
 import type { ChatAnswer } from "./answer-types.ts";
-import { answer } from "./answer.ts";
+import { answerPrompt } from "./answer.ts";
 import type { ChatModel } from "./model.ts";
 import { RequestError } from "./request-error.ts";
 
@@ -31,5 +31,7 @@ export function complete(
   const unknown = ids.find((id) => tokenizer.token(id) === undefined);
   if (unknown !== undefined) refuse(`the vocabulary has no token ${unknown}`);
   const text = typeof prompt === "string" ? prompt : tokenizer.decode(ids, options);
-  return answer(model, { text, ids, imageTokens: 0 }, [], options, param, { goesOn: true });
+  return answerPrompt(model, { text, ids, imageTokens: 0 }, [], options, param, {
+    continuesPrompt: true,
+  });
 }

@@ -4,7 +4,7 @@ import { ConstrainedGenerator } from "../../tests/constrained-generator.ts";
 import { messageOf } from "../../tests/grammar-support.ts";
 import type { AnswerOptions } from "./answer-types.ts";
 import { complete } from "./complete.ts";
-import { type AnswerEnd, answerConstraint } from "./constraint.ts";
+import { type AnswerStop, formatConstraint } from "./constraint.ts";
 import type { AnswerFormat } from "./format.ts";
 import { RequestError } from "./request-error.ts";
 
@@ -16,16 +16,16 @@ const idsOf = (text: string): number[] => tokenizer.encode(text, { addSpecialTok
 const [LETTER_A] = idsOf("a") as [number];
 
 const AS: AnswerFormat = { type: "regex", pattern: "a{1,3}" };
-const END: AnswerEnd = { stopTokenIds: [EOS], lastResortIds: [], minTokens: 0 };
+const END: AnswerStop = { stopTokenIds: [EOS], lastResortIds: [], minTokens: 0 };
 
 /** Which of some ids may come after some others. */
 async function among(
   ids: readonly number[],
   drawn: readonly number[],
-  end: Partial<AnswerEnd>,
+  end: Partial<AnswerStop>,
   format = AS,
 ): Promise<number[]> {
-  const constraint = answerConstraint(grammars, format, { ...END, ...end });
+  const constraint = formatConstraint(grammars, format, { ...END, ...end });
   for (const id of drawn) constraint.accept(id);
   const words = new Uint32Array(V / 32);
   expect(await constraint.mask(words)).toBe(true);
@@ -81,7 +81,7 @@ test.each<[AnswerFormat, string, string]>([
     "'not' at the top is not supported",
   ],
 ])("%o is refused", (format, param, why) => {
-  const run = () => answerConstraint(grammars, format, END);
+  const run = () => formatConstraint(grammars, format, END);
   expect(run).toThrow(RequestError);
   const message = `Invalid value for '${param}': `;
   expect(messageOf(run)).toContain(message);

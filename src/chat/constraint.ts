@@ -7,7 +7,7 @@ import type { AnswerFormat } from "./format.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Which tokens end an answer, and when. */
-export interface AnswerEnd {
+export interface AnswerStop {
   readonly stopTokenIds: readonly number[];
   /** Of these: what ends the answer only where nothing else may come. */
   readonly lastResortIds: readonly number[];
@@ -21,10 +21,10 @@ export interface AnswerEnd {
  * @param eos the checkpoint's own stop tokens; where they are to be ignored, a format that is
  * complete must still end somehow
  */
-export function answerEnd(
+export function answerStop(
   { format, ignoreEos = false, stopTokenIds = [], minTokens = 0 }: AnswerOptions,
   eos: readonly number[],
-): AnswerEnd {
+): AnswerStop {
   return {
     stopTokenIds: [...(ignoreEos && !format ? [] : eos), ...stopTokenIds],
     lastResortIds: ignoreEos ? eos.filter((id) => !stopTokenIds.includes(id)) : [],
@@ -37,10 +37,10 @@ export function answerEnd(
  *
  * @throws RequestError for a format that can't be honoured
  */
-export function answerConstraint(
+export function formatConstraint(
   grammars: GrammarCompiler,
   format: AnswerFormat,
-  end: AnswerEnd,
+  end: AnswerStop,
 ): TokenConstraint {
   const matcher = matcherOf(grammars, format);
   const { stopTokenIds, lastResortIds, minTokens } = end;

@@ -2,26 +2,27 @@ import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, readCheckpoint, scriptedModel } from "../../tests/chat-support.ts";
 import type { PreparedImage } from "../engine/generation.ts";
 import { chatTemplate } from "../text/template.ts";
-import type { Message, Part } from "./messages.ts";
+import type { ChatMessage, ContentPart } from "./messages.ts";
 import { buildPrompt } from "./prompt.ts";
 import { RequestError } from "./request-error.ts";
 
 const model = scriptedModel(new ScriptedGenerator());
-const HELLO: Message = { role: "user", content: "Hello" };
-const text = (words: string): Part => ({ type: "text", text: words });
-const image: Part = { type: "image_url", image_url: { url: "data:," } };
+const HELLO: ChatMessage = { role: "user", content: "Hello" };
+const text = (words: string): ContentPart => ({ type: "text", text: words });
+const image: ContentPart = { type: "image_url", image_url: { url: "data:," } };
 
 const layout = model.processor.layout(64, 64, "auto");
 const decoded = { width: 64, height: 64, source: new Uint8Array() };
 
-const continued = (messages: Message[], jinja?: string, images: PreparedImage[] = []) =>
+const continued = (messages: ChatMessage[], jinja?: string, images: PreparedImage[] = []) =>
   buildPrompt(
     jinja ? { ...model, template: chatTemplate({ "chat_template.jinja": jinja }, {}) } : model,
     messages,
     images,
     { continueFinalMessage: true },
   );
-const saying = (content: Message["content"]) => continued([HELLO, { role: "assistant", content }]);
+const saying = (content: ChatMessage["content"]) =>
+  continued([HELLO, { role: "assistant", content }]);
 
 describe("continuing the final message", () => {
   test("ends the prompt right after its text, without a prompt to answer", () => {
@@ -39,7 +40,7 @@ describe("continuing the final message", () => {
   ])("knows the template of %s", (name, gap) => {
     const template = chatTemplate(readCheckpoint(`e2e/goldens/${name}`), {});
     const published = { ...model, template };
-    const parts: Message = { role: "assistant", content: [text("Hi, I "), text("am ")] };
+    const parts: ChatMessage = { role: "assistant", content: [text("Hi, I "), text("am ")] };
     for (const last of [parts, { ...parts, content: "Hi, I am " }]) {
       const asked = buildPrompt(published, [HELLO], []).text;
       const { text: written } = buildPrompt(published, [HELLO, last], [], {
@@ -54,7 +55,7 @@ describe("continuing the final message", () => {
   });
 
   test("says no more where the text is there twice", () => {
-    const messages: Message[] = [
+    const messages: ChatMessage[] = [
       { role: "user", content: "Hi" },
       { role: "assistant", content: "Hi" },
       { role: "user", content: "Hi" },
@@ -83,18 +84,18 @@ describe("continuing the final message", () => {
       continueFinalMessage: true,
       templateVariables: { add_generation_prompt: true },
     };
-    const messages: Message[] = [{ role: "assistant", content: "Hi" }];
+    const messages: ChatMessage[] = [{ role: "assistant", content: "Hi" }];
     expect(buildPrompt({ ...model, template }, messages, [], options).text).toBe("Hi");
   });
 
   test("trims what the template trims", () => {
     const jinja =
       "{% for m in messages %}[{{ m.content | trim }}]{% endfor %}{% if add_generation_prompt %}>{% endif %}";
-    const messages: Message[] = [HELLO, { role: "assistant", content: "Hi there " }];
+    const messages: ChatMessage[] = [HELLO, { role: "assistant", content: "Hi there " }];
     expect(continued(messages, jinja).text).toBe("[Hello][Hi there");
   });
 
-  test.each<[string, Message[], string | undefined, RegExp]>([
+  test.each<[string, ChatMessage[], string | undefined, RegExp]>([
     ["a user's message", [HELLO], undefined, /expected the last message to be the assistant's/],
     ["no text", [HELLO, { role: "assistant", content: [] }], undefined, /to have text/],
     [

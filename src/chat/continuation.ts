@@ -1,4 +1,4 @@
-import type { Message, Part } from "./messages.ts";
+import type { ChatMessage, ContentPart } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 
 /**
@@ -9,7 +9,7 @@ import { RequestError } from "./request-error.ts";
  * @throws RequestError when the last message is not the assistant's, calls tools, or has no
  * text
  */
-export function markEnd(messages: readonly Message[], end: string): Message[] {
+export function markEnd(messages: readonly ChatMessage[], end: string): ChatMessage[] {
   const last = messages.at(-1);
   if (last?.role !== "assistant") {
     throw refusal(`the last message to be the assistant's, but it is the ${last?.role}'s`);
@@ -21,11 +21,11 @@ export function markEnd(messages: readonly Message[], end: string): Message[] {
   return [...messages.slice(0, -1), marked];
 }
 
-function markContent(content: Message["content"], mark: string): Message["content"] {
+function markContent(content: ChatMessage["content"], mark: string): ChatMessage["content"] {
   if (typeof content === "string") return content + mark;
   const at = content.findLastIndex(({ type }) => type === "text");
   if (at < 0) throw refusal("the last message to have text, but it has none");
-  return content.map((part, i): Part =>
+  return content.map((part, i): ContentPart =>
     part.type === "text" && i === at ? { ...part, text: part.text + mark } : part,
   );
 }

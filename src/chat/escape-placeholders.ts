@@ -1,4 +1,4 @@
-import type { Message } from "./messages.ts";
+import type { ChatMessage } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 import type { Tool } from "./tools.ts";
 
@@ -19,20 +19,20 @@ export function unusedCharacters(request: unknown): readonly [string, string] {
  * spread over several parts is found too, since templates may write these without a gap.
  */
 export function escapeMessage(
-  message: Message,
+  message: ChatMessage,
   literals: readonly string[],
   mark: string,
-): Message {
+): ChatMessage {
   const { content, toolCalls, reasoning } = message;
   return {
     ...message,
-    content: guardContent(content, literals, mark),
-    ...(reasoning !== undefined && { reasoning: guardText(reasoning, literals, mark) }),
+    content: escapeContent(content, literals, mark),
+    ...(reasoning !== undefined && { reasoning: escapeText(reasoning, literals, mark) }),
     ...(toolCalls && {
       toolCalls: toolCalls.map((call) => ({
         ...call,
         // Guarded as what the JSON means: in JSON itself a literal may be written with escapes.
-        arguments: JSON.stringify(guardJson(JSON.parse(call.arguments), literals, mark)),
+        arguments: JSON.stringify(escapeJson(JSON.parse(call.arguments), literals, mark)),
       })),
     }),
   };
@@ -40,40 +40,40 @@ export function escapeMessage(
 
 /** The same for what tools are described by. */
 export function escapeTool(tool: Tool, literals: readonly string[], mark: string): Tool {
-  return guardJson(tool, literals, mark) as Tool;
+  return escapeJson(tool, literals, mark) as Tool;
 }
 
 /** The same for all strings of a JSON value, keys included. */
-function guardJson(value: unknown, literals: readonly string[], mark: string): unknown {
-  if (typeof value === "string") return guardText(value, literals, mark);
+function escapeJson(value: unknown, literals: readonly string[], mark: string): unknown {
+  if (typeof value === "string") return escapeText(value, literals, mark);
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((element) => guardJson(element, literals, mark));
+  if (Array.isArray(value)) return value.map((element) => escapeJson(element, literals, mark));
   const guarded = Object.entries(value).map(([key, inner]) => [
-    guardText(key, literals, mark),
-    guardJson(inner, literals, mark),
+    escapeText(key, literals, mark),
+    escapeJson(inner, literals, mark),
   ]);
   return Object.fromEntries(guarded);
 }
 
-function guardContent(
-  content: Message["content"],
+function escapeContent(
+  content: ChatMessage["content"],
   literals: readonly string[],
   mark: string,
-): Message["content"] {
-  if (typeof content === "string") return guardText(content, literals, mark);
+): ChatMessage["content"] {
+  if (typeof content === "string") return escapeText(content, literals, mark);
   const texts = content.flatMap((part) => (part.type === "text" ? [part.text] : []));
-  const guarded = guardTexts(texts, literals, mark);
+  const guarded = escapeTexts(texts, literals, mark);
   let next = 0;
   return content.map((part) =>
     part.type === "text" ? { ...part, text: guarded[next++] as string } : part,
   );
 }
 
-function guardText(text: string, literals: readonly string[], mark: string): string {
-  return guardTexts([text], literals, mark)[0] as string;
+function escapeText(text: string, literals: readonly string[], mark: string): string {
+  return escapeTexts([text], literals, mark)[0] as string;
 }
 
-function guardTexts(texts: readonly string[], literals: readonly string[], mark: string) {
+function escapeTexts(texts: readonly string[], literals: readonly string[], mark: string) {
   const whole = texts.join("");
   const cuts = new Set<number>();
   for (const literal of literals) {

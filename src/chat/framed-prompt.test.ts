@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
 import type { CheckpointFiles } from "../models/model.ts";
 import { paligemmaProcessor } from "../models/paligemma-processor.ts";
-import type { Message, Part } from "./messages.ts";
+import type { ChatMessage, ContentPart } from "./messages.ts";
 import { chatModel } from "./model.ts";
 import { type PromptOptions, buildPrompt } from "./prompt.ts";
 import { RequestError } from "./request-error.ts";
@@ -10,7 +10,7 @@ import { RequestError } from "./request-error.ts";
 const { "chat_template.jinja": jinja, ...published } = readCheckpoint("e2e/goldens/paligemma");
 
 function promptOf(
-  messages: readonly Message[],
+  messages: readonly ChatMessage[],
   files: CheckpointFiles = published,
   options?: PromptOptions,
 ) {
@@ -25,12 +25,12 @@ function promptOf(
   return { ...buildPrompt(model, messages, images, options), model };
 }
 
-const image: Part = { type: "image_url", image_url: { url: "data:," } };
-const text = (words: string): Part => ({ type: "text", text: words });
+const image: ContentPart = { type: "image_url", image_url: { url: "data:," } };
+const text = (words: string): ContentPart => ({ type: "text", text: words });
 const ROWS = "<image>".repeat(16);
 
 describe("prompts of a checkpoint without a chat template", () => {
-  test.each<[string, readonly Message[], string]>([
+  test.each<[string, readonly ChatMessage[], string]>([
     ["an image", [{ role: "user", content: [image, text("Hi")] }], `${ROWS}<bos>Hi\n`],
     [
       "an image after its text",
@@ -58,7 +58,7 @@ describe("prompts of a checkpoint without a chat template", () => {
   });
 
   test("are those of the template that the reference was given", () => {
-    const messages: Message[] = [
+    const messages: ChatMessage[] = [
       { role: "user", content: [text("First "), image, text(" and "), image, text(".")] },
     ];
     const given = promptOf(messages, { ...published, "chat_template.jinja": jinja });
@@ -67,7 +67,7 @@ describe("prompts of a checkpoint without a chat template", () => {
   });
 
   test("a line break does not end an answer that goes on", () => {
-    const messages: Message[] = [
+    const messages: ChatMessage[] = [
       { role: "user", content: [image, text("Hi")] },
       { role: "assistant", content: "A cat" },
     ];

@@ -2,8 +2,8 @@ import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ScriptedGenerator, dataUrl, readBytes, scriptedModel } from "../../tests/chat-support.ts";
-import { type ImageIntake, collectImages } from "./images.ts";
-import type { Detail, Message, Part } from "./messages.ts";
+import { type ImageOptions, prepareImages } from "./images.ts";
+import type { DetailLevel, ChatMessage, ContentPart } from "./messages.ts";
 
 const CIRCLE = "e2e/goldens/sample/red-circle.png";
 const PNG = readBytes(CIRCLE);
@@ -13,21 +13,21 @@ const BASE64 = PNG.toString("base64");
 const model = scriptedModel(new ScriptedGenerator());
 
 /** Messages with the images of each, after a text part. */
-function messages(...urls: string[][]): Message[] {
+function messages(...urls: string[][]): ChatMessage[] {
   return urls.map((list) => ({
     role: "user",
     content: [
       { type: "text", text: "Look:" },
-      ...list.map((url): Part => ({ type: "image_url", image_url: { url } })),
+      ...list.map((url): ContentPart => ({ type: "image_url", image_url: { url } })),
     ],
   }));
 }
 
-function collect(list: Message[], intake: Partial<ImageIntake> = {}, signal?: AbortSignal) {
-  return collectImages(list, { ...model.images, ...intake }, model.processor, signal);
+function collect(list: ChatMessage[], intake: Partial<ImageOptions> = {}, signal?: AbortSignal) {
+  return prepareImages(list, { ...model.images, ...intake }, model.processor, signal);
 }
 
-const refusal = (url: string, intake?: Partial<ImageIntake>) =>
+const refusal = (url: string, intake?: Partial<ImageOptions>) =>
   collect(messages([url]), intake).then(
     () => undefined,
     (error: unknown) => error,
@@ -125,10 +125,10 @@ test("images come in message order, whichever arrives first", async () => {
 });
 
 test("keys tell files and layouts apart, not addresses", async () => {
-  const keyOf = async (url: string, detail: Detail = "auto") => {
-    const content: Part[] = [{ type: "image_url", image_url: { url, detail } }];
+  const keyOf = async (url: string, detail: DetailLevel = "auto") => {
+    const content: ContentPart[] = [{ type: "image_url", image_url: { url, detail } }];
     const options = { ...model.images, baseUrl: origin };
-    const [image] = await collectImages([{ role: "user", content }], options, model.processor);
+    const [image] = await prepareImages([{ role: "user", content }], options, model.processor);
     return image?.key ?? expect.fail("no key");
   };
   const other = dataUrl("e2e/goldens/sample/three-hearts.png");
@@ -140,25 +140,25 @@ test("keys tell files and layouts apart, not addresses", async () => {
   const tiles = scriptedModel(new ScriptedGenerator(), {}, "e2e/goldens/smolvlm-tiles").processor;
   const tiled = (["low", "high"] as const).map(async (detail) => {
     const image_url = { url: dataUrl(CIRCLE), detail };
-    const content: Part[] = [{ type: "image_url", image_url }];
-    const [image] = await collectImages([{ role: "user", content }], model.images, tiles);
+    const content: ContentPart[] = [{ type: "image_url", image_url }];
+    const [image] = await prepareImages([{ role: "user", content }], model.images, tiles);
     return image?.key;
   });
   expect(new Set([...keys, ...(await Promise.all(tiled))]).size).toBe(4);
 });
 
 test("`detail` reaches the processor", async () => {
-  const details: Detail[] = [];
+  const details: DetailLevel[] = [];
   const layout: typeof model.processor.layout = (w, h, detail) => {
     details.push(detail);
     return model.processor.layout(w, h, detail);
   };
-  const parts = (["low", "high", undefined] as const).map((detail): Part => {
+  const parts = (["low", "high", undefined] as const).map((detail): ContentPart => {
     const url = dataUrl(CIRCLE);
     return { type: "image_url", image_url: { url, ...(detail && { detail }) } };
   });
   const processor = { ...model.processor, layout };
-  await collectImages([{ role: "user", content: parts }], model.images, processor);
+  await prepareImages([{ role: "user", content: parts }], model.images, processor);
   expect(details.toSorted()).toEqual(["auto", "high", "low"]);
 });
 
@@ -170,7 +170,7 @@ describe("what is refused", () => {
     source: new Uint8Array(),
   });
 
-  test.each<[string, () => string, string, Partial<ImageIntake>?]>([
+  test.each<[string, () => string, string, Partial<ImageOptions>?]>([
     ["broken base64", () => "data:image/png;base64,iVBOR@@@", "invalid_base64_image"],
     ["a lone character of base64", () => "data:image/png;base64,A", "invalid_base64_image"],
     ["broken bare base64", () => `${BASE64.slice(0, 400)}!`, "invalid_base64_image"],
@@ -252,7 +252,7 @@ describe("what is refused", () => {
       throw new RangeError("both sides must be at least 28");
     };
     const processor = { ...model.processor, layout };
-    const collected = collectImages(messages([dataUrl(CIRCLE)]), model.images, processor);
+    const collected = prepareImages(messages([dataUrl(CIRCLE)]), model.images, processor);
     await expect(collected).rejects.toMatchObject({ code: "image_too_small" });
   });
 

@@ -3,13 +3,13 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { PreparedImage } from "../engine/generation.ts";
 import type { ImageLayout, ImageProcessor } from "../models/model.ts";
 import type { DecodedImage } from "../platform/platform.ts";
-import { type ImageFile, type ImageReading, readImage } from "./image-source.ts";
+import { type ImageFile, type ImageFileOptions, readImageFile } from "./image-file.ts";
 import { sniffMediaType } from "./media-type.ts";
-import type { ImagePart, Message } from "./messages.ts";
+import type { ImagePart, ChatMessage } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 
 /** How images are read and decoded. */
-export interface ImageIntake extends ImageReading {
+export interface ImageOptions extends ImageFileOptions {
   /** Rejects when the bytes are no image that it knows. */
   decodeImage(file: Blob): Promise<DecodedImage>;
   readonly maxPixels: number;
@@ -30,9 +30,9 @@ const RARE_TYPES = new Set([
  *
  * @throws RequestError naming the part that failed; the signal's reason when it is aborted
  */
-export async function collectImages(
-  messages: readonly Message[],
-  intake: ImageIntake,
+export async function prepareImages(
+  messages: readonly ChatMessage[],
+  intake: ImageOptions,
   processor: ImageProcessor,
   signal?: AbortSignal,
 ): Promise<PreparedImage[]> {
@@ -42,7 +42,7 @@ export async function collectImages(
   try {
     return await Promise.all(
       parts.map(async ({ part, param }) => {
-        const file = await readImage(part.image_url.url, param, intake, either);
+        const file = await readImageFile(part.image_url.url, param, intake, either);
         const decoded = await decode(file, param, intake);
         const { detail = "auto" } = part.image_url;
         const layout = layOut(processor, decoded, detail, parts.length, param);
@@ -62,7 +62,7 @@ function imageKey(file: Uint8Array, layout: ImageLayout): string {
   return bytesToHex(sha256.create().update(file).update(cut).digest());
 }
 
-function imageParts(messages: readonly Message[]): { part: ImagePart; param: string }[] {
+function imageParts(messages: readonly ChatMessage[]): { part: ImagePart; param: string }[] {
   return messages.flatMap(({ content }, i) =>
     typeof content === "string"
       ? []
@@ -74,7 +74,7 @@ function imageParts(messages: readonly Message[]): { part: ImagePart; param: str
   );
 }
 
-async function decode(file: ImageFile, param: string, intake: ImageIntake): Promise<DecodedImage> {
+async function decode(file: ImageFile, param: string, intake: ImageOptions): Promise<DecodedImage> {
   const sniffed = sniffMediaType(file.bytes);
   const type = sniffed ?? file.claimedType ?? "application/octet-stream";
   const unsupported = (cause?: unknown) =>

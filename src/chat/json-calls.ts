@@ -3,8 +3,8 @@ import { spacedJson } from "./spaced-json.ts";
 import type {
   CallPiece,
   CallReader,
-  CallReading,
-  ReadCalls,
+  CallReaderOptions,
+  CallReaderResult,
   ToolFormat,
   WrittenCall,
 } from "./tool-format.ts";
@@ -51,7 +51,7 @@ interface Punctuation {
 
 /** Reads objects that each are a call. */
 class JsonCalls implements CallReader {
-  readonly #reading: CallReading;
+  readonly #reading: CallReaderOptions;
   readonly #punctuation: Punctuation;
   /** What came since the end of the last call. */
   #text = "";
@@ -60,13 +60,13 @@ class JsonCalls implements CallReader {
   /** The call under way; none: behind one. */
   #call: CallObject | undefined;
 
-  constructor(reading: CallReading, punctuation: Punctuation) {
+  constructor(reading: CallReaderOptions, punctuation: Punctuation) {
     this.#reading = reading;
     this.#punctuation = punctuation;
     this.#call = new CallObject(reading);
   }
 
-  push(text: string): ReadCalls {
+  push(text: string): CallReaderResult {
     this.#text += text;
     const pieces: CallPiece[] = [];
     for (;;) {
@@ -75,7 +75,7 @@ class JsonCalls implements CallReader {
     }
   }
 
-  end(): ReadCalls {
+  end(): CallReaderResult {
     // What has been told of a call stays, even where the answer ends in the middle of it.
     return { pieces: [], rest: this.#call?.isTold ? "" : this.#text };
   }
@@ -120,14 +120,14 @@ const ARGUMENTS_KEYS = ["arguments", "parameters"];
 
 /** Reads one call's object. */
 class CallObject {
-  readonly #reading: CallReading;
+  readonly #reading: CallReaderOptions;
   readonly #object = new JsonObject();
   #isCall = true;
   #isNamed = false;
   /** How many characters of the arguments were told. */
   #told = 0;
 
-  constructor(reading: CallReading) {
+  constructor(reading: CallReaderOptions) {
     this.#reading = reading;
   }
 

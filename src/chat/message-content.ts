@@ -1,9 +1,9 @@
-import type { Message, Part } from "./messages.ts";
+import type { ChatMessage, ContentPart } from "./messages.ts";
 
-type Content = Message["content"];
+type Content = ChatMessage["content"];
 
 /** Two contents with a text between them; texts that meet become one part. */
-export function joined(before: Content, between: string, after: Content): Content {
+export function joinContent(before: Content, between: string, after: Content): Content {
   if (typeof before === "string" && typeof after === "string") return before + between + after;
   const first = partsOf(before);
   const second = partsOf(after);
@@ -19,17 +19,17 @@ export function joined(before: Content, between: string, after: Content): Conten
 }
 
 /** A content between two texts. */
-export function enclosed(begin: string, content: Content, end: string): Content {
-  return joined(joined(begin, "", content), "", end);
+export function encloseContent(begin: string, content: Content, end: string): Content {
+  return joinContent(joinContent(begin, "", content), "", end);
 }
 
 /** The texts of a content, one behind the other. */
-export function textOf(content: Content): string {
+export function contentText(content: Content): string {
   return partsOf(content)
     .map((part) => (part.type === "text" ? part.text : ""))
     .join("");
 }
 
-function partsOf(content: Content): readonly Part[] {
+function partsOf(content: Content): readonly ContentPart[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : content;
 }

@@ -1,9 +1,9 @@
 import type { ToolCall } from "./tools.ts";
 
 /** A message of a conversation, in OpenAI's shape. */
-export interface Message {
+export interface ChatMessage {
   readonly role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
-  readonly content: string | readonly Part[];
+  readonly content: string | readonly ContentPart[];
   readonly name?: string;
   /** An assistant's. */
   readonly toolCalls?: readonly ToolCall[];
@@ -13,7 +13,7 @@ export interface Message {
   readonly reasoning?: string;
 }
 
-export type Part = TextPart | ImagePart;
+export type ContentPart = TextPart | ImagePart;
 
 export interface TextPart {
   readonly type: "text";
@@ -25,9 +25,9 @@ export interface ImagePart {
   readonly image_url: {
     /** http(s), data, blob or relative URL, or bare base64. */
     readonly url: string;
-    readonly detail?: Detail;
+    readonly detail?: DetailLevel;
   };
 }
 
 /** How much of a model's budget an image may take. */
-export type Detail = "auto" | "low" | "high";
+export type DetailLevel = "auto" | "low" | "high";

@@ -4,7 +4,7 @@ import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { type GenerationDefaults, generationDefaults } from "./defaults.ts";
-import type { ImageIntake } from "./images.ts";
+import type { ImageOptions } from "./images.ts";
 
 /** A loaded model with all that a conversation needs. */
 export interface ChatModel {
@@ -15,14 +15,14 @@ export interface ChatModel {
   readonly grammars: GrammarCompiler;
   readonly template: ChatTemplate;
   readonly defaults: GenerationDefaults;
-  readonly images: ImageIntake;
+  readonly images: ImageOptions;
   /** The `model_type` of config.json, such as "smolvlm". */
   readonly modelType: string;
 }
 
 export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
-  Pick<ImageIntake, "decodeImage"> &
-  Partial<ImageIntake>;
+  Pick<ImageOptions, "decodeImage"> &
+  Partial<ImageOptions>;
 
 /**
  * Makes a chat model of a checkpoint's files (tokenizer.json, tokenizer_config.json, the chat

@@ -4,7 +4,7 @@
  *
  * @param strings none of which the text contains
  */
-export function partialMatch(text: string, strings: readonly string[]): number {
+export function partialMatchStart(text: string, strings: readonly string[]): number {
   const longest = Math.max(0, ...strings.map((string) => string.length));
   for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++) {
     const end = text.slice(at);

@@ -16,7 +16,7 @@ import { mllamaProcessor } from "../models/mllama-processor.ts";
 import type { ImageLayout } from "../models/model.ts";
 import { chatTemplate } from "../text/template.ts";
 import { chat } from "./chat.ts";
-import type { Message, Part } from "./messages.ts";
+import type { ChatMessage, ContentPart } from "./messages.ts";
 import type { ChatModel } from "./model.ts";
 import { buildPrompt } from "./prompt.ts";
 import { RequestError } from "./request-error.ts";
@@ -97,13 +97,13 @@ describe("buildPrompt", () => {
   const { imageTokenId } = model.processor;
   const layout: ImageLayout = model.processor.layout(64, 64, "auto");
   const decoded = { width: 64, height: 64, source: new Uint8Array() };
-  const image: Part = { type: "image_url", image_url: { url: "data:," } };
-  const text = (words: string): Part => ({ type: "text", text: words });
-  const prompt = (content: Message["content"], images = 0) =>
+  const image: ContentPart = { type: "image_url", image_url: { url: "data:," } };
+  const text = (words: string): ContentPart => ({ type: "text", text: words });
+  const prompt = (content: ChatMessage["content"], images = 0) =>
     buildPrompt(model, [{ role: "user", content }], Array(images).fill({ decoded, layout }));
   const imageTokens = (ids: readonly number[]) => ids.filter((id) => id === imageTokenId).length;
 
-  test.each<[string, Message["content"], number]>([
+  test.each<[string, ChatMessage["content"], number]>([
     ["in a string", "What does <image> mean?", 0],
     ["in a part", [text("<image><image> "), image, text("<image>")], 1],
     ["over two parts", [text("<ima"), text("ge> and "), image], 1],
@@ -144,7 +144,7 @@ describe("buildPrompt", () => {
     expect(refused).toThrow(/Roles must alternate/);
   });
 
-  test.each<[string, string, Message["content"], string]>([
+  test.each<[string, string, ChatMessage["content"], string]>([
     [
       "lists only",
       "{% for p in messages[0].content %}{{ p['text'] }}{% endfor %}",
@@ -183,12 +183,12 @@ describe("where an image is one token of the vocabulary", () => {
   const generator = new ScriptedGenerator();
   const processor = mllamaProcessor(readCheckpoint(folder));
   const model = scriptedModel(generator, { processor }, folder);
-  const image: Part = {
+  const image: ContentPart = {
     type: "image_url",
     image_url: { url: dataUrl(`${GOLDENS}/images/large.png`) },
   };
-  const text = (words: string): Part => ({ type: "text", text: words });
-  const ask = async (messages: readonly Message[]) => (await chat(model, { messages })).prompt;
+  const text = (words: string): ContentPart => ({ type: "text", text: words });
+  const ask = async (messages: readonly ChatMessage[]) => (await chat(model, { messages })).prompt;
 
   test("it counts as one, however large it is, and so do several", async () => {
     const { ids, imageTokens } = await ask([{ role: "user", content: [image, text("a"), image] }]);
@@ -205,7 +205,7 @@ describe("where an image is one token of the vocabulary", () => {
   });
 
   test("a system message that the template refuses beside images is the user's", async () => {
-    const messages: Message[] = [
+    const messages: ChatMessage[] = [
       { role: "system", content: "Be brief." },
       { role: "user", content: [image, text("What is it?")] },
     ];

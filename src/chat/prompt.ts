@@ -3,15 +3,15 @@ import type { ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, TemplateError } from "../text/template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { cutAtEnd, markEnd } from "./continuation.ts";
-import { type TemplateVariant, templateVariants } from "./conversation.ts";
 import { escapeMessage, escapeTool, unusedCharacters } from "./escape-placeholders.ts";
-import type { Message } from "./messages.ts";
+import type { ChatMessage } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
+import { type TemplateVariant, templateVariants } from "./template-variants.ts";
 import type { ToolFormat } from "./tool-format.ts";
 import type { Tool } from "./tools.ts";
 
 /** A conversation as token ids. */
-export interface Prompt {
+export interface TokenizedPrompt {
   /** The rendered template with its images expanded: what `ids` are the tokens of. */
   readonly text: string;
   readonly ids: readonly number[];
@@ -21,7 +21,7 @@ export interface Prompt {
   readonly toolFormat?: ToolFormat;
 }
 
-export interface PromptParts {
+export interface PromptModel {
   readonly template: ChatTemplate;
   readonly tokenizer: Tokenizer;
   readonly processor: ImageProcessor;
@@ -46,11 +46,11 @@ export interface PromptOptions {
  * a model that needs one, or nothing to continue
  */
 export function buildPrompt(
-  { template, tokenizer, processor }: PromptParts,
-  messages: readonly Message[],
+  { template, tokenizer, processor }: PromptModel,
+  messages: readonly ChatMessage[],
   images: readonly PreparedImage[],
   options: PromptOptions = {},
-): Prompt {
+): TokenizedPrompt {
   const { placeholder, imageTokenId, needsImage, frame } = processor;
   if (needsImage && images.length === 0) {
     throw refusal("This model answers about images: the messages need one.");

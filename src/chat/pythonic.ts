@@ -2,8 +2,8 @@ import { PythonReader, UnfinishedError } from "./python-literal.ts";
 import type {
   CallPiece,
   CallReader,
-  CallReading,
-  ReadCalls,
+  CallReaderOptions,
+  CallReaderResult,
   ToolFormat,
   WrittenCall,
 } from "./tool-format.ts";
@@ -52,12 +52,12 @@ class PythonCalls implements CallReader {
   #isWhole = false;
 
   /** @param end what stands behind the list; may be empty */
-  constructor({ names }: CallReading, end: string) {
+  constructor({ names }: CallReaderOptions, end: string) {
     this.#names = names;
     this.#end = end;
   }
 
-  push(text: string): ReadCalls {
+  push(text: string): CallReaderResult {
     this.#text += text;
     const pieces: CallPiece[] = [];
     if (!this.#isWhole) {
@@ -76,7 +76,7 @@ class PythonCalls implements CallReader {
     return { pieces, rest: this.#text };
   }
 
-  end(): ReadCalls {
+  end(): CallReaderResult {
     return { pieces: [], rest: this.#text };
   }
 }

@@ -7,8 +7,8 @@ import type { ChatModel } from "./model.ts";
 import {
   type ThinkingState,
   ThinkingParser,
-  afterThinking,
-  knowsThinking,
+  constrainAfterThinking,
+  supportsThinking,
   thinkingState,
 } from "./reasoning.ts";
 
@@ -108,7 +108,7 @@ describe("a constraint behind the reasoning", () => {
 
   test("allows all up to its end", async () => {
     const accepted: number[] = [];
-    const constraint = afterThinking(only(accepted), tokenizer, "inside");
+    const constraint = constrainAfterThinking(only(accepted), tokenizer, "inside");
     for (const token of [some, begin, end]) {
       expect(await allowed(constraint)).toBe("all");
       constraint.accept(token);
@@ -121,7 +121,7 @@ describe("a constraint behind the reasoning", () => {
   });
 
   test("lets nothing end the answer before", async () => {
-    const constraint = afterThinking(only([]), tokenizer, "inside", [some, 64]);
+    const constraint = constrainAfterThinking(only([]), tokenizer, "inside", [some, 64]);
     const inside = await allowed(constraint);
     expect(inside).toHaveLength(33 * 32 - 2);
     for (const token of [some, 64]) expect(inside).not.toContain(token);
@@ -131,7 +131,7 @@ describe("a constraint behind the reasoning", () => {
 
   test("allows it to begin, once", async () => {
     const accepted: number[] = [];
-    const thought = afterThinking(only(accepted), tokenizer, "start");
+    const thought = constrainAfterThinking(only(accepted), tokenizer, "start");
     expect(await allowed(thought)).toEqual([1, begin]);
     thought.accept(begin);
     expect(await allowed(thought)).toBe("all");
@@ -139,7 +139,7 @@ describe("a constraint behind the reasoning", () => {
     thought.accept(end);
     expect(await allowed(thought)).toEqual([1]);
 
-    const straight = afterThinking(only(accepted), tokenizer, "start");
+    const straight = constrainAfterThinking(only(accepted), tokenizer, "start");
     expect(await allowed(straight)).toEqual([1, begin]);
     straight.accept(1);
     expect(await allowed(straight)).toEqual([1]);
@@ -150,20 +150,21 @@ describe("a constraint behind the reasoning", () => {
     const { tokenizer } = toolModel(new ScriptedGenerator());
     const ids = tokenizer.encode("Hm</think>", { addSpecialTokens: false });
     expect(ids.length).toBeGreaterThan(3);
-    const constraint = afterThinking(only([]), tokenizer, "inside");
+    const constraint = constrainAfterThinking(only([]), tokenizer, "inside");
     for (const id of ids) {
       expect(await allowed(constraint)).toBe("all");
       constraint.accept(id);
     }
     expect(await allowed(constraint)).toEqual([1]);
-    expect(await allowed(afterThinking(only([]), tokenizer, "start"))).toEqual([1]);
+    expect(await allowed(constrainAfterThinking(only([]), tokenizer, "start"))).toEqual([1]);
   });
 });
 
 test("who knows reasoning", () => {
   const marks = [{ content: "<think>", special: true }];
   const generator = new ScriptedGenerator();
-  const knows = ({ template, tokenizer }: ChatModel) => knowsThinking(template.source, tokenizer);
+  const knows = ({ template, tokenizer }: ChatModel) =>
+    supportsThinking(template.source, tokenizer);
   expect(knows(toolModel(generator))).toBe(false);
   expect(knows(toolModel(generator, undefined, marks))).toBe(true);
   expect(knows(toolModel(generator, "qwen"))).toBe(true);

@@ -2,7 +2,7 @@ import type { TokenConstraint } from "../engine/generation.ts";
 import { allow, forbid } from "../engine/mask-bits.ts";
 import type { Detokenizer } from "../text/detokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { partialMatch } from "./partial-match.ts";
+import { partialMatchStart } from "./partial-match.ts";
 
 const BEGIN = "<think>";
 const END = "</think>";
@@ -14,7 +14,7 @@ export const THINKING_TOKENS: readonly string[] = [BEGIN, END];
 export type ThinkingState = "start" | "inside" | "outside";
 
 /** Whether a model may reason in a span of its own, as far as its files tell. */
-export function knowsThinking(templateSource: string, tokenizer: Tokenizer): boolean {
+export function supportsThinking(templateSource: string, tokenizer: Tokenizer): boolean {
   return templateSource.includes(BEGIN) || tokenizer.id(BEGIN) !== undefined;
 }
 
@@ -32,7 +32,7 @@ export function thinkingState(prompt: string, continued = ""): ThinkingState {
 }
 
 /** What a piece of an answer comes to. */
-export interface Thought {
+export interface ParsedReasoning {
   readonly reasoning: string;
   /** Text that is not of the span. */
   readonly text: string;
@@ -59,7 +59,7 @@ export class ThinkingParser {
     return this.#state === "inside";
   }
 
-  push(text: string): Thought {
+  push(text: string): ParsedReasoning {
     this.#held += text;
     let reasoning = this.#state === "start" ? this.#begin() : "";
     if (this.#state === "inside") reasoning += this.#think();
@@ -71,7 +71,7 @@ export class ThinkingParser {
   }
 
   /** What was held back, when no more text comes. */
-  end(): Thought {
+  end(): ParsedReasoning {
     const rest = this.#take();
     return this.isInside ? { reasoning: rest, text: "" } : { reasoning: "", text: rest };
   }
@@ -90,7 +90,7 @@ export class ThinkingParser {
   #think(): string {
     if (!this.#keepsMarks && !this.#hasReasoned) this.#held = this.#held.trimStart();
     const end = this.#held.indexOf(END);
-    const certain = end < 0 ? partialMatch(this.#held, [END]) : end;
+    const certain = end < 0 ? partialMatchStart(this.#held, [END]) : end;
     const text = this.#held.slice(0, certain);
     const kept = this.#keepsMarks ? text : text.trimEnd();
     this.#hasReasoned ||= kept !== "";
@@ -113,7 +113,7 @@ export class ThinkingParser {
  *
  * @param stopTokenIds what would end the answer, which the reasoning may not
  */
-export function afterThinking(
+export function constrainAfterThinking(
   constraint: TokenConstraint,
   tokenizer: Tokenizer,
   state: "start" | "inside",

@@ -1,7 +1,7 @@
-import { partialMatch } from "./partial-match.ts";
+import { partialMatchStart } from "./partial-match.ts";
 
 /** What a `StopStrings` lets through, and the stop string that ended it. */
-export interface Passed {
+export interface PassedText {
   readonly text: string;
   readonly matched?: string;
 }
@@ -19,7 +19,7 @@ export class StopStrings {
     this.#stops = stops;
   }
 
-  push(text: string): Passed {
+  push(text: string): PassedText {
     if (this.#stops.length === 0) return { text };
     const buffer = this.#held + text;
     const match = this.#first(buffer);
@@ -27,7 +27,7 @@ export class StopStrings {
       this.#held = "";
       return { text: buffer.slice(0, match.start), matched: match.stop };
     }
-    const keep = partialMatch(buffer, this.#stops);
+    const keep = partialMatchStart(buffer, this.#stops);
     this.#held = buffer.slice(keep);
     return { text: buffer.slice(0, keep) };
   }

@@ -1,7 +1,7 @@
 import type { GeneratedToken } from "../engine/generation.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { AnswerReader, type Reading, joinedText, readingTokens } from "./answer-reader.ts";
-import type { AnswerOptions, Delta, Finish } from "./answer-types.ts";
+import { AnswerReader, type ReaderOptions, joinPieces, keptTokensOf } from "./answer-reader.ts";
+import type { AnswerOptions, AnswerDelta, Finish } from "./answer-types.ts";
 import { type TokenLogprobs, tokenLogprobs } from "./logprobs.ts";
 import { StopStrings } from "./stop-strings.ts";
 
@@ -10,7 +10,7 @@ export interface TextOptions extends Pick<
   "stop" | "keepStop" | "skipSpecialTokens"
 > {
   readonly stopTokenIds: ReadonlySet<number>;
-  readonly reading: Reading;
+  readonly reading: ReaderOptions;
   /** Tokens whose text the answer goes on. */
   readonly after: readonly number[];
 }
@@ -26,10 +26,10 @@ export async function* textDeltas(
   tokens: AsyncIterable<GeneratedToken>,
   options: TextOptions,
   usage: { completionTokens: number; reasoningTokens: number },
-): AsyncGenerator<Omit<Delta, "choice">, void, void> {
+): AsyncGenerator<Omit<AnswerDelta, "choice">, void, void> {
   const { stop = [], keepStop = false, skipSpecialTokens = true, after } = options;
   const { stopTokenIds, reading } = options;
-  const keptTokens = readingTokens(reading);
+  const keptTokens = keptTokensOf(reading);
   const detokenizer = tokenizer.detokenizer({ skipSpecialTokens, keptTokens, after });
   const stops = new StopStrings(stop);
   const reader = new AnswerReader(reading);
@@ -38,7 +38,7 @@ export async function* textDeltas(
   let ended: Finish = { reason: "length", matched: null };
 
   const upTo = (matched: string) => (keepStop ? matched : "");
-  const lastText = (text: string) => joinedText(reader.push(text), reader.end());
+  const lastText = (text: string) => joinPieces(reader.push(text), reader.end());
   const finished = ({ reason, matched }: Finish): Finish => ({
     reason: reason === "stop" && reader.hasCalls ? "tool_calls" : reason,
     matched,

@@ -7,7 +7,7 @@ export interface ToolFormat {
   /** What the format is made of that a tokenizer may have as special tokens. */
   readonly tokens: readonly string[];
   /** Reads on from behind the mark, or from the opening on. */
-  calls(reading: CallReading): CallReader;
+  calls(reading: CallReaderOptions): CallReader;
   /** Past calls as the model would have written them. */
   write(calls: readonly WrittenCall[]): string;
   /** How calls can be forced; none: only in another format. */
@@ -15,7 +15,7 @@ export interface ToolFormat {
 }
 
 /** How calls are read. */
-export interface CallReading {
+export interface CallReaderOptions {
   /** The tools that there are: a call of another one is text. */
   readonly names: ReadonlySet<string>;
   /** Give arguments as they come, rather than when the call is whole. */
@@ -24,13 +24,13 @@ export interface CallReading {
 
 /** Reads calls that come in pieces, up to where something else follows. */
 export interface CallReader {
-  push(text: string): ReadCalls;
+  push(text: string): CallReaderResult;
   /** No more text comes. */
-  end(): ReadCalls;
+  end(): CallReaderResult;
 }
 
 /** What a piece of text brought. */
-export interface ReadCalls {
+export interface CallReaderResult {
   readonly pieces: readonly CallPiece[];
   /** Where the calls have ended: the text behind the last of them, or all of it if there was none. */
   readonly rest?: string;

@@ -1,11 +1,11 @@
 import type { AnswerFormat, JsonSchema, TagFormat } from "./format.ts";
 import type { ForcedCalls } from "./tool-format.ts";
-import type { Tool, ToolChoice } from "./tools.ts";
+import type { Tool, ChatToolChoice } from "./tools.ts";
 
 /** How an answer is kept to calls of tools. */
-export interface CallRules {
+export interface ToolCallRules {
   readonly tools: readonly Tool[];
-  readonly choice: ToolChoice;
+  readonly choice: ChatToolChoice;
   /** At most one call. */
   readonly isSingle: boolean;
   readonly forced: ForcedCalls;
@@ -18,7 +18,7 @@ export interface CallRules {
  * those of strict tools have the arguments that their schemas describe. Undefined where it may be
  * anything.
  */
-export function callsFormat(rules: CallRules): AnswerFormat | undefined {
+export function toolCallFormat(rules: ToolCallRules): AnswerFormat | undefined {
   const { tools, choice, isSingle, forced, content } = rules;
   const isFree = choice === "auto";
   if (isFree && !content && !tools.some(isStrict)) return undefined;

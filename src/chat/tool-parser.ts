@@ -1,15 +1,21 @@
-import { partialMatch } from "./partial-match.ts";
-import type { CallPiece, CallReader, CallReading, ReadCalls, ToolFormat } from "./tool-format.ts";
+import { partialMatchStart } from "./partial-match.ts";
+import type {
+  CallPiece,
+  CallReader,
+  CallReaderOptions,
+  CallReaderResult,
+  ToolFormat,
+} from "./tool-format.ts";
 import type { ToolCallDelta } from "./tools.ts";
 
 /** What a piece of an answer comes to. */
-export interface Parsed {
+export interface ParsedText {
   /** Text that is not of calls. */
   readonly text: string;
   readonly calls: readonly ToolCallDelta[];
 }
 
-export interface ParserOptions extends CallReading {
+export interface ToolParserOptions extends CallReaderOptions {
   readonly format: ToolFormat;
   /** Nothing counts behind the first call. */
   readonly isSingle: boolean;
@@ -21,7 +27,7 @@ export interface ParserOptions extends CallReading {
  * begins like a call, or calls a tool that there is not, is text.
  */
 export class ToolParser {
-  readonly #options: ParserOptions;
+  readonly #options: ToolParserOptions;
   /** What came and is neither text nor of a call yet. */
   #held = "";
   #reader: CallReader | undefined;
@@ -38,7 +44,7 @@ export class ToolParser {
   #count = 0;
   #isDone = false;
 
-  constructor(options: ParserOptions) {
+  constructor(options: ToolParserOptions) {
     this.#options = options;
   }
 
@@ -52,13 +58,13 @@ export class ToolParser {
     return this.#isDone;
   }
 
-  push(text: string): Parsed {
+  push(text: string): ParsedText {
     this.#read(text);
     return this.#take();
   }
 
   /** What was held back, when no more text comes. */
-  end(): Parsed {
+  end(): ParsedText {
     // What is behind a mark that began no call may have calls in it.
     while (this.#reader && !this.#isDone) this.#read(this.#goOn(this.#reader.end()));
     this.#addText(this.#held);
@@ -67,7 +73,7 @@ export class ToolParser {
     return this.#take();
   }
 
-  #take(): Parsed {
+  #take(): ParsedText {
     const parsed = { text: this.#text, calls: this.#calls };
     this.#text = "";
     this.#calls = [];
@@ -92,7 +98,7 @@ export class ToolParser {
     }
     const at = mark === undefined ? -1 : this.#held.indexOf(mark);
     if (mark !== undefined && at >= 0) return this.#begin(at, mark);
-    const certain = partialMatch(this.#held, mark === undefined ? [] : [mark]);
+    const certain = partialMatchStart(this.#held, mark === undefined ? [] : [mark]);
     this.#addText(this.#held.slice(0, certain));
     this.#held = this.#held.slice(certain);
     return undefined;
@@ -109,7 +115,7 @@ export class ToolParser {
   }
 
   /** @returns where the calls have ended, what is behind them */
-  #goOn({ pieces, rest }: ReadCalls): string | undefined {
+  #goOn({ pieces, rest }: CallReaderResult): string | undefined {
     for (const piece of pieces) {
       this.#addPiece(piece);
       if (this.#isDone) return undefined;

@@ -3,7 +3,7 @@ import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
 import { TEMPLATES, toolModel } from "../../tests/tool-templates.ts";
 import { chatTemplate } from "../text/template.ts";
 import { HERMES, LLAMA } from "./json-calls.ts";
-import type { Message, Part } from "./messages.ts";
+import type { ChatMessage, ContentPart } from "./messages.ts";
 import { buildPrompt } from "./prompt.ts";
 import { LFM2, PYTHONIC } from "./pythonic.ts";
 import { RequestError } from "./request-error.ts";
@@ -35,10 +35,10 @@ type Name = keyof typeof models;
 
 const layout = models.sample.processor.layout(64, 64, "auto");
 const decoded = { width: 64, height: 64, source: new Uint8Array() };
-const IMAGE: Part = { type: "image_url", image_url: { url: "data:," } };
+const IMAGE: ContentPart = { type: "image_url", image_url: { url: "data:," } };
 
 /** The prompt's text, with `<image>` for each image. */
-function prompt(name: Name, messages: readonly Message[], tools: readonly Tool[] = []): string {
+function prompt(name: Name, messages: readonly ChatMessage[], tools: readonly Tool[] = []): string {
   const count = messages.flatMap(({ content }) =>
     typeof content === "string" ? [] : content.filter(({ type }) => type === "image_url"),
   ).length;
@@ -49,13 +49,13 @@ function prompt(name: Name, messages: readonly Message[], tools: readonly Tool[]
   );
 }
 
-const user = (content: Message["content"]): Message => ({ role: "user", content });
-const CALLED: Message = {
+const user = (content: ChatMessage["content"]): ChatMessage => ({ role: "user", content });
+const CALLED: ChatMessage = {
   role: "assistant",
   content: "",
   toolCalls: [{ id: "call_1", name: "get_weather", arguments: '{"place":"Oslo","days":2}' }],
 };
-const CALLED_TWICE: Message = {
+const CALLED_TWICE: ChatMessage = {
   role: "assistant",
   content: "Let me see.",
   toolCalls: [
@@ -63,7 +63,7 @@ const CALLED_TWICE: Message = {
     { id: "call_2", name: "clock", arguments: "{}" },
   ],
 };
-const result = (toolCallId: string, content: Message["content"]): Message => ({
+const result = (toolCallId: string, content: ChatMessage["content"]): ChatMessage => ({
   role: "tool",
   toolCallId,
   content,
@@ -134,7 +134,7 @@ describe("tools", () => {
   });
 
   test("are told behind what the system says, or before what the user does", () => {
-    const messages: Message[] = [
+    const messages: ChatMessage[] = [
       { role: "developer", content: "Be brief" },
       user([IMAGE, { type: "text", text: "Hi" }]),
     ];
@@ -180,7 +180,7 @@ describe("tools", () => {
       parameters: { "<image>": ["<image>"] },
     };
     const tools: Tool[] = [{ type: "function", function: named }];
-    const call: Message = {
+    const call: ChatMessage = {
       role: "assistant",
       content: "",
       reasoning: "an <image>",
@@ -285,7 +285,7 @@ describe("calls and their results", () => {
 });
 
 describe("systems and developers", () => {
-  const system: Message = { role: "system", content: "Be brief" };
+  const system: ChatMessage = { role: "system", content: "Be brief" };
 
   test("a system that the template does not write comes before the user's words", () => {
     expect(prompt("strict", [system, user("Hi")])).toBe("user: Be brief\n\nHi\nassistant:");
@@ -305,7 +305,7 @@ describe("systems and developers", () => {
   });
 
   test("several, and one with nobody behind it", () => {
-    const other: Message = { role: "developer", content: "In French" };
+    const other: ChatMessage = { role: "developer", content: "In French" };
     expect(prompt("strict", [system, other, user("Hi")])).toBe(
       "user: Be brief\n\nIn French\n\nHi\nassistant:",
     );
@@ -313,14 +313,14 @@ describe("systems and developers", () => {
   });
 
   test("a developer is a system, unless the template has developers", () => {
-    const messages: Message[] = [{ role: "developer", content: "Be brief" }, user("Hi")];
+    const messages: ChatMessage[] = [{ role: "developer", content: "Be brief" }, user("Hi")];
     expect(prompt("qwen", messages)).toContain("<|im_start|>system\nBe brief<|im_end|>");
     expect(prompt("developer", messages)).toBe("[Be brief]user: Hi\n");
   });
 });
 
 describe("reasoning of earlier turns", () => {
-  const messages: Message[] = [
+  const messages: ChatMessage[] = [
     user("Hi"),
     { role: "assistant", content: "Ho", reasoning: "Hm" },
     user("So?"),

@@ -1,5 +1,5 @@
-import { enclosed, joined } from "./message-content.ts";
-import type { Message } from "./messages.ts";
+import { encloseContent, joinContent } from "./message-content.ts";
+import type { ChatMessage } from "./messages.ts";
 import { spacedJson } from "./spaced-json.ts";
 import type { ToolFormat, WrittenCall } from "./tool-format.ts";
 import type { Tool, ToolCall } from "./tools.ts";
@@ -20,7 +20,7 @@ export function templateTools(tools: readonly Tool[]): object[] {
  * The conversation with what the tools are and how to call them in its system message, in Hermes'
  * words: for templates that do not write tools.
  */
-export function withTools(messages: readonly Message[], tools: readonly Tool[]): Message[] {
+export function withTools(messages: readonly ChatMessage[], tools: readonly Tool[]): ChatMessage[] {
   const instructions = [
     "# Tools",
     "",
@@ -41,7 +41,7 @@ export function withTools(messages: readonly Message[], tools: readonly Tool[]):
   if (first?.role !== "system" && first?.role !== "developer") {
     return [{ role: "system", content: instructions }, ...messages];
   }
-  return [{ ...first, content: joined(first.content, "\n\n", instructions) }, ...others];
+  return [{ ...first, content: joinContent(first.content, "\n\n", instructions) }, ...others];
 }
 
 /** Which turns of tools become text. */
@@ -55,23 +55,23 @@ export interface AsText {
  * user: for templates that do not write them.
  */
 export function toolTurnsAsText(
-  messages: readonly Message[],
+  messages: readonly ChatMessage[],
   format: ToolFormat,
   asText: AsText,
-): Message[] {
-  const turns: Message[] = [];
-  let results: Message["content"] | undefined; // those of the turns before
+): ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  let results: ChatMessage["content"] | undefined; // those of the turns before
   for (const message of messages) {
     const { role, content, toolCalls = [] } = message;
     if (asText.results && (role === "tool" || role === "function")) {
-      const result = enclosed("<tool_response>\n", content, "\n</tool_response>");
-      results = results === undefined ? result : joined(results, "\n", result);
+      const result = encloseContent("<tool_response>\n", content, "\n</tool_response>");
+      results = results === undefined ? result : joinContent(results, "\n", result);
       continue;
     }
     // Templates may want the user's and the assistant's turns to alternate.
     const isJoined = results !== undefined && role === "user";
     if (results !== undefined && isJoined) {
-      turns.push({ ...message, content: joined(results, "\n", content) });
+      turns.push({ ...message, content: joinContent(results, "\n", content) });
     } else {
       if (results !== undefined) turns.push({ role: "user", content: results });
       const isText = asText.calls && toolCalls.length > 0;
@@ -84,13 +84,13 @@ export function toolTurnsAsText(
 }
 
 function withCallsAsText(
-  { role, content, reasoning }: Message,
+  { role, content, reasoning }: ChatMessage,
   calls: readonly ToolCall[],
   format: ToolFormat,
-): Message {
+): ChatMessage {
   const text = format.write(calls.map(writtenCall));
   const isEmpty = content.length === 0;
-  return { role, content: isEmpty ? text : joined(content, "\n", text), reasoning };
+  return { role, content: isEmpty ? text : joinContent(content, "\n", text), reasoning };
 }
 
 export function writtenCall({ name, arguments: json }: ToolCall): WrittenCall {

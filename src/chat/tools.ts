@@ -14,7 +14,7 @@ export interface Tool {
 }
 
 /** Whether the model may, must or must not call a tool; a name: it must call this one. */
-export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+export type ChatToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** A call that the model has made, in a message of the assistant. */
 export interface ToolCall {
@@ -40,9 +40,9 @@ export interface ToolCallDelta {
  *
  * @throws RequestError when the choice needs a tool that there is not
  */
-export function offeredTools(
+export function toolsForChoice(
   tools: readonly Tool[] = [],
-  choice: ToolChoice = "auto",
+  choice: ChatToolChoice = "auto",
 ): readonly Tool[] {
   if (choice === "none") return [];
   if (choice === "auto") return tools;

@@ -10,7 +10,7 @@ import {
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import { chat } from "../chat/chat.ts";
-import type { Message } from "../chat/messages.ts";
+import type { ChatMessage } from "../chat/messages.ts";
 import { chatModel } from "../chat/model.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -132,7 +132,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       model: () => ({ id: folder, created: 0, fingerprint: "test", chat: chatting }),
     });
     for (const { name, messages, max_tokens, ...golden_ } of golden.cases) {
-      const { prompt } = await chat(chatting, { messages: messages as Message[] });
+      const { prompt } = await chat(chatting, { messages: messages as ChatMessage[] });
       expect(prompt.text, name).toBe(golden_.prompt);
       const body = JSON.stringify({ messages, max_tokens, temperature: 0, return_token_ids: true });
       const url = new URL("/v1/chat/completions", location.href);

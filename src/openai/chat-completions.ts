@@ -1,11 +1,11 @@
 import { type ChatRequest, chat } from "../chat/chat.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { completion, completionChunks } from "./chat-completion.ts";
+import { wholeChatCompletion, chatCompletionChunks } from "./chat-completions-output.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
-import { effortVariables } from "./effort.ts";
+import { effortVariables } from "./reasoning-effort.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 import { toolOptions } from "./tools.ts";
-import { messagesOf, validateChatCompletion } from "./validate.ts";
+import { chatMessages, validateChatCompletion } from "./validate.ts";
 import type { ChatCompletionRequest } from "./wire.ts";
 
 /** `POST chat/completions` */
@@ -18,12 +18,12 @@ export async function postChatCompletion(context: Context): Promise<Response> {
   const tokenIds = body.return_token_ids ?? false;
   if (!body.stream) {
     const answer = await chat(model.chat, chatRequest(body, request.signal));
-    return Response.json(await completion(answer, identity, tokenIds));
+    return Response.json(await wholeChatCompletion(answer, identity, tokenIds));
   }
   const closed = new AbortController();
   const signal = AbortSignal.any([request.signal, closed.signal]);
   const answer = await chat(model.chat, chatRequest(body, signal));
-  const chunks = await completionChunks(answer, identity, body.stream_options ?? {}, tokenIds);
+  const chunks = await chatCompletionChunks(answer, identity, body.stream_options ?? {}, tokenIds);
   const stop = async () => {
     closed.abort(); // a step that is under way
     await answer.deltas.return(); // or whatever waits for the next
@@ -35,7 +35,7 @@ function chatRequest(body: ChatCompletionRequest, signal: AbortSignal): ChatRequ
   return {
     ...answerOptions(body, signal),
     ...toolOptions(body),
-    messages: messagesOf(body),
+    messages: chatMessages(body),
     continueFinalMessage: body.continue_final_message ?? false,
     separateReasoning: body.separate_reasoning ?? undefined,
     templateVariables: { ...effortVariables(body.reasoning_effort), ...body.chat_template_kwargs },

@@ -1,11 +1,11 @@
 import { postChatCompletion } from "./chat-completions.ts";
-import { postCompletion } from "./completions.ts";
 import type { Route, ServedModel } from "./context.ts";
 import { OpenAIError, toOpenAIError } from "./errors.ts";
 import { getHealth, getModel, getModelInfo, getModels, postFlushCache } from "./models.ts";
 import { withRequestId } from "./request-id.ts";
 import { ResponseStore } from "./responses-store.ts";
 import { deleteResponse, getInputItems, getResponse, postResponse } from "./responses.ts";
+import { postCompletion } from "./text-completions.ts";
 import { postDetokenize, postTokenize } from "./tokenize.ts";
 import { unescaped } from "./unescaped.ts";
 
@@ -49,7 +49,7 @@ const ID_PATHS: readonly (readonly [string, RegExp])[] = [
 export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
   const { prefix = "/v1/" } = options;
   const responses = new ResponseStore();
-  const answer = async (request: Request): Promise<Response> => {
+  const dispatch = async (request: Request): Promise<Response> => {
     try {
       const { pathname } = new URL(request.url);
       const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : "";
@@ -63,7 +63,7 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
       return toOpenAIError(error).toResponse();
     }
   };
-  return async (request) => withRequestId(await answer(request), request);
+  return async (request) => withRequestId(await dispatch(request), request);
 }
 
 function findRoutes(path: string): { methods?: Readonly<Record<string, Route>>; id: string } {

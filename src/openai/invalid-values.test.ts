@@ -15,7 +15,7 @@ import {
   value,
   within,
 } from "../../tests/refusals.ts";
-import { completionRequest } from "./completions.ts";
+import { completionRequest } from "./text-completions.ts";
 import { detokenizeRequest, tokenizeRequest } from "./tokenize.ts";
 import { chatCompletionRequest } from "./validate.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { UNSUPPORTED } from "./unsupported.ts";
+import { UNSUPPORTED_CHAT_FIELDS } from "./unsupported.ts";
 import { chatCompletionRequest, validateChatCompletion } from "./validate.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/parameters.md"), "utf8");
@@ -21,11 +21,11 @@ describe("docs/parameters.md", () => {
   });
 
   test("has every parameter that is refused, with values that are not", () => {
-    expect(parametersIn("Refused")).toEqual(Object.keys(UNSUPPORTED).sort());
+    expect(parametersIn("Refused")).toEqual(Object.keys(UNSUPPORTED_CHAT_FIELDS).sort());
     const rows = page.matchAll(/^\| `(\w+)` +\| ([^|]*) \|$/gm);
     let checked = 0;
     for (const [, name, values] of rows) {
-      const asksNothing = UNSUPPORTED[name as string];
+      const asksNothing = UNSUPPORTED_CHAT_FIELDS[name as string];
       if (!asksNothing) continue;
       for (const [, value] of (values as string).matchAll(/`([^`]+)`/g)) {
         const json = /^[["{]/.test(value as string)
@@ -35,7 +35,7 @@ describe("docs/parameters.md", () => {
         checked++;
       }
     }
-    expect(checked).toBeGreaterThanOrEqual(Object.keys(UNSUPPORTED).length);
+    expect(checked).toBeGreaterThanOrEqual(Object.keys(UNSUPPORTED_CHAT_FIELDS).length);
   });
 
   test("says of what is ignored that it is", () => {

@@ -36,7 +36,7 @@ type Formats = Pick<CompletionRequest, "response_format" | "regex" | "ebnf" | "j
  *
  * @throws OpenAIError when it asks for more than one thing, or for a schema that is not JSON
  */
-export function formatOf(body: Formats): AnswerFormat | undefined {
+export function answerFormat(body: Formats): AnswerFormat | undefined {
   const { response_format, regex, ebnf, json_schema } = body;
   const formats: AnswerFormat[] = [];
   if (response_format?.type === "json_object") {

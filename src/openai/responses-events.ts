@@ -1,7 +1,7 @@
-import type { ChatAnswer, Delta, Finish } from "../chat/answer-types.ts";
+import type { ChatAnswer, AnswerDelta, Finish } from "../chat/answer-types.ts";
 import { type OpenAIError, toOpenAIError } from "./errors.ts";
 import { failed, finished } from "./responses-object.ts";
-import { Output } from "./responses-output.ts";
+import { ResponseOutput } from "./responses-output.ts";
 import type {
   ErrorEvent,
   OutputEvent,
@@ -19,7 +19,7 @@ export async function wholeResponse(
   { deltas, usage }: ChatAnswer,
   begun: ResponseObject,
 ): Promise<ResponseObject> {
-  const output = new Output();
+  const output = new ResponseOutput();
   let finish: Finish | undefined;
   for await (const delta of deltas) {
     exhaust(output.push(delta));
@@ -57,14 +57,14 @@ async function* numbered(
 
 async function* steps(
   { deltas, usage }: ChatAnswer,
-  first: IteratorResult<Delta, void>,
+  first: IteratorResult<AnswerDelta, void>,
   begun: ResponseObject,
   signal: AbortSignal,
   keep: (response: ResponseObject) => void,
 ): AsyncGenerator<ResponseStep, void, void> {
   yield { type: "response.created", response: begun };
   yield { type: "response.in_progress", response: begun };
-  const output = new Output();
+  const output = new ResponseOutput();
   let finish: Finish | undefined;
   try {
     for (let next = first; !next.done; next = await deltas.next()) {

@@ -55,17 +55,17 @@ const ITEM_TYPES = [
 ];
 
 /** The body of a request, and where in it something is: errors name the path. */
-interface Place {
+interface BodyPath {
   readonly body: unknown;
   readonly path: readonly PropertyKey[];
 }
 
-const within = ({ body, path }: Place, ...keys: PropertyKey[]): Place => ({
+const within = ({ body, path }: BodyPath, ...keys: PropertyKey[]): BodyPath => ({
   body,
   path: [...path, ...keys],
 });
 
-const checked = <T extends z.ZodMiniType>(shape: T, { body, path }: Place): z.output<T> =>
+const checked = <T extends z.ZodMiniType>(shape: T, { body, path }: BodyPath): z.output<T> =>
   checkShape(shape, body, path);
 
 /**
@@ -86,7 +86,7 @@ export function inputItems(
   return [inputMessage("user", [{ type: "input_text", text: input }])];
 }
 
-function itemAt(place: Place, store: ResponseStore): Item {
+function itemAt(place: BodyPath, store: ResponseStore): Item {
   const asked = checked(
     z.object({
       type: z.nullish(z.string()),
@@ -113,7 +113,7 @@ function itemAt(place: Place, store: ResponseStore): Item {
   }
 }
 
-function messageAt(place: Place): InputMessage | OutputMessage {
+function messageAt(place: BodyPath): InputMessage | OutputMessage {
   const { role, content } = checked(message, place);
   const at = within(place, "content");
   if (role !== "assistant") return inputMessage(role, inputParts(content, at));
@@ -132,12 +132,12 @@ function inputMessage(role: InputMessage["role"], content: InputPart[]): InputMe
   return { type: "message", id: newId("msg"), status: "completed", role, content };
 }
 
-function inputParts(content: string | unknown[], at: Place): InputPart[] {
+function inputParts(content: string | unknown[], at: BodyPath): InputPart[] {
   if (typeof content === "string") return [{ type: "input_text", text: content }];
   return content.map((_, i) => inputPart(within(at, i)));
 }
 
-function inputPart(place: Place): InputPart {
+function inputPart(place: BodyPath): InputPart {
   const type = partType(place, ["input_text", "input_image"]);
   if (type === "input_text") return { type, text: checked(parts.input_text, place).text };
   const { image_url, file_id, detail } = checked(parts.input_image, place);
@@ -149,13 +149,13 @@ function inputPart(place: Place): InputPart {
 }
 
 /** An earlier answer may come back as it was, or as a plain text part. */
-function outputPart(place: Place): OutputMessage["content"][number] {
+function outputPart(place: BodyPath): OutputMessage["content"][number] {
   const type = partType(place, ["output_text", "refusal", "input_text"]);
   if (type !== "refusal") return outputText(checked(parts.output_text, place).text);
   return { type, refusal: checked(parts.refusal, place).refusal } satisfies Refusal;
 }
 
-function partType<Type extends string>(place: Place, known: readonly Type[]): Type {
+function partType<Type extends string>(place: BodyPath, known: readonly Type[]): Type {
   const { type } = checked(z.object({ type: z.string() }), place);
   if ((known as readonly string[]).includes(type)) return type as Type;
   const message = `Content parts of type '${type}' are not supported here: expected ${oneOf(known)}.`;
@@ -163,12 +163,12 @@ function partType<Type extends string>(place: Place, known: readonly Type[]): Ty
   throw new OpenAIError(400, message, { code: "unsupported_content_part", param });
 }
 
-function functionCallAt(place: Place): FunctionCall {
+function functionCallAt(place: BodyPath): FunctionCall {
   const call = checked(functionCall, place);
   return { type: "function_call", id: newId("fc"), ...call, status: "completed" };
 }
 
-function functionCallOutputAt(place: Place): Item {
+function functionCallOutputAt(place: BodyPath): Item {
   const { call_id, output } = checked(functionCallOutput, place);
   return {
     type: "function_call_output",
@@ -179,7 +179,7 @@ function functionCallOutputAt(place: Place): Item {
   };
 }
 
-function reasoningAt(place: Place): ReasoningItem {
+function reasoningAt(place: BodyPath): ReasoningItem {
   const { summary, content } = checked(reasoning, place);
   return {
     type: "reasoning",
@@ -190,7 +190,7 @@ function reasoningAt(place: Place): ReasoningItem {
   };
 }
 
-function referredAt(place: Place, store: ResponseStore): Item {
+function referredAt(place: BodyPath, store: ResponseStore): Item {
   const { id } = checked(z.object({ id: name }), place);
   const item = store.item(id);
   if (item) return item;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { RequestError } from "../chat/request-error.ts";
 import { checkOrder, inputItems } from "./responses-items.ts";
-import { messagesOf, withOwnPath } from "./responses-messages.ts";
+import { responseMessages, withOwnPath } from "./responses-messages.ts";
 import { ResponseStore } from "./responses-store.ts";
 
 const items = (input: readonly unknown[]) => inputItems(input, { input }, new ResponseStore());
@@ -14,7 +14,7 @@ const call = (call_id: string) => ({
 });
 
 test("a text is a message as it is", () => {
-  const messages = messagesOf("Be brief.", [], items([{ role: "user", content: "Hello" }]));
+  const messages = responseMessages("Be brief.", [], items([{ role: "user", content: "Hello" }]));
   expect(messages).toEqual([
     { role: "system", content: "Be brief.", path: "instructions" },
     { role: "user", content: "Hello", path: "input[0].content" },
@@ -27,7 +27,7 @@ test("texts and images keep their order", () => {
     { type: "input_image", image_url: "a.png" },
     { type: "input_image", image_url: "b.png", detail: "original" },
   ];
-  expect(messagesOf(null, [], items([{ role: "developer", content }]))).toEqual([
+  expect(responseMessages(null, [], items([{ role: "developer", content }]))).toEqual([
     {
       role: "developer",
       content: [
@@ -58,7 +58,7 @@ test("what the model thought, said and called in one go is one message", () => {
     { role: "assistant", content: "Yes." },
   ]);
   const toolCall = (id: string) => ({ id, name: "zoom", arguments: '{"x":1}' });
-  expect(messagesOf(null, [], input).map(({ path: _, ...message }) => message)).toEqual([
+  expect(responseMessages(null, [], input).map(({ path: _, ...message }) => message)).toEqual([
     {
       role: "assistant",
       reasoning: "Hm.",
@@ -87,7 +87,7 @@ test("a call that was cut is left out, and malformed arguments are none", () => 
     status,
   });
   const previous = [made("a", '{"x":', "completed"), made("b", '{"x":', "incomplete")];
-  expect(messagesOf(null, previous, [])).toMatchObject([
+  expect(responseMessages(null, previous, [])).toMatchObject([
     { role: "assistant", toolCalls: [{ id: "a", name: "zoom", arguments: "{}" }] },
   ]);
   const [, output] = items([call("b"), { type: "function_call_output", call_id: "b", output: "" }]);
@@ -102,7 +102,7 @@ test("errors name paths of the request", () => {
     { type: "function_call_output", call_id: "a", output: [image] },
     { role: "user", content: [{ type: "input_text", text: "And?" }, image] },
   ]);
-  const messages = messagesOf("Be brief.", previous, input);
+  const messages = responseMessages("Be brief.", previous, input);
   const paramOf = (param: string) => {
     const error = new RequestError("invalid_value", param, "wrong");
     return (withOwnPath(error, messages) as RequestError).param;

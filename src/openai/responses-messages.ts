@@ -1,11 +1,11 @@
-import type { Message, Part } from "../chat/messages.ts";
+import type { ChatMessage, ContentPart } from "../chat/messages.ts";
 import { RequestError } from "../chat/request-error.ts";
 import type { ToolCall } from "../chat/tools.ts";
 import type { InputPart, Item, OutputMessage } from "./responses-wire.ts";
 import { isObjectJson } from "./tools.ts";
 
 /** A message, and the path of its content in the request, for errors. */
-export interface PlacedMessage extends Message {
+export interface LocatedMessage extends ChatMessage {
   readonly path: string;
 }
 
@@ -15,19 +15,19 @@ export interface PlacedMessage extends Message {
  *
  * @param previous what comes before the input
  */
-export function messagesOf(
+export function responseMessages(
   instructions: string | null | undefined,
   previous: readonly Item[],
   input: readonly Item[],
-): PlacedMessage[] {
-  const messages: PlacedMessage[] = [];
+): LocatedMessage[] {
+  const messages: LocatedMessage[] = [];
   if (instructions) messages.push({ role: "system", content: instructions, path: "instructions" });
   for (const item of previous) add(messages, item, "previous_response_id");
   for (const [i, item] of input.entries()) add(messages, item, `input[${i}]`);
   return messages;
 }
 
-function add(messages: PlacedMessage[], item: Item, path: string): void {
+function add(messages: LocatedMessage[], item: Item, path: string): void {
   switch (item.type) {
     case "reasoning": {
       const texts = item.content.length > 0 ? item.content : item.summary;
@@ -71,31 +71,31 @@ function add(messages: PlacedMessage[], item: Item, path: string): void {
 }
 
 /** A single text as all templates know it. */
-function plain(parts: readonly Part[]): Message["content"] {
+function plain(parts: readonly ContentPart[]): ChatMessage["content"] {
   const [first] = parts;
   return parts.length === 1 && first?.type === "text" ? first.text : parts;
 }
 
-function partOf(part: InputPart): Part {
+function partOf(part: InputPart): ContentPart {
   if (part.type === "input_text") return { type: "text", text: part.text };
   const { image_url: url, detail } = part;
   // A processor knows no more than its full budget.
   return { type: "image_url", image_url: { url, detail: detail === "original" ? "high" : detail } };
 }
 
-function textOf(part: OutputMessage["content"][number]): Part {
+function textOf(part: OutputMessage["content"][number]): ContentPart {
   return { type: "text", text: part.type === "refusal" ? part.refusal : part.text };
 }
 
 /** What was thrown, with the request's own path where it names one of `messages`. */
-export function withOwnPath(error: unknown, messages: readonly PlacedMessage[]): unknown {
+export function withOwnPath(error: unknown, messages: readonly LocatedMessage[]): unknown {
   if (!(error instanceof RequestError)) return error;
   const param = ownPath(error.param, messages);
   if (param === error.param) return error;
   return new RequestError(error.code, param, error.message, { cause: error });
 }
 
-function ownPath(param: string, messages: readonly PlacedMessage[]): string {
+function ownPath(param: string, messages: readonly LocatedMessage[]): string {
   if (param === "messages") return "input";
   const [, index, part = ""] =
     /^messages\[(\d+)\](?:\.content(\[\d+\])\.image_url\.url)?/.exec(param) ?? [];

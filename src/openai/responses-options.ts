@@ -1,7 +1,7 @@
 import type { ChatRequest } from "../chat/chat.ts";
 import type { AnswerFormat } from "../chat/format.ts";
 import { answerOptions } from "./answer-options.ts";
-import { effortVariables } from "./effort.ts";
+import { effortVariables } from "./reasoning-effort.ts";
 import type { CheckedRequest } from "./responses-request.ts";
 import type { TextFormat, ToolChoice } from "./responses-wire.ts";
 import { toolOptions } from "./tools.ts";
@@ -23,12 +23,12 @@ export function chatOptions(
   return {
     ...answerOptions(same, signal),
     ...toolOptions(same),
-    format: formatOf(body.text.format),
+    format: textFormat(body.text.format),
     templateVariables: { ...effortVariables(body.reasoning?.effort), ...body.chat_template_kwargs },
   };
 }
 
-function formatOf(format: TextFormat): AnswerFormat | undefined {
+function textFormat(format: TextFormat): AnswerFormat | undefined {
   const param = "text.format";
   switch (format.type) {
     case "text":

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { Delta } from "../chat/answer-types.ts";
+import type { AnswerDelta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
-import { Output } from "./responses-output.ts";
+import { ResponseOutput } from "./responses-output.ts";
 import type { OutputEvent } from "./responses-wire.ts";
 
 const place = (token: string): TokenLogprobs => ({ token, bytes: [], logprob: -1, top: [] });
 
-function play(deltas: readonly Partial<Delta>[], status: "completed" | "incomplete" = "completed") {
-  const output = new Output();
+function play(
+  deltas: readonly Partial<AnswerDelta>[],
+  status: "completed" | "incomplete" = "completed",
+) {
+  const output = new ResponseOutput();
   const events: OutputEvent[] = [];
   for (const delta of deltas) events.push(...output.push({ choice: 0, text: "", ...delta }));
   events.push(...output.end(status));
@@ -15,7 +18,7 @@ function play(deltas: readonly Partial<Delta>[], status: "completed" | "incomple
   return { items: output.items, events, short };
 }
 
-const call = (index: number, more: string, id?: string, name?: string): Partial<Delta> => ({
+const call = (index: number, more: string, id?: string, name?: string): Partial<AnswerDelta> => ({
   toolCalls: [{ index, arguments: more, ...(id && { id }), ...(name && { name }) }],
 });
 
@@ -124,7 +127,7 @@ describe("the output", () => {
     expect(called.items).toMatchObject([{ arguments: '{"x', status: "incomplete" }]);
   });
 
-  test.each<[string, Partial<Delta>[], string[]]>([
+  test.each<[string, Partial<AnswerDelta>[], string[]]>([
     ["nothing came", [{}], ["message"]],
     ["nothing was said", [{ reasoning: "R" }], ["reasoning", "message"]],
     ["something was called", [call(0, "{}", "call_a", "zoom")], ["function_call"]],

@@ -1,4 +1,4 @@
-import type { Delta } from "../chat/answer-types.ts";
+import type { AnswerDelta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
 import type { ToolCallDelta } from "../chat/tools.ts";
 import { choiceLogprobs } from "./logprobs.ts";
@@ -10,7 +10,7 @@ import type {
   OutputItem,
   OutputMessage,
   OutputText,
-  PartPlace,
+  PartPosition,
   ReasoningItem,
   ResponseLogprob,
 } from "./responses-wire.ts";
@@ -29,7 +29,7 @@ type OpenItem =
  * The output of a response as the deltas bring it: whenever the kind of what comes changes, or
  * another call begins, so does another item.
  */
-export class Output {
+export class ResponseOutput {
   /** Those that are whole; the open one too once `end` is through. */
   readonly items: OutputItem[] = [];
   #open: OpenItem | undefined;
@@ -37,7 +37,7 @@ export class Output {
   #places: TokenLogprobs[] = [];
 
   /** What a delta brings, as events. */
-  *push({ text, reasoning = "", toolCalls = [], logprobs }: Delta): Generator<OutputEvent> {
+  *push({ text, reasoning = "", toolCalls = [], logprobs }: AnswerDelta): Generator<OutputEvent> {
     if (logprobs) this.#places.push(logprobs);
     if (reasoning !== "") yield* this.#pushReasoning(reasoning);
     if (text !== "") yield* this.#pushText(text);
@@ -132,7 +132,7 @@ export class Output {
     yield { type: "response.output_item.done", output_index, item };
   }
 
-  #place(): PartPlace {
+  #place(): PartPosition {
     const { id: item_id } = this.#open as OpenItem;
     return { item_id, output_index: this.items.length, content_index: 0 };
   }

@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { RENAMED, UNSUPPORTED, responseRequest, validateResponse } from "./responses-request.ts";
+import {
+  RENAMED_RESPONSE_FIELDS,
+  UNSUPPORTED_RESPONSE_FIELDS,
+  responseRequest,
+  validateResponse,
+} from "./responses-request.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/responses.md"), "utf8");
 
@@ -22,19 +27,24 @@ describe("docs/responses.md", () => {
 
   test("has every parameter that is refused, with values that are not", () => {
     const rows = rowsOf("Refused");
-    const refused = rows.filter(([name]) => !(name in RENAMED));
-    expect(refused.map(([name]) => name).sort()).toEqual(Object.keys(UNSUPPORTED).sort());
+    const refused = rows.filter(([name]) => !(name in RENAMED_RESPONSE_FIELDS));
+    expect(refused.map(([name]) => name).sort()).toEqual(
+      Object.keys(UNSUPPORTED_RESPONSE_FIELDS).sort(),
+    );
     let checked = 0;
     for (const [name, cell] of refused) {
       for (const [, value] of cell.matchAll(/`([^`]+)`/g)) {
-        expect(UNSUPPORTED[name]?.(JSON.parse(value as string)), `${name} ${value}`).toBe(true);
+        expect(
+          UNSUPPORTED_RESPONSE_FIELDS[name]?.(JSON.parse(value as string)),
+          `${name} ${value}`,
+        ).toBe(true);
         checked++;
       }
     }
     expect(checked).toBeGreaterThanOrEqual(refused.length - 2);
-    const renamed = rows.filter(([name]) => name in RENAMED);
+    const renamed = rows.filter(([name]) => name in RENAMED_RESPONSE_FIELDS);
     expect(Object.fromEntries(renamed.map(([name, cell]) => [name, cell.slice(1, -1)]))).toEqual(
-      RENAMED,
+      RENAMED_RESPONSE_FIELDS,
     );
   });
 

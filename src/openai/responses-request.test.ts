@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { OpenAIError } from "./errors.ts";
 import { checkOrder, inputItems } from "./responses-items.ts";
-import { RENAMED, UNSUPPORTED, validateResponse } from "./responses-request.ts";
+import {
+  RENAMED_RESPONSE_FIELDS,
+  UNSUPPORTED_RESPONSE_FIELDS,
+  validateResponse,
+} from "./responses-request.ts";
 import { ResponseStore } from "./responses-store.ts";
 
 /** All the checks of a body that need no model. */
@@ -255,16 +259,19 @@ describe("what is refused", () => {
     expect(error.message).toContain(message);
   });
 
-  test.each(Object.keys(UNSUPPORTED))("%s", (param) => {
+  test.each(Object.keys(UNSUPPORTED_RESPONSE_FIELDS))("%s", (param) => {
     const error = errorOf({ ...hello, [param]: param === "background" ? true : ["something"] });
     expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param });
   });
 
-  test.each(Object.entries(RENAMED))("%s, which is called %s here", (param, name) => {
-    const error = errorOf({ ...hello, [param]: 1 });
-    expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param });
-    expect(error.message).toContain(`'${name}'`);
-  });
+  test.each(Object.entries(RENAMED_RESPONSE_FIELDS))(
+    "%s, which is called %s here",
+    (param, name) => {
+      const error = errorOf({ ...hello, [param]: 1 });
+      expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param });
+      expect(error.message).toContain(`'${name}'`);
+    },
+  );
 
   test("a reference to what is not kept", () => {
     const error = errorOf({ input: [{ type: "item_reference", id: "msg_1" }] });

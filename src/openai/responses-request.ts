@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { OpenAIError } from "./errors.ts";
+import { EFFORTS } from "./reasoning-effort.ts";
 import type {
   FunctionTool,
   ResponseRequest,
@@ -98,7 +99,7 @@ export const responseRequest = z.extend(
     parallel_tool_calls: z.nullish(z.boolean()),
     reasoning: z.nullish(
       z.object({
-        effort: z.nullish(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+        effort: z.nullish(z.enum(EFFORTS)),
         summary: z.nullish(z.enum(["auto", "concise", "detailed"])),
       }),
     ),
@@ -111,7 +112,7 @@ export const responseRequest = z.extend(
 );
 
 /** Fields that would change the answer, with the values that ask for nothing. */
-export const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
+export const UNSUPPORTED_RESPONSE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   background: isEmpty,
   conversation: () => false,
   prompt: () => false,
@@ -125,7 +126,7 @@ export const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> 
 };
 
 /** Names that chat completions have for fields that would change the answer. */
-export const RENAMED: Readonly<Record<string, string>> = {
+export const RENAMED_RESPONSE_FIELDS: Readonly<Record<string, string>> = {
   messages: "input",
   max_tokens: "max_output_tokens",
   max_completion_tokens: "max_output_tokens",
@@ -150,7 +151,7 @@ export interface CheckedRequest extends ResponseRequest {
 export function validateResponse(json: unknown): CheckedRequest {
   refuseRenamed(json as Record<string, unknown>);
   const body = checkShape(responseRequest, json);
-  refuseFields(json as Record<string, unknown>, UNSUPPORTED);
+  refuseFields(json as Record<string, unknown>, UNSUPPORTED_RESPONSE_FIELDS);
   if ((body.input ?? body.previous_response_id ?? undefined) === undefined) {
     const message = "Missing required parameter: 'input'.";
     throw new OpenAIError(400, message, { code: "missing_required_parameter", param: "input" });
@@ -158,20 +159,23 @@ export function validateResponse(json: unknown): CheckedRequest {
   const tools = (body.tools ?? []).map(toolOf);
   refuseNamesakes(tools);
   const verbosity = body.text?.verbosity;
-  const text = { format: formatOf(body.text?.format?.type, json), ...(verbosity && { verbosity }) };
+  const text = {
+    format: textFormatOf(body.text?.format?.type, json),
+    ...(verbosity && { verbosity }),
+  };
   const tool_choice = toolChoiceOf(body.tool_choice ?? "auto", tools, json);
   return { ...body, text, tools, tool_choice };
 }
 
 function refuseRenamed(json: Readonly<Record<string, unknown>>): void {
-  for (const [param, name] of Object.entries(RENAMED)) {
+  for (const [param, name] of Object.entries(RENAMED_RESPONSE_FIELDS)) {
     if (json[param] === undefined || json[param] === null) continue;
     const message = `'${param}' is not a parameter of the Responses API: it is '${name}' there.`;
     throw new OpenAIError(400, message, { code: "unsupported_parameter", param });
   }
 }
 
-function formatOf(type: TextFormat["type"] | undefined, json: unknown): TextFormat {
+function textFormatOf(type: TextFormat["type"] | undefined, json: unknown): TextFormat {
   if (type !== "json_schema") return { type: type ?? "text" };
   const format = checkShape(jsonSchemaFormat, json, ["text", "format"]);
   const { name, schema, description, strict } = format;

@@ -1,6 +1,6 @@
 import type { ChatAnswer } from "../chat/answer-types.ts";
 import { RequestError } from "../chat/request-error.ts";
-import type { PlacedMessage } from "./responses-messages.ts";
+import type { LocatedMessage } from "./responses-messages.ts";
 
 /**
  * Asks with as many of the conversation's turns as fit in the context, the oldest left out. A turn
@@ -10,8 +10,8 @@ import type { PlacedMessage } from "./responses-messages.ts";
  * @throws what `ask` throws for the last turn alone, when not even that fits
  */
 export async function askWithinContext(
-  messages: readonly PlacedMessage[],
-  ask: (messages: readonly PlacedMessage[]) => Promise<ChatAnswer>,
+  messages: readonly LocatedMessage[],
+  ask: (messages: readonly LocatedMessage[]) => Promise<ChatAnswer>,
 ): Promise<ChatAnswer> {
   const turns = messages.flatMap(({ role }, i) => (role === "user" ? [i] : []));
   /** Without the first `count` turns, or undefined when that is still too long. */
@@ -44,6 +44,6 @@ export async function askWithinContext(
   return answer;
 }
 
-function isSystem(role: PlacedMessage["role"]): boolean {
+function isSystem(role: LocatedMessage["role"]): boolean {
   return role === "system" || role === "developer";
 }

@@ -3,7 +3,13 @@
  * fields that are acted on or told again in the answer; others are ignored, or refused when they
  * would change the answer.
  */
-import type { AnswerRequest, ChatCompletionRequest, ErrorBody, WireTokenLogprob } from "./wire.ts";
+import type {
+  AnswerRequest,
+  ChatCompletionRequest,
+  ErrorBody,
+  ReasoningEffort,
+  WireTokenLogprob,
+} from "./wire.ts";
 
 /** Body of `POST responses`. */
 export interface ResponseRequest
@@ -48,7 +54,7 @@ export type Includable =
   | "computer_call_output.output.image_url"
   | "code_interpreter_call.outputs";
 
-export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
+export type { ReasoningEffort };
 export type ReasoningSummary = "auto" | "concise" | "detailed";
 export type Verbosity = "low" | "medium" | "high";
 export type Truncation = "auto" | "disabled";
@@ -242,12 +248,12 @@ export interface DeletedResponse {
 }
 
 /** Where in the output something happens. */
-export interface ItemPlace {
+export interface ItemPosition {
   output_index: number;
   item_id: string;
 }
 
-export interface PartPlace extends ItemPlace {
+export interface PartPosition extends ItemPosition {
   /** Every item that the model makes has one part. */
   content_index: 0;
 }
@@ -258,16 +264,20 @@ export type OutputEvent =
   | ItemEvent<"response.output_item.done">
   | PartEvent<"response.content_part.added">
   | PartEvent<"response.content_part.done">
-  | (PartPlace & {
+  | (PartPosition & {
       type: "response.output_text.delta";
       delta: string;
       logprobs: ResponseLogprob[];
     })
-  | (PartPlace & { type: "response.output_text.done"; text: string; logprobs: ResponseLogprob[] })
-  | (PartPlace & { type: "response.reasoning_text.delta"; delta: string })
-  | (PartPlace & { type: "response.reasoning_text.done"; text: string })
-  | (ItemPlace & { type: "response.function_call_arguments.delta"; delta: string })
-  | (ItemPlace & {
+  | (PartPosition & {
+      type: "response.output_text.done";
+      text: string;
+      logprobs: ResponseLogprob[];
+    })
+  | (PartPosition & { type: "response.reasoning_text.delta"; delta: string })
+  | (PartPosition & { type: "response.reasoning_text.done"; text: string })
+  | (ItemPosition & { type: "response.function_call_arguments.delta"; delta: string })
+  | (ItemPosition & {
       type: "response.function_call_arguments.done";
       name: string;
       arguments: string;
@@ -279,7 +289,7 @@ interface ItemEvent<Type> {
   item: OutputItem;
 }
 
-interface PartEvent<Type> extends PartPlace {
+interface PartEvent<Type> extends PartPosition {
   type: Type;
   part: OutputText | ReasoningText;
 }

@@ -4,7 +4,7 @@ import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { OpenAIError } from "./errors.ts";
 import { responseEvents, wholeResponse } from "./responses-events.ts";
 import { checkOrder, inputItems } from "./responses-items.ts";
-import { type PlacedMessage, messagesOf, withOwnPath } from "./responses-messages.ts";
+import { type LocatedMessage, responseMessages, withOwnPath } from "./responses-messages.ts";
 import { responseObject } from "./responses-object.ts";
 import { chatOptions } from "./responses-options.ts";
 import { validateResponse } from "./responses-request.ts";
@@ -24,12 +24,12 @@ export async function postResponse(context: Context): Promise<Response> {
   const previous = previousItems(context, body.previous_response_id);
   const items = inputItems(body.input ?? [], json, responses);
   checkOrder(previous, items);
-  const messages = messagesOf(body.instructions, previous, items);
+  const messages = responseMessages(body.instructions, previous, items);
   const begun = responseObject(body, model);
   const closed = new AbortController();
   const signal = AbortSignal.any([request.signal, closed.signal]);
   const options = chatOptions(body, signal);
-  const ask = async (messages: readonly PlacedMessage[]) => {
+  const ask = async (messages: readonly LocatedMessage[]) => {
     try {
       return await chat(model.chat, { ...options, messages });
     } catch (error) {

@@ -28,11 +28,11 @@ export async function postTokenize(context: Context): Promise<Response> {
   const max_model_len = generator.contextLength;
   if (typeof body.prompt === "string") {
     const tokens = encode(body.prompt);
-    return answer<Tokenization>({ tokens, count: tokens.length, max_model_len });
+    return Response.json({ tokens, count: tokens.length, max_model_len } satisfies Tokenization);
   }
   const tokens = body.prompt.map(encode);
   const count = tokens.map(({ length }) => length);
-  return answer<Tokenization>({ tokens, count, max_model_len });
+  return Response.json({ tokens, count, max_model_len } satisfies Tokenization);
 }
 
 /** `POST detokenize`: the text of token ids; ids that the vocabulary does not have are left out. */
@@ -45,13 +45,9 @@ export async function postDetokenize(context: Context): Promise<Response> {
     served.chat.tokenizer.decode(ids, { skipSpecialTokens });
   const { tokens } = body;
   const text = isBatch(tokens) ? tokens.map(decode) : decode(tokens);
-  return answer<Detokenization>({ text });
+  return Response.json({ text } satisfies Detokenization);
 }
 
 function isBatch(tokens: readonly number[] | readonly number[][]): tokens is readonly number[][] {
   return Array.isArray(tokens[0]);
-}
-
-function answer<T>(body: T): Response {
-  return Response.json(body);
 }

@@ -4,7 +4,7 @@ import { OpenAIError } from "./errors.ts";
  * Fields that would change the answer and are not implemented, with the values that ask for
  * nothing. To implement a field, take its line away.
  */
-export const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
+export const UNSUPPORTED_CHAT_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   functions: isEmpty,
   function_call: (value) => value === "none" || value === "auto",
   stop_regex: isEmpty,
@@ -18,7 +18,7 @@ export const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> 
  * @throws OpenAIError, `unsupported_parameter` for the first such field
  */
 export function refuseUnsupported(body: Readonly<Record<string, unknown>>): void {
-  refuseFields(body, UNSUPPORTED);
+  refuseFields(body, UNSUPPORTED_CHAT_FIELDS);
   // A conversation with such calls would reach the model without them.
   for (const [i, message] of (body.messages as Record<string, unknown>[]).entries()) {
     const value = message.function_call;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { OpenAIError } from "./errors.ts";
-import { messagesOf, validateChatCompletion } from "./validate.ts";
+import { chatMessages, validateChatCompletion } from "./validate.ts";
 
 const HELLO = [{ role: "user", content: "Hello" }];
 const url = "data:,";
@@ -94,7 +94,7 @@ describe("what is accepted", () => {
     const { messages } = validateChatCompletion(body);
     expect(messages.map(({ role }) => role)).toEqual(roles.map((role) => role.toLowerCase()));
     for (const message of [{ role: "assistant" }, { role: "assistant", content: null }]) {
-      expect(messagesOf(validateChatCompletion({ messages: [message] }))).toEqual([
+      expect(chatMessages(validateChatCompletion({ messages: [message] }))).toEqual([
         { role: "assistant", content: [] },
       ]);
     }
@@ -108,7 +108,7 @@ describe("what is accepted", () => {
         { role: "tool", content: "1", tool_call_id: "call_1", name: "zoom" },
       ],
     };
-    expect(messagesOf(validateChatCompletion(body))).toEqual([
+    expect(chatMessages(validateChatCompletion(body))).toEqual([
       {
         role: "assistant",
         content: "",
@@ -128,7 +128,7 @@ describe("what is accepted", () => {
       { type: "image_url", image_url: { url, detail: null } },
       { type: "refusal", refusal: "No" },
     );
-    expect(messagesOf(validateChatCompletion(body))).toEqual(
+    expect(chatMessages(validateChatCompletion(body))).toEqual(
       withContent(
         { type: "text", text: "Hello" },
         { type: "image_url", image_url: { url } },

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import type { Message } from "../chat/messages.ts";
-import { reasoningEffort } from "./effort.ts";
+import type { ChatMessage } from "../chat/messages.ts";
 import { OpenAIError } from "./errors.ts";
+import { reasoningEffort } from "./reasoning-effort.ts";
 import { responseFormat } from "./response-format.ts";
 import { toolCall, toolCallsOf, toolChoice, tools } from "./tools.ts";
 import { refuseUnsupported } from "./unsupported.ts";
@@ -155,7 +155,7 @@ export function checkShape<T extends z.ZodMiniType>(
 }
 
 /** The messages as the chat layer takes them. */
-export function messagesOf(request: ChatCompletionRequest): Message[] {
+export function chatMessages(request: ChatCompletionRequest): ChatMessage[] {
   return request.messages.map((message) => ({
     role: message.role,
     content: contentOf(message.content),
@@ -166,7 +166,7 @@ export function messagesOf(request: ChatCompletionRequest): Message[] {
   }));
 }
 
-function contentOf(content: RequestMessage["content"]): Message["content"] {
+function contentOf(content: RequestMessage["content"]): ChatMessage["content"] {
   if (typeof content === "string") return content;
   return (content ?? []).map((part) => {
     if (part.type === "refusal") return { type: "text", text: part.refusal };

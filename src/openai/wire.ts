@@ -2,8 +2,7 @@
  * The bodies that cross the wire, in OpenAI's shapes with SGLang's additions. Requests hold the
  * fields that are acted on; others are ignored, or refused when they would change the answer.
  */
-import type { Detail } from "../chat/messages.ts";
-import type { ReasoningEffort } from "./effort.ts";
+import type { DetailLevel } from "../chat/messages.ts";
 
 /** What every request for an answer may ask. Null means the same as a missing field. */
 export interface AnswerRequest {
@@ -81,13 +80,15 @@ export interface ChatCompletionRequest extends AnswerRequest {
    * For the chat template, as its variables `reasoning_effort`, `enable_thinking` and `thinking`;
    * "none" and 0 turn thinking off.
    */
-  reasoning_effort?: ReasoningEffort | null;
+  reasoning_effort?: ReasoningEffort | number | null;
   /**
    * Whether `<think>` spans are `reasoning_content`, or content like the rest. Default: where the
    * chat template or the tokenizer knows them.
    */
   separate_reasoning?: boolean | null;
 }
+
+export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
 
 export type ResponseFormat =
   | { type: "text" }
@@ -166,7 +167,7 @@ export interface RequestToolCall {
 export type RequestPart =
   | { type: "text"; text: string }
   | { type: "refusal"; refusal: string }
-  | { type: "image_url"; image_url: { url: string; detail?: Detail | null } };
+  | { type: "image_url"; image_url: { url: string; detail?: DetailLevel | null } };
 
 /** Answer of `POST chat/completions`. */
 export interface ChatCompletion {

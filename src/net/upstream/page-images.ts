@@ -1,4 +1,4 @@
-import { type ImageReading, readImage } from "../../chat/image-source.ts";
+import { type ImageFileOptions, readImageFile } from "../../chat/image-file.ts";
 import { sniffMediaType } from "../../chat/media-type.ts";
 import { RequestError } from "../../chat/request-error.ts";
 
@@ -25,7 +25,7 @@ const LIMITS = { timeoutMs: 30_000, maxBytes: 50 * 2 ** 20 };
 export async function inlinePageImages(
   body: object,
   base: string,
-  fetch: ImageReading["fetch"],
+  fetch: ImageFileOptions["fetch"],
   signal: AbortSignal,
 ): Promise<object | undefined> {
   const changed = structuredClone(body) as { messages?: unknown; input?: unknown };
@@ -38,7 +38,7 @@ export async function inlinePageImages(
   try {
     await Promise.all(
       images.map(async ({ url, param, replace }) => {
-        const { bytes, claimedType } = await readImage(url, param, reading, either);
+        const { bytes, claimedType } = await readImageFile(url, param, reading, either);
         const type = sniffMediaType(bytes) ?? claimedType ?? "application/octet-stream";
         // Such as the page that an app's server answers any unknown path with.
         if (!type.startsWith("image/") && type !== "application/octet-stream") {

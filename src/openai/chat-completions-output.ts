@@ -1,4 +1,4 @@
-import type { ChatAnswer, Delta } from "../chat/answer-types.ts";
+import type { ChatAnswer, AnswerDelta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
 import type { AnswerUsage } from "../chat/usage.ts";
 import { choiceLogprobs } from "./logprobs.ts";
@@ -26,7 +26,7 @@ export interface AnswerIdentity {
  *
  * @param tokenIds whether it tells the token ids too
  */
-export async function completion(
+export async function wholeChatCompletion(
   answer: ChatAnswer,
   identity: AnswerIdentity,
   tokenIds = false,
@@ -68,7 +68,7 @@ function emptyChoice(index: number, tokenIds: boolean): Choice {
   };
 }
 
-function addTo({ message }: Choice, { text, reasoning, toolCalls = [] }: Delta): void {
+function addTo({ message }: Choice, { text, reasoning, toolCalls = [] }: AnswerDelta): void {
   message.content += text;
   if (reasoning !== undefined)
     message.reasoning_content = (message.reasoning_content ?? "") + reasoning;
@@ -94,7 +94,7 @@ function wholeMessage(message: Choice["message"]): Choice["message"] {
  * it ended; at the end the usage when asked for.
  * Waits for the first token, so that what fails before it can still decide the HTTP status.
  */
-export async function completionChunks(
+export async function chatCompletionChunks(
   answer: ChatAnswer,
   identity: AnswerIdentity,
   options: StreamOptions = {},
@@ -106,7 +106,7 @@ export async function completionChunks(
 
 async function* chunks(
   { usage: counts, deltas }: ChatAnswer,
-  first: IteratorResult<Delta, void>,
+  first: IteratorResult<AnswerDelta, void>,
   identity: AnswerIdentity,
   { include_usage, continuous_usage_stats }: StreamOptions,
   tokenIds: boolean,
@@ -153,7 +153,7 @@ async function* chunks(
 }
 
 /** What a delta tells, one thing at a time. */
-function chunkDeltas({ text, reasoning, toolCalls = [] }: Delta): ChunkDelta[] {
+function chunkDeltas({ text, reasoning, toolCalls = [] }: AnswerDelta): ChunkDelta[] {
   const calls = toolCalls.map(({ index, id, name, arguments: more }): ChunkDelta => {
     const begun = id === undefined ? {} : { id, type: "function" as const };
     const called = { ...(name !== undefined && { name }), arguments: more };

@@ -1,7 +1,7 @@
 import type { ChatTemplate, TemplateMessage, TemplatePart } from "../text/template.ts";
 import { HERMES } from "./json-calls.ts";
-import { joined } from "./message-content.ts";
-import type { Message } from "./messages.ts";
+import { joinContent } from "./message-content.ts";
+import type { ChatMessage } from "./messages.ts";
 import type { ToolFormat } from "./tool-format.ts";
 import { toolFormat } from "./tool-formats.ts";
 import { templateTools, toolTurnsAsText, withTools, writtenCall } from "./tool-prompt.ts";
@@ -24,7 +24,7 @@ export interface TemplateVariant {
  * @param placeholder what stands for an image in a content that is a string
  */
 export function* templateVariants(
-  messages: readonly Message[],
+  messages: readonly ChatMessage[],
   tools: readonly Tool[],
   template: ChatTemplate,
   placeholder: string,
@@ -55,15 +55,15 @@ export function* templateVariants(
 }
 
 /** The conversation with what systems say at the beginning of the user's message behind it. */
-function systemInUser(messages: readonly Message[]): Message[] {
-  const turns: Message[] = [];
-  let said: Message["content"] | undefined;
+function systemInUser(messages: readonly ChatMessage[]): ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  let said: ChatMessage["content"] | undefined;
   for (const message of messages) {
     const { role, content } = message;
     if (role === "system" || role === "developer") {
-      said = said === undefined ? content : joined(said, "\n\n", content);
+      said = said === undefined ? content : joinContent(said, "\n\n", content);
     } else if (role === "user" && said !== undefined) {
-      turns.push({ ...message, content: joined(said, "\n\n", content) });
+      turns.push({ ...message, content: joinContent(said, "\n\n", content) });
       said = undefined;
     } else {
       turns.push(message);
@@ -74,7 +74,7 @@ function systemInUser(messages: readonly Message[]): Message[] {
 
 /** The forms of role and content that the template knows. */
 function forTemplate(
-  messages: readonly Message[],
+  messages: readonly ChatMessage[],
   template: ChatTemplate,
   placeholder: string,
 ): TemplateMessage[] {
@@ -101,14 +101,14 @@ function forTemplate(
   });
 }
 
-function templateRole(role: Message["role"], { writes }: ChatTemplate): string {
+function templateRole(role: ChatMessage["role"], { writes }: ChatTemplate): string {
   if (role === "developer" && !writes.developer) return "system";
   if (role === "system" && !writes.system && writes.developer) return "developer";
   return role === "function" ? "tool" : role;
 }
 
 function templateContent(
-  { role, content }: Message,
+  { role, content }: ChatMessage,
   template: ChatTemplate,
   placeholder: string,
 ): TemplateMessage["content"] {

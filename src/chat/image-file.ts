@@ -2,7 +2,7 @@ import { sniffMediaType } from "./media-type.ts";
 import { RequestError } from "./request-error.ts";
 
 /** How images are read. */
-export interface ImageReading {
+export interface ImageFileOptions {
   readonly fetch: typeof fetch;
   /** What relative URLs are relative to; without it there are none. */
   readonly baseUrl?: string;
@@ -24,10 +24,10 @@ export interface ImageFile {
  * @param param the path of the URL in the request, for errors
  * @throws RequestError when it can't be read; the signal's reason when it is aborted
  */
-export async function readImage(
+export async function readImageFile(
   url: string,
   param: string,
-  reading: ImageReading,
+  reading: ImageFileOptions,
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const file =
@@ -40,7 +40,7 @@ export async function readImage(
   return file;
 }
 
-function readDataUrl(url: string, param: string, reading: ImageReading): ImageFile | undefined {
+function readDataUrl(url: string, param: string, reading: ImageFileOptions): ImageFile | undefined {
   const header = /^data:([^,]*),/i.exec(url);
   if (!header) {
     if (!/^data:/i.test(url)) return undefined;
@@ -59,7 +59,11 @@ function readDataUrl(url: string, param: string, reading: ImageReading): ImageFi
  * Base64 without a URL around it. A relative URL can consist of the same characters, so it must
  * begin like an image file, or be longer than a path would be.
  */
-function readBareBase64(url: string, param: string, reading: ImageReading): ImageFile | undefined {
+function readBareBase64(
+  url: string,
+  param: string,
+  reading: ImageFileOptions,
+): ImageFile | undefined {
   const start = url.trimStart().slice(0, 64);
   if (!/^[A-Za-z0-9+/_-]{16}/.test(start)) return undefined;
   const looksLikeImage = sniffMediaType(startOfBase64(start))?.startsWith("image/");
@@ -76,7 +80,7 @@ function startOfBase64(text: string): Uint8Array {
 function decodeBase64(
   text: string,
   param: string,
-  { maxBytes }: ImageReading,
+  { maxBytes }: ImageFileOptions,
 ): Uint8Array<ArrayBuffer> {
   if (text.length * 0.75 > maxBytes * 1.1) throw tooLarge(param, maxBytes);
   let bytes;
@@ -103,7 +107,7 @@ function percentDecodeText(text: string): string {
   return text.includes("%") ? new TextDecoder("latin1").decode(percentDecoded(text)) : text;
 }
 
-function percentDecode(text: string, param: string, { maxBytes }: ImageReading) {
+function percentDecode(text: string, param: string, { maxBytes }: ImageFileOptions) {
   const bytes = percentDecoded(text);
   if (bytes.length > maxBytes) throw tooLarge(param, maxBytes);
   return bytes;
@@ -126,7 +130,7 @@ function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
 async function download(
   url: string,
   param: string,
-  reading: ImageReading,
+  reading: ImageFileOptions,
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const failed = (why: string, cause?: unknown) =>

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import type { ChatAnswer, Delta } from "../chat/answer-types.ts";
+import type { ChatAnswer, AnswerDelta } from "../chat/answer-types.ts";
 import { complete } from "../chat/complete.ts";
 import type { AnswerUsage } from "../chat/usage.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { type AnswerIdentity, usageOf } from "./chat-completion.ts";
+import { type AnswerIdentity, usageOf } from "./chat-completions-output.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
@@ -36,7 +36,7 @@ export const completionRequest = z.extend(
 );
 
 /** Fields that would change the answer, with the values that ask for nothing. */
-const UNSUPPORTED = {
+const UNSUPPORTED_COMPLETION_FIELDS = {
   suffix: isEmpty,
   logprobs: () => false,
   best_of: (value: unknown) => value === 1,
@@ -53,7 +53,7 @@ export async function postCompletion(context: Context): Promise<Response> {
   const { request } = context;
   const json = await readJson(request);
   const body: CompletionRequest = checkShape(completionRequest, json);
-  refuseFields(json as Record<string, unknown>, UNSUPPORTED);
+  refuseFields(json as Record<string, unknown>, UNSUPPORTED_COMPLETION_FIELDS);
   checkModel(body.model, model);
 
   const closed = new AbortController();
@@ -64,11 +64,11 @@ export async function postCompletion(context: Context): Promise<Response> {
     complete(model.chat, prompt, options, param),
   );
   const identity = identityOf(model, "cmpl");
-  const parts = textParts(answers, body.n ?? 1, body.echo ?? false);
-  if (!body.stream) return Response.json(await whole(parts, answers, identity));
+  const parts = completionDeltas(answers, body.n ?? 1, body.echo ?? false);
+  if (!body.stream) return Response.json(await wholeCompletion(parts, answers, identity));
 
   const first = await parts.next(); // what fails before it decides the HTTP status
-  const events = chunks(parts, first, answers, identity, body.stream_options ?? {});
+  const events = completionEvents(parts, first, answers, identity, body.stream_options ?? {});
   const stop = async () => {
     closed.abort();
     await Promise.all(answers.map(({ deltas }) => deltas.return()));
@@ -87,16 +87,16 @@ function promptsOf(
 }
 
 /** What one more token brought to the choice `index` of all prompts. */
-interface TextPart extends Pick<Delta, "text" | "finish"> {
+interface CompletionDelta extends Pick<AnswerDelta, "text" | "finish"> {
   readonly index: number;
 }
 
 /** The answers' texts, one after another; with `echo` each begins with its prompt. */
-async function* textParts(
+async function* completionDeltas(
   answers: readonly ChatAnswer[],
   n: number,
   echo: boolean,
-): AsyncGenerator<TextPart, void, void> {
+): AsyncGenerator<CompletionDelta, void, void> {
   for (const [i, { prompt, deltas }] of answers.entries()) {
     let choice = -1;
     for await (const delta of deltas) {
@@ -107,8 +107,8 @@ async function* textParts(
   }
 }
 
-async function whole(
-  parts: AsyncIterable<TextPart>,
+async function wholeCompletion(
+  parts: AsyncIterable<CompletionDelta>,
   answers: readonly ChatAnswer[],
   identity: AnswerIdentity,
 ): Promise<Completion> {
@@ -123,9 +123,9 @@ async function whole(
   return { ...identity, object: "text_completion", choices, usage };
 }
 
-async function* chunks(
-  parts: AsyncIterator<TextPart, void>,
-  first: IteratorResult<TextPart, void>,
+async function* completionEvents(
+  parts: AsyncIterator<CompletionDelta, void>,
+  first: IteratorResult<CompletionDelta, void>,
   answers: readonly ChatAnswer[],
   identity: AnswerIdentity,
   { include_usage, continuous_usage_stats }: StreamOptions,
@@ -143,7 +143,7 @@ async function* chunks(
   if (include_usage) yield { ...event, choices: [], usage: usageOf(allUsage(answers)) };
 }
 
-function choiceOf({ index, text, finish }: TextPart): CompletionChoice {
+function choiceOf({ index, text, finish }: CompletionDelta): CompletionChoice {
   return {
     index,
     text,

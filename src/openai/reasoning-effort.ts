@@ -1,8 +1,15 @@
 import * as z from "zod/mini";
+import type { ReasoningEffort } from "./wire.ts";
 
-const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
-
-export type ReasoningEffort = (typeof EFFORTS)[number] | number;
+export const EFFORTS = [
+  "none",
+  "minimal",
+  "low",
+  "medium",
+  "high",
+  "xhigh",
+  "max",
+] as const satisfies readonly ReasoningEffort[];
 
 const RANGE = `one of ${EFFORTS.map((word) => `'${word}'`).join(", ")}, or a number from 0 to 0.99`;
 
@@ -14,7 +21,7 @@ export const reasoningEffort = z.union(
 
 /** The variables that chat templates know an effort by. */
 export function effortVariables(
-  effort: ReasoningEffort | null | undefined,
+  effort: ReasoningEffort | number | null | undefined,
 ): Readonly<Record<string, unknown>> {
   if (effort === undefined || effort === null) return {};
   const thinks = effort !== "none" && effort !== 0;
