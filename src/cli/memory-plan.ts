@@ -109,7 +109,7 @@ async function planGpu(
   const { model, weights, engine } = planModel(gpu, checkpoint, { ...options, quantization });
   await engine.prepare();
   const parts = perPart(() => 0);
-  for (const [name, bytes] of weights.bytes) parts[partOf(name)] += bytes;
+  for (const { names, bytes } of weights.allocated) parts[partOf(names.join(" "))] += bytes;
   const keysAndValues = kvBytesPerToken(model.text) * engine.contextLength;
   const images = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
   const held = Object.values(parts).reduce((sum, bytes) => sum + bytes, keysAndValues + images);

@@ -14,13 +14,6 @@ export const BYTES_PER_WEIGHT: Readonly<Record<WeightFormat, number>> = {
   q4: 0.5 + 4 / BLOCK,
 };
 
-/** Names that "auto" knows each part by. */
-const NAMES: Readonly<Record<Part, string>> = {
-  text: "layers.0.mlp.up_proj.weight",
-  vision: "blocks.0.mlp.fc1.weight",
-  embedding: "embed_tokens.weight",
-};
-
 /** What its keys and values take, for the context and the images that the engine gives it. */
 export function cacheBytes({ tokenBytes, contextLength, imageBytes = 0 }: Offer): number {
   return affordableContext(tokenBytes, contextLength) * tokenBytes + imageBytes;
@@ -34,8 +27,8 @@ export function gpuBytes(offer: Offer, quantization: Quantization): number {
   const { downloadBytes: checkpointBytes, weights } = offer;
   const parts = Object.entries(weights) as [Part, number][];
   return parts.reduce((total, [part, count]) => {
-    const name = NAMES[part];
-    const format = chooseFormat({ quantization, dtype: "BF16", D: BLOCK, checkpointBytes, name });
+    const role = part === "embedding" ? "embedding" : "layer";
+    const format = chooseFormat({ quantization, dtype: "BF16", D: BLOCK, checkpointBytes, role });
     return total + count * BYTES_PER_WEIGHT[format];
   }, cacheBytes(offer));
 }

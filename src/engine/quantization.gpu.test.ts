@@ -33,9 +33,12 @@ beforeAll(async () => {
 function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight): Weights {
   return {
     under: (prefix) => replaceMatrices(weights.under(prefix), replace),
+    part: (part) => replaceMatrices(weights.part(part), replace),
     has: (name) => weights.has(name),
-    vector: (name) => weights.vector(name),
-    matrix: (name) => replace(weights.matrix(name)),
+    vector: (names) => weights.vector(names),
+    matrix: (names) => replace(weights.matrix(names)),
+    embedding: (names) => replace(weights.embedding(names)),
+    head: (names) => replace(weights.head(names)),
   };
 }
 

@@ -65,7 +65,7 @@ export class Vision {
   ) {
     this.#gpu = gpu;
     this.#model = model;
-    this.#weights = weights;
+    this.#weights = weights.part("vision");
     this.#images = images;
     this.#captures = captures;
   }

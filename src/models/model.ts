@@ -1,22 +1,13 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Weight } from "../gpu/weight.ts";
 import type { ConvCache, LayerCache } from "../ops/cache.ts";
 import type { Rectangle } from "../ops/unpack-image.ts";
+import type { Weights } from "../weights/weights.ts";
 
 /** Parsed JSON files of a checkpoint, by name ("config.json", "preprocessor_config.json", ...). */
 export type CheckpointFiles = Readonly<Record<string, unknown>>;
 
-/** The checkpoint's tensors as a model asks for them while it is recorded. */
-export interface Weights {
-  /** The same weights with `prefix.` before every name. */
-  under(prefix: string): Weights;
-  has(name: string): boolean;
-  /** A matrix `[O, D]` in the format chosen at load; several names are stacked by rows. */
-  matrix(name: string | readonly string[]): Weight;
-  /** A vector (or any small tensor) in f32; several names are concatenated. */
-  vector(name: string | readonly string[]): Tensor;
-}
+export type { Weights };
 
 /** The text side's numbers that the engine needs. */
 export interface TextShape {

@@ -5,8 +5,11 @@ export function renamedWeights(w: Weights, rename: (name: string) => string, pre
   const all = (names: string | readonly string[]) => [names].flat().map((n) => rename(prefix + n));
   return {
     under: (inner) => renamedWeights(w, rename, `${prefix}${inner}.`),
+    part: (part) => renamedWeights(w.part(part), rename, prefix),
     has: (name) => w.has(rename(prefix + name)),
     matrix: (names) => w.matrix(all(names)),
+    embedding: (names) => w.embedding(all(names)),
+    head: (names) => w.head(all(names)),
     vector: (names) => w.vector(all(names)),
   };
 }

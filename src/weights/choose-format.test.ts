@@ -3,31 +3,29 @@ import { chooseFormat } from "./choose-format.ts";
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
-const layer = "model.layers.0.self_attn.q_proj.weight";
 
 describe("chooseFormat", () => {
   test.each([
-    [13 * MiB, "BF16", layer, "bf16"],
-    [64 * MiB, "F32", layer, "f32"],
-    [64 * MiB, "F16", layer, "f16"],
-    [64 * MiB + 1, "BF16", layer, "q8"],
-    [3 * GiB, "BF16", layer, "q8"],
-    [3 * GiB + 1, "BF16", layer, "q4"],
-    [9 * GiB, "BF16", "model.text_model.embed_tokens.weight", "q8"],
-    [9 * GiB, "BF16", "lm_head.weight", "q8"],
-    [9 * GiB, "BF16", "vision_model.embeddings.patch_embedding.weight", "q8"],
-    [9 * GiB, "BF16", "model.layers.0.mlp.overhead_proj.weight", "q4"],
-  ] as const)("auto at %i bytes, %s %s: %s", (checkpointBytes, dtype, name, format) => {
+    [13 * MiB, "BF16", "layer", "bf16"],
+    [64 * MiB, "F32", "layer", "f32"],
+    [64 * MiB, "F16", "layer", "f16"],
+    [64 * MiB + 1, "BF16", "layer", "q8"],
+    [3 * GiB, "BF16", "layer", "q8"],
+    [3 * GiB + 1, "BF16", "layer", "q4"],
+    [9 * GiB, "BF16", "embedding", "q8"],
+    [9 * GiB, "BF16", "head", "q8"],
+    [9 * GiB, "BF16", "layer", "q4"],
+  ] as const)("auto at %i bytes, %s %s: %s", (checkpointBytes, dtype, role, format) => {
     const quantization = "auto";
-    expect(chooseFormat({ quantization, dtype, D: 1024, checkpointBytes, name })).toBe(format);
+    expect(chooseFormat({ quantization, dtype, D: 1024, checkpointBytes, role })).toBe(format);
   });
 
   test.each(["f32", "f16", "bf16", "q8", "q4"] as const)(
     "%s as asked, at any size",
     (quantization) => {
       for (const checkpointBytes of [MiB, 9 * GiB]) {
-        const name = "lm_head.weight";
-        const format = chooseFormat({ quantization, dtype: "BF16", D: 64, checkpointBytes, name });
+        const role = "head";
+        const format = chooseFormat({ quantization, dtype: "BF16", D: 64, checkpointBytes, role });
         expect(format).toBe(quantization);
       }
     },
@@ -35,7 +33,7 @@ describe("chooseFormat", () => {
 
   test("takes the next wider format where rows don't fit", () => {
     const choose = (D: number) =>
-      chooseFormat({ quantization: "q4", dtype: "F16", D, checkpointBytes: MiB, name: layer });
+      chooseFormat({ quantization: "q4", dtype: "F16", D, checkpointBytes: MiB, role: "layer" });
     expect(choose(40)).toBe("q4");
     expect(choose(36)).toBe("q8");
     expect(choose(33)).toBe("f32");

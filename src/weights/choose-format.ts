@@ -1,5 +1,6 @@
 import type { WeightFormat } from "../gpu/weight.ts";
 import { formatFits } from "./format.ts";
+import type { WeightRole } from "./weights.ts";
 import type { SourceType } from "./write.ts";
 
 /** A format for all matrices, or "auto": by the checkpoint's size. */
@@ -12,9 +13,6 @@ const LARGE_BYTES = 3 * 2 ** 30;
 
 const STORED: Readonly<Record<SourceType, WeightFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
-/** Rows that are looked up one by one, and logits, suffer most from few bits. */
-const EMBEDDING_OR_HEAD = /(^|[._])(embed\w*|wte|lm_head|head)([._]|$)/;
-
 /**
  * Chooses how a matrix is stored on the GPU: as asked where rows of `D` weights can be, else the
  * next wider format.
@@ -26,7 +24,7 @@ export function chooseFormat({
   dtype,
   D,
   checkpointBytes,
-  name,
+  role,
 }: {
   readonly quantization: Quantization;
   /** Of the matrix in the checkpoint. */
@@ -34,15 +32,16 @@ export function chooseFormat({
   /** Weights in a row. */
   readonly D: number;
   readonly checkpointBytes: number;
-  readonly name: string;
+  readonly role: WeightRole;
 }): WeightFormat {
   const asked =
-    quantization === "auto" ? automatic(STORED[dtype], checkpointBytes, name) : quantization;
+    quantization === "auto" ? automatic(STORED[dtype], checkpointBytes, role) : quantization;
   const wider: WeightFormat[] = asked === "q4" ? ["q4", "q8"] : [asked];
   return [...wider, STORED[dtype]].find((format) => formatFits(format, D)) ?? "f32";
 }
 
-function automatic(stored: WeightFormat, checkpointBytes: number, name: string): WeightFormat {
+function automatic(stored: WeightFormat, checkpointBytes: number, role: WeightRole): WeightFormat {
   if (checkpointBytes <= LOSSLESS_BYTES) return stored;
-  return checkpointBytes > LARGE_BYTES && !EMBEDDING_OR_HEAD.test(name) ? "q4" : "q8";
+  // Rows that are looked up one by one, and logits, suffer most from few bits.
+  return checkpointBytes > LARGE_BYTES && role === "layer" ? "q4" : "q8";
 }

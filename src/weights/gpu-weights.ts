@@ -9,6 +9,7 @@ import type { TensorInfo } from "./safetensors.ts";
 import { suggestNames } from "./suggest-names.ts";
 import { toFloat32 } from "./to-float32.ts";
 import { type UploadOptions, type Wanted, upload } from "./upload.ts";
+import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
 import { type SourceType, releaseStaging, writeWeightRows } from "./write.ts";
 
 export type { Quantization };
@@ -17,14 +18,6 @@ export interface GpuWeightsOptions {
   readonly quantization?: Quantization;
   /** The checkpoint's name of a tensor that it doesn't have under the name asked for. */
   readonly rename?: (name: string) => string;
-}
-
-/** The weights below a prefix. */
-export interface WeightsUnder {
-  under(prefix: string): WeightsUnder;
-  has(name: string): boolean;
-  matrix(name: string | readonly string[]): Weight;
-  vector(name: string | readonly string[]): Tensor;
 }
 
 const SOURCE_TYPES: readonly string[] = ["F32", "F16", "BF16"] satisfies SourceType[];
@@ -36,18 +29,39 @@ interface Found {
   readonly dtype: SourceType;
 }
 
+/** What a tensor of the checkpoint, or several in one, takes on the GPU. */
+export interface AllocatedTensor {
+  /** As the model asked for them. */
+  readonly names: readonly string[];
+  readonly part: ModelPart;
+  /** Undefined for a vector. */
+  readonly role: WeightRole | undefined;
+  readonly bytes: number;
+}
+
+interface RecordedMatrix {
+  readonly weight: Weight;
+  readonly part: ModelPart;
+  readonly role: WeightRole;
+}
+
+interface RecordedVector {
+  readonly tensor: Tensor;
+  readonly part: ModelPart;
+}
+
 /**
  * A checkpoint's tensors on the GPU. A model asks for them while it is recorded, which makes room
  * for them; `load` then fills them all in one pass over the files. The same names always give the
  * same object.
  */
-export class GpuWeights implements WeightsUnder {
+export class GpuWeights implements Weights {
   readonly #gpu: Gpu;
   readonly #checkpoint: Pick<Checkpoint, "id" | "tensors" | "weightBytes">;
   readonly #quantization: Quantization;
   readonly #rename: (name: string) => string;
-  readonly #matrices = new Map<string, Weight>();
-  readonly #vectors = new Map<string, Tensor>();
+  readonly #matrices = new Map<string, RecordedMatrix>();
+  readonly #vectors = new Map<string, RecordedVector>();
   readonly #wanted: Wanted[] = [];
   #closed = false;
 
@@ -62,8 +76,12 @@ export class GpuWeights implements WeightsUnder {
     this.#rename = rename;
   }
 
-  under(prefix: string): WeightsUnder {
-    return below(this, `${prefix}.`);
+  under(prefix: string): Weights {
+    return this.#scope(`${prefix}.`, "text");
+  }
+
+  part(part: ModelPart): Weights {
+    return this.#scope("", part);
   }
 
   has(name: string): boolean {
@@ -71,38 +89,20 @@ export class GpuWeights implements WeightsUnder {
     return tensors.has(name) || tensors.has(this.#rename(name));
   }
 
-  /**
-   * A matrix `[O, D]`; of more dimensions, all after the first make its rows.
-   *
-   * @param name of several, stacked by rows
-   * @throws Error for a name that there is not, TypeError where shapes or types don't fit
-   */
-  matrix(name: string | readonly string[]): Weight {
-    const names = [name].flat();
-    const key = names.join(" ");
-    let weight = this.#matrices.get(key);
-    if (!weight) {
-      weight = this.#recordMatrix(names);
-      this.#matrices.set(key, weight);
-    }
-    return weight;
+  matrix(names: TensorNames): Weight {
+    return this.#matrix([names].flat(), "text", roleOf([names].flat()));
   }
 
-  /**
-   * A tensor in f32, of its own shape.
-   *
-   * @param name of several, concatenated to one vector
-   * @throws Error for a name that there is not, TypeError for integers
-   */
-  vector(name: string | readonly string[]): Tensor {
-    const names = [name].flat();
-    const key = names.join(" ");
-    let tensor = this.#vectors.get(key);
-    if (!tensor) {
-      tensor = this.#recordVector(names);
-      this.#vectors.set(key, tensor);
-    }
-    return tensor;
+  embedding(names: TensorNames): Weight {
+    return this.#matrix([names].flat(), "text", "embedding");
+  }
+
+  head(names: TensorNames): Weight {
+    return this.#matrix([names].flat(), "text", "head");
+  }
+
+  vector(names: TensorNames): Tensor {
+    return this.#vector([names].flat(), "text");
   }
 
   /**
@@ -124,27 +124,66 @@ export class GpuWeights implements WeightsUnder {
     }
   }
 
-  /** Bytes on the GPU of all that was asked for, by name; names that were stacked have a space between. */
-  get bytes(): ReadonlyMap<string, number> {
-    const matrices = [...this.#matrices].map(([name, w]) => [name, weightBytes(w)] as const);
-    const vectors = [...this.#vectors].map(([name, v]) => [name, bufferOf(v).size] as const);
-    return new Map([...matrices, ...vectors]);
+  /** Every matrix and vector that was asked for, in that order within its kind. */
+  get allocated(): readonly AllocatedTensor[] {
+    const matrices = [...this.#matrices].map(([names, { weight, part, role }]) => {
+      return { names: names.split(" "), part, role, bytes: weightBytes(weight) };
+    });
+    const vectors = [...this.#vectors].map(([names, { tensor, part }]) => {
+      return { names: names.split(" "), part, role: undefined, bytes: bufferOf(tensor).size };
+    });
+    return [...matrices, ...vectors];
   }
 
   /** Frees all of them. */
   dispose(): void {
     this.#closed = true;
-    const parts = [...this.#matrices.values()].flatMap(({ slices }) =>
-      slices.flatMap((s) => s.parts),
-    );
-    for (const tensor of [...parts, ...this.#vectors.values()]) this.#gpu.release(bufferOf(tensor));
+    const matrices = [...this.#matrices.values()].flatMap(({ weight }) => weight.slices);
+    const vectors = [...this.#vectors.values()].map(({ tensor }) => tensor);
+    for (const tensor of [...matrices.flatMap(({ parts }) => parts), ...vectors]) {
+      this.#gpu.release(bufferOf(tensor));
+    }
     this.#matrices.clear();
     this.#vectors.clear();
   }
 
-  #recordMatrix(names: readonly string[]): Weight {
+  /** The same weights below a prefix, counted as a part of the model. */
+  #scope(prefix: string, part: ModelPart): Weights {
+    const full = (names: TensorNames) => [names].flat().map((name) => prefix + name);
+    return {
+      under: (inner) => this.#scope(`${prefix}${inner}.`, part),
+      part: (other) => this.#scope(prefix, other),
+      has: (name) => this.has(prefix + name),
+      matrix: (names) => this.#matrix(full(names), part, roleOf(full(names))),
+      embedding: (names) => this.#matrix(full(names), part, "embedding"),
+      head: (names) => this.#matrix(full(names), part, "head"),
+      vector: (names) => this.#vector(full(names), part),
+    };
+  }
+
+  #matrix(names: readonly string[], part: ModelPart, role: WeightRole): Weight {
+    const key = names.join(" ");
+    let recorded = this.#matrices.get(key);
+    if (!recorded) {
+      recorded = { weight: this.#recordMatrix(names, role), part, role };
+      this.#matrices.set(key, recorded);
+    }
+    return recorded.weight;
+  }
+
+  #vector(names: readonly string[], part: ModelPart): Tensor {
+    const key = names.join(" ");
+    let recorded = this.#vectors.get(key);
+    if (!recorded) {
+      recorded = { tensor: this.#recordVector(names), part };
+      this.#vectors.set(key, recorded);
+    }
+    return recorded.tensor;
+  }
+
+  #recordMatrix(names: readonly string[], role: WeightRole): Weight {
     const found = names.map((name) => this.#find(name));
-    const { name, info, dtype } = found[0] as Found;
+    const { info, dtype } = found[0] as Found;
     const D = elementCount(info.shape.slice(1));
     const shapes = found.map(({ name, info }) => `${name} [${info.shape}]`).join(", ");
     if (found.some(({ info: { shape } }) => shape.length < 2)) {
@@ -158,7 +197,7 @@ export class GpuWeights implements WeightsUnder {
       dtype: found.every((other) => other.dtype === dtype) ? dtype : "F32",
       D,
       checkpointBytes: this.#checkpoint.weightBytes,
-      name,
+      role,
     });
     const rows = found.map(({ info }) => info.shape[0] as number);
     const weight = allocateWeight(this.#gpu, names.join(" "), sum(rows), D, format);
@@ -202,14 +241,9 @@ export class GpuWeights implements WeightsUnder {
   }
 }
 
-function below(weights: WeightsUnder, prefix: string): WeightsUnder {
-  const full = (name: string | readonly string[]) => [name].flat().map((n) => prefix + n);
-  return {
-    under: (inner) => below(weights, `${prefix}${inner}.`),
-    has: (name) => weights.has(prefix + name),
-    matrix: (name) => weights.matrix(full(name)),
-    vector: (name) => weights.vector(full(name)),
-  };
+/** For models that do not yet name the role of a matrix. */
+function roleOf([name = ""]: readonly string[]): WeightRole {
+  return /(^|[._])(embed\w*|wte|lm_head|head)([._]|$)/.test(name) ? "embedding" : "layer";
 }
 
 function sum(numbers: readonly number[]): number {
