@@ -9,6 +9,7 @@ import type { TokenizedPrompt } from "./prompt.ts";
 import { constrainAfterThinking } from "./reasoning.ts";
 import { RequestError } from "./request-error.ts";
 import { textDeltas } from "./text-deltas.ts";
+import { UsageCounter } from "./usage.ts";
 
 /** More than a prompt ends with of a character, or of a run of tokens that are bytes. */
 const HELD_TOKENS = 256;
@@ -43,13 +44,7 @@ export function answerPrompt(
     return constrainAfterThinking(constraint, model.tokenizer, state, stopTokenIds);
   };
   if (format) constraintOf(format); // what is wrong with it is told before anything is run
-  const usage = {
-    promptTokens: prompt.ids.length,
-    imageTokens: prompt.imageTokens,
-    cachedTokens: 0,
-    completionTokens: 0,
-    reasoningTokens: 0,
-  };
+  const usage = new UsageCounter(prompt);
   const run = (choice: number) =>
     model.generator.generate({
       ids: prompt.ids,
@@ -69,7 +64,9 @@ export function answerPrompt(
     const after = reading.continuesPrompt ? prompt.ids.slice(-HELD_TOKENS) : [];
     const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };
     for (let choice = 0; choice < choices; choice++) {
-      for await (const delta of textDeltas(model.tokenizer, run(choice), read, usage)) {
+      for await (const textDelta of textDeltas(model.tokenizer, run(choice), read)) {
+        const { isReasoning, ...delta } = textDelta;
+        if (delta.token !== undefined) usage.countToken(isReasoning);
         yield { choice, ...delta };
       }
     }

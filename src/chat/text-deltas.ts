@@ -15,18 +15,21 @@ export interface TextOptions extends Pick<
   readonly after: readonly number[];
 }
 
+/** A delta of one choice. */
+export interface TextDelta extends Omit<AnswerDelta, "choice"> {
+  /** Whether the token belongs to a `<think>` block, the tags included. */
+  readonly isReasoning: boolean;
+}
+
 /**
  * The text of one choice as its tokens come, up to its stop. Stop strings are looked for in all that
  * the model writes, its reasoning and its calls of tools too.
- *
- * @param usage counts the tokens, and of these the reasoning's, its marks included
  */
 export async function* textDeltas(
   tokenizer: Tokenizer,
   tokens: AsyncIterable<GeneratedToken>,
   options: TextOptions,
-  usage: { completionTokens: number; reasoningTokens: number },
-): AsyncGenerator<Omit<AnswerDelta, "choice">, void, void> {
+): AsyncGenerator<TextDelta, void, void> {
   const { stop = [], keepStop = false, skipSpecialTokens = true, after } = options;
   const { stopTokenIds, reading } = options;
   const keptTokens = keptTokensOf(reading);
@@ -45,7 +48,6 @@ export async function* textDeltas(
   });
 
   for await (const generated of tokens) {
-    usage.completionTokens++;
     const id = generated.token;
     const logprobs = tokenLogprobs(tokenizer, generated);
     const told = { token: id, ...(logprobs && { logprobs }) };
@@ -58,13 +60,12 @@ export async function* textDeltas(
     const wasThinking = reader.isThinking;
     const { text, matched } = stops.push(detokenizer.push(id));
     if (matched !== undefined) {
-      if (wasThinking) usage.reasoningTokens++;
-      const last = lastText(text + upTo(matched));
+      const last = { ...lastText(text + upTo(matched)), isReasoning: wasThinking };
       yield { ...last, ...told, finish: finished({ reason: "stop", matched }) };
       return;
     }
-    const read = reader.push(text);
-    if (wasThinking || reader.isThinking) usage.reasoningTokens++;
+    const piece = reader.push(text);
+    const read = { ...piece, isReasoning: wasThinking || reader.isThinking };
     if (reader.isDone) {
       yield { ...read, ...told, finish: finished({ reason: "stop", matched: null }) };
       return;
@@ -75,6 +76,7 @@ export async function* textDeltas(
   const kept = keepStop && stopToken !== undefined ? detokenizer.push(stopToken) : "";
   const { text, matched } = stops.push(kept + detokenizer.end());
   const last = {
+    isReasoning: false,
     ...(stopToken !== undefined && { token: stopToken }),
     ...(stopLogprobs && { logprobs: stopLogprobs }),
   };

@@ -1,7 +1,7 @@
 import type { ChatAnswer, AnswerDelta } from "../chat/answer-types.ts";
 import type { TokenLogprobs } from "../chat/logprobs.ts";
-import type { AnswerUsage } from "../chat/usage.ts";
 import { choiceLogprobs } from "./logprobs.ts";
+import { completionUsage } from "./usage.ts";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -9,7 +9,6 @@ import type {
   ChunkChoice,
   ChunkDelta,
   StreamOptions,
-  Usage,
 } from "./wire.ts";
 
 /** What every object of one answer says the same. */
@@ -51,7 +50,7 @@ export async function wholeChatCompletion(
       message: wholeMessage(choice.message),
       logprobs: choiceLogprobs(places[i] ?? []),
     })),
-    usage: usageOf(answer.usage),
+    usage: completionUsage(answer.usage),
     metadata: { weight_version: "default" },
     ...(tokenIds && { prompt_token_ids: answer.prompt.ids }),
   };
@@ -112,7 +111,7 @@ async function* chunks(
   tokenIds: boolean,
 ): AsyncGenerator<ChatCompletionChunk, void, void> {
   const usage = (): Pick<ChatCompletionChunk, "usage"> => {
-    if (continuous_usage_stats) return { usage: usageOf(counts) };
+    if (continuous_usage_stats) return { usage: completionUsage(counts) };
     return include_usage ? { usage: null } : {};
   };
   let index = 0;
@@ -149,7 +148,7 @@ async function* chunks(
   }
   if (!include_usage) return;
   const last = { ...identity, object: "chat.completion.chunk" as const, choices: [] };
-  yield { ...last, usage: usageOf(counts) };
+  yield { ...last, usage: completionUsage(counts) };
 }
 
 /** What a delta tells, one thing at a time. */
@@ -164,16 +163,4 @@ function chunkDeltas({ text, reasoning, toolCalls = [] }: AnswerDelta): ChunkDel
     ...(text === "" ? [] : [{ content: text }]),
     ...calls,
   ];
-}
-
-export function usageOf(counts: AnswerUsage): Usage {
-  const { promptTokens, imageTokens, cachedTokens, completionTokens, reasoningTokens } = counts;
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens, image_tokens: imageTokens },
-    completion_tokens_details: { reasoning_tokens: reasoningTokens },
-    reasoning_tokens: reasoningTokens,
-  };
 }

@@ -3,7 +3,7 @@ import { answerOptions, identityOf } from "./answer-options.ts";
 import { wholeChatCompletion, chatCompletionChunks } from "./chat-completions-output.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { effortVariables } from "./reasoning-effort.ts";
-import { EVENT_STREAM, eventStream } from "./sse.ts";
+import { streamResponse } from "./stream-response.ts";
 import { toolOptions } from "./tools.ts";
 import { chatMessages, validateChatCompletion } from "./validate.ts";
 import type { ChatCompletionRequest } from "./wire.ts";
@@ -20,15 +20,12 @@ export async function postChatCompletion(context: Context): Promise<Response> {
     const answer = await chat(model.chat, chatRequest(body, request.signal));
     return Response.json(await wholeChatCompletion(answer, identity, tokenIds));
   }
-  const closed = new AbortController();
-  const signal = AbortSignal.any([request.signal, closed.signal]);
-  const answer = await chat(model.chat, chatRequest(body, signal));
-  const chunks = await chatCompletionChunks(answer, identity, body.stream_options ?? {}, tokenIds);
-  const stop = async () => {
-    closed.abort(); // a step that is under way
-    await answer.deltas.return(); // or whatever waits for the next
-  };
-  return new Response(eventStream(chunks, signal, stop), { headers: EVENT_STREAM });
+  return streamResponse(request, async (signal) => {
+    const answer = await chat(model.chat, chatRequest(body, signal));
+    const { stream_options } = body;
+    const events = await chatCompletionChunks(answer, identity, stream_options ?? {}, tokenIds);
+    return { events, answers: [answer] };
+  });
 }
 
 function chatRequest(body: ChatCompletionRequest, signal: AbortSignal): ChatRequest {

@@ -3,7 +3,8 @@ import type { ServedModel } from "./context.ts";
 import type { OpenAIError } from "./errors.ts";
 import type { CheckedRequest } from "./responses-request.ts";
 import { newId } from "./responses-store.ts";
-import type { OutputItem, ResponseObject, ResponseUsage } from "./responses-wire.ts";
+import type { OutputItem, ResponseObject } from "./responses-wire.ts";
+import { responseUsage } from "./usage.ts";
 
 /** An answer that has just begun. */
 export function responseObject(body: CheckedRequest, model: ServedModel): ResponseObject {
@@ -56,7 +57,7 @@ export function finished(
     completed_at: status === "completed" ? now() : null,
     incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
     output,
-    usage: usageOf(usage),
+    usage: responseUsage(usage),
   };
 }
 
@@ -68,17 +69,12 @@ export function failed(
   { status, message }: OpenAIError,
 ): ResponseObject {
   const code = status === 429 ? "rate_limit_exceeded" : "server_error";
-  return { ...response, status: "failed", error: { code, message }, output, usage: usageOf(usage) };
-}
-
-function usageOf(counts: AnswerUsage): ResponseUsage {
-  const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = counts;
   return {
-    input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
-    output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: reasoningTokens },
-    total_tokens: promptTokens + completionTokens,
+    ...response,
+    status: "failed",
+    error: { code, message },
+    output,
+    usage: responseUsage(usage),
   };
 }
 

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { ChatAnswer } from "../chat/answer-types.ts";
 import { chat } from "../chat/chat.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { OpenAIError } from "./errors.ts";
@@ -11,7 +12,7 @@ import { validateResponse } from "./responses-request.ts";
 import { type StoredResponse, itemsOf } from "./responses-store.ts";
 import { askWithinContext } from "./responses-truncation.ts";
 import type { DeletedResponse, ItemList, ResponseObject } from "./responses-wire.ts";
-import { EVENT_STREAM, eventStream } from "./sse.ts";
+import { streamResponse } from "./stream-response.ts";
 import { checkShape, integerIn, valueError } from "./validate.ts";
 
 /** `POST responses` */
@@ -26,33 +27,33 @@ export async function postResponse(context: Context): Promise<Response> {
   checkOrder(previous, items);
   const messages = responseMessages(body.instructions, previous, items);
   const begun = responseObject(body, model);
-  const closed = new AbortController();
-  const signal = AbortSignal.any([request.signal, closed.signal]);
-  const options = chatOptions(body, signal);
-  const ask = async (messages: readonly LocatedMessage[]) => {
-    try {
-      return await chat(model.chat, { ...options, messages });
-    } catch (error) {
-      throw withOwnPath(error, messages);
-    }
+  const answerWith = async (signal: AbortSignal): Promise<ChatAnswer> => {
+    const options = chatOptions(body, signal);
+    const ask = async (messages: readonly LocatedMessage[]) => {
+      try {
+        return await chat(model.chat, { ...options, messages });
+      } catch (error) {
+        throw withOwnPath(error, messages);
+      }
+    };
+    return body.truncation === "auto" ? askWithinContext(messages, ask) : ask(messages);
   };
-  const cut = body.truncation === "auto";
-  const answer = await (cut ? askWithinContext(messages, ask) : ask(messages));
   const keep = (response: ResponseObject) => {
     if (body.store ?? true) responses.put({ response, input: [...previous, ...items] });
   };
   if (!body.stream) {
-    const response = await wholeResponse(answer, begun);
+    const response = await wholeResponse(await answerWith(request.signal), begun);
     keep(response);
     return Response.json(response);
   }
-  const events = await responseEvents(answer, begun, signal, keep);
-  const stop = async () => {
-    closed.abort(); // a step that is under way
-    await answer.deltas.return(); // or whatever waits for the next
-  };
-  const stream = eventStream(events, signal, stop, ({ type }) => type);
-  return new Response(stream, { headers: EVENT_STREAM });
+  return streamResponse(
+    request,
+    async (signal) => {
+      const answer = await answerWith(signal);
+      return { events: await responseEvents(answer, begun, signal, keep), answers: [answer] };
+    },
+    ({ type }) => type,
+  );
 }
 
 function previousItems({ responses }: Context, id: string | null | undefined) {

@@ -1,14 +1,21 @@
 import * as z from "zod/mini";
 import type { ChatAnswer, AnswerDelta } from "../chat/answer-types.ts";
 import { complete } from "../chat/complete.ts";
-import type { AnswerUsage } from "../chat/usage.ts";
+import { totalUsage } from "../chat/usage.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { type AnswerIdentity, usageOf } from "./chat-completions-output.ts";
+import type { AnswerIdentity } from "./chat-completions-output.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
-import { EVENT_STREAM, eventStream } from "./sse.ts";
+import { streamResponse } from "./stream-response.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
+import { completionUsage } from "./usage.ts";
 import { answerFields, chatCompletionRequest, checkShape, integerIn } from "./validate.ts";
-import type { Completion, CompletionChoice, CompletionRequest, StreamOptions } from "./wire.ts";
+import type {
+  Completion,
+  CompletionChoice,
+  CompletionRequest,
+  StreamOptions,
+  Usage,
+} from "./wire.ts";
 
 const ids = z.array(integerIn(0)).check(z.minLength(1));
 
@@ -56,24 +63,25 @@ export async function postCompletion(context: Context): Promise<Response> {
   refuseFields(json as Record<string, unknown>, UNSUPPORTED_COMPLETION_FIELDS);
   checkModel(body.model, model);
 
-  const closed = new AbortController();
-  const signal = AbortSignal.any([request.signal, closed.signal]);
   const max_tokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
-  const options = answerOptions({ ...body, max_tokens }, signal);
-  const answers = promptsOf(body.prompt).map(([prompt, param]) =>
-    complete(model.chat, prompt, options, param),
-  );
-  const identity = identityOf(model, "cmpl");
-  const parts = completionDeltas(answers, body.n ?? 1, body.echo ?? false);
-  if (!body.stream) return Response.json(await wholeCompletion(parts, answers, identity));
-
-  const first = await parts.next(); // what fails before it decides the HTTP status
-  const events = completionEvents(parts, first, answers, identity, body.stream_options ?? {});
-  const stop = async () => {
-    closed.abort();
-    await Promise.all(answers.map(({ deltas }) => deltas.return()));
+  const begin = (signal: AbortSignal) => {
+    const options = answerOptions({ ...body, max_tokens }, signal);
+    const answers = promptsOf(body.prompt).map(([prompt, param]) =>
+      complete(model.chat, prompt, options, param),
+    );
+    return { answers, deltas: completionDeltas(answers, body.n ?? 1, body.echo ?? false) };
   };
-  return new Response(eventStream(events, signal, stop), { headers: EVENT_STREAM });
+  const identity = identityOf(model, "cmpl");
+  if (!body.stream) {
+    const { answers, deltas } = begin(request.signal);
+    return Response.json(await wholeCompletion(deltas, answers, identity));
+  }
+  return streamResponse(request, async (signal) => {
+    const { answers, deltas } = begin(signal);
+    const first = await deltas.next(); // what fails before it decides the HTTP status
+    const options = body.stream_options ?? {};
+    return { events: completionEvents(deltas, first, answers, identity, options), answers };
+  });
 }
 
 /** Each prompt with its path. */
@@ -119,8 +127,7 @@ async function wholeCompletion(
     choice.finish_reason = part.finish?.reason ?? null;
     choice.matched_stop = part.finish?.matched ?? null;
   }
-  const usage = usageOf(allUsage(answers));
-  return { ...identity, object: "text_completion", choices, usage };
+  return { ...identity, object: "text_completion", choices, usage: usageOf(answers) };
 }
 
 async function* completionEvents(
@@ -131,7 +138,7 @@ async function* completionEvents(
   { include_usage, continuous_usage_stats }: StreamOptions,
 ): AsyncGenerator<Completion, void, void> {
   const usage = (): Pick<Completion, "usage"> => {
-    if (continuous_usage_stats) return { usage: usageOf(allUsage(answers)) };
+    if (continuous_usage_stats) return { usage: usageOf(answers) };
     return include_usage ? { usage: null } : {};
   };
   const event = { ...identity, object: "text_completion" as const };
@@ -140,7 +147,12 @@ async function* completionEvents(
     if (part.text === "" && !part.finish) continue;
     yield { ...event, choices: [choiceOf(part)], ...usage() };
   }
-  if (include_usage) yield { ...event, choices: [], usage: usageOf(allUsage(answers)) };
+  if (include_usage)
+    yield {
+      ...event,
+      choices: [],
+      usage: usageOf(answers),
+    };
 }
 
 function choiceOf({ index, text, finish }: CompletionDelta): CompletionChoice {
@@ -153,15 +165,6 @@ function choiceOf({ index, text, finish }: CompletionDelta): CompletionChoice {
   };
 }
 
-/** The counts of all prompts together. */
-function allUsage(answers: readonly ChatAnswer[]): AnswerUsage {
-  const total = (count: keyof AnswerUsage) =>
-    answers.reduce((sum, { usage }) => sum + usage[count], 0);
-  return {
-    promptTokens: total("promptTokens"),
-    imageTokens: total("imageTokens"),
-    cachedTokens: total("cachedTokens"),
-    completionTokens: total("completionTokens"),
-    reasoningTokens: total("reasoningTokens"),
-  };
+function usageOf(answers: readonly ChatAnswer[]): Usage {
+  return completionUsage(totalUsage(answers.map(({ usage }) => usage)));
 }
