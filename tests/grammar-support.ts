@@ -1,8 +1,9 @@
-import { Automaton, type State } from "../src/grammar/automaton.ts";
+import { Automaton } from "../src/grammar/automaton.ts";
 import { type Expression, Rules } from "../src/grammar/expression.ts";
 import { grammarOf } from "../src/grammar/grammar.ts";
 import { program } from "../src/grammar/program.ts";
 import type { GrammarSource } from "../src/grammar/source.ts";
+import type { State } from "../src/grammar/state.ts";
 
 const UTF8 = new TextEncoder();
 

@@ -1,52 +1,26 @@
-import { Conjunction, type Joint } from "./conjunction.ts";
+import { Conjunction } from "./conjunction.ts";
 import { type Expression, NOTHING } from "./expression.ts";
-import { END, type Program, type Instruction, program } from "./program.ts";
+import { END, type Instruction, type Program, program } from "./program.ts";
+import type { ProductState, StackFrame, State, Thread } from "./state.ts";
 
-/** Where the matching of a text stands, all readings of it so far together. */
-export interface State {
-  readonly id: number;
-  readonly readings: readonly Reading[];
-  /** Whether the text may end here. */
-  readonly complete: boolean;
-  /** By byte: the state after it, null where it can't come; those not yet asked for are missing. */
-  readonly next: (State | null | undefined)[];
-}
-
-/** A step that takes a byte, and what goes on when what it is in has ended. */
-interface Reading {
-  readonly step: number;
-  readonly frame: Frame;
-  /** Where a step of several conditions stands. */
-  readonly joint?: Joint;
-}
-
-/** What goes on when a rule or a turn of a loop has ended; equal frames are the same object. */
-interface Frame {
-  readonly id: number;
-  readonly step: number;
-  /** Of a loop: turns that will have been made. Of a rule: none. */
-  readonly turns: number | undefined;
-  readonly outer: Frame | undefined;
-}
-
-/** States are forgotten when there are more: long answers would pile them up. */
+/** An automaton forgets its states beyond this number, so that long answers don't fill the memory. */
 const MAX_STATES = 4096;
 
-/** Count on over all automata, so that nothing is ever taken for what was forgotten. */
-let states = 0;
-let frames = 0;
+/** Ids are unique across all automata, so that a forgotten id never returns for something else. */
+let lastStateId = 0;
+let lastFrameId = 0;
 
 /**
- * Matches texts byte by byte. States are found as they are needed, and each but once: stepping
- * through bytes that were met before is a lookup.
+ * Matches texts byte by byte. A state is computed when it is first reached; reaching it again is a
+ * lookup.
  */
 export class Automaton {
   readonly #program: Program;
-  readonly #frames = new Map<string, Frame>();
+  readonly #frames = new Map<string, StackFrame>();
   readonly #states = new Map<string, State>();
-  /** Of the steps that have several conditions. */
+  /** By index of the instruction that has several conditions. */
   readonly #conjunctions = new Map<number, Conjunction>();
-  readonly #outermost: Frame = { id: 0, step: END, turns: undefined, outer: undefined };
+  readonly #outermost: StackFrame = { id: 0, at: END, iterations: undefined, outer: undefined };
 
   constructor(program: Program) {
     this.#program = program;
@@ -54,18 +28,18 @@ export class Automaton {
 
   /** The state before the first byte. */
   start(): State {
-    const found = new Closure();
-    this.#follow(found, { at: this.#program.start, frame: this.#outermost });
+    const found = new EpsilonClosure();
+    this.#follow(found, { at: this.#program.start, stack: this.#outermost });
     return this.#state(found);
   }
 
-  /** The state after a byte, null where it can't come. */
+  /** @returns the state after a byte, or null where no match is possible */
   after(state: State, byte: number): State | null {
     const known = state.next[byte];
-    return known !== undefined ? known : this.#find(state, byte);
+    return known !== undefined ? known : this.#compute(state, byte);
   }
 
-  /** Forgets states if there are many; the result stands for `state` from then on. */
+  /** Forgets all states if there are many. The returned state replaces `state`. */
   trim(state: State): State {
     if (this.#states.size < MAX_STATES) return state;
     this.#states.clear();
@@ -73,111 +47,115 @@ export class Automaton {
     return { ...state, next: [] };
   }
 
-  #find(state: State, byte: number): State | null {
-    const { steps } = this.#program;
-    // All bytes between the same borders lead to the same state.
+  #compute(state: State, byte: number): State | null {
+    const { instructions } = this.#program;
+    // All bytes from `from` to `to` lead to the same state.
     let [from, to] = [0, 255];
-    const found = new Closure();
-    for (const { step: at, frame, joint } of state.readings) {
-      if (joint) {
+    const found = new EpsilonClosure();
+    for (const { at, stack, product } of state.threads) {
+      if (product) {
         [from, to] = [byte, byte];
-        const after = this.#conjunction(at).after(joint, byte);
-        if (after) this.#enter(found, at, frame, after);
+        const after = this.#conjunction(at).after(product, byte);
+        if (after) this.#enter(found, at, stack, after);
         continue;
       }
-      const { low, high, next } = steps[at] as Instruction & { op: "byte" };
+      const { low, high, next } = instructions[at] as Instruction & { op: "byte" };
       if (byte < low) to = Math.min(to, low - 1);
       else if (byte > high) from = Math.max(from, high + 1);
       else {
         from = Math.max(from, low);
         to = Math.min(to, high);
-        this.#follow(found, { at: next, frame });
+        this.#follow(found, { at: next, stack });
       }
     }
-    const after = found.readings.size === 0 && !found.complete ? null : this.#state(found);
+    const after = found.threads.size === 0 && !found.complete ? null : this.#state(found);
     for (let same = from; same <= to; same++) state.next[same] = after;
     return after;
   }
 
-  #state({ readings, complete }: Closure): State {
-    const keys = [...readings.keys()].sort();
+  #state({ threads, complete }: EpsilonClosure): State {
+    const keys = [...threads.keys()].sort();
     const key = `${complete}:${keys.join()}`;
     let state = this.#states.get(key);
     if (!state) {
-      const sorted = keys.map((key) => readings.get(key) as Reading);
-      state = { id: ++states, readings: sorted, complete, next: [] };
+      const sorted = keys.map((key) => threads.get(key) as Thread);
+      state = { id: ++lastStateId, threads: sorted, complete, next: [] };
       this.#states.set(key, state);
     }
     return state;
   }
 
-  /** Adds all readings that begin at a place. */
-  #follow(found: Closure, ...todo: Place[]): void {
-    const { steps } = this.#program;
-    for (let next; (next = todo.pop());) {
-      const { at, frame } = next;
-      const key = `${at}/${frame.id}`;
+  /** Adds every thread that the given positions reach without a byte. */
+  #follow(found: EpsilonClosure, ...todo: Position[]): void {
+    const { instructions } = this.#program;
+    for (let position; (position = todo.pop());) {
+      const { at, stack } = position;
+      const key = `${at}/${stack.id}`;
       if (found.visited.has(key)) continue;
       found.visited.add(key);
-      const step = steps[at] as Instruction;
-      switch (step.op) {
+      const instruction = instructions[at] as Instruction;
+      switch (instruction.op) {
         case "byte":
-          found.readings.set(key, { step: at, frame });
+          found.threads.set(key, { at, stack });
           break;
         case "split":
-          for (const option of step.next) todo.push({ at: option, frame });
+          for (const option of instruction.next) todo.push({ at: option, stack });
           break;
-        case "call":
-          // The end of a rule that comes last in another is the end of that one too.
+        case "call": {
+          const { start, next } = instruction;
+          // A tail call needs no frame: the end of this rule is the end of the outer rule, too.
           todo.push({
-            at: step.start,
-            frame: step.next === END ? frame : this.#frame(step.next, undefined, frame),
+            at: start,
+            stack: next === END ? stack : this.#frame(next, undefined, stack),
           });
           break;
+        }
         case "loop":
-          todo.push(...this.#turn(at, 0, frame));
+          todo.push(...this.#iterate(at, 0, stack));
           break;
         case "all": {
           const start = this.#conjunction(at).start();
-          if (start) this.#enter(found, at, frame, start);
+          if (start) this.#enter(found, at, stack, start);
           break;
         }
         case "end":
-          if (frame.outer === undefined) found.complete = true;
-          else if (frame.turns === undefined) todo.push({ at: frame.step, frame: frame.outer });
-          else todo.push(...this.#turn(frame.step, frame.turns, frame.outer));
+          if (stack.outer === undefined) found.complete = true;
+          else if (stack.iterations === undefined) todo.push({ at: stack.at, stack: stack.outer });
+          else todo.push(...this.#iterate(stack.at, stack.iterations, stack.outer));
       }
     }
   }
 
-  /** Adds a reading within a step of several conditions, and those behind it if they all hold. */
-  #enter(found: Closure, at: number, frame: Frame, joint: Joint): void {
-    found.readings.set(`${at}/${frame.id}/${joint.id}`, { step: at, frame, joint });
-    const { next } = this.#program.steps[at] as Instruction & { op: "all" };
-    if (joint.complete) this.#follow(found, { at: next, frame });
+  /** Adds a thread within several conditions and, where they all hold, the threads after them. */
+  #enter(found: EpsilonClosure, at: number, stack: StackFrame, product: ProductState): void {
+    found.threads.set(`${at}/${stack.id}/${product.id}`, { at, stack, product });
+    const { next } = this.#program.instructions[at] as Instruction & { op: "all" };
+    if (product.complete) this.#follow(found, { at: next, stack });
   }
 
-  /** What may come when a loop has made some turns. */
-  #turn(at: number, turns: number, frame: Frame): Place[] {
-    const { min, max, start, next } = this.#program.steps[at] as Instruction & { op: "loop" };
-    const ways = turns >= min ? [{ at: next, frame }] : [];
-    // Without a limit, turns beyond the least need no counting.
-    const counted = max === Infinity ? Math.min(turns + 1, min) : turns + 1;
-    if (turns < max) ways.push({ at: start, frame: this.#frame(at, counted, frame) });
-    return ways;
+  /** @returns the positions that may follow a number of iterations of a loop */
+  #iterate(at: number, iterations: number, stack: StackFrame): Position[] {
+    const { min, max, start, next } = this.#program.instructions[at] as Instruction & {
+      op: "loop";
+    };
+    const positions = iterations >= min ? [{ at: next, stack }] : [];
+    // Without an upper limit, iterations beyond the minimum need no counting.
+    const counted = max === Infinity ? Math.min(iterations + 1, min) : iterations + 1;
+    if (iterations < max) positions.push({ at: start, stack: this.#frame(at, counted, stack) });
+    return positions;
   }
 
-  #frame(step: number, turns: number | undefined, outer: Frame): Frame {
-    const key = `${step}/${turns}/${outer.id}`;
+  #frame(at: number, iterations: number | undefined, outer: StackFrame): StackFrame {
+    const key = `${at}/${iterations}/${outer.id}`;
     let frame = this.#frames.get(key);
-    if (!frame) this.#frames.set(key, (frame = { id: ++frames, step, turns, outer }));
+    if (!frame) this.#frames.set(key, (frame = { id: ++lastFrameId, at, iterations, outer }));
     return frame;
   }
 
   #conjunction(at: number): Conjunction {
     let conjunction = this.#conjunctions.get(at);
     if (!conjunction) {
-      const { conditions } = this.#program.steps[at] as Instruction & { op: "all" };
+      const { conditions } = this.#program.instructions[at] as Instruction & { op: "all" };
       conjunction = new Conjunction(
         conditions.map(({ program, not }) => ({ automaton: new Automaton(program), not })),
       );
@@ -187,14 +165,20 @@ export class Automaton {
   }
 }
 
-/** Whether some text matches an expression without rules: its conditions may exclude one another. */
+/**
+ * @param expression without rules
+ * @returns whether some text matches; conditions may exclude one another
+ */
 export function isPossible(expression: Expression): boolean {
   if (expression === NOTHING) return false;
   const state = automatonOf(expression).start();
-  return state.complete || state.readings.length > 0;
+  return state.complete || state.threads.length > 0;
 }
 
-/** Whether a text matches an expression without rules. */
+/**
+ * @param expression without rules
+ * @returns whether a text matches
+ */
 export function matches(expression: Expression, text: string): boolean {
   if (expression === NOTHING) return false;
   const automaton = automatonOf(expression);
@@ -207,15 +191,15 @@ function automatonOf(expression: Expression): Automaton {
   return new Automaton(program({ root: expression, rules: new Map() }));
 }
 
-/** A step, and what goes on when what it is in has ended. */
-interface Place {
+/** An instruction, and the stack of what follows it. */
+interface Position {
   readonly at: number;
-  readonly frame: Frame;
+  readonly stack: StackFrame;
 }
 
-/** What can be reached without a byte. */
-class Closure {
+/** The threads that can be reached without a byte. */
+class EpsilonClosure {
   readonly visited = new Set<string>();
-  readonly readings = new Map<string, Reading>();
+  readonly threads = new Map<string, Thread>();
   complete = false;
 }

@@ -14,12 +14,12 @@ import {
 import { GrammarError } from "./grammar-error.ts";
 
 /**
- * Reads a grammar in GBNF: `name ::= ...`, with `|`, `( )`, `* + ? {n} {n,} {n,m}`, texts in double
- * quotes, `[classes]`, `.` for any character, and comments from `#` on.
+ * Parses a grammar in GBNF: `name ::= ...` with `|`, `( )`, `* + ? {n} {n,} {n,m}`, texts in double
+ * quotes, `[classes]`, `.` for any character, and comments after `#`.
  *
- * @param rules receives those of the grammar
+ * @param rules receives the grammar's rules
  * @returns the rule `root`
- * @throws GrammarError with the line and column of what is wrong
+ * @throws GrammarError with the line and column of the fault
  */
 export function parseEbnf(grammar: string, rules: Rules): Expression {
   return new EbnfParser(grammar, rules).parse();
@@ -42,7 +42,7 @@ const CODE = /x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})/y;
 class EbnfParser {
   readonly #grammar: string;
   readonly #rules: Rules;
-  /** What each rule is called among all rules, and where it is referred to first. */
+  /** Of each rule: its unique name, and the position of its first use. */
   readonly #names = new Map<string, { readonly inner: string; readonly at: number }>();
   readonly #defined = new Map<string, Expression>();
   #at = 0;
@@ -63,7 +63,7 @@ class EbnfParser {
       }
       if (this.#defined.has(name)) throw this.#error(`the rule '${name}' is defined twice`, at);
       this.#defined.set(name, this.#choice());
-      if (this.#peek() === ")") throw this.#error("there is no '(' to this ')'");
+      if (this.#peek() === ")") throw this.#error("this ')' has no '('");
     }
     const root = this.#reference("root", this.#at);
     for (const name of this.#defined.keys()) this.#reference(name, 0);
@@ -128,10 +128,10 @@ class EbnfParser {
     if (this.#take(".")) return chars([0, 0x10ffff]);
     if (this.#take("(")) {
       const inner = this.#choice();
-      if (!this.#take(")")) throw this.#error("there is no ')' to this '('", at);
+      if (!this.#take(")")) throw this.#error("this '(' has no ')'", at);
       return inner;
     }
-    throw this.#error(`'${this.#character()}' has no meaning here`, at);
+    throw this.#error(`unexpected '${this.#character()}'`, at);
   }
 
   #reference(name: string, at: number): Expression {
@@ -166,7 +166,7 @@ class EbnfParser {
     return chars(...(negative ? complement(ranges) : ranges));
   }
 
-  /** One character of a text or a class. */
+  /** Reads one character of a text or a class. */
   #member(kind: string, at: number): string {
     const character = this.#character();
     if (character === "" || character === "\n") throw this.#error(`the ${kind} has no end`, at);
@@ -175,12 +175,12 @@ class EbnfParser {
     const code = this.#match(CODE);
     if (code) {
       const point = parseInt(code[1] ?? code[2] ?? (code[3] as string), 16);
-      if (point > 0x10ffff) throw this.#error("there is no such character", this.#at - 9);
+      if (point > 0x10ffff) throw this.#error("the code point is above U+10FFFF", this.#at - 9);
       return String.fromCodePoint(point);
     }
     const letter = this.#character();
     const plain = ESCAPES[letter] ?? (/[\w\s]/.test(letter) ? "" : letter);
-    if (plain === "") throw this.#error(`there is no escape '\\${letter}'`);
+    if (plain === "") throw this.#error(`unknown escape '\\${letter}'`);
     this.#at += letter.length;
     return plain;
   }

@@ -1,15 +1,15 @@
-/** Code points from the first to the last, both included. */
+/** Code points from `first` to `last`, both included. */
 export type Range = readonly [first: number, last: number];
 
-/** What a text must be. */
+/** A set of texts. */
 export type Expression =
   | { readonly kind: "text"; readonly text: string }
-  /** One character of these; ranges are in order and apart. */
+  /** One character; the ranges are sorted and don't touch. */
   | { readonly kind: "chars"; readonly ranges: readonly Range[] }
   | { readonly kind: "sequence"; readonly parts: readonly Expression[] }
-  /** One of these; of none: nothing matches. */
+  /** One of the options; without options, nothing matches. */
   | { readonly kind: "choice"; readonly options: readonly Expression[] }
-  /** `max` is Infinity where there is none. */
+  /** `max` is Infinity where there is no limit. */
   | {
       readonly kind: "repeat";
       readonly part: Expression;
@@ -17,16 +17,16 @@ export type Expression =
       readonly max: number;
     }
   | { readonly kind: "rule"; readonly name: string }
-  /** What all of these hold of; they refer to no rules, and one is no negation. */
+  /** All conditions hold. They use no rules, and at least one is not a negation. */
   | { readonly kind: "all"; readonly conditions: readonly Condition[] };
 
-/** That a text matches, or that it does not. */
+/** The condition that a text matches or, with `not`, that it does not. */
 export interface Condition {
   readonly expression: Expression;
   readonly not?: boolean;
 }
 
-/** An expression, and the rules that it and they refer to. */
+/** An expression, and all rules that it uses. */
 export interface Grammar {
   readonly root: Expression;
   readonly rules: ReadonlyMap<string, Expression>;
@@ -71,7 +71,7 @@ export function optional(part: Expression): Expression {
   return repeat(part, 0, 1);
 }
 
-/** What matches all of these, and none of the others; neither refer to rules. */
+/** Matches what all `expressions` and none of the `others` match. None of them may use rules. */
 export function all(
   expressions: readonly Expression[],
   others: readonly Expression[] = [],
@@ -91,7 +91,7 @@ export function rule(name: string): Expression {
   return { kind: "rule", name };
 }
 
-/** The ranges in order, none touching another. */
+/** Sorts ranges and merges those that touch. */
 export function union(ranges: readonly Range[]): Range[] {
   const merged: [number, number][] = [];
   for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {
@@ -102,7 +102,7 @@ export function union(ranges: readonly Range[]): Range[] {
   return merged;
 }
 
-/** All characters but these. Surrogates are no characters. */
+/** @returns all characters outside the ranges; surrogates don't count as characters */
 export function complement(ranges: readonly Range[]): Range[] {
   const others: Range[] = [];
   let from = 0;
@@ -118,18 +118,18 @@ export function intersection(a: readonly Range[], b: readonly Range[]): Range[] 
   return complement([...complement(a), ...complement(b)]);
 }
 
-/** The range of one character. */
+/** @returns the range of one character */
 export function only(character: string): Range {
   const code = character.codePointAt(0) as number;
   return [code, code];
 }
 
-/** A grammar's rules as they are found. */
+/** Collects a grammar's rules. */
 export class Rules {
   readonly all = new Map<string, Expression>();
   #count = 0;
 
-  /** A rule whose body may refer to itself. */
+  /** Adds a rule whose body may use the rule itself. */
   add(hint: string, build: (self: Expression) => Expression): Expression {
     const name = this.reserve(hint);
     const self = rule(name);
@@ -137,7 +137,7 @@ export class Rules {
     return self;
   }
 
-  /** A name that no other rule has, for whoever sets the rule. */
+  /** Reserves a name that no other rule has. The caller then sets the rule in `all`. */
   reserve(hint: string): string {
     return `${hint}#${++this.#count}`;
   }

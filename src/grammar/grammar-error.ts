@@ -1,4 +1,4 @@
-/** Thrown for a schema, an expression or a grammar that can't be honoured; says where and why. */
+/** Thrown for a schema, expression or grammar that can't be enforced. The message says where and why. */
 export class GrammarError extends Error {
   override name = "GrammarError";
 }

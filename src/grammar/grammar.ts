@@ -1,4 +1,4 @@
-import { Automaton, type State } from "./automaton.ts";
+import { Automaton } from "./automaton.ts";
 import { parseEbnf } from "./ebnf.ts";
 import { type Grammar, Rules } from "./expression.ts";
 import { GrammarError } from "./grammar-error.ts";
@@ -6,27 +6,28 @@ import { schemaExpression } from "./json-schema.ts";
 import { NO_TEXT, program } from "./program.ts";
 import { regexExpression } from "./regex.ts";
 import type { GrammarSource } from "./source.ts";
+import type { State } from "./state.ts";
 import { tagsExpression } from "./tags.ts";
 import { TokenTrie, type Vocabulary } from "./token-trie.ts";
 
-/** Follows one text as it is written, token by token. */
+/** Follows one text token by token. */
 export interface Matcher {
   /** Whether the text so far matches as a whole. */
   readonly complete: boolean;
   /**
-   * Tells the tokens that may come next: each leaves a text that can still come to match.
+   * Computes which tokens may come next. After each of them the text can still become a match.
    *
-   * @param words `[ceil(V / 32)]`: receives bit `id % 32` of word `id / 32`
+   * @param words `[ceil(V / 32)]`: receives a token's bit, `id % 32` of word `id / 32`
    */
   mask(words: Uint32Array): void;
   /** @throws RangeError for a token that may not come next */
   accept(token: number): void;
 }
 
-/** Compiled grammars are kept for requests that ask for the same. */
+/** Compiled grammars that are kept for later requests. */
 const KEPT = 16;
 
-/** How many masks of a grammar are kept: those of a few states are asked for again and again. */
+/** Masks that are kept per grammar. A few states come up again and again. */
 const KEPT_MASKS = 256;
 
 interface Compiled {
@@ -36,18 +37,18 @@ interface Compiled {
   maskCount: number;
 }
 
-/** What compiles grammars for a vocabulary. Nothing is made of the vocabulary before it is asked. */
+/** Compiles grammars for a vocabulary. The first grammar builds the vocabulary's trie. */
 export class GrammarCompiler {
   readonly #vocabulary: Vocabulary;
   #trie: TokenTrie | undefined;
-  /** By the source's JSON; the one asked for last is last. */
+  /** By the source's JSON, the most recently used last. */
   readonly #compiled = new Map<string, Compiled>();
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
   }
 
-  /** @throws GrammarError for a source that can't be honoured, or that no text matches */
+  /** @throws GrammarError for a source that can't be enforced, or that no text matches */
   matcher(source: GrammarSource): Matcher {
     const compiled = this.#compile(source);
     this.#trie ??= new TokenTrie(this.#vocabulary);
@@ -60,7 +61,7 @@ export class GrammarCompiler {
     if (!compiled) {
       const automaton = new Automaton(program(grammarOf(source)));
       const start = automaton.start();
-      if (!start.complete && start.readings.length === 0) throw new GrammarError(NO_TEXT);
+      if (!start.complete && start.threads.length === 0) throw new GrammarError(NO_TEXT);
       compiled = { automaton, start, masks: new WeakMap(), maskCount: 0 };
     }
     this.#compiled.delete(key);
@@ -73,7 +74,7 @@ export class GrammarCompiler {
   }
 }
 
-/** @throws GrammarError for a source that can't be honoured */
+/** @throws GrammarError for a source that can't be enforced */
 export function grammarOf(source: GrammarSource): Grammar {
   const rules = new Rules();
   switch (source.type) {
@@ -119,7 +120,7 @@ class TokenMatcher implements Matcher {
       }
       compiled.masks.set(this.#state, mask);
     }
-    // The model's vocabulary may be wider than the tokenizer's, or cut short.
+    // The model's vocabulary may be larger or smaller than the tokenizer's.
     words.fill(0);
     words.set(mask.subarray(0, words.length));
   }
@@ -129,7 +130,8 @@ class TokenMatcher implements Matcher {
     let state: State | null = this.#state;
     for (const byte of this.#vocabulary.bytes(token)) {
       state = automaton.after(state, byte);
-      if (state === null) throw new RangeError(`accept: token ${token} may not come here`);
+      if (state === null)
+        throw new RangeError(`accept: token ${token} does not match the grammar here`);
     }
     this.#state = automaton.trim(state);
   }

@@ -310,7 +310,7 @@ describe("a JSON schema", () => {
       { properties: { "a/b": { type: "array", uniqueItems: true } } },
       "'uniqueItems' at /properties/a~1b",
     ],
-    [{ type: "integer", multipleOf: 5 }, "'multipleOf' at the top is not supported: it may be 1"],
+    [{ type: "integer", multipleOf: 5 }, "'multipleOf' at the top is not supported: only 1 is"],
     [{ minProperties: 2 }, "'minProperties' at the top is not supported"],
     [{ properties: { a: {}, b: {} }, maxProperties: 1 }, "'maxProperties' at the top"],
     [{ properties: { a: {} }, propertyNames: { maxLength: 3 } }, "'propertyNames' at the top"],
@@ -321,7 +321,7 @@ describe("a JSON schema", () => {
     [{ patternProperties: { "(": {} } }, "'patternProperties' at the top: the expression ( is"],
     [
       { type: "string", format: "iri" },
-      "'format' at the top is not supported: 'iri' is none of date",
+      "'format' at the top is not supported: 'iri' is not one of date",
     ],
     [
       { enum: ["a"], maxLength: 3 },
@@ -330,14 +330,14 @@ describe("a JSON schema", () => {
     [{ oneOf: [{ type: "number" }, { type: "integer" }] }, "'oneOf' at the top is not supported"],
     [{ oneOf: [{ minimum: 1 }, { type: "string" }] }, "'oneOf' at the top is not supported"],
     [{ $ref: "https://a.test/b" }, "'$ref' at the top is not supported: it must be a JSON pointer"],
-    [{ $ref: "#/$defs/a" }, "'$ref' at the top refers to #/$defs/a, which is not there"],
+    [{ $ref: "#/$defs/a" }, "'$ref' at the top refers to #/$defs/a, which does not exist"],
     [{ $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } }, "refers to itself"],
     [{ anyOf: [{ $ref: "#" }, { type: "null" }] }, "begins with itself"],
     [{ properties: { a: { $ref: "#" } }, required: ["a"] }, "no text can match it"],
     [{ items: { $id: "x" } }, "'$id' at /items is not supported"],
     [{ allOf: [{ format: "date" }, { format: "time" }] }, "'format' at /allOf/1 is not supported"],
-    [{ type: "string", format: "jwt" }, "'format' at the top is not supported: 'jwt' is none of"],
-    [{ pattern: "a", format: "iri" }, "'format' at the top is not supported: 'iri' is none of"],
+    [{ type: "string", format: "jwt" }, "'format' at the top is not supported: 'jwt' is not one of"],
+    [{ pattern: "a", format: "iri" }, "'format' at the top is not supported: 'iri' is not one of"],
     [
       {
         allOf: [{ properties: { a: {} }, additionalProperties: false }, { properties: { b: {} } }],

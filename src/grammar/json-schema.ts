@@ -1,30 +1,30 @@
 import { type Expression, NOTHING, type Rules, choice, text } from "./expression.ts";
 import { GrammarError } from "./grammar-error.ts";
 import { literal } from "./json-text.ts";
-import { areApart, typeOf } from "./schema-apart.ts";
 import { type SchemaContext, arrayOf, objectOf } from "./schema-containers.ts";
+import { areDisjoint, typeOf } from "./schema-disjoint.ts";
 import {
   type JsonType,
   KEYWORDS_OF,
   type SchemaObject,
   checkKeywords,
-  isFalse,
-  place,
+  meansFalse,
+  atPath,
   typesOf,
-  under,
+  pointerTo,
   unsupported,
 } from "./schema-keywords.ts";
-import { bothOf, withoutAnnotations } from "./schema-merge.ts";
+import { mergeSchemas, withoutAnnotations } from "./schema-merge.ts";
 import { numberOf, stringOf } from "./schema-scalars.ts";
 import type { JsonSchema } from "./source.ts";
 
 /**
- * Texts in JSON whose values are valid by a schema, written without more space than one between
- * entries. Not all such values: properties come in the schema's order, and those that it does not
- * name come only where it speaks of them.
+ * Compiles a JSON schema to JSON texts whose values are valid by it. Entries are separated by at most
+ * one space. Properties are in the schema's order. Properties that the schema does not name are
+ * allowed only where `additionalProperties` or `patternProperties` says so.
  *
- * @param rules receives those of the expression
- * @throws GrammarError for a schema that is malformed, or says what can't be honoured
+ * @param rules receives the expression's rules
+ * @throws GrammarError for a malformed schema, and for keywords that can't be enforced
  */
 export function schemaExpression(schema: JsonSchema, rules: Rules): Expression {
   return new SchemaReader(schema, rules).read(schema, "");
@@ -33,7 +33,7 @@ export function schemaExpression(schema: JsonSchema, rules: Rules): Expression {
 class SchemaReader implements SchemaContext {
   readonly #document: JsonSchema;
   readonly #rules: Rules;
-  /** By the schema's JSON: so that one which refers to itself comes to an end. */
+  /** By the schema's JSON, so that a schema that refers to itself ends. */
   readonly #known = new Map<string, Expression>();
 
   constructor(document: JsonSchema, rules: Rules) {
@@ -58,23 +58,23 @@ class SchemaReader implements SchemaContext {
     });
   }
 
-  /** A schema without `$ref` and `allOf`. */
+  /** @returns the schema without `$ref` and `allOf` */
   flatten(schema: JsonSchema, path: string, referred: readonly string[] = []): JsonSchema {
     if (typeof schema === "boolean") return schema;
     checkKeywords(schema, path);
-    if (isFalse(schema)) return false;
+    if (meansFalse(schema)) return false;
     const { $ref, allOf = [], ...rest } = schema as SchemaObject;
     let flat: JsonSchema = rest;
     if ($ref !== undefined) {
       if (referred.includes($ref)) {
-        throw new GrammarError(`'$ref' ${place(path)} refers to itself`);
+        throw new GrammarError(`'$ref' ${atPath(path)} refers to itself`);
       }
       const [target, at] = this.#resolve($ref, path);
-      flat = bothOf(flat, this.flatten(target, at, [...referred, $ref]), path);
+      flat = mergeSchemas(flat, this.flatten(target, at, [...referred, $ref]), path);
     }
     for (const [i, part] of allOf.entries()) {
-      const at = under(path, "allOf", i);
-      flat = bothOf(flat, this.flatten(part, at, referred), at);
+      const at = pointerTo(path, "allOf", i);
+      flat = mergeSchemas(flat, this.flatten(part, at, referred), at);
     }
     return flat;
   }
@@ -95,7 +95,7 @@ class SchemaReader implements SchemaContext {
         : undefined;
     }
     if (typeof found !== "boolean" && typeOf(found ?? null) !== "object") {
-      throw new GrammarError(`'$ref' ${place(path)} refers to ${$ref}, which is not there`);
+      throw new GrammarError(`'$ref' ${atPath(path)} refers to ${$ref}, which does not exist`);
     }
     return [found as JsonSchema, $ref.slice(1)];
   }
@@ -104,12 +104,12 @@ class SchemaReader implements SchemaContext {
     for (const keyword of ["anyOf", "oneOf"] as const) {
       const options = schema[keyword];
       if (!options) continue;
-      if (keyword === "oneOf") this.#checkApart(options, path);
+      if (keyword === "oneOf") this.#checkDisjoint(options, path);
       const rest = Object.fromEntries(Object.entries(schema).filter(([name]) => name !== keyword));
       return choice(
         ...options.map((option, i) => {
-          const at = under(path, keyword, i);
-          return this.#readFlat(bothOf(rest, this.flatten(option, at), at), at);
+          const at = pointerTo(path, keyword, i);
+          return this.#readFlat(mergeSchemas(rest, this.flatten(option, at), at), at);
         }),
       );
     }
@@ -118,14 +118,14 @@ class SchemaReader implements SchemaContext {
     return choice(...[...types].map((type) => this.#ofType(type, types, schema, path)));
   }
 
-  /** One of several must match, and no other: what is written for one must not match another. */
-  #checkApart(options: readonly JsonSchema[], path: string): void {
+  /** `oneOf` needs schemas without common values: a match of one must not match another. */
+  #checkDisjoint(options: readonly JsonSchema[], path: string): void {
     const flatten = (schema: JsonSchema) => this.flatten(schema, path);
     const apart = options.every((a, i) =>
-      options.slice(i + 1).every((b) => areApart(a, b, flatten)),
+      options.slice(i + 1).every((b) => areDisjoint(a, b, flatten)),
     );
     if (apart) return;
-    const why = "its schemas must be told apart by type, or by a required property's values";
+    const why = "its schemas must differ by type, or by the values of a required property";
     throw unsupported("oneOf", path, `${why}; 'anyOf' may overlap`);
   }
 

@@ -12,8 +12,8 @@ import {
   text,
 } from "./expression.ts";
 
-// Every string is written in one way only, as JSON.stringify does: so a length counts characters,
-// and two keys that differ as they are written differ as they are read.
+// A string has exactly one spelling, that of JSON.stringify. So a length counts characters, and two
+// keys with different spellings are different keys.
 
 const ESCAPED: readonly Range[] = [
   [0x00, 0x1f],
@@ -22,7 +22,7 @@ const ESCAPED: readonly Range[] = [
 ];
 const UNESCAPED = complement(ESCAPED);
 
-/** The text of a JSON string, between its quotes, whose value matches. */
+/** @returns the texts between the quotes of JSON strings whose values match an expression */
 export function escaped(expression: Expression): Expression {
   switch (expression.kind) {
     case "text":
@@ -43,7 +43,7 @@ export function escaped(expression: Expression): Expression {
       return { kind: "all", conditions };
     }
     case "rule":
-      throw new TypeError(`escaped: rule ${expression.name} in a string`);
+      throw new TypeError(`escaped: expected no rule in a string, got ${expression.name}`);
   }
 }
 
@@ -56,13 +56,13 @@ function characters(ranges: readonly Range[]): Expression {
 
 export const ANY_CHARACTER: Expression = characters([[0, 0x10ffff]]);
 
-/** A JSON string around what is between its quotes. */
+/** Puts quotes around the content of a JSON string. */
 export function quoted(content: Expression): Expression {
   return sequence(text('"'), content, text('"'));
 }
 
-/** What is between the quotes of any string but these. */
-export function contentOtherThan(names: readonly string[]): Expression {
+/** @returns the contents of all JSON strings except `names` */
+export function stringsOtherThan(names: readonly string[]): Expression {
   if (names.length === 0) return repeat(ANY_CHARACTER, 0);
   const byFirst = new Map<string, string[]>();
   for (const [first, ...rest] of names.map((name) => [...name])) {
@@ -71,19 +71,19 @@ export function contentOtherThan(names: readonly string[]): Expression {
   }
   const firsts = [...byFirst.keys()].map((c): Range => [c.codePointAt(0)!, c.codePointAt(0)!]);
   const others = sequence(characters(complement(firsts)), repeat(ANY_CHARACTER, 0));
-  const alike = [...byFirst].map(([first, rests]) =>
-    sequence(escaped(text(first)), contentOtherThan(rests)),
+  const sameFirst = [...byFirst].map(([first, rests]) =>
+    sequence(escaped(text(first)), stringsOtherThan(rests)),
   );
-  return choice(...(names.includes("") ? [] : [EMPTY]), others, ...alike);
+  return choice(...(names.includes("") ? [] : [EMPTY]), others, ...sameFirst);
 }
 
-/** Between a key and its value. A space is what models are used to; more would be waste. */
+/** Separates a key from its value. Models usually write one space, and more would waste tokens. */
 export const COLON: Expression = sequence(text(":"), optional(text(" ")));
 
-/** Between entries and between elements. */
+/** Separates properties and elements. */
 export const COMMA: Expression = sequence(text(","), optional(text(" ")));
 
-/** A value as it is written without any space. */
+/** @returns the JSON of a value, without spaces */
 export function literal(value: unknown): Expression {
   return text(JSON.stringify(value));
 }

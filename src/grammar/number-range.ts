@@ -12,14 +12,14 @@ import {
 
 const DIGIT = chars([0x30, 0x39]);
 
-/** Digits before the point where there is no bound: all such integers are exact in a double. */
+/** Digits before the point of an unbounded number. A double holds all such integers exactly. */
 const INTEGER_DIGITS = 15;
 const UNBOUNDED = 10n ** BigInt(INTEGER_DIGITS) - 1n;
 
-/** Digits after the point, unless a bound has more. */
+/** Digits after the point, if no bound has more. */
 const FRACTION_DIGITS = 12;
 
-/** What a number must be; none: no such bound. */
+/** The bounds of a number, each optional. */
 export interface Bounds {
   readonly minimum?: number;
   readonly maximum?: number;
@@ -27,21 +27,21 @@ export interface Bounds {
   readonly exclusiveMaximum?: number;
 }
 
-/** The integers within bounds, in decimal. */
+/** Matches the integers within bounds, in decimal. */
 export function integerExpression(bounds: Bounds): Expression {
-  const [low, high] = bordersOf(bounds, 0);
+  const [low, high] = limitsInUnits(bounds, 0);
   return signed(low, high, natural);
 }
 
 /**
- * The numbers within bounds: in decimal with a limited count of digits after the point; where there
- * are no bounds, with an exponent at will too. Each reads as a finite double within the bounds.
+ * Matches numbers within bounds, in decimal with a limited number of digits after the point. Without
+ * bounds, an exponent is allowed. Every match reads as a finite double within the bounds.
  */
 export function numberExpression(bounds: Bounds): Expression {
   const values = Object.values(bounds).filter((bound): bound is number => bound !== undefined);
   if (values.length === 0) return anyNumber();
   const digits = Math.max(FRACTION_DIGITS, ...values.map((value) => -decimal(value).exponent));
-  const [low, high] = bordersOf(bounds, digits);
+  const [low, high] = limitsInUnits(bounds, digits);
   return signed(low, high, (low, high) => fixedPoint(low, high, digits));
 }
 
@@ -56,7 +56,7 @@ function anyNumber(): Expression {
   );
 }
 
-/** A finite number's shortest decimal: `coefficient * 10 ** exponent`, the exponent at most 0. */
+/** @returns a finite number's shortest decimal, `coefficient * 10 ** exponent`, exponent at most 0 */
 function decimal(value: number): { coefficient: bigint; exponent: number } {
   const [, sign, whole, fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) as unknown as string[];
@@ -67,25 +67,25 @@ function decimal(value: number): { coefficient: bigint; exponent: number } {
     : { coefficient, exponent: power };
 }
 
-/** The least and the greatest number within bounds, in units of `10 ** -digits`. */
-function bordersOf(bounds: Bounds, digits: number): readonly [bigint, bigint] {
+/** @returns the least and the greatest number within bounds, in units of `10 ** -digits` */
+function limitsInUnits(bounds: Bounds, digits: number): readonly [bigint, bigint] {
   const { minimum = -Infinity, maximum = Infinity } = bounds;
   const { exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = bounds;
-  // The greatest number of a range is the least of its mirror image.
-  const low = leastOf(minimum, exclusiveMinimum, digits);
-  const mirrored = leastOf(-maximum, -exclusiveMaximum, digits);
-  const high = mirrored === undefined ? undefined : -mirrored;
+  // The greatest number of a range is the negated least number of the negated range.
+  const low = leastUnits(minimum, exclusiveMinimum, digits);
+  const negatedHigh = leastUnits(-maximum, -exclusiveMaximum, digits);
+  const high = negatedHigh === undefined ? undefined : -negatedHigh;
   const far = -UNBOUNDED * 10n ** BigInt(digits);
   const below = (bound = 0n) => smaller(far, bound < 0n ? 2n * bound + far : bound + far);
   return [low ?? below(high), high ?? -below(low === undefined ? low : -low)];
 }
 
-/** The least number of units within bounds, undefined where there are none. */
-function leastOf(minimum: number, exclusive: number, digits: number): bigint | undefined {
+/** @returns the least number of units within a lower bound, or undefined without a bound */
+function leastUnits(minimum: number, exclusive: number, digits: number): bigint | undefined {
   const bound = Math.max(minimum, exclusive);
   if (bound === -Infinity) return undefined;
   let least = -floor(-bound, digits);
-  // A decimal beside the bound may read as the same double.
+  // A decimal next to the bound may read as the same double.
   for (let step = 1n; read(least, digits) <= exclusive; step *= 2n) least += step;
   return least;
 }
@@ -94,7 +94,7 @@ function smaller(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
 }
 
-/** The greatest number of units that is no more than `value`. */
+/** @returns the greatest number of units that is at most `value` */
 function floor(value: number, digits: number): bigint {
   const { coefficient, exponent } = decimal(value);
   const shift = digits + exponent;
@@ -108,7 +108,7 @@ function read(units: bigint, digits: number): number {
   return Number(`${units}e-${digits}`);
 }
 
-/** @param unsigned what writes a range of numbers from 0 up */
+/** @param unsigned builds the expression of a range of numbers, all at least 0 */
 function signed(
   low: bigint,
   high: bigint,
@@ -119,7 +119,7 @@ function signed(
   return choice(negative, high >= 0n ? unsigned(low > 0n ? low : 0n, high) : NOTHING);
 }
 
-/** The integers from `low`, 0 or more, to `high`. */
+/** Matches the integers from `low` to `high`, both at least 0. */
 function natural(low: bigint, high: bigint): Expression {
   const options: Expression[] = [];
   for (let length = `${low}`.length; length <= `${high}`.length; length++) {
@@ -130,12 +130,12 @@ function natural(low: bigint, high: bigint): Expression {
   return choice(...options);
 }
 
-/** The digits from `low` to `high`, which are as many. */
+/** Matches the numbers from `low` to `high`, which have the same number of digits. */
 function between(low: string, high: string): Expression {
   return digitsBetween(low, high, between, (count) => repeat(DIGIT, count, count));
 }
 
-/** The numbers from `low` to `high`, 0 or more, in units of `10 ** -digits`. */
+/** Matches the numbers from `low` to `high`, both at least 0, in units of `10 ** -digits`. */
 function fixedPoint(low: bigint, high: bigint, digits: number): Expression {
   const unit = 10n ** BigInt(digits);
   const [lowWhole, lowRest] = [low / unit, `${low % unit}`.padStart(digits, "0")];
@@ -151,13 +151,13 @@ function fixedPoint(low: bigint, high: bigint, digits: number): Expression {
   );
 }
 
-/** A point and the digits after it, from `low` to `high`; left out where they may be zeros. */
+/** Matches a point and digits from `low` to `high`, or nothing where `low` is zero. */
 function point(low: string, high: string): Expression {
   const digits = sequence(text("."), fraction(low, high));
   return isZero(low) ? optional(digits) : digits;
 }
 
-/** Digits from `low` to `high`, which are as many, one at least; zeros at the end may be missing. */
+/** Matches digits from `low` to `high`, which have equal length; zeros at the end are optional. */
 function fraction(low: string, high: string): Expression {
   const more = (low: string, high: string) => {
     if (low === "") return EMPTY;
@@ -167,8 +167,8 @@ function fraction(low: string, high: string): Expression {
 }
 
 /**
- * @param rest what writes the digits after the first, from the one to the other
- * @param free what writes as many digits of any kind
+ * @param rest builds the expression of the digits after the first, from `low` to `high`
+ * @param free builds the expression of a number of arbitrary digits
  */
 function digitsBetween(
   low: string,

@@ -2,14 +2,14 @@ import type { Expression, Grammar } from "./expression.ts";
 import { GrammarError } from "./grammar-error.ts";
 import { utf8Ranges } from "./utf8-ranges.ts";
 
-/** One step of matching a text's bytes. Steps are known by their places in the program. */
+/** An instruction that matches bytes of a text. Its index in the program identifies it. */
 export type Instruction =
   /** A byte from `low` to `high`. */
   | { readonly op: "byte"; readonly low: number; readonly high: number; readonly next: number }
   | { readonly op: "split"; readonly next: readonly number[] }
-  /** What begins at `start`, up to its end; then `next`. */
+  /** Runs the instructions from `start` to their end, then `next`. */
   | { readonly op: "call"; start: number; readonly next: number }
-  /** What begins at `start`, `min` to `max` times; then `next`. */
+  /** Runs the instructions from `start` to their end `min` to `max` times, then `next`. */
   | {
       readonly op: "loop";
       readonly start: number;
@@ -17,7 +17,7 @@ export type Instruction =
       readonly max: number;
       readonly next: number;
     }
-  /** What all conditions hold of; then `next`. */
+  /** Matches a text that satisfies all conditions, then `next`. */
   | {
       readonly op: "all";
       readonly conditions: readonly { readonly program: Program; readonly not: boolean }[];
@@ -26,11 +26,11 @@ export type Instruction =
   | { readonly op: "end" };
 
 export interface Program {
-  readonly steps: readonly Instruction[];
+  readonly instructions: readonly Instruction[];
   readonly start: number;
 }
 
-/** The place of the step that ends the text, a rule, or a turn of a loop. */
+/** Index of the instruction that ends the text, a rule, or an iteration of a loop. */
 export const END = 0;
 
 export const NO_TEXT = "no text can match it";
@@ -38,9 +38,9 @@ export const NO_TEXT = "no text can match it";
 const UTF8 = new TextEncoder();
 
 /**
- * The steps that match a grammar. From each of them on, some text matches.
+ * Compiles a grammar. From every instruction of the program, some text matches.
  *
- * @throws GrammarError when no text matches, a rule is missing, or one begins with itself
+ * @throws GrammarError when no text matches, a rule is missing, or a rule begins with itself
  */
 export function program(grammar: Grammar): Program {
   const { rules, root } = grammar;
@@ -50,10 +50,10 @@ export function program(grammar: Grammar): Program {
   const empty = fixpoint(rules, matchesEmpty);
   checkLeftRecursion(rules, empty);
 
-  const steps: Instruction[] = [{ op: "end" }];
-  const add = (step: Instruction) => steps.push(step) - 1;
-  const calls: { step: Instruction & { op: "call" }; name: string }[] = [];
-  /** The steps of an expression, then `next`. */
+  const instructions: Instruction[] = [{ op: "end" }];
+  const add = (instruction: Instruction) => instructions.push(instruction) - 1;
+  const calls: { call: Instruction & { op: "call" }; name: string }[] = [];
+  /** Adds the instructions of an expression, which continue with `next`. */
   const build = (expression: Expression, next: number): number => {
     switch (expression.kind) {
       case "text":
@@ -84,9 +84,9 @@ export function program(grammar: Grammar): Program {
         return add({ op: "loop", start: build(part, END), min, max, next });
       }
       case "rule": {
-        const step = { op: "call" as const, start: END, next };
-        calls.push({ step, name: expression.name });
-        return add(step);
+        const call = { op: "call" as const, start: END, next };
+        calls.push({ call, name: expression.name });
+        return add(call);
       }
       case "all": {
         const conditions = expression.conditions.map(({ expression, not = false }) => ({
@@ -99,17 +99,17 @@ export function program(grammar: Grammar): Program {
   };
   const start = build(root, END);
   const starts = new Map<string, number>();
-  for (let call; (call = calls.pop());) {
-    const { name, step } = call;
+  for (let pending; (pending = calls.pop());) {
+    const { name, call } = pending;
     if (!starts.has(name)) starts.set(name, build(rules.get(name) as Expression, END));
-    step.start = starts.get(name) as number;
+    call.start = starts.get(name) as number;
   }
-  return { steps, start };
+  return { instructions, start };
 }
 
 type Test = (expression: Expression, rules: ReadonlySet<string>) => boolean;
 
-/** The rules that pass a test which depends on the rules that they refer to. */
+/** Finds the rules that pass a test, where the test of a rule depends on the rules that it uses. */
 function fixpoint(rules: Grammar["rules"], test: Test): ReadonlySet<string> {
   const passed = new Set<string>();
   for (let before = -1; before < passed.size;) {
@@ -121,7 +121,7 @@ function fixpoint(rules: Grammar["rules"], test: Test): ReadonlySet<string> {
   return passed;
 }
 
-/** Whether any text matches, given the rules that some text is known to match. */
+/** @param rules the rules that some text is known to match */
 function matchesSome(expression: Expression, rules: ReadonlySet<string>): boolean {
   switch (expression.kind) {
     case "text":
@@ -136,12 +136,12 @@ function matchesSome(expression: Expression, rules: ReadonlySet<string>): boolea
       return expression.min === 0 || matchesSome(expression.part, rules);
     case "rule":
       return rules.has(expression.name);
-    case "all": // whoever makes one sees to it
+    case "all": // `isPossible` has checked it where it was made
       return true;
   }
 }
 
-/** Whether the empty text may match, given the rules that it may match. */
+/** @param rules the rules that the empty text is known to match */
 function matchesEmpty(expression: Expression, rules: ReadonlySet<string>): boolean {
   switch (expression.kind) {
     case "text":
@@ -186,22 +186,22 @@ function namesIn(expression: Expression): string[] {
   }
 }
 
-/** A rule that begins with itself would be begun for ever. */
+/** Following a rule that begins with itself would never end. */
 function checkLeftRecursion(rules: Grammar["rules"], empty: ReadonlySet<string>): void {
   const done = new Set<string>();
-  const under = new Set<string>();
+  const open = new Set<string>();
   const visit = (name: string): void => {
     if (done.has(name)) return;
-    if (under.has(name)) throw new GrammarError(`rule '${nameOf(name)}' begins with itself`);
-    under.add(name);
+    if (open.has(name)) throw new GrammarError(`rule '${nameOf(name)}' begins with itself`);
+    open.add(name);
     firstNames(rules.get(name) as Expression, empty).forEach(visit);
-    under.delete(name);
+    open.delete(name);
     done.add(name);
   };
   for (const name of rules.keys()) visit(name);
 }
 
-/** The rules that an expression may begin with. */
+/** @returns the rules that an expression may begin with */
 function firstNames(expression: Expression, empty: ReadonlySet<string>): string[] {
   if (expression.kind !== "sequence") return namesAtStart(expression, empty);
   const names: string[] = [];
@@ -225,7 +225,7 @@ function namesAtStart(expression: Expression, empty: ReadonlySet<string>): strin
   }
 }
 
-/** As whoever wrote it knows it. */
+/** @returns the name as the grammar's author wrote it */
 function nameOf(rule: string): string {
   return rule.replace(/#\d+$/, "");
 }

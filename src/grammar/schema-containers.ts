@@ -11,16 +11,16 @@ import {
   sequence,
   text,
 } from "./expression.ts";
-import { COLON, COMMA, contentOtherThan, escaped, literal, quoted } from "./json-text.ts";
-import { type SchemaObject, under, unsupported } from "./schema-keywords.ts";
+import { COLON, COMMA, stringsOtherThan, escaped, literal, quoted } from "./json-text.ts";
+import { type SchemaObject, pointerTo, unsupported } from "./schema-keywords.ts";
 import { patternExpression } from "./schema-scalars.ts";
 import type { JsonSchema } from "./source.ts";
 
-/** What reads the schemas within a schema, found at paths. */
+/** Compiles the schemas within a schema. Paths are JSON pointers, for errors. */
 export interface SchemaContext {
-  /** What a value must be. */
+  /** @returns the texts of all values that are valid by a schema */
   read(schema: JsonSchema, path: string): Expression;
-  /** The schema without references and `allOf`. */
+  /** @returns the schema without references and `allOf` */
   flatten(schema: JsonSchema, path: string): JsonSchema;
 }
 
@@ -29,13 +29,13 @@ export function arrayOf(schema: SchemaObject, path: string, context: SchemaConte
   const old = Array.isArray(schema.items);
   const first = (old ? schema.items : (schema.prefixItems ?? [])) as readonly JsonSchema[];
   const more = (old ? schema.additionalItems : schema.items) as JsonSchema | undefined;
-  // What may follow a tuple is left out, unless the schema speaks of it or needs it.
+  // Nothing follows a tuple, unless the schema has `items` for it or needs more items.
   const rest = more ?? (first.length === 0 || min > first.length);
   const max = rest === false ? Math.min(maxItems, first.length) : maxItems;
   if (schema.uniqueItems && max > 1) throw unsupported("uniqueItems", path);
   if (min > max) return NOTHING;
 
-  const item = context.read(rest, under(path, old ? "additionalItems" : "items"));
+  const item = context.read(rest, pointerTo(path, old ? "additionalItems" : "items"));
   const count = Math.min(first.length, max);
   let items: Expression;
   if (count > 0) {
@@ -47,7 +47,7 @@ export function arrayOf(schema: SchemaObject, path: string, context: SchemaConte
   for (let i = count - 1; i >= 0; i--) {
     const element = context.read(
       first[i] as JsonSchema,
-      under(path, old ? "items" : "prefixItems", i),
+      pointerTo(path, old ? "items" : "prefixItems", i),
     );
     items = sequence(i > 0 ? COMMA : EMPTY, element, items);
     if (i >= min) items = optional(items);
@@ -61,16 +61,16 @@ export function objectOf(
   context: SchemaContext,
   rules: Rules,
 ): Expression {
-  const schema = withListedNames(whole, path, context);
+  const schema = withNamedProperties(whole, path, context);
   const { required = [], minProperties: min = 0, maxProperties: max = Infinity } = schema;
   const named = namedProperties(schema, path, context);
   const extra = extraProperty(schema, [...named.keys()], path, context);
-  // A key may come twice, and counts once then.
+  // A repeated key counts once, so a larger minimum can't be enforced.
   if (min > Math.max(1, required.length)) {
-    throw unsupported("minProperties", path, "it may be 1, or as many as are required");
+    throw unsupported("minProperties", path, "only 1 or the number of required properties is");
   }
   if (named.size > max) {
-    throw unsupported("maxProperties", path, "it may be as many as are named, or more");
+    throw unsupported("maxProperties", path, "only the number of named properties, or more, is");
   }
   const extraMax = extra === NOTHING ? 0 : max - named.size;
   let later = repeat(sequence(COMMA, extra), 0, extraMax);
@@ -91,10 +91,14 @@ export function objectOf(
   return sequence(text("{"), first, text("}"));
 }
 
-/** A schema whose `propertyNames` lists them as one that names its properties. */
-function withListedNames(schema: SchemaObject, path: string, context: SchemaContext): SchemaObject {
+/** Turns a `propertyNames` that lists names into `properties`. */
+function withNamedProperties(
+  schema: SchemaObject,
+  path: string,
+  context: SchemaContext,
+): SchemaObject {
   const { propertyNames } = schema;
-  const names = context.flatten(propertyNames ?? true, under(path, "propertyNames"));
+  const names = context.flatten(propertyNames ?? true, pointerTo(path, "propertyNames"));
   if (typeof names !== "object" || !("const" in names || "enum" in names)) return schema;
   const { enum: listed = [names.const] } = names as SchemaObject;
   const named = listed.filter((name): name is string => typeof name === "string");
@@ -108,7 +112,7 @@ function withListedNames(schema: SchemaObject, path: string, context: SchemaCont
   };
 }
 
-/** The values of the properties that the schema names, in its order. */
+/** @returns the values of the properties that the schema names, in its order */
 function namedProperties(
   schema: SchemaObject,
   path: string,
@@ -118,13 +122,13 @@ function namedProperties(
   const names = new Set([...Object.keys(properties), ...required]);
   return new Map(
     [...names].map((name) => {
-      const at = Object.hasOwn(properties, name) ? under(path, "properties", name) : path;
+      const at = Object.hasOwn(properties, name) ? pointerTo(path, "properties", name) : path;
       return [name, context.read(schemaOf(schema, name, path), at)];
     }),
   );
 }
 
-/** All that a schema says of a property's value. */
+/** @returns the schema of a property's value, from all keywords that apply to it */
 function schemaOf(
   { properties = {}, patternProperties = {}, additionalProperties = true }: SchemaObject,
   name: string,
@@ -139,7 +143,7 @@ function schemaOf(
   return schemas.length === 1 ? (schemas[0] as JsonSchema) : { allOf: schemas };
 }
 
-/** A property that has none of the names. */
+/** @returns the expression of a property with none of `names` */
 function extraProperty(
   schema: SchemaObject,
   names: readonly string[],
@@ -149,23 +153,23 @@ function extraProperty(
   const { additionalProperties, patternProperties = {}, propertyNames = true } = schema;
   const patterns = Object.entries(patternProperties);
   if (propertyNames !== true && (names.length > 0 || patterns.length > 0)) {
-    throw unsupported("propertyNames", path, "only where no properties are named");
+    throw unsupported("propertyNames", path, "it is only where no properties are named");
   }
-  const unnamed = contentOtherThan(names);
+  const unnamed = stringsOtherThan(names);
   const keys = patterns.map(([pattern]) =>
     escaped(patternExpression(pattern, "patternProperties", path)),
   );
-  // A key that several patterns match would need a value that all of their schemas allow.
+  // A key that matches several patterns would need a value that is valid by all their schemas.
   const matching = patterns.map(([pattern, value], i) => {
     const others = keys.filter((_, other) => other !== i);
     const key = all([unnamed, keys[i] as Expression], others);
-    return property(key, context.read(value, under(path, "patternProperties", pattern)));
+    return property(key, context.read(value, pointerTo(path, "patternProperties", pattern)));
   });
-  // A schema that names properties is taken to name them all, unless it says otherwise.
+  // A schema that names properties names all of them, unless it says otherwise.
   const open = names.length + patterns.length === 0 && schema.properties === undefined;
   const value = additionalProperties ?? open;
   if (value === false) return choice(...matching);
-  const rest = context.read(value, under(path, "additionalProperties"));
+  const rest = context.read(value, pointerTo(path, "additionalProperties"));
   if (propertyNames !== true) return sequence(keyOf(propertyNames, path, context), COLON, rest);
   return choice(...matching, property(all([unnamed], keys), rest));
 }
@@ -175,6 +179,6 @@ function property(key: Expression, value: Expression): Expression {
 }
 
 function keyOf(schema: JsonSchema, path: string, context: SchemaContext): Expression {
-  const at = under(path, "propertyNames");
+  const at = pointerTo(path, "propertyNames");
   return context.read({ allOf: [{ type: "string" }, schema] }, at);
 }

@@ -1,7 +1,7 @@
 import { GrammarError } from "./grammar-error.ts";
 import type { JsonSchema } from "./source.ts";
 
-/** A schema that is an object, its keywords checked for their types. */
+/** A schema that is an object and whose keywords have the right types. */
 export interface SchemaObject {
   readonly $ref?: string;
   readonly type?: JsonType | readonly JsonType[];
@@ -18,7 +18,7 @@ export interface SchemaObject {
   readonly minProperties?: number;
   readonly maxProperties?: number;
   readonly prefixItems?: readonly JsonSchema[];
-  /** A list is what `prefixItems` was before Draft 2020-12, with `additionalItems` beside it. */
+  /** Before Draft 2020-12, a list here meant `prefixItems`, and `additionalItems` meant `items`. */
   readonly items?: JsonSchema | readonly JsonSchema[];
   readonly additionalItems?: JsonSchema;
   readonly minItems?: number;
@@ -26,7 +26,7 @@ export interface SchemaObject {
   readonly uniqueItems?: boolean;
   readonly minLength?: number;
   readonly maxLength?: number;
-  /** Several where schemas were made one. */
+  /** Several patterns where schemas were merged. */
   readonly pattern?: string | readonly string[];
   readonly format?: string;
   readonly minimum?: number;
@@ -47,7 +47,7 @@ export const JSON_TYPES = [
 ] as const;
 export type JsonType = (typeof JSON_TYPES)[number];
 
-/** The keywords that say something about values of one type only. */
+/** The keywords that apply to values of one type only. */
 export const KEYWORDS_OF: Readonly<Record<string, readonly (keyof SchemaObject)[]>> = {
   object: [
     "properties",
@@ -63,9 +63,9 @@ export const KEYWORDS_OF: Readonly<Record<string, readonly (keyof SchemaObject)[
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
 };
 
-/** What would have to hold, and can't be seen to by what may come next. */
+/** Keywords that can't be enforced by restricting the next character. */
 const UNSUPPORTED = [
-  "not", // but for what is the same as `false`
+  "not", // except where it means `false`
   "if",
   "then",
   "else",
@@ -140,47 +140,47 @@ const CHECKS: Readonly<Record<keyof SchemaObject, Check>> = {
 };
 
 /**
- * Checks a schema's own keywords. Those that no draft of JSON Schema has say nothing, as for every
- * validator.
+ * Checks a schema's own keywords. Keywords that no draft of JSON Schema defines are ignored, as
+ * validators do.
  *
  * @param path JSON pointer, for errors
- * @throws GrammarError for one that is malformed, or can't be honoured
+ * @throws GrammarError for a keyword that is malformed or can't be enforced
  */
 export function checkKeywords(schema: Readonly<Record<string, unknown>>, path: string): void {
   for (const keyword of UNSUPPORTED) {
-    if (keyword in schema && !isFalse(schema)) throw unsupported(keyword, path);
+    if (keyword in schema && !meansFalse(schema)) throw unsupported(keyword, path);
   }
-  // References below it would be relative to it.
+  // It would change the base of the references below it.
   if (path !== "" && "$id" in schema) throw unsupported("$id", path);
   for (const [keyword, value] of Object.entries(schema)) {
     const [expected, test] = (CHECKS as Readonly<Record<string, Check>>)[keyword] ?? [];
     if (!test || test(value)) continue;
-    throw new GrammarError(`'${keyword}' ${place(path)} must be ${expected}`);
+    throw new GrammarError(`'${keyword}' ${atPath(path)} must be ${expected}`);
   }
 }
 
-/** Whether a schema is `false` in other words: `{ "not": {} }`. */
-export function isFalse({ not }: Readonly<Record<string, unknown>>): boolean {
+/** @returns whether a schema means `false`, as `{ "not": {} }` does */
+export function meansFalse({ not }: Readonly<Record<string, unknown>>): boolean {
   return not === true || (isObject(not) && Object.keys(not).length === 0);
 }
 
-/** @param why what would be supported instead */
+/** @param why the reason, or what is supported */
 export function unsupported(keyword: string, path: string, why = ""): GrammarError {
-  return new GrammarError(`'${keyword}' ${place(path)} is not supported${why && `: ${why}`}`);
+  return new GrammarError(`'${keyword}' ${atPath(path)} is not supported${why && `: ${why}`}`);
 }
 
-/** Where in the schema something is. */
-export function place(path: string): string {
+/** @returns a path in words, for errors */
+export function atPath(path: string): string {
   return path === "" ? "at the top" : `at ${path}`;
 }
 
-/** A step further in a JSON pointer. */
-export function under(path: string, ...keys: readonly (string | number)[]): string {
+/** Appends keys to a JSON pointer. */
+export function pointerTo(path: string, ...keys: readonly (string | number)[]): string {
   const escape = (key: string | number) => `${key}`.replaceAll("~", "~0").replaceAll("/", "~1");
   return [path, ...keys.map(escape)].join("/");
 }
 
-/** The types that a schema's values may have: those it names, or else those it says something of. */
+/** @returns the types that `type` names or, without it, the types whose keywords the schema has */
 export function typesOf(schema: SchemaObject): ReadonlySet<JsonType> {
   const named = schema.type;
   if (named !== undefined) return new Set(typeof named === "string" ? [named] : named);
@@ -192,8 +192,8 @@ export function typesOf(schema: SchemaObject): ReadonlySet<JsonType> {
   );
 }
 
-/** The types that two lists share; an integer is a number too. */
-export function typesBoth(
+/** @returns the types that two lists share; an integer is also a number */
+export function commonTypes(
   a: NonNullable<SchemaObject["type"]>,
   b: NonNullable<SchemaObject["type"]>,
 ): readonly JsonType[] {

@@ -1,7 +1,7 @@
-import { type SchemaObject, typesBoth, unsupported } from "./schema-keywords.ts";
+import { type SchemaObject, commonTypes, unsupported } from "./schema-keywords.ts";
 import type { JsonSchema } from "./source.ts";
 
-/** Keywords that say nothing about values. */
+/** Keywords that don't restrict values. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
   "title",
   "description",
@@ -19,21 +19,21 @@ const ANNOTATIONS: ReadonlySet<string> = new Set([
   "definitions",
 ]);
 
-/** A schema without what says nothing about values. */
+/** @returns a schema without the keywords that don't restrict values */
 export function withoutAnnotations(schema: SchemaObject): SchemaObject {
   return Object.fromEntries(Object.entries(schema).filter(([name]) => !ANNOTATIONS.has(name)));
 }
 
 /**
- * The schema of what matches both.
+ * Merges two schemas into one that accepts what both accept.
  *
- * @param path JSON pointer of the second, for errors
- * @throws GrammarError where both have a keyword whose two values can't be made one
+ * @param path JSON pointer of `b`, for errors
+ * @throws GrammarError where the two values of a keyword can't be merged
  */
-export function bothOf(a: JsonSchema, b: JsonSchema, path: string): JsonSchema {
+export function mergeSchemas(a: JsonSchema, b: JsonSchema, path: string): JsonSchema {
   if (a === false || b === false) return false;
   if (a === true || b === true) return a === true ? b : a;
-  checkApart(a, b, path);
+  checkDisjoint(a, b, path);
   const merged: Record<string, unknown> = { ...a };
   for (const [keyword, value] of Object.entries(withoutAnnotations(b))) {
     const before = merged[keyword];
@@ -51,10 +51,10 @@ export function bothOf(a: JsonSchema, b: JsonSchema, path: string): JsonSchema {
 
 const larger = (a: number, b: number) => Math.max(a, b);
 const smaller = (a: number, b: number) => Math.min(a, b);
-const bothLater = (a: JsonSchema, b: JsonSchema): JsonSchema => ({ allOf: [a, b] });
+const mergeLater = (a: JsonSchema, b: JsonSchema): JsonSchema => ({ allOf: [a, b] });
 
 const MERGES: Readonly<Record<string, (a: never, b: never) => unknown>> = {
-  type: typesBoth,
+  type: commonTypes,
   enum: (a: readonly unknown[], b: readonly unknown[]) => {
     const others = new Set(b.map((value) => JSON.stringify(value)));
     return a.filter((value) => others.has(JSON.stringify(value)));
@@ -66,14 +66,14 @@ const MERGES: Readonly<Record<string, (a: never, b: never) => unknown>> = {
     const merged = new Map(Object.entries(a));
     for (const [name, schema] of Object.entries(b)) {
       const before = merged.get(name);
-      merged.set(name, before === undefined ? schema : bothLater(before, schema));
+      merged.set(name, before === undefined ? schema : mergeLater(before, schema));
     }
     return Object.fromEntries(merged);
   },
   required: (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])],
-  items: bothLater,
-  additionalProperties: bothLater,
-  propertyNames: bothLater,
+  items: mergeLater,
+  additionalProperties: mergeLater,
+  propertyNames: mergeLater,
   minProperties: larger,
   maxProperties: smaller,
   minItems: larger,
@@ -88,8 +88,8 @@ const MERGES: Readonly<Record<string, (a: never, b: never) => unknown>> = {
   exclusiveMaximum: smaller,
 };
 
-/** Refuses keywords which in a merged schema would mean something else. */
-function checkApart(a: SchemaObject, b: SchemaObject, path: string): void {
+/** @throws GrammarError for keywords that would change their meaning in the merged schema */
+function checkDisjoint(a: SchemaObject, b: SchemaObject, path: string): void {
   for (const [one, other] of [
     [a, b],
     [b, a],

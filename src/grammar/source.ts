@@ -1,28 +1,28 @@
-/** What a text must match, as requests write it. */
+/** A format that a text must match, as requests write it. */
 export type GrammarSource =
   /** Any JSON object. */
   | { readonly type: "json_object" }
   | { readonly type: "json_schema"; readonly schema: JsonSchema }
   /** An expression that the whole text must match. */
   | { readonly type: "regex"; readonly pattern: string }
-  /** A grammar in GBNF, from its rule `root` on. */
+  /** A grammar in GBNF with a rule `root`. */
   | { readonly type: "ebnf"; readonly grammar: string }
   | { readonly type: "structural_tag"; readonly format: TagFormat };
 
 export type JsonSchema = boolean | Readonly<Record<string, unknown>>;
 
-/** A text of several parts, such as JSON between tags, as XGrammar's structural tags have it. */
+/** A text of several parts, such as JSON between tags; the form is XGrammar's structural tags. */
 export type TagFormat =
   | { readonly type: "const_string"; readonly value: string }
   | { readonly type: "json_schema"; readonly json_schema: JsonSchema }
   | { readonly type: "regex"; readonly pattern: string }
   | { readonly type: "grammar"; readonly grammar: string }
-  /** Anything; in a tag, up to its end. */
+  /** Any text; within a tag, up to the tag's end. */
   | { readonly type: "any_text" }
   | { readonly type: "sequence"; readonly elements: readonly TagFormat[] }
   | { readonly type: "or"; readonly elements: readonly TagFormat[] }
   | Tag
-  /** Free text; where one of the triggers comes up, a tag that begins with it follows. */
+  /** Free text. After a trigger, a tag that begins with the trigger must follow. */
   | {
       readonly type: "triggered_tags";
       readonly triggers: readonly string[];

@@ -1,9 +1,9 @@
-/**
- * Expressions for the `format` of a JSON schema's strings, as whole strings. Where a standard is
- * wider than what is in use, they match a part of it: an answer need not be able to be everything.
+/*
+ * Regular expressions for the `format` keyword of JSON Schema. They match whole strings. Where a
+ * standard allows more than is in use, they match the part in use.
  */
 const YEAR = "[0-9]{4}";
-/** Without 29 February, which not every year has. */
+/** Without 29 February, which is invalid in most years. */
 const DATE =
   `${YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|` +
   `(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))`;
@@ -35,7 +35,7 @@ export const STRING_FORMATS: Readonly<Record<string, string>> = {
     `(?:\\?(?:${URI_CHARACTER}|[/?])*)?(?:#(?:${URI_CHARACTER}|[/?])*)?`,
 };
 
-/** What JSON Schema knows besides. */
+/** The other formats that JSON Schema defines. */
 export const OTHER_FORMATS: readonly string[] = [
   "idn-email",
   "idn-hostname",

@@ -100,7 +100,7 @@ describe("a structural tag", () => {
 
   test("that can't be honoured is refused", () => {
     const unknown = { type: "qwen_xml_parameter", json_schema: {} } as never;
-    expect(messageOf(() => accepts(unknown))).toContain("'qwen_xml_parameter' is no type");
+    expect(messageOf(() => accepts(unknown))).toContain("'qwen_xml_parameter' is not a type");
     const empty: TagFormat = { type: "triggered_tags", triggers: [""], tags };
     expect(messageOf(() => accepts(empty))).toContain("a trigger is empty");
     const schema: TagFormat = { type: "json_schema", json_schema: { not: { type: "null" } } };

@@ -18,10 +18,10 @@ import { ANYTHING, regexExpression } from "./regex.ts";
 import type { Tag, TagFormat } from "./source.ts";
 
 /**
- * A text of several parts, such as JSON between tags.
+ * Compiles a text of several parts, such as JSON between tags.
  *
- * @param rules receives those of the expression
- * @throws GrammarError for a part that can't be honoured
+ * @param rules receives the expression's rules
+ * @throws GrammarError for a part that can't be enforced
  */
 export function tagsExpression(format: TagFormat, rules: Rules): Expression {
   switch (format.type) {
@@ -40,7 +40,7 @@ export function tagsExpression(format: TagFormat, rules: Rules): Expression {
     case "or":
       return choice(...format.elements.map((element) => tagsExpression(element, rules)));
     case "tag":
-      return afterBegin(format, 0, rules);
+      return restOfTag(format, 0, rules);
     case "triggered_tags":
       return triggeredTags(format, rules);
     case "tags_with_separator": {
@@ -51,15 +51,15 @@ export function tagsExpression(format: TagFormat, rules: Rules): Expression {
     }
     default: {
       const { type } = format as { type?: unknown };
-      throw new GrammarError(`'${String(type)}' is no type of a structural tag`);
+      throw new GrammarError(`'${String(type)}' is not a type of structural tag`);
     }
   }
 }
 
-/** A tag from a character of its beginning on. */
-function afterBegin({ begin, content, end }: Tag, from: number, rules: Rules): Expression {
+/** @returns the rest of a tag after the first `from` characters of its `begin` */
+function restOfTag({ begin, content, end }: Tag, from: number, rules: Rules): Expression {
   const opening = text(begin.slice(from));
-  // Free text ends where the tag's end comes up for the first time.
+  // Free text ends at the first occurrence of the tag's end.
   return content.type === "any_text" && end !== ""
     ? sequence(opening, textUntil([end], rules, { mayEnd: false, then: () => EMPTY }))
     : sequence(opening, tagsExpression(content, rules), text(end));
@@ -77,7 +77,7 @@ function triggeredTags(
         choice(
           ...tags
             .filter(({ begin }) => begin.startsWith(trigger))
-            .map((tag) => sequence(afterBegin(tag, trigger.length, rules), after)),
+            .map((tag) => sequence(restOfTag(tag, trigger.length, rules), after)),
         ),
     });
   const later = stop_after_first ? EMPTY : rules.add("text", (self) => free(true, self));
@@ -85,10 +85,10 @@ function triggeredTags(
 }
 
 /**
- * Text in which none of some strings comes up, then the first that does, then what follows it.
+ * Matches text up to the first occurrence of one of `stops`, the stop itself, and `then(stop)`.
  *
- * @param mayEnd whether the text may also end without any of them
- * @param then what follows a string
+ * @param mayEnd whether the text may also end without a stop
+ * @param then the expression that follows a stop
  */
 function textUntil(
   stops: readonly string[],
@@ -99,7 +99,7 @@ function textUntil(
   const letters = [...new Set(stops.flatMap((stop) => [...stop]))];
   const others = chars(...complement(letters.map(only)));
   const begun = new Map<string, Expression>();
-  // By the longest end of the text that one of them begins with.
+  // Keyed by the longest suffix of the text that is a prefix of a stop.
   const after = (end: string): Expression => {
     const known = begun.get(end);
     if (known) return known;
@@ -109,7 +109,7 @@ function textUntil(
         const longer = end + letter;
         const stop = stops.find((stop) => longer.endsWith(stop));
         if (stop !== undefined) return sequence(text(letter), then(stop));
-        return sequence(text(letter), after(longestBeginning(longer, stops)));
+        return sequence(text(letter), after(longestSuffix(longer, stops)));
       });
       const none = sequence(others, after(""));
       return choice(mayEnd ? EMPTY : NOTHING, none, ...options);
@@ -118,8 +118,8 @@ function textUntil(
   return after("");
 }
 
-/** The longest end of a text that one of some strings begins with. */
-function longestBeginning(text: string, strings: readonly string[]): string {
+/** @returns the longest suffix of a text that is a prefix of one of `strings` */
+function longestSuffix(text: string, strings: readonly string[]): string {
   for (let from = 0; from < text.length; from++) {
     const end = text.slice(from);
     if (strings.some((string) => string.startsWith(end))) return end;

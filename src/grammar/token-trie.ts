@@ -1,31 +1,32 @@
-import type { Automaton, State } from "./automaton.ts";
+import type { Automaton } from "./automaton.ts";
+import type { State } from "./state.ts";
 
-/** The tokens that a text is made of. */
+/** The tokens of a tokenizer. */
 export interface Vocabulary {
-  /** Ids are below this. */
+  /** All ids are below this. */
   readonly size: number;
-  /** The bytes of a token in the middle of a text; none: it stands for no text. */
+  /** The bytes of a token in the middle of a text. Empty where it stands for no text. */
   bytes(id: number): Uint8Array;
-  /** Whether it stands for something other than text, such as the end of a turn. */
+  /** Whether a token is special, such as the end of a message, rather than text. */
   isSpecial(id: number): boolean;
 }
 
 /**
- * A vocabulary's tokens by their bytes: tokens that begin alike share the nodes of their common
- * bytes. Nodes are in depth-first order, which is that of the tokens' bytes.
+ * A trie of a vocabulary's tokens by their bytes. Tokens share the nodes of their common first
+ * bytes. Nodes are in depth-first order, which is the sorted order of the tokens' bytes.
  */
 export class TokenTrie {
   /** Number of ids. */
   readonly size: number;
-  /** By node: its byte, how many bytes come before it, and the first node that is not under it. */
+  /** Of each node: its byte, its depth, and the first node after its subtree. */
   readonly #bytes: Uint8Array;
   readonly #depths: Uint16Array;
   readonly #ends: Int32Array;
-  /** By node: where its tokens begin in `#ids`; one entry more than there are nodes. */
+  /** Of each node, and of the end: the index of its first token in `#ids`. */
   readonly #first: Int32Array;
   readonly #ids: Int32Array;
 
-  /** Special tokens, and those that stand for no text, are left out. */
+  /** Leaves out special tokens and tokens without text. */
   constructor(vocabulary: Vocabulary) {
     this.size = vocabulary.size;
     const tokens: { id: number; key: string }[] = [];
@@ -33,7 +34,7 @@ export class TokenTrie {
     for (let id = 0; id < vocabulary.size; id++) {
       if (vocabulary.isSpecial(id)) continue;
       const bytes = vocabulary.bytes(id);
-      // A byte a character: strings compare faster than arrays.
+      // One character per byte: strings compare faster than arrays.
       if (bytes.length > 0) tokens.push({ id, key: String.fromCharCode(...bytes) });
       total += bytes.length;
     }
@@ -68,7 +69,7 @@ export class TokenTrie {
   }
 
   /**
-   * Sets the bits of all tokens that may come in a state.
+   * Sets the bits of all tokens that may follow in a state.
    *
    * @param words `[ceil(size / 32)]`
    */

@@ -1,19 +1,19 @@
 import { type Range, complement } from "./expression.ts";
 
-/** What each of a character's bytes may be, first byte first. */
+/** The range of each byte of a character, first byte first. */
 export type ByteRanges = readonly Range[];
 
 const UTF8 = new TextEncoder();
 
 /**
- * The characters of some ranges as UTF-8: a text is one of them exactly when its bytes are in the
- * ranges of one of the results. Surrogates are left out.
+ * Converts ranges of characters to ranges of UTF-8 bytes. A character is in `ranges` exactly if its
+ * bytes are in the byte ranges of one result. Surrogates are left out.
  */
 export function utf8Ranges(ranges: readonly Range[]): ByteRanges[] {
   return complement(complement(ranges)).flatMap(([first, last]) => splitByLength(first, last));
 }
 
-/** The last code points of 1, 2, 3 and 4 bytes. */
+/** The last code point with 1, 2, 3 and 4 bytes. */
 const LAST_OF_LENGTH = [0x7f, 0x7ff, 0xffff, 0x10ffff];
 
 function splitByLength(first: number, last: number): ByteRanges[] {
@@ -26,7 +26,7 @@ function bytesOf(codePoint: number): Uint8Array {
   return UTF8.encode(String.fromCodePoint(codePoint));
 }
 
-/** Splits until the bytes after the first that differs run through all of 0x80 to 0xbf. */
+/** Splits a range until all bytes after the first difference cover 0x80 to 0xbf completely. */
 function splitByByte(first: number[], last: number[]): ByteRanges[] {
   const [low, ...lowRest] = first as [number, ...number[]];
   const [high, ...highRest] = last as [number, ...number[]];

@@ -1,40 +1,40 @@
-import { type SchemaObject, typesBoth, typesOf } from "./schema-keywords.ts";
+import { type SchemaObject, commonTypes, typesOf } from "./schema-keywords.ts";
 import type { JsonSchema } from "./source.ts";
 
 /**
- * Whether it is plain that no value matches both: by type, by the values they list, or by a
- * property that both must have, or that one must and the other can't have.
+ * Decides whether two schemas provably share no value: by type, by their listed values, by a property
+ * that both require, or by a property that one requires and the other forbids.
  *
- * @param flatten a schema without references and `allOf`
+ * @param flatten removes references and `allOf` from a schema
  */
-export function areApart(
+export function areDisjoint(
   a: JsonSchema,
   b: JsonSchema,
   flatten: (schema: JsonSchema) => JsonSchema,
 ): boolean {
   const [one, other] = [flatten(a), flatten(b)] as (boolean | SchemaObject)[];
   if (typeof one !== "object" || typeof other !== "object") return one === false || other === false;
-  if (sharedTypes(one, other).length === 0) return true;
+  if (commonValueTypes(one, other).length === 0) return true;
   const [values, others] = [valuesOf(one), valuesOf(other)];
   if (values && others) return !values.some((value) => others.includes(value));
   if (!isObject(one) || !isObject(other)) return false;
   return (
-    forbidsOne(one, other) ||
-    forbidsOne(other, one) ||
+    forbidsRequired(one, other) ||
+    forbidsRequired(other, one) ||
     (one.required ?? [])
       .filter((name) => other.required?.includes(name))
       .some((name) => {
         const [left, right] = [property(one, name), property(other, name)];
-        return left !== undefined && right !== undefined && areApart(left, right, flatten);
+        return left !== undefined && right !== undefined && areDisjoint(left, right, flatten);
       })
   );
 }
 
-function sharedTypes(a: SchemaObject, b: SchemaObject): readonly string[] {
-  return typesBoth(allTypes(a), allTypes(b));
+function commonValueTypes(a: SchemaObject, b: SchemaObject): readonly string[] {
+  return commonTypes(allTypes(a), allTypes(b));
 }
 
-/** Without `type`, a schema with keywords of one type allows values of all others. */
+/** Without `type`, a schema with keywords of one type allows all values of the other types. */
 function allTypes(schema: SchemaObject) {
   const listed = valuesOf(schema);
   if (schema.type !== undefined) return schema.type;
@@ -42,7 +42,7 @@ function allTypes(schema: SchemaObject) {
   return listed.map((json) => typeOf(JSON.parse(json)));
 }
 
-/** The type of a value, "number" also where it is an integer. */
+/** @returns the JSON type of a value; an integer is a "number" */
 export function typeOf(
   value: unknown,
 ): "object" | "array" | "string" | "number" | "boolean" | "null" {
@@ -65,8 +65,8 @@ function property(schema: SchemaObject, name: string): JsonSchema | undefined {
   return Object.hasOwn(properties, name) ? properties[name] : undefined;
 }
 
-/** Whether one must have a property that the other can't have. */
-function forbidsOne(one: SchemaObject, other: SchemaObject): boolean {
+/** @returns whether `one` requires a property that `other` forbids */
+function forbidsRequired(one: SchemaObject, other: SchemaObject): boolean {
   if (other.additionalProperties !== false || other.patternProperties) return false;
   return (one.required ?? []).some((name) => property(other, name) === undefined);
 }
