@@ -7,12 +7,12 @@ import type { State } from "../src/grammar/state.ts";
 
 const UTF8 = new TextEncoder();
 
-/** Tells whether texts match, byte by byte as the engine would have them. */
+/** @returns a function that tests whether a text matches, byte by byte as in the engine */
 export function matcherOf(source: GrammarSource): (text: string) => boolean {
   return texts(new Automaton(program(grammarOf(source))));
 }
 
-/** The same for an expression without rules, or with those that it adds. */
+/** Does the same for an expression, with the rules that it adds. */
 export function expressionMatcher(build: (rules: Rules) => Expression): (text: string) => boolean {
   const rules = new Rules();
   return texts(new Automaton(program({ root: build(rules), rules: rules.all })));
@@ -28,7 +28,7 @@ function texts(automaton: Automaton): (text: string) => boolean {
   };
 }
 
-/** The message of what `run` throws. */
+/** @returns the message of the error that `run` throws */
 export function messageOf(run: () => unknown): string {
   try {
     run();

@@ -1,9 +1,9 @@
 import type { JsonSchema } from "../src/grammar/source.ts";
 
-/** Gives a whole number in 0 ..< `below`. */
+/** @returns a whole number from 0 to `below` - 1 */
 type Random = (below: number) => number;
 
-/** Keys that are easy to get wrong: quotes, escapes, other scripts, what every object has. */
+/** Keys that are easy to get wrong: quotes, escapes, other scripts, names of Object.prototype. */
 const KEYS = [
   "a",
   "name",
@@ -37,7 +37,7 @@ const FORMATS = ["date", "time", "date-time", "email", "uuid", "ipv4", "ipv6", "
 export function randomSchema(random: Random, depth = 3): JsonSchema {
   const schema = object(random, depth);
   if (random(3) > 0) return schema;
-  // A definition that is referred to, from the properties and from itself.
+  // A definition that the properties and the definition itself refer to.
   const node = {
     type: "object",
     properties: {
@@ -98,7 +98,7 @@ function scalar(random: Random): Record<string, unknown> {
       return { const: TEXTS[random(TEXTS.length)] };
     case 4: {
       const pattern = PATTERNS[random(PATTERNS.length)];
-      // Lengths that texts of each pattern can have.
+      // Lengths that matches of each pattern can have.
       return { type: "string", pattern, ...(random(2) && { minLength: 1, maxLength: 5 }) };
     }
     case 5:
@@ -114,7 +114,7 @@ function scalar(random: Random): Record<string, unknown> {
   }
 }
 
-/** Bounds with some room between them. */
+/** Bounds with several values between them. */
 function bounds(random: Random, unit: number): Record<string, unknown> {
   const low = (random(2000) - 1000) * unit;
   const high = low + (2 + random(3000)) * unit;
@@ -124,7 +124,7 @@ function bounds(random: Random, unit: number): Record<string, unknown> {
   };
 }
 
-/** Some of a list, at least one, in its order. */
+/** @returns a random sublist in order, with at least one element */
 function subset<T>(random: Random, list: readonly T[], most: number): T[] {
   const chosen = new Set(Array.from({ length: 1 + random(most) }, () => random(list.length)));
   return list.filter((_, i) => chosen.has(i));

@@ -16,7 +16,7 @@ function tokenizerOf(folder: string): Tokenizer {
   return new Tokenizer(files["tokenizer.json"] as object, files["tokenizer_config.json"] as object);
 }
 
-/** The ids that may come next, and nothing beyond the vocabulary. */
+/** @returns the allowed ids; checks that no bit beyond the vocabulary is set */
 function allowed(matcher: Matcher, size: number): number[] {
   const words = new Uint32Array(Math.ceil(size / 32) + 1).fill(0xffffffff);
   matcher.mask(words);
@@ -27,7 +27,7 @@ function allowed(matcher: Matcher, size: number): number[] {
   return ids;
 }
 
-/** Draws any token that may come, and ends where it may: with chance where it may also go on. */
+/** Samples an allowed token. Ends where the text may end, at random where it may also continue. */
 function randomText(matcher: Matcher, tokenizer: Tokenizer, below: (n: number) => number): string {
   const ids: number[] = [];
   for (;;) {
@@ -71,7 +71,7 @@ describe.each([SAMPLE, "e2e/goldens/qwen2_5_vl", "e2e/goldens/smolvlm"])(
       expect(randomText(ebnf, tokenizer, below)).toMatch(/^<[aé]{3,9}>$/);
     });
 
-    test("a mask has those tokens that may come, each tried alone", () => {
+    test("a mask allows exactly the tokens that match when tried alone", () => {
       const source: GrammarSource = {
         type: "json_schema",
         schema: { type: "string", maxLength: 3 },
@@ -107,12 +107,12 @@ describe("a grammar compiler", () => {
     isSpecial: (id) => id === 5,
   };
 
-  test("allows all tokens of the same text, and no special ones", () => {
+  test("allows all tokens with the same text, and no special tokens", () => {
     const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: ".*" });
     expect(allowed(matcher, 40)).toEqual([1, 2, 3, 4]);
   });
 
-  test("fills masks that are narrower or wider than the vocabulary", () => {
+  test("fills masks that are smaller or larger than the vocabulary", () => {
     const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: "ab" });
     const narrow = new Uint32Array(1).fill(7);
     matcher.mask(narrow);
@@ -122,7 +122,7 @@ describe("a grammar compiler", () => {
     expect([...wide]).toEqual([0b1110, 0, 0, 0, 0]);
   });
 
-  test("says whether the text is complete", () => {
+  test("reports whether the text is complete", () => {
     const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: "ab?" });
     const states = [matcher.complete];
     for (const id of [1, 4]) {
@@ -134,14 +134,14 @@ describe("a grammar compiler", () => {
     expect(() => matcher.accept(1)).toThrow(RangeError);
   });
 
-  test("keeps matchers of the same grammar apart", () => {
+  test("gives each request a matcher of its own", () => {
     const compiler = new GrammarCompiler(vocabulary);
     const [one, other] = [1, 2].map(() => compiler.matcher({ type: "regex", pattern: "ab" }));
     one?.accept(3);
     expect([one?.complete, other?.complete]).toEqual([true, false]);
   });
 
-  test("reads the vocabulary once, and not before it is asked", () => {
+  test("reads the vocabulary once, for the first grammar", () => {
     const bytes = vi.fn((id: number) => vocabulary.bytes(id));
     const compiler = new GrammarCompiler({ ...vocabulary, bytes });
     expect(bytes).not.toHaveBeenCalled();
@@ -149,7 +149,7 @@ describe("a grammar compiler", () => {
     expect(bytes.mock.calls.length).toBeLessThanOrEqual(vocabulary.size);
   });
 
-  test("goes on when more states were met than are kept", () => {
+  test("continues after it has forgotten states", () => {
     const matcher = new GrammarCompiler(vocabulary).matcher({ type: "regex", pattern: "a{9000}b" });
     for (let i = 0; i < 9000; i++) {
       if (i % 1000 === 0) expect(allowed(matcher, 40)).toEqual([1, 2]);

@@ -4,7 +4,7 @@ import type { JsonSchema } from "./source.ts";
 
 const accepts = (schema: JsonSchema) => matcherOf({ type: "json_schema", schema });
 
-/** What is written, and what is not though JSON has it or almost has it. */
+/** Name, schema, texts that match, and texts that are similar and don't match. */
 const CASES: [string, JsonSchema, string[], string[]][] = [
   ["anything", true, ['{"a":[1,null,{}]}', '"x"', "-1.5e3", "[]"], ["", "{", "[1,]", "'x'"]],
   ["null and booleans", { type: ["null", "boolean"] }, ["null", "true", "false"], ["0", '""']],
@@ -76,7 +76,7 @@ const CASES: [string, JsonSchema, string[], string[]][] = [
     ['{"a":2}', '{"ab":1,"ab":2}', '{"ab":2}', '{"ab":1,"a":1}'],
   ],
   [
-    "keys without names",
+    "properties without names",
     { type: "object", additionalProperties: { type: "null" }, maxProperties: 2, minProperties: 1 },
     ['{"x":null}', '{"x":null,"y":null}'],
     ["{}", '{"x":null,"y":null,"z":null}', '{"x":1}'],
@@ -125,7 +125,7 @@ const CASES: [string, JsonSchema, string[], string[]][] = [
     ["{}", '{"a":1}', '{"b":1,"c":1}', '{"b":2}'],
   ],
   [
-    "names that are listed, some with schemas",
+    "listed property names, some with schemas",
     {
       properties: { a: { const: 0 }, z: {} },
       patternProperties: { "^b": { const: 2 } },
@@ -173,7 +173,7 @@ const CASES: [string, JsonSchema, string[], string[]][] = [
     ["[1]", "[1,2,3]"],
   ],
   [
-    "unique items where there is but one",
+    "unique items with at most one item",
     { type: "array", uniqueItems: true, maxItems: 1 },
     ["[5]"],
     ["[5,5]"],
@@ -244,7 +244,7 @@ const CASES: [string, JsonSchema, string[], string[]][] = [
     ['["xy"]'],
   ],
   [
-    "references with more beside them",
+    "references with other keywords",
     { $defs: { n: { type: "integer", minimum: 0 } }, $ref: "#/$defs/n", maximum: 1 },
     ["0", "1"],
     ["2", "-1"],
@@ -283,7 +283,7 @@ describe("a JSON schema", () => {
     for (const text of others) expect(matches(text), text).toBe(false);
   });
 
-  test("may be long and deep", () => {
+  test("may have large counts and depths", () => {
     const names = Array.from({ length: 300 }, (_, i) => `property ${i}`);
     const properties = Object.fromEntries(names.map((name) => [name, { const: 1 }]));
     const matches = accepts({ properties, required: names.slice(200) });
@@ -336,7 +336,10 @@ describe("a JSON schema", () => {
     [{ properties: { a: { $ref: "#" } }, required: ["a"] }, "no text can match it"],
     [{ items: { $id: "x" } }, "'$id' at /items is not supported"],
     [{ allOf: [{ format: "date" }, { format: "time" }] }, "'format' at /allOf/1 is not supported"],
-    [{ type: "string", format: "jwt" }, "'format' at the top is not supported: 'jwt' is not one of"],
+    [
+      { type: "string", format: "jwt" },
+      "'format' at the top is not supported: 'jwt' is not one of",
+    ],
     [{ pattern: "a", format: "iri" }, "'format' at the top is not supported: 'iri' is not one of"],
     [
       {
@@ -362,7 +365,7 @@ describe("a JSON schema", () => {
     expect(messageOf(() => accepts(schema))).toContain(message);
   });
 
-  test("leaves out what can't have a value, where it may be missing", () => {
+  test("omits an optional property that can't have a value", () => {
     const properties = {
       a: false,
       b: { type: "integer", minimum: 2, maximum: 1 },

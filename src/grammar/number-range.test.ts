@@ -37,7 +37,7 @@ describe.each(BOUNDS)("within %o", (bounds) => {
   );
 
   const hasNone = Math.ceil(bounds.minimum ?? 0) > (bounds.exclusiveMaximum ?? Infinity);
-  test("integers are those, without leading zeros", () => {
+  test("integers match exactly, without leading zeros", () => {
     const matches = hasNone ? () => false : expressionMatcher(() => integerExpression(bounds));
     const values = [
       ...near.map(Math.round),
@@ -45,7 +45,7 @@ describe.each(BOUNDS)("within %o", (bounds) => {
     ];
     for (const value of values) {
       const text = BigInt(value).toString();
-      // Without a bound, integers are as long as all others are exact.
+      // Unbounded integers have at most the digits that a double holds exactly.
       if (text.replace("-", "").length > 15 && Object.keys(bounds).length < 2) continue;
       expect(matches(text), text).toBe(within(Number(text), bounds));
     }
@@ -54,7 +54,7 @@ describe.each(BOUNDS)("within %o", (bounds) => {
     }
   });
 
-  test("numbers are those, as they are read", () => {
+  test("numbers match if their doubles are within the bounds", () => {
     const matches = expressionMatcher(() => numberExpression(bounds));
     const fractions = Array.from({ length: 500 }, () => (below(4000) - 2000) / 10 ** below(5));
     let count = 0;
@@ -73,7 +73,7 @@ describe.each(BOUNDS)("within %o", (bounds) => {
   });
 });
 
-test("without bounds numbers have an exponent at will, and are finite", () => {
+test("numbers without bounds may have an exponent, and are finite", () => {
   const matches = expressionMatcher(() => numberExpression({}));
   for (const text of ["0", "-0", "12.5", "1e9", "1E+09", "-3.25e-7", "123456789012345e99"]) {
     expect(matches(text), text).toBe(true);
@@ -84,7 +84,7 @@ test("without bounds numbers have an exponent at will, and are finite", () => {
   }
 });
 
-test("an excluded bound is excluded as it is read, however close a decimal comes", () => {
+test("an exclusive bound excludes every decimal that reads as its double", () => {
   const low = 0.1 + 0.2;
   const matches = expressionMatcher(() => numberExpression({ exclusiveMinimum: low, maximum: 1 }));
   for (const text of ["0.3", "0.30000000000000004", "0.300000000000000041"]) {
@@ -96,7 +96,7 @@ test("an excluded bound is excluded as it is read, however close a decimal comes
   expect(huge(String(10n ** 300n + 10n ** 290n))).toBe(true);
 });
 
-test("bounds with nothing between them are refused", () => {
+test("bounds that exclude every number are refused", () => {
   const none: Bounds[] = [
     { minimum: 2, maximum: 1 },
     { exclusiveMinimum: 1, exclusiveMaximum: 2 },

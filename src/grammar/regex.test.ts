@@ -27,24 +27,24 @@ const PATTERNS = [
   "((a{1,2}){2}|){2}",
 ];
 
-/** Texts that are near to the patterns. */
+/** Pieces of texts that match the patterns or nearly do. */
 const ALPHABET = ["abc", ".*\\", ..."aabbcc19_-. \n\t]\\*é🐻\u00a0\b\0"];
 
 describe("a regular expression", () => {
-  test.each(PATTERNS)("%s matches what JavaScript's does", (pattern) => {
+  test.each(PATTERNS)("%s matches what JavaScript's RegExp matches", (pattern) => {
     const below = random(7);
     const whole = new RegExp(`^(?:${pattern})$`, "u");
     const anywhere = new RegExp(pattern, "u");
     const matches = matcherOf({ type: "regex", pattern });
     const contains = expressionMatcher(() => regexExpression(pattern, "anywhere"));
-    // Space beyond ASCII is not written for \s: the one difference, and a narrower one.
+    // The one difference: \s does not match space beyond ASCII.
     const mayDiffer = /\\s/.test(pattern);
     let matched = 0;
     for (let round = 0; round < 3000; round++) {
       const length = below(6);
       const text = Array.from({ length }, () => ALPHABET[below(ALPHABET.length)]).join("");
       if (mayDiffer && text.includes("\u00a0")) continue;
-      // `^(?:^a|b$)$` is not what "as a whole" means for anchors within, but they change nothing.
+      // Inner anchors, as in `^(?:^a|b$)$`, do not change what a whole match is.
       expect(matches(text), `whole ${JSON.stringify(text)}`).toBe(whole.test(text));
       expect(contains(text), `in ${JSON.stringify(text)}`).toBe(anywhere.test(text));
       if (whole.test(text)) matched++;
@@ -52,7 +52,7 @@ describe("a regular expression", () => {
     expect(matched, "texts that matched").toBeGreaterThan(0);
   });
 
-  test("counts without unfolding", () => {
+  test("counts repetitions without expanding them", () => {
     const matches = matcherOf({ type: "regex", pattern: "(?:ab){1000,100000}" });
     expect(matches("ab".repeat(999))).toBe(false);
     expect(matches("ab".repeat(1000))).toBe(true);
@@ -60,7 +60,7 @@ describe("a regular expression", () => {
     expect(matches(`${"ab".repeat(5000)}a`)).toBe(false);
   });
 
-  test("may have Python's names of groups, and escapes of what needs none", () => {
+  test("may have Python's group names and needless escapes", () => {
     expect(matcherOf({ type: "regex", pattern: "(?P<year>\\d{4})" })("2024")).toBe(true);
     expect(matcherOf({ type: "regex", pattern: "\\d\\-\\'\\_[\\-\\\"]" })("1-'_\"")).toBe(true);
   });
@@ -90,7 +90,7 @@ describe("a regular expression", () => {
     "^(?!ab|b$)[ab]*$",
     "^(?!a)a?b|^(?=c)[bc]+$",
     "^(?!\\.)(?!.*\\.\\.)[ab.]+$",
-  ])("%s looks ahead as JavaScript's does", (pattern) => {
+  ])("%s looks ahead as JavaScript's RegExp does", (pattern) => {
     const below = random(9);
     const expected = new RegExp(pattern, "u");
     const matches = expressionMatcher(() => regexExpression(pattern, "anywhere"));
@@ -103,7 +103,7 @@ describe("a regular expression", () => {
     expect(matched).toBeGreaterThan(10);
   });
 
-  test("that nothing matches is refused", () => {
+  test("that matches no text is refused", () => {
     const compiler = new GrammarCompiler({
       size: 1,
       bytes: () => Uint8Array.of(0x61),

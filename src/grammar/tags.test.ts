@@ -28,7 +28,7 @@ describe("a structural tag", () => {
       ["a:1-", "1--"],
     ],
     [
-      "of either kind, with rules of the same name",
+      "a choice of grammars with rules of the same name",
       {
         type: "or",
         elements: [
@@ -41,7 +41,7 @@ describe("a structural tag", () => {
     ],
     ["of any text", { type: "any_text" }, ["", "anything\n"], []],
     [
-      "around any text, which ends with it",
+      "a tag around any text, which ends at the tag's end",
       { type: "tag", begin: "<b>", content: { type: "any_text" }, end: "</b>" },
       ["<b></b>", "<b>a < b</</b>", "<b><</b>"],
       ["<b></b></b>", "<b>a</b>b", "<b>"],
@@ -82,7 +82,7 @@ describe("a structural tag", () => {
     for (const text of others) expect(matches(text), JSON.stringify(text)).toBe(false);
   });
 
-  test("finds triggers wherever they begin", () => {
+  test("finds triggers at every position", () => {
     const format: TagFormat = {
       type: "triggered_tags",
       triggers: ["aab", "ba"],
@@ -98,7 +98,7 @@ describe("a structural tag", () => {
     for (const text of ["aaab", "aab2", "bba", "aba"]) expect(matches(text), text).toBe(false);
   });
 
-  test("that can't be honoured is refused", () => {
+  test("that can't be enforced is refused", () => {
     const unknown = { type: "qwen_xml_parameter", json_schema: {} } as never;
     expect(messageOf(() => accepts(unknown))).toContain("'qwen_xml_parameter' is not a type");
     const empty: TagFormat = { type: "triggered_tags", triggers: [""], tags };

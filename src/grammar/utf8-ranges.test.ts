@@ -6,8 +6,8 @@ import { utf8Ranges } from "./utf8-ranges.ts";
 
 const BORDERS = [0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfffd, 0xffff, 0x10000, 0x10ffff];
 
-describe("characters by their bytes", () => {
-  test("are those of the ranges, and no others", () => {
+describe("UTF-8 byte ranges", () => {
+  test("match exactly the characters of the ranges", () => {
     const below = random(1);
     for (let round = 0; round < 200; round++) {
       const pick = () => (below(2) ? below(0x110000) : (BORDERS[below(BORDERS.length)] as number));
@@ -27,13 +27,13 @@ describe("characters by their bytes", () => {
     }
   });
 
-  test("need few sequences for all of Unicode, and none for surrogates", () => {
+  test("cover Unicode with few sequences, and no surrogates", () => {
     expect(utf8Ranges([[0, 0x10ffff]])).toHaveLength(9);
     expect(utf8Ranges([[0xd800, 0xdfff]])).toEqual([]);
   });
 });
 
-test("ranges are joined, turned round and cut", () => {
+test("union, complement and intersection of ranges", () => {
   const letters: Range[] = [
     [0x63, 0x65],
     [0x61, 0x62],

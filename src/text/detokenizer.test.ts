@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Detokenizer, bytesOfToken } from "./detokenizer.ts";
 
-/** What a decoder makes of tokens, piece by piece. */
+/** @returns the results of decoding tokens one by one */
 function pieces(decoder: ConstructorParameters<typeof Detokenizer>[0], tokens: string[]): string[] {
   const detokenizer = new Detokenizer(decoder, (id) => tokens[id]);
   return [...tokens.map((_, id) => detokenizer.push(id)), detokenizer.end()];
@@ -48,7 +48,7 @@ describe("SentencePiece", () => {
     expect(pieces(SENTENCEPIECE, tokens)).toEqual(expected);
   });
 
-  test("Metaspace, the older way of writing it", () => {
+  test("Metaspace, the older form", () => {
     expect(pieces({ type: "Metaspace" }, ["▁A", "▁red"])).toEqual(["A", " red", ""]);
     const never = { type: "Metaspace", prepend_scheme: "never" };
     expect(pieces(never, ["▁A", "▁red"])).toEqual([" A", " red", ""]);
@@ -73,7 +73,7 @@ describe("bytes of a token", () => {
   }
 });
 
-describe("going on behind other tokens", () => {
+describe("continuing after a prefix", () => {
   test.each([
     ["a character that they begin", { type: "ByteLevel" }, ["a", "ç", "Ĩ"], ["Ĭ", "!"], "熊!"],
     ["a space, which begins no text", SENTENCEPIECE, ["▁A"], ["▁red"], " red"],
@@ -85,7 +85,7 @@ describe("going on behind other tokens", () => {
     const tokens = [...before, ...own];
     const ids = before.map((_, id) => id);
     const detokenizer = new Detokenizer(decoder, (id) => tokens[id]);
-    detokenizer.goOn(ids);
+    detokenizer.continueAfter(ids);
     const text = own.map((_, i) => detokenizer.push(before.length + i)).join("");
     expect(text + detokenizer.end()).toBe(expected);
   });

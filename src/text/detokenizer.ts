@@ -1,4 +1,4 @@
-/** One step of a tokenizer's decoder: pieces in, text that can no longer change out. */
+/** One step of a tokenizer's decoder. It takes pieces and returns text that can no longer change. */
 interface Stage {
   push(piece: string): string;
   end(): string;
@@ -19,20 +19,21 @@ export interface TokenDecoderConfig {
 const UTF8 = new TextEncoder();
 
 /**
- * Turns tokens into text as they come. What `push` and `end` return, joined, is the text of all
- * tokens, however they are grouped: no character is split. Bytes that other text keeps from being
- * UTF-8 come out as U+FFFD; a character that the tokens end in the middle of is left out.
+ * Turns a stream of tokens into text. The results of `push` and `end`, joined, are the text of all
+ * tokens. No result ends within a character. Invalid UTF-8 in the middle of the text becomes U+FFFD. An
+ * unfinished character at the end is dropped.
  */
 export class Detokenizer {
   readonly #decoder: TokenDecoderConfig;
   readonly #stages: readonly Stage[];
   readonly #tokenOf: (id: number) => string | undefined;
-  /** UTF-16 units still to come of the text that this one goes on. */
+  /** UTF-16 units of the prefix that have not been skipped yet. */
   #due = 0;
 
   /**
-   * @param decoder the `decoder` of tokenizer.json; throws Error when it has an unknown step
-   * @param tokenOf the token of an id, undefined for ids to leave out
+   * @param decoder the `decoder` of tokenizer.json
+   * @param tokenOf returns the token of an id, or undefined to leave it out
+   * @throws Error when the decoder has an unknown step
    */
   constructor(decoder: TokenDecoderConfig, tokenOf: (id: number) => string | undefined) {
     this.#decoder = decoder;
@@ -41,32 +42,34 @@ export class Detokenizer {
   }
 
   /**
-   * Goes on behind other tokens: what `push` and `end` return follows their text, to which a
-   * character that they begin and others end does not belong.
+   * Continues after a prefix: `push` and `end` return only the text that follows it. A character split
+   * across the border is dropped.
    */
-  goOn(ids: readonly number[]): void {
+  continueAfter(ids: readonly number[]): void {
     const alone = new Detokenizer(this.#decoder, this.#tokenOf);
     const text = ids.map((id) => alone.push(id)).join("") + alone.end();
-    const told = ids.map((id) => this.push(id)).join("");
-    this.#due = text.length - told.length;
+    const pushed = ids.map((id) => this.push(id)).join("");
+    this.#due = text.length - pushed.length;
   }
 
-  /** Adds a token and returns the text that is certain now, which may be empty. */
+  /** Adds a token. @returns the text that can no longer change, which may be empty */
   push(id: number): string {
     const token = this.#tokenOf(id);
-    return token === undefined ? "" : this.#own(this.#stages.reduce((t, s) => s.push(t), token));
+    return token === undefined
+      ? ""
+      : this.#afterPrefix(this.#stages.reduce((t, s) => s.push(t), token));
   }
 
-  /** Ends the text and returns what was held back. */
+  /** Ends the text. @returns the text that was held back */
   end(): string {
     const last = this.#stages.reduce((text, stage) => {
       const last = text === "" ? "" : stage.push(text);
       return last + stage.end();
     }, "");
-    return this.#own(last);
+    return this.#afterPrefix(last);
   }
 
-  #own(text: string): string {
+  #afterPrefix(text: string): string {
     const own = text.slice(this.#due);
     this.#due -= text.length - own.length;
     return own;
@@ -87,7 +90,7 @@ function stagesOf(decoder: TokenDecoderConfig): Stage[] {
         return replace(step);
       case "Metaspace":
         return metaspace(step);
-      case "Fuse": // joins the pieces, as whoever reads a stream does
+      case "Fuse": // joins the pieces, as the reader of a stream does
         return stateless((text) => text);
       case "Strip":
         if (fused && !step.stop) return stripStart(step.content ?? " ", step.start ?? 0);
@@ -97,9 +100,8 @@ function stagesOf(decoder: TokenDecoderConfig): Stage[] {
 }
 
 /**
- * The bytes that one token stands for in the middle of a text.
- *
- * @param decoder the `decoder` of tokenizer.json, of known steps
+ * @param decoder the `decoder` of tokenizer.json, with known steps only
+ * @returns the bytes that one token stands for in the middle of a text
  */
 export function bytesOfToken(decoder: TokenDecoderConfig, token: string): Uint8Array {
   let text = token;
@@ -122,7 +124,7 @@ function replace({ pattern, content = "" }: TokenDecoderConfig): Stage {
   return stateless((text) => text.replaceAll(from, () => content));
 }
 
-/** SentencePiece's word boundary; the one that begins the text stands for nothing. */
+/** SentencePiece's word boundary is a space, except at the start of the text. */
 function metaspace({ replacement = "▁", prepend_scheme = "always" }: TokenDecoderConfig): Stage {
   let first = prepend_scheme !== "never";
   return stateless((text) => {
@@ -144,12 +146,12 @@ function stripStart(content: string, count: number): Stage {
   });
 }
 
-/** Byte-level BPE: every character of a token stands for a byte. */
+/** Byte-level BPE: each character of a token stands for one byte. */
 function byteLevel(): Stage {
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   return {
     push: (token) => utf8.decode(tokenBytes(token), { stream: true }),
-    end: () => "", // what the decoder still holds is the beginning of a character
+    end: () => "", // the decoder holds at most an unfinished character
   };
 }
 
@@ -157,14 +159,14 @@ function tokenBytes(token: string): Uint8Array {
   const bytes = [];
   for (const character of token) {
     const byte = BYTE_OF.get(character);
-    // Added tokens are plain text; one that holds other characters is taken as it is.
+    // An added token is plain text and may contain characters outside the alphabet.
     if (byte === undefined) return UTF8.encode(token);
     bytes.push(byte);
   }
   return Uint8Array.from(bytes);
 }
 
-/** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes for U+0100 onwards. */
+/** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes for U+0100 and above. */
 const BYTE_OF = new Map<string, number>();
 for (let byte = 0, others = 0; byte < 256; byte++) {
   const printable =
@@ -173,8 +175,8 @@ for (let byte = 0, others = 0; byte < 256; byte++) {
 }
 
 /**
- * Tokens such as `<0xE2>` are bytes. A run of them that is not UTF-8 from end to end becomes one
- * U+FFFD a byte, as in the reference, so a run is held until it ends.
+ * Tokens such as `<0xE2>` are bytes. A run of them is held until it ends, because the reference writes
+ * one U+FFFD per byte if any part of the run is invalid UTF-8.
  */
 function byteFallback(): Stage {
   let run: number[] = [];
@@ -194,11 +196,11 @@ function byteFallback(): Stage {
       run.push(byte);
       return "";
     },
-    end: () => flush({ stream: true }), // without a character that is not finished
+    end: () => flush({ stream: true }), // drops an unfinished character
   };
 }
 
-/** The byte that a token such as `<0xE2>` is. */
+/** @returns the byte that a token such as `<0xE2>` stands for, else undefined */
 function byteOf(token: string): number | undefined {
   const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
   return hex === undefined ? undefined : parseInt(hex, 16);

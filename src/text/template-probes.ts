@@ -7,16 +7,16 @@ const PROBE_LIST: readonly TemplatePart[] = [{ type: "text", text: PROBE }];
 const PROBE_NAME = "probe_of_name";
 const PROBE_RESULT = "probe-of-result";
 
-/** Which forms of a message's content a template writes. */
+/** Finds the forms of a message's content that a template writes, by rendering a probe. */
 export function contentForms(render: Render): ChatTemplate["content"] {
   const writes = (content: TemplateMessage["content"]) => {
     const text = rendered(render, [{ role: "user", content }]);
-    return text.includes(PROBE) && !/["']text["']/.test(text); // not dumped
+    return text.includes(PROBE) && !/["']text["']/.test(text); // not printed as a list
   };
   return { string: writes(PROBE), list: writes(PROBE_LIST) };
 }
 
-/** What else a template writes, found out by having it write that. */
+/** Finds the other parts of a conversation that a template writes, by rendering probes. */
 export function abilities(
   render: Render,
   source: string,
@@ -25,7 +25,7 @@ export function abilities(
   const content = (text: string) => (string ? text : [{ type: "text" as const, text }]);
   const user: TemplateMessage = { role: "user", content: content("Hello") };
   const writes = (message: TemplateMessage) => rendered(render, [message, user]).includes(PROBE);
-  // Many templates write any role's name: whether the model knows it, only the source can tell.
+  // Many templates write every role's name. Only the source shows whether it has a form of its own.
   const names = (role: string) => new RegExp(`["']${role}["']`).test(source);
 
   const tool = {
@@ -61,7 +61,7 @@ export function abilities(
   };
 }
 
-/** Nothing where the template refuses. */
+/** @returns the prompt, or "" where the template refuses */
 function rendered(
   render: Render,
   messages: readonly TemplateMessage[],

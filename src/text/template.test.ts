@@ -8,7 +8,7 @@ const BOTH =
 
 const read = (source: string, named = {}) => chatTemplate({ "chat_template.jinja": source }, named);
 
-describe("where a template is found", () => {
+describe("the location of a template", () => {
   const named = [
     { name: "tool_use", template: "tools" },
     { name: "default", template: "default" },
@@ -33,12 +33,12 @@ describe("where a template is found", () => {
     expect(chatTemplate(files, {}).render(HELLO)).toBe(expected);
   });
 
-  test("nowhere", () => {
+  test("none", () => {
     expect(() => chatTemplate({ "tokenizer_config.json": {} }, {})).toThrow(TemplateError);
   });
 });
 
-describe("what a template is given", () => {
+describe("the variables of a template", () => {
   test("special tokens, and a prompt to answer", () => {
     const template = read("{{ bos_token }}{{ eos_token }}{{ 'yes' if add_generation_prompt }}", {
       bos_token: "<s>",
@@ -46,7 +46,7 @@ describe("what a template is given", () => {
     expect(template.render(HELLO)).toBe("<s>yes");
   });
 
-  test("variables, which do not replace the messages", () => {
+  test("further variables, which do not replace the messages", () => {
     const template = read("{{ mood }} {{ messages | length }}");
     expect(template.render(HELLO, { mood: "calm", messages: [] })).toBe("calm 1");
   });
@@ -56,7 +56,7 @@ describe("what a template is given", () => {
   });
 });
 
-describe("which content a template writes", () => {
+describe("the forms of content that a template writes", () => {
   test.each([
     ["both", BOTH, true, true],
     ["strings only", "{% for m in messages %}{{ m.content + '!' }}{% endfor %}", true, false],
@@ -69,7 +69,7 @@ describe("which content a template writes", () => {
 });
 
 describe("errors", () => {
-  test("the template's own words", () => {
+  test("the template's own message", () => {
     const template = read("{{ raise_exception('Roles must alternate') }}");
     expect(() => template.render(HELLO)).toThrow(
       new TemplateError("chat template: Roles must alternate"),

@@ -2,7 +2,7 @@ import { Template } from "@huggingface/jinja";
 import type { CheckpointFiles } from "../models/model.ts";
 import { abilities, contentForms } from "./template-probes.ts";
 
-/** A message as chat templates read it. */
+/** A message in the form that chat templates read. */
 export interface TemplateMessage {
   readonly role: string;
   readonly content: string | readonly TemplatePart[];
@@ -12,7 +12,7 @@ export interface TemplateMessage {
   readonly tool_call_id?: string;
 }
 
-/** A call of a tool as chat templates read it: the arguments are an object, not its JSON. */
+/** A tool call in the form that chat templates read: its arguments are an object, not JSON text. */
 export interface TemplateToolCall {
   readonly id: string;
   readonly type: "function";
@@ -25,24 +25,24 @@ export interface TemplateToolCall {
 export type TemplatePart =
   { readonly type: "text"; readonly text: string } | { readonly type: "image" };
 
-/** Thrown when a template can't be read, or refuses the messages. */
+/** Thrown when a template is invalid, fails, or refuses the messages. */
 export class TemplateError extends Error {
   override name = "TemplateError";
 }
 
 /** A checkpoint's chat template. */
 export interface ChatTemplate {
-  /** Its Jinja; of two, for plain chat and for tools, both. */
+  /** The Jinja source. Where plain chat and tools have templates of their own, both of them. */
   readonly source: string;
-  /** Which forms of `content` it writes; published templates may know only one. */
+  /** The forms of `content` that it writes; many published templates know only one. */
   readonly content: { readonly string: boolean; readonly list: boolean };
-  /** What else of a conversation it writes, in a way of its own. */
+  /** The other parts of a conversation that it writes. */
   readonly writes: TemplateAbilities;
   /**
-   * The prompt of a conversation, up to where the answer begins.
+   * Writes the prompt of a conversation, up to the start of the answer.
    *
-   * @param variables what the template may use besides, such as `enable_thinking`
-   * @throws TemplateError with the template's own words
+   * @param variables further variables for the template, such as `enable_thinking`
+   * @throws TemplateError with the template's own message
    */
   render(
     messages: readonly TemplateMessage[],
@@ -50,16 +50,16 @@ export interface ChatTemplate {
   ): string;
 }
 
-/** What of a conversation a template writes; it may drop or refuse the rest. */
+/** The parts of a conversation that a template writes. It may drop or refuse the others. */
 export interface TemplateAbilities {
   readonly system: boolean;
-  /** Developers' messages as something else than other roles'. */
+  /** Whether `developer` has a form of its own. */
   readonly developer: boolean;
-  /** The variable `tools`. */
+  /** Whether it writes the variable `tools`. */
   readonly tools: boolean;
-  /** The `tool_calls` of an assistant's message. */
+  /** Whether it writes the `tool_calls` of an assistant's message. */
   readonly toolCalls: boolean;
-  /** Tools' messages as something else than other roles'. */
+  /** Whether `tool` messages have a form of their own. */
   readonly toolResults: boolean;
 }
 
@@ -68,22 +68,22 @@ export interface TemplateAbilities {
  * `tokenizer_config.json`, the first that has one.
  *
  * @param namedTokens `bos_token`, `eos_token`, ... for the template
- * @param otherwise the template of checkpoints that have none
+ * @param fallback the template for checkpoints without one
  * @throws TemplateError when there is none, or it is not valid Jinja
  */
 export function chatTemplate(
   files: CheckpointFiles,
   namedTokens: Readonly<Record<string, string>>,
-  otherwise?: string,
+  fallback?: string,
 ): ChatTemplate {
-  const sources = sourcesIn(files, otherwise);
+  const sources = sourcesIn(files, fallback);
   const plain = parse(sources.plain);
   const withTools = sources.tools === undefined ? plain : parse(sources.tools);
   const render: ChatTemplate["render"] = (messages, variables) => {
     try {
       return (variables?.["tools"] ? withTools : plain).render({
         add_generation_prompt: true,
-        tools: null, // as in the reference, for templates that ask whether it is none
+        tools: null, // as in transformers, for templates that test `tools is none`
         ...variables,
         ...namedTokens,
         messages,
@@ -97,10 +97,10 @@ export function chatTemplate(
   return { source, content, writes: abilities(render, source, content), render };
 }
 
-/** The template for plain chat, and that for tools where it is another one. */
+/** @returns the template for plain chat and, where the checkpoint has one, the template for tools */
 function sourcesIn(
   files: CheckpointFiles,
-  otherwise: string | undefined,
+  fallback: string | undefined,
 ): { plain: string; tools?: string } {
   const processor = files["chat_template.json"] as { chat_template?: unknown } | undefined;
   const tokenizer = files["tokenizer_config.json"] as { chat_template?: unknown } | undefined;
@@ -108,7 +108,7 @@ function sourcesIn(
     files["chat_template.jinja"] ??
     processor?.chat_template ??
     tokenizer?.chat_template ??
-    otherwise;
+    fallback;
   const list = (Array.isArray(found) ? found : [{ template: found }]) as readonly {
     readonly name?: string;
     readonly template?: unknown;

@@ -24,7 +24,7 @@ describe.each(Object.entries(FOLDERS))("%s", (name, [checkpoint, cases]) => {
   ];
   const tokenizer = new Tokenizer(json, config);
 
-  test("knows how many ids there are, and which are special", () => {
+  test("has the vocabulary's size and special tokens", () => {
     expect(tokenizer.token(tokenizer.size - 1)).toBeDefined();
     expect(tokenizer.token(tokenizer.size)).toBeUndefined();
     const { added_tokens } = json as { added_tokens: { id: number; special: boolean }[] };
@@ -36,7 +36,7 @@ describe.each(Object.entries(FOLDERS))("%s", (name, [checkpoint, cases]) => {
   test("has the reference's ids for every prompt and its text for every answer", () => {
     for (const golden of readJson(`${cases}/cases.json`) as TextCase[]) {
       const addSpecialTokens = golden.add_special_tokens ?? false;
-      // The sample's prompts are written down with their images unexpanded, its answers trimmed.
+      // The sample's recorded prompts have unexpanded images, and its answers are trimmed.
       if (name === "sample") {
         expect(tokenizer.decode(golden.output_ids).trim()).toBe(golden.text);
       } else {
@@ -46,13 +46,13 @@ describe.each(Object.entries(FOLDERS))("%s", (name, [checkpoint, cases]) => {
     }
   });
 
-  test("streams what the library decodes at once, whatever the tokens", () => {
+  test("streams the text that the library decodes at once, for any tokens", () => {
     const hub = new HubTokenizer(json, config);
     const next = random(1);
     const size = hub.get_vocab().size;
     const [end] = tokenizer.encode("!", { addSpecialTokens: false }) as [number];
     for (let round = 0; round < 500; round++) {
-      // The last token ends whatever character is not finished, which would be left out.
+      // The last token ends an unfinished character, which would be dropped.
       const ids = [...Array.from({ length: 1 + next(40) }, () => next(size)), end];
       for (const skipSpecialTokens of [true, false]) {
         const detokenizer = tokenizer.detokenizer({ skipSpecialTokens });
@@ -82,13 +82,13 @@ describe("Tokenizer", () => {
   const json = files["tokenizer.json"] as object;
   const tokenizer = new Tokenizer(json, files["tokenizer_config.json"] as object);
 
-  test("leaves out ids that the vocabulary does not have", () => {
+  test("ignores ids outside the vocabulary", () => {
     const [id] = tokenizer.encode("a", { addSpecialTokens: false }) as [number];
     expect(tokenizer.decode([id, 1_000_000, id])).toBe("aa");
     expect(tokenizer.decode([])).toBe("");
   });
 
-  test("tells the bytes of tokens, which joined are those of the text", () => {
+  test("has bytes of tokens that join to those of the text", () => {
     const text = "熊 🐻 Zoë\n!";
     const ids = tokenizer.encode(text, { addSpecialTokens: false });
     const bytes = ids.flatMap((id) => [...tokenizer.bytes(id)]);
@@ -101,13 +101,13 @@ describe("Tokenizer", () => {
     expect(tokenizer.decode(ids)).toBe("a\uFFFDb");
   });
 
-  test("names its special tokens, written as strings or objects", () => {
+  test("reads special tokens written as strings or objects", () => {
     expect(tokenizer.namedTokens).toMatchObject({ eos_token: "<end_of_utterance>" });
     const other = new Tokenizer(json, { bos_token: { content: "<s>" }, eos_token: null });
     expect(other.namedTokens).toEqual({ bos_token: "<s>" });
   });
 
-  test("refuses a decoder that it does not know", () => {
+  test("refuses an unknown decoder", () => {
     const odd = { ...json, decoder: { type: "ByteLevel", decoders: [] } };
     expect(() => new Tokenizer(odd)).not.toThrow();
     const unknown = { ...json, decoder: { type: "WordPiece", prefix: "##", cleanup: true } };

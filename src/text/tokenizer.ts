@@ -1,9 +1,9 @@
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
 import { type TokenDecoderConfig, Detokenizer, bytesOfToken } from "./detokenizer.ts";
 
-/** A checkpoint's tokenizer: text to ids and back. */
+/** A checkpoint's tokenizer. It converts text to ids and back. */
 export class Tokenizer {
-  /** Named special tokens of tokenizer_config.json, such as `bos_token`, as templates use them. */
+  /** The special tokens that tokenizer_config.json names, such as `bos_token`, for templates. */
   readonly namedTokens: Readonly<Record<string, string>>;
   readonly #hub: HubTokenizer;
   readonly #decoder: TokenDecoderConfig;
@@ -13,7 +13,7 @@ export class Tokenizer {
   /**
    * @param tokenizerJson the parsed tokenizer.json
    * @param tokenizerConfig the parsed tokenizer_config.json
-   * @throws Error when a part of the tokenizer is of an unknown kind
+   * @throws Error when a part of the tokenizer has an unknown type
    */
   constructor(tokenizerJson: object, tokenizerConfig: object = {}) {
     this.#hub = new HubTokenizer(tokenizerJson, tokenizerConfig);
@@ -23,17 +23,22 @@ export class Tokenizer {
     const added = [...this.#hub.get_added_tokens_decoder()];
     this.#specialIds = new Set(added.flatMap(([id, token]) => (token.special ? [id] : [])));
     this.namedTokens = namedTokens(tokenizerConfig);
-    this.detokenizer(); // an unknown decoder is told at load, not in the first answer
+    this.detokenizer(); // reports an unknown decoder at load, not in the first answer
   }
 
-  /** The ids of `text`; `addSpecialTokens` lets the tokenizer add its own, such as a bos. */
+  /**
+   * @param addSpecialTokens whether the tokenizer adds its own tokens, such as a bos
+   * @returns the ids of `text`
+   */
   encode(text: string, { addSpecialTokens }: { addSpecialTokens: boolean }): number[] {
     return this.#hub.encode(text, { add_special_tokens: addSpecialTokens }).ids;
   }
 
   /**
-   * The text of `ids`. Ids that the vocabulary does not have are left out. Spaces before
-   * punctuation stay, whatever `clean_up_tokenization_spaces` says: a stream can't take them back.
+   * Ignores ids outside the vocabulary. Keeps spaces before punctuation, whatever
+   * `clean_up_tokenization_spaces` says, because a stream can't take them back.
+   *
+   * @returns the text of `ids`
    */
   decode(ids: Iterable<number>, options: { skipSpecialTokens?: boolean } = {}): string {
     const detokenizer = this.detokenizer(options);
@@ -43,10 +48,10 @@ export class Tokenizer {
   }
 
   /**
-   * A fresh decoder for one answer.
+   * Creates a detokenizer for one answer.
    *
-   * @param options `keptTokens`: special tokens that are not skipped; `after`: the answer goes on
-   *   the text of these
+   * @param options `keptTokens`: special tokens that are not skipped; `after`: the prefix that the
+   *   answer continues
    */
   detokenizer(
     options: {
@@ -61,25 +66,25 @@ export class Tokenizer {
     const detokenizer = new Detokenizer(this.#decoder, (id) =>
       skipSpecialTokens && skips(id) ? undefined : this.token(id),
     );
-    if (after.length > 0) detokenizer.goOn(after);
+    if (after.length > 0) detokenizer.continueAfter(after);
     return detokenizer;
   }
 
   /**
-   * The bytes that a token stands for in the middle of a text, special ones included. They need not
-   * be whole characters. None for ids that the vocabulary does not have.
+   * @returns the bytes that a token, special or not, stands for in the middle of a text; they may
+   *   begin or end within a character. Empty for ids outside the vocabulary.
    */
   bytes(id: number): Uint8Array {
     const token = this.token(id);
     return token === undefined ? new Uint8Array() : bytesOfToken(this.#decoder, token);
   }
 
-  /** Whether a token is special: a mark of its own, no part of a text. */
+  /** @returns whether a token is a special token rather than text */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);
   }
 
-  /** Ids are below this; not all need be there. */
+  /** All ids are below this. Some smaller ids may be unused. */
   get size(): number {
     if (this.#size === undefined) {
       let last = -1;
@@ -89,12 +94,12 @@ export class Tokenizer {
     return this.#size;
   }
 
-  /** The id of a token, undefined when the vocabulary does not have it. */
+  /** @returns the id of a token, or undefined when the vocabulary lacks it */
   id(token: string): number | undefined {
     return this.#hub.token_to_id(token);
   }
 
-  /** The token of an id as the vocabulary spells it, undefined when it has none. */
+  /** @returns the token of an id in the vocabulary's spelling, or undefined when there is none */
   token(id: number): string | undefined {
     return this.#hub.id_to_token(id);
   }

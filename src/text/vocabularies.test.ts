@@ -31,7 +31,7 @@ describe.each(PACKAGES)("%s", (name) => {
     }
   });
 
-  test("its tokens write what a schema allows, and nothing else", () => {
+  test("its tokens write exactly what a schema allows", () => {
     const schema = {
       type: "object",
       properties: { "a b": { type: "string" }, n: { type: "integer" } },
@@ -42,7 +42,7 @@ describe.each(PACKAGES)("%s", (name) => {
     const words = new Uint32Array(Math.ceil(tokenizer.size / 32));
     const allows = (id: number) => (((words[id >>> 5] as number) >>> (id & 31)) & 1) === 1;
     const text = '{"a b":"熊  \u{1f43b}\u200d❄️ é","n":-12}';
-    // Behind a line break, for a text's first word may be written with a space before it.
+    // After a line break, because the first word of a text may start with a space.
     const ids = tokenizer.encode(`\n${text}`, { addSpecialTokens: false });
     const start = ids.findIndex((id) => tokenizer.decode([id]) === "\n") + 1;
     expect(start).toBeGreaterThan(0);
