@@ -1,21 +1,45 @@
-import { parseCLI, startVitest, type Vitest } from "vitest/node";
+import { relative } from "node:path";
+import { parseCLI, startVitest, type TestModule, type Vitest } from "vitest/node";
 import { installChromium } from "./chromium.ts";
 
+/** Files named after a run, those that took longest. */
+const SLOWEST = 20;
+
 /**
- * `npm test`: all three kinds of test, then their counts on a last line of their own.
+ * `npm test`: all three kinds of test, then the slowest files, and the tests' counts on a last line
+ * of their own.
  *
  * @param args as for `vitest run`
  * @returns 0 when at least one test ran and none failed
  */
 export async function main(args: readonly string[]): Promise<number> {
-  installChromium();
   const { filter, options } = parseCLI(["vitest", "run", ...args]);
+  // Tests in Node need no browser.
+  if (options.project?.toString() !== "node") installChromium();
   const vitest = await startVitest("test", filter, { ...options, watch: false });
   const { passed, failed, skipped } = count(vitest);
+  const slowest = slowestFiles(vitest.state.getTestModules());
   await vitest.close();
+  if (slowest.length > 1) console.log(`The slowest files:\n${slowest.join("\n")}`);
   const skips = skipped > 0 ? `, ${skipped} skipped` : "";
   console.log(`${passed} passed, ${failed} failed${skips}`);
   return passed > 0 && failed === 0 && !process.exitCode ? 0 : 1;
+}
+
+/** A line for each of the files that took longest, from being asked for to the last hook. */
+function slowestFiles(modules: readonly TestModule[]): string[] {
+  const seconds = (module: TestModule): number => {
+    const { prepareDuration, collectDuration, setupDuration, duration } = module.diagnostic();
+    return (prepareDuration + collectDuration + setupDuration + duration) / 1000;
+  };
+  return modules
+    .map((module) => ({ module, seconds: seconds(module) }))
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST)
+    .map(({ module, seconds }) => {
+      const file = relative(process.cwd(), module.moduleId);
+      return `${seconds.toFixed(1).padStart(7)} s  ${module.project.name.padEnd(4)}  ${file}`;
+    });
 }
 
 /** A file that does not load, and an error outside of any test, counts as one that failed. */
