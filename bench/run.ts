@@ -1,8 +1,16 @@
+import { measureXGrammar } from "./grammar/xgrammar.ts";
 import { benchMatrix } from "./matrix/bench.ts";
 import { benchModels } from "./model/bench.ts";
 
-/** `npm run bench [-- matrix|model [part of a name]]` */
+/**
+ * `npm run bench [-- matrix|model [part of a name]]`, and `npm run bench -- xgrammar` for the reasons
+ * behind `src/grammar/`.
+ */
 export async function main([part, select]: readonly string[]): Promise<number> {
+  if (part === "xgrammar") {
+    await measureXGrammar();
+    return 0;
+  }
   if (part !== "matrix") await benchModels(select);
   if (part !== "model") await benchMatrix(select);
   return 0;
