@@ -81,7 +81,7 @@ export const SHARED = {
   logit_bias: LOGIT_BIAS,
   min_tokens: [
     ...integers("an integer of at least 0", -1),
-    ...value("an integer from 0 to 20, the most that the answer may have", 21),
+    ...value("an integer from 0 to 20, the maximum length of this answer", 21),
   ],
   stop: STOP,
   stop_token_ids: [...type("array", 5, "5", {}), ...listOfIds()],

@@ -17,7 +17,7 @@ const HELD_TOKENS = 256;
 /**
  * The answer to a prompt.
  *
- * @param param what the prompt was made of, for errors
+ * @param subject the part of the request that the prompt was made of, for errors
  * @param reading what is told apart in the answer; default: nothing
  * @throws RequestError when the prompt leaves no room for the answer, or a value does not fit the
  * model
@@ -27,12 +27,12 @@ export function answerPrompt(
   prompt: TokenizedPrompt,
   images: readonly PreparedImage[],
   request: AnswerOptions,
-  param: string,
+  subject: "messages" | "prompt",
   reading: ReaderOptions = {},
 ): ChatAnswer {
   const { format, choices = 1, minTokens = 0, logprobs, cacheSalt, signal } = request;
-  const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, param);
-  checkImages(images.length, model.generator.maxImages, param);
+  const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, subject);
+  checkImages(images.length, model.generator.maxImages);
   checkAgainst(model, request, maxTokens);
   const sampling = samplingOf(request.sampling, model.defaults.sampling);
   const end = answerStop(request, model.defaults.stopTokenIds);
@@ -84,7 +84,7 @@ function answerLength(
   prompt: TokenizedPrompt,
   asked: number | undefined,
   contextLength: number,
-  param: string,
+  subject: "messages" | "prompt",
 ): number {
   const total = prompt.ids.length;
   const room = contextLength - total;
@@ -93,25 +93,25 @@ function answerLength(
   const completion = asked === undefined ? "at least 1" : `${asked}`;
   throw new RequestError(
     "context_length_exceeded",
-    param,
+    subject,
     `This model's maximum context length is ${contextLength} tokens. However, you asked for ` +
-      `${total + (asked ?? 1)} tokens: ${total} in the ${param} (${text} of text, ` +
+      `${total + (asked ?? 1)} tokens: ${total} in the ${subject} (${text} of text, ` +
       `${prompt.imageTokens} of images) and ${completion} in the completion.`,
   );
 }
 
-/** Throws RequestError where there is no room for so many images. */
-function checkImages(count: number, most = Infinity, param: string): void {
-  if (count <= most) return;
+/** @throws RequestError for more images than the engine has room for */
+function checkImages(count: number, limit = Infinity): void {
+  if (count <= limit) return;
   throw new RequestError(
     "invalid_value",
-    param,
-    `This model has room for ${most} image${most === 1 ? "" : "s"} in a conversation here. However, ` +
-      `there are ${count} in the ${param}: leave out those of earlier turns, or ask about fewer.`,
+    "messages",
+    `expected at most ${limit} image${limit === 1 ? "" : "s"}, since there is no memory for more ` +
+      `here, but got ${count}. Leave out the images of earlier messages, or send fewer.`,
   );
 }
 
-/** Throws RequestError for values that other models, or longer answers, could have. */
+/** @throws RequestError for values that don't fit the model's vocabulary or the answer's length */
 function checkAgainst(
   { tokenizer }: ChatModel,
   { minTokens = 0, sampling }: AnswerOptions,
@@ -119,14 +119,13 @@ function checkAgainst(
 ): void {
   if (minTokens > maxTokens) {
     const message =
-      `Invalid value for 'min_tokens': expected an integer from 0 to ${maxTokens}, ` +
-      `the most that the answer may have, but got ${minTokens} instead.`;
-    throw new RequestError("invalid_value", "min_tokens", message);
+      `expected an integer from 0 to ${maxTokens}, the maximum length of this answer, ` +
+      `but got ${minTokens} instead.`;
+    throw new RequestError("invalid_value", "minTokens", message);
   }
   for (const id of sampling?.logitBias?.keys() ?? []) {
     if (tokenizer.token(id) !== undefined) continue;
-    const message = `Invalid value for 'logit_bias': the vocabulary has no token ${id}.`;
-    throw new RequestError("invalid_value", "logit_bias", message);
+    throw new RequestError("invalid_value", "logitBias", `the vocabulary has no token ${id}.`);
   }
 }
 

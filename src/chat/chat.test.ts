@@ -180,7 +180,7 @@ describe("how many tokens there may be", () => {
 
   test("more than fit are refused", async () => {
     const prompt = await promptTokens;
-    const refused = { code: "context_length_exceeded", param: "messages" };
+    const refused = { code: "context_length_exceeded", subject: "messages" };
     await expect(limits(prompt + 5, 6)).rejects.toMatchObject(refused);
     await expect(limits(prompt)).rejects.toMatchObject(refused);
     await expect(limits(2)).rejects.toThrow(
@@ -213,9 +213,9 @@ test("more images than there is room for are refused", async () => {
     return chat({ ...model, generator: few }, { messages });
   };
   expect((await ask(2)).prompt.imageTokens).toBe(32);
-  await expect(ask(3)).rejects.toMatchObject({ code: "invalid_value", param: "messages" });
+  await expect(ask(3)).rejects.toMatchObject({ code: "invalid_value", subject: "messages" });
   await expect(ask(3)).rejects.toThrow(
-    "room for 2 images in a conversation here. However, there are 3",
+    "expected at most 2 images, since there is no memory for more here, but got 3",
   );
 });
 

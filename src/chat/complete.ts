@@ -5,33 +5,30 @@ import type { ChatModel } from "./model.ts";
 import { RequestError } from "./request-error.ts";
 
 /**
- * The continuation of a text as it is, without a chat template or images.
+ * Continues a text as it is, without a chat template or images.
  *
  * @param prompt a text, or its token ids
- * @param param the path of the prompt in the request, for errors
- * @throws RequestError when the prompt can't be continued, the signal's reason when aborted
+ * @throws RequestError when the prompt can't be continued; the signal's reason when it is aborted
  */
 export function complete(
   model: ChatModel,
   prompt: string | readonly number[],
   options: AnswerOptions,
-  param: string,
 ): ChatAnswer {
   options.signal?.throwIfAborted();
   const { tokenizer, processor } = model;
   const ids =
     typeof prompt === "string" ? tokenizer.encode(prompt, { addSpecialTokens: true }) : prompt;
   const refuse = (message: string) => {
-    throw new RequestError("invalid_value", param, `Invalid value for '${param}': ${message}.`);
+    throw new RequestError("invalid_value", "prompt", message);
   };
-  if (ids.length === 0) refuse("expected something that has tokens");
+  if (ids.length === 0) refuse("expected at least one token, but the prompt has none.");
   if (ids.includes(processor.imageTokenId)) {
-    refuse("it has the token of an image, and only chat completions take images");
+    refuse("the prompt contains the image token, but only chat completions accept images.");
   }
   const unknown = ids.find((id) => tokenizer.token(id) === undefined);
-  if (unknown !== undefined) refuse(`the vocabulary has no token ${unknown}`);
+  if (unknown !== undefined) refuse(`the vocabulary has no token ${unknown}.`);
   const text = typeof prompt === "string" ? prompt : tokenizer.decode(ids, options);
-  return answerPrompt(model, { text, ids, imageTokens: 0 }, [], options, param, {
-    continuesPrompt: true,
-  });
+  const tokenized = { text, ids, imageTokens: 0 };
+  return answerPrompt(model, tokenized, [], options, "prompt", { continuesPrompt: true });
 }

@@ -73,25 +73,24 @@ describe("an answer that must match ends", () => {
 });
 
 test.each<[AnswerFormat, string, string]>([
-  [{ type: "regex", pattern: "(" }, "response_format", "the expression ( is invalid"],
-  [{ type: "ebnf", grammar: "root ::= x", param: "ebnf" }, "ebnf", "there is no rule 'x'"],
+  [{ type: "regex", pattern: "(" }, "format", "the expression ( is invalid"],
+  [{ type: "ebnf", grammar: "root ::= x", subject: "format" }, "format", "there is no rule 'x'"],
   [
-    { type: "json_schema", schema: { not: { type: "null" } }, param: "tools[0]" },
-    "tools[0]",
+    { type: "json_schema", schema: { not: { type: "null" } }, subject: "tools" },
+    "tools",
     "'not' at the top is not supported",
   ],
-])("%o is refused", (format, param, why) => {
+])("%o is refused", (format, subject, why) => {
   const run = () => formatConstraint(grammars, format, END);
   expect(run).toThrow(RequestError);
-  const message = `Invalid value for '${param}': `;
-  expect(messageOf(run)).toContain(message);
+  expect(run).toThrow(expect.objectContaining({ code: "invalid_value", subject }));
   expect(messageOf(run)).toContain(why);
 });
 
 describe("an answer with a format", () => {
   const run = async (script: string, options: AnswerOptions) => {
     const generator = new ConstrainedGenerator(V, idsOf(script));
-    const { deltas } = complete(scriptedModel(generator), "Hi", options, "prompt");
+    const { deltas } = complete(scriptedModel(generator), "Hi", options);
     const texts: string[] = [];
     let reason: unknown;
     for await (const { choice, text, finish } of deltas) {
@@ -139,7 +138,7 @@ describe("an answer with a format", () => {
     const generator = new ConstrainedGenerator(V);
     const model = scriptedModel(generator);
     const options: AnswerOptions = { format: { type: "regex", pattern: "a\\b" } };
-    expect(() => complete(model, "Hi", options, "prompt")).toThrow(RequestError);
+    expect(() => complete(model, "Hi", options)).toThrow(RequestError);
     expect(generator.inputs).toEqual([]);
   });
 });

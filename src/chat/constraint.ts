@@ -65,12 +65,11 @@ export function formatConstraint(
 }
 
 function matcherOf(grammars: GrammarCompiler, format: AnswerFormat): Matcher {
-  const { param = "response_format", ...source } = format;
+  const { subject = "format", ...source } = format;
   try {
     return grammars.matcher(source);
   } catch (cause) {
     if (!(cause instanceof GrammarError)) throw cause;
-    const message = `Invalid value for '${param}': ${cause.message}.`;
-    throw new RequestError("invalid_value", param, message, { cause });
+    throw new RequestError("invalid_value", subject, `${cause.message}.`, { cause });
   }
 }

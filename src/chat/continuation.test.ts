@@ -109,7 +109,7 @@ describe("continuing the final message", () => {
     expect(refused).toThrow(RequestError);
     expect(refused).toThrow(message);
     expect(refused).toThrow(
-      expect.objectContaining({ code: "invalid_value", param: "continue_final_message" }),
+      expect.objectContaining({ code: "invalid_value", subject: "continueFinalMessage" }),
     );
   });
 });

@@ -44,6 +44,5 @@ export function cutAtEnd(rendered: string, end: string): string {
 }
 
 function refusal(expected: string): RequestError {
-  const message = `Invalid value for 'continue_final_message': expected ${expected}.`;
-  return new RequestError("invalid_value", "continue_final_message", message);
+  return new RequestError("invalid_value", "continueFinalMessage", `expected ${expected}.`);
 }

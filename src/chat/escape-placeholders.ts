@@ -11,7 +11,11 @@ export function unusedCharacters(request: unknown): readonly [string, string] {
     if (!used.has(character)) unused.push(character);
     if (unused.length === 2) return unused as [string, string];
   }
-  throw new RequestError("invalid_value", "messages", "Too many private-use characters.");
+  throw new RequestError(
+    "invalid_value",
+    "messages",
+    "the text uses too many private-use characters.",
+  );
 }
 
 /**

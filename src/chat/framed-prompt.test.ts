@@ -86,6 +86,6 @@ describe("prompts of a checkpoint without a chat template", () => {
   test("messages without an image are refused", () => {
     const refused = () => promptOf([{ role: "user", content: "Hi" }]);
     expect(refused).toThrow(RequestError);
-    expect(refused).toThrow("This model answers about images: the messages need one.");
+    expect(refused).toThrow("this model needs an image, but the messages have none.");
   });
 });

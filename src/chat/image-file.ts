@@ -1,5 +1,5 @@
+import { ImageError } from "./image-error.ts";
 import { sniffMediaType } from "./media-type.ts";
-import { RequestError } from "./request-error.ts";
 
 /** How images are read. */
 export interface ImageFileOptions {
@@ -21,37 +21,35 @@ export interface ImageFile {
 /**
  * Reads what an `image_url.url` means: http(s), data, blob or relative URL, or bare base64.
  *
- * @param param the path of the URL in the request, for errors
- * @throws RequestError when it can't be read; the signal's reason when it is aborted
+ * @throws ImageError when it can't be read; the signal's reason when it is aborted
  */
 export async function readImageFile(
   url: string,
-  param: string,
   reading: ImageFileOptions,
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const file =
-    readDataUrl(url, param, reading) ??
-    readBareBase64(url, param, reading) ??
-    (await download(url, param, reading, signal));
+    readDataUrl(url, reading) ??
+    readBareBase64(url, reading) ??
+    (await download(url, reading, signal));
   if (file.bytes.length === 0) {
-    throw new RequestError("empty_image_file", param, "The image is empty: it has 0 bytes.");
+    throw new ImageError("empty_image_file", "The image is empty: it has 0 bytes.");
   }
   return file;
 }
 
-function readDataUrl(url: string, param: string, reading: ImageFileOptions): ImageFile | undefined {
+function readDataUrl(url: string, reading: ImageFileOptions): ImageFile | undefined {
   const header = /^data:([^,]*),/i.exec(url);
   if (!header) {
     if (!/^data:/i.test(url)) return undefined;
-    throw new RequestError("invalid_base64_image", param, "The data URL has no comma.");
+    throw new ImageError("invalid_base64_image", "The data URL has no comma.");
   }
   const [type = "", ...parameters] = (header[1] as string).split(";").map((text) => text.trim());
   const data = url.slice(header[0].length);
   const base64 = parameters.at(-1)?.toLowerCase() === "base64";
   const bytes = base64
-    ? decodeBase64(percentDecodeText(data), param, reading)
-    : percentDecode(data, param, reading);
+    ? decodeBase64(percentDecodeText(data), reading)
+    : percentDecode(data, reading);
   return { bytes, claimedType: type.toLowerCase() || undefined };
 }
 
@@ -59,17 +57,13 @@ function readDataUrl(url: string, param: string, reading: ImageFileOptions): Ima
  * Base64 without a URL around it. A relative URL can consist of the same characters, so it must
  * begin like an image file, or be longer than a path would be.
  */
-function readBareBase64(
-  url: string,
-  param: string,
-  reading: ImageFileOptions,
-): ImageFile | undefined {
+function readBareBase64(url: string, reading: ImageFileOptions): ImageFile | undefined {
   const start = url.trimStart().slice(0, 64);
   if (!/^[A-Za-z0-9+/_-]{16}/.test(start)) return undefined;
   const looksLikeImage = sniffMediaType(startOfBase64(start))?.startsWith("image/");
   const tooLongForPath = url.length > 2048 && /^[A-Za-z0-9+/_\s-]+=*\s*$/.test(url);
   if (!looksLikeImage && !tooLongForPath) return undefined;
-  return { bytes: decodeBase64(url, param, reading), claimedType: undefined };
+  return { bytes: decodeBase64(url, reading), claimedType: undefined };
 }
 
 function startOfBase64(text: string): Uint8Array {
@@ -77,20 +71,16 @@ function startOfBase64(text: string): Uint8Array {
   return bytesOfBase64(usable.slice(0, usable.length - (usable.length % 4)));
 }
 
-function decodeBase64(
-  text: string,
-  param: string,
-  { maxBytes }: ImageFileOptions,
-): Uint8Array<ArrayBuffer> {
-  if (text.length * 0.75 > maxBytes * 1.1) throw tooLarge(param, maxBytes);
+function decodeBase64(text: string, { maxBytes }: ImageFileOptions): Uint8Array<ArrayBuffer> {
+  if (text.length * 0.75 > maxBytes * 1.1) throw tooLarge(maxBytes);
   let bytes;
   try {
     bytes = bytesOfBase64(text);
   } catch (cause) {
     const message = "The image is not valid base64.";
-    throw new RequestError("invalid_base64_image", param, message, { cause });
+    throw new ImageError("invalid_base64_image", message, { cause });
   }
-  if (bytes.length > maxBytes) throw tooLarge(param, maxBytes);
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   return bytes;
 }
 
@@ -107,9 +97,9 @@ function percentDecodeText(text: string): string {
   return text.includes("%") ? new TextDecoder("latin1").decode(percentDecoded(text)) : text;
 }
 
-function percentDecode(text: string, param: string, { maxBytes }: ImageFileOptions) {
+function percentDecode(text: string, { maxBytes }: ImageFileOptions) {
   const bytes = percentDecoded(text);
-  if (bytes.length > maxBytes) throw tooLarge(param, maxBytes);
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   return bytes;
 }
 
@@ -129,12 +119,11 @@ function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
 
 async function download(
   url: string,
-  param: string,
   reading: ImageFileOptions,
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const failed = (why: string, cause?: unknown) =>
-    new RequestError("failed_to_download_image", param, `The image can't be read: ${why}`, {
+    new ImageError("failed_to_download_image", `The image can't be read: ${why}`, {
       cause,
     });
   const address = URL.parse(url, reading.baseUrl);
@@ -152,20 +141,16 @@ async function download(
       throw failed(`its server answered ${response.status}.`);
     }
     const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-    return { bytes: await readBody(response, param, reading.maxBytes), claimedType: type };
+    return { bytes: await readBody(response, reading.maxBytes), claimedType: type };
   } catch (cause) {
     signal.throwIfAborted();
-    if (cause instanceof RequestError) throw cause;
+    if (cause instanceof ImageError) throw cause;
     if (timeout.aborted) throw failed(`it took longer than ${reading.timeoutMs} ms.`, cause);
     throw failed(`${(cause as Error).message}.`, cause);
   }
 }
 
-async function readBody(
-  response: Response,
-  param: string,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   const reader = response.body?.getReader();
@@ -173,14 +158,14 @@ async function readBody(
     size += read.value.length;
     if (size > maxBytes) {
       void reader?.cancel(); // the rest need not be downloaded
-      throw tooLarge(param, maxBytes);
+      throw tooLarge(maxBytes);
     }
     parts.push(read.value);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-function tooLarge(param: string, maxBytes: number): RequestError {
+function tooLarge(maxBytes: number): ImageError {
   const message = `The image is larger than ${maxBytes} bytes.`;
-  return new RequestError("image_too_large", param, message);
+  return new ImageError("image_too_large", message);
 }

@@ -243,7 +243,7 @@ describe("what is refused", () => {
     expect(await refusal(url(), intake)).toMatchObject({
       name: "RequestError",
       code,
-      param: "messages[0].content[1].image_url.url",
+      subject: { message: 0, part: 1 },
     });
   });
 
@@ -259,7 +259,7 @@ describe("what is refused", () => {
   test("names the part that failed", async () => {
     const list = messages([], [dataUrl(CIRCLE), "data:text/plain,Hello"]);
     await expect(collect(list)).rejects.toMatchObject({
-      param: "messages[1].content[2].image_url.url",
+      subject: { message: 1, part: 2 },
     });
   });
 });

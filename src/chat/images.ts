@@ -3,10 +3,11 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { PreparedImage } from "../engine/generation.ts";
 import type { ImageLayout, ImageProcessor } from "../models/model.ts";
 import type { DecodedImage } from "../platform/platform.ts";
+import { ImageError } from "./image-error.ts";
 import { type ImageFile, type ImageFileOptions, readImageFile } from "./image-file.ts";
 import { sniffMediaType } from "./media-type.ts";
 import type { ImagePart, ChatMessage } from "./messages.ts";
-import { RequestError } from "./request-error.ts";
+import { type PartPosition, RequestError } from "./request-error.ts";
 
 /** How images are read and decoded. */
 export interface ImageOptions extends ImageFileOptions {
@@ -25,29 +26,35 @@ const RARE_TYPES = new Set([
 ]);
 
 /**
- * Reads, decodes and lays out the images of a conversation in message order, all at once; the
- * first failure stops the others.
+ * Reads, decodes and lays out the images of a conversation, all at the same time. The first failure
+ * stops the others.
  *
- * @throws RequestError naming the part that failed; the signal's reason when it is aborted
+ * @returns the images in message order
+ * @throws RequestError naming the content part that failed; the signal's reason when it is aborted
  */
 export async function prepareImages(
   messages: readonly ChatMessage[],
-  intake: ImageOptions,
+  options: ImageOptions,
   processor: ImageProcessor,
   signal?: AbortSignal,
 ): Promise<PreparedImage[]> {
   const parts = imageParts(messages);
   const failure = new AbortController();
   const either = AbortSignal.any(signal ? [signal, failure.signal] : [failure.signal]);
+  const prepare = async ({ image_url: { url, detail = "auto" } }: ImagePart) => {
+    const file = await readImageFile(url, options, either);
+    const decoded = await decode(file, options);
+    const layout = layOut(processor, decoded, detail, parts.length);
+    return { decoded, key: imageKey(file.bytes, layout), layout };
+  };
   try {
     return await Promise.all(
-      parts.map(async ({ part, param }) => {
-        const file = await readImageFile(part.image_url.url, param, intake, either);
-        const decoded = await decode(file, param, intake);
-        const { detail = "auto" } = part.image_url;
-        const layout = layOut(processor, decoded, detail, parts.length, param);
-        return { decoded, key: imageKey(file.bytes, layout), layout };
-      }),
+      parts.map(({ part, position }) =>
+        prepare(part).catch((error: unknown) => {
+          if (!(error instanceof ImageError)) throw error;
+          throw new RequestError(error.code, position, error.message, { cause: error });
+        }),
+      ),
     );
   } catch (error) {
     failure.abort();
@@ -62,42 +69,44 @@ function imageKey(file: Uint8Array, layout: ImageLayout): string {
   return bytesToHex(sha256.create().update(file).update(cut).digest());
 }
 
-function imageParts(messages: readonly ChatMessage[]): { part: ImagePart; param: string }[] {
-  return messages.flatMap(({ content }, i) =>
+function imageParts(
+  messages: readonly ChatMessage[],
+): { part: ImagePart; position: PartPosition }[] {
+  return messages.flatMap(({ content }, message) =>
     typeof content === "string"
       ? []
-      : content.flatMap((part, j) =>
-          part.type === "image_url"
-            ? [{ part, param: `messages[${i}].content[${j}].image_url.url` }]
+      : content.flatMap((contentPart, part) =>
+          contentPart.type === "image_url"
+            ? [{ part: contentPart, position: { message, part } }]
             : [],
         ),
   );
 }
 
-async function decode(file: ImageFile, param: string, intake: ImageOptions): Promise<DecodedImage> {
+async function decode(file: ImageFile, options: ImageOptions): Promise<DecodedImage> {
   const sniffed = sniffMediaType(file.bytes);
   const type = sniffed ?? file.claimedType ?? "application/octet-stream";
   const unsupported = (cause?: unknown) =>
-    new RequestError("unsupported_image_media_type", param, `Images can't be ${type}.`, { cause });
+    new ImageError("unsupported_image_media_type", `Images can't be ${type}.`, { cause });
   if (!type.startsWith("image/") && type !== "application/octet-stream") throw unsupported();
 
   let image;
   try {
-    image = await intake.decodeImage(new Blob([file.bytes], { type }));
+    image = await options.decodeImage(new Blob([file.bytes], { type }));
   } catch (cause) {
     if (cause instanceof RangeError) {
-      throw new RequestError("image_too_large", param, cause.message, { cause });
+      throw new ImageError("image_too_large", cause.message, { cause });
     }
     if (RARE_TYPES.has(type)) throw unsupported(cause);
     const message = `The image does not decode: ${(cause as Error).message}`;
-    throw new RequestError("image_parse_error", param, message, { cause });
+    throw new ImageError("image_parse_error", message, { cause });
   }
   const { width, height } = image;
   const size = `The image is ${width} x ${height} pixels`;
-  if (width < 1 || height < 1) throw new RequestError("image_too_small", param, `${size}.`);
-  if (width * height > intake.maxPixels) {
-    const message = `${size}, more than ${intake.maxPixels} in all.`;
-    throw new RequestError("image_too_large", param, message);
+  if (width < 1 || height < 1) throw new ImageError("image_too_small", `${size}.`);
+  if (width * height > options.maxPixels) {
+    const message = `${size}, more than ${options.maxPixels} in all.`;
+    throw new ImageError("image_too_large", message);
   }
   return image;
 }
@@ -107,7 +116,6 @@ function layOut(
   { width, height }: DecodedImage,
   detail: "auto" | "low" | "high",
   images: number,
-  param: string,
 ) {
   try {
     return processor.layout(width, height, detail, images);
@@ -115,6 +123,6 @@ function layOut(
     if (!(cause instanceof RangeError)) throw cause;
     // A processor refuses only what has too few pixels along one side for it.
     const message = `The image is ${width} x ${height} pixels: ${cause.message}`;
-    throw new RequestError("image_too_small", param, message, { cause });
+    throw new ImageError("image_too_small", message, { cause });
   }
 }

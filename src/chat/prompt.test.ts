@@ -131,7 +131,7 @@ describe("buildPrompt", () => {
 
   test("a template that drops an image is refused", () => {
     expect(() => prompt([text("no image part")], 1)).toThrow(RequestError);
-    expect(() => prompt([image], 0)).toThrow(/places for 1 of 0 images/);
+    expect(() => prompt([image], 0)).toThrow(/writes 1 of the 0 images/);
   });
 
   test("a template's own refusal is the request's fault", () => {

@@ -53,7 +53,7 @@ export function buildPrompt(
 ): TokenizedPrompt {
   const { placeholder, imageTokenId, needsImage, frame } = processor;
   if (needsImage && images.length === 0) {
-    throw refusal("This model answers about images: the messages need one.");
+    throw refusal("this model needs an image, but the messages have none.");
   }
   const imageToken = tokenizer.token(imageTokenId);
   const literals = imageToken === undefined ? [placeholder] : [placeholder, imageToken];
@@ -71,12 +71,12 @@ export function buildPrompt(
       ...(form.tools.length > 0 && { tools: form.tools }),
     });
     if (!tools.every((tool) => whole.includes(tool.function.name))) {
-      throw refusal("The model's chat template leaves tools out of these messages.");
+      throw refusal("the chat template leaves out some of the tools.");
     }
     const pieces = (continueFinalMessage ? cutAtEnd(whole, end) : whole).split(placeholder);
     if (pieces.length - 1 === images.length) return pieces;
     throw refusal(
-      `The model's chat template has places for ${pieces.length - 1} of ${images.length} images ` +
+      `the chat template writes ${pieces.length - 1} of the ${images.length} images ` +
         `in these messages.`,
     );
   });

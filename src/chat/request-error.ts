@@ -1,25 +1,45 @@
-/** What is wrong with a request, in OpenAI's words. */
-export type RequestErrorCode =
-  | "invalid_value"
-  | "context_length_exceeded"
-  | "invalid_base64_image"
-  | "empty_image_file"
-  | "image_parse_error"
-  | "unsupported_image_media_type"
-  | "failed_to_download_image"
-  | "image_too_large"
-  | "image_too_small";
+import type { ImageErrorCode } from "./image-error.ts";
 
-/** Thrown when a request can't be answered as it is; asking again would not help. */
+/** What is wrong with a request, in OpenAI's words. */
+export type RequestErrorCode = "invalid_value" | "context_length_exceeded" | ImageErrorCode;
+
+/** A content part of a conversation, by its indices. */
+export interface PartPosition {
+  readonly message: number;
+  readonly part: number;
+}
+
+/** What an error is about: a field of the request, or a content part of a message. */
+export type ErrorSubject = RequestField | PartPosition;
+
+export type RequestField =
+  | "messages"
+  | "prompt"
+  | "format"
+  | "tools"
+  | "toolChoice"
+  | "continueFinalMessage"
+  | "minTokens"
+  | "logitBias";
+
+/** Thrown when a request can't be answered as it is; sending it again would not help. */
 export class RequestError extends Error {
   override name = "RequestError";
   readonly code: RequestErrorCode;
-  /** The path of the offending part, such as `messages[0].content[1].image_url.url`. */
-  readonly param: string;
+  readonly subject: ErrorSubject;
 
-  constructor(code: RequestErrorCode, param: string, message: string, options?: ErrorOptions) {
+  /**
+   * @param message a sentence; for `invalid_value` the end of one that begins with the subject, such
+   *   as "expected at most 2 images, but got 3."
+   */
+  constructor(
+    code: RequestErrorCode,
+    subject: ErrorSubject,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.code = code;
-    this.param = param;
+    this.subject = subject;
   }
 }

@@ -108,6 +108,6 @@ test("a choice that needs another tool is refused before any image is read", asy
     { role: "user", content: [{ type: "image_url", image_url: { url } }] },
   ];
   const asked = chat(model, { ...ASK, messages, toolChoice: { name: "x" } });
-  await expect(asked).rejects.toMatchObject({ code: "invalid_value", param: "tool_choice" });
+  await expect(asked).rejects.toMatchObject({ code: "invalid_value", subject: "toolChoice" });
   expect(generator.inputs).toEqual([]);
 });

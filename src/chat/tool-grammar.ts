@@ -39,7 +39,7 @@ export function toolCallFormat(rules: ToolCallRules): AnswerFormat | undefined {
       tags,
       stop_after_first: isSingle,
     };
-    return { type: "structural_tag", format, param: "tools" };
+    return { type: "structural_tag", format, subject: "tools" };
   }
   const calls: TagFormat = {
     type: "tags_with_separator",
@@ -48,9 +48,9 @@ export function toolCallFormat(rules: ToolCallRules): AnswerFormat | undefined {
     at_least_one: true,
     stop_after_first: isSingle,
   };
-  if (!isFree || !content) return { type: "structural_tag", format: calls, param: "tools" };
+  if (!isFree || !content) return { type: "structural_tag", format: calls, subject: "tools" };
   const format: TagFormat = { type: "or", elements: [tagFormat(content), calls] };
-  return { type: "structural_tag", format, param: content.param };
+  return { type: "structural_tag", format, subject: content.subject };
 }
 
 function isStrict(tool: Tool): boolean {

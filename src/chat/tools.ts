@@ -47,14 +47,14 @@ export function toolsForChoice(
   if (choice === "none") return [];
   if (choice === "auto") return tools;
   if (tools.length === 0) {
-    throw refusal("Invalid value for 'tool_choice': it needs 'tools', but there are none.");
+    throw refusal("a tool is required, but 'tools' has none.");
   }
   if (choice === "required") return tools;
   const named = tools.filter((tool) => tool.function.name === choice.name);
-  if (named.length === 0) throw refusal(`Tool '${choice.name}' not found in tools list.`);
+  if (named.length === 0) throw refusal(`'tools' has no function named '${choice.name}'.`);
   return named;
 }
 
 function refusal(message: string): RequestError {
-  return new RequestError("invalid_value", "tool_choice", message);
+  return new RequestError("invalid_value", "toolChoice", message);
 }

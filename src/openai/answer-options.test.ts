@@ -143,7 +143,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     ["logit_bias.5", 101, "a number from -100 to 100, but got 101 instead"],
     ["logit_bias.5", -101, "a number from -100 to 100, but got -101 instead"],
     ["min_tokens", -1, "an integer of at least 0, but got -1 instead"],
-    ["min_tokens", 17, "an integer from 0 to 16, the most that the answer may have"],
+    ["min_tokens", 17, "an integer from 0 to 16, the maximum length of this answer"],
   ])("%s of %s is refused, with the range", async (param, value, range) => {
     const fields = param.startsWith("logit_bias")
       ? { logit_bias: { "5": value } }

@@ -1,7 +1,7 @@
 import type { AnswerOptions } from "../chat/answer-types.ts";
 import type { AnswerIdentity } from "./chat-completions-output.ts";
 import type { ServedModel } from "./context.ts";
-import { answerFormat } from "./response-format.ts";
+import { requestedFormat } from "./response-format.ts";
 import type { ChatCompletionRequest, CompletionRequest } from "./wire.ts";
 
 /** What a request asks of the answer, whatever its prompt is made of. */
@@ -17,7 +17,7 @@ export function answerOptions(
     keepStop: body.no_stop_trim ?? false,
     ignoreEos: body.ignore_eos ?? false,
     skipSpecialTokens: body.skip_special_tokens ?? true,
-    format: answerFormat(body),
+    format: requestedFormat(body)?.format,
     choices: body.n ?? 1,
     sampling: {
       temperature: body.temperature ?? undefined,

@@ -2,7 +2,9 @@ import { type ChatRequest, chat } from "../chat/chat.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
 import { wholeChatCompletion, chatCompletionChunks } from "./chat-completions-output.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
+import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
 import { effortVariables } from "./reasoning-effort.ts";
+import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
 import { toolOptions } from "./tools.ts";
 import { chatMessages, validateChatCompletion } from "./validate.ts";
@@ -16,16 +18,27 @@ export async function postChatCompletion(context: Context): Promise<Response> {
   checkModel(body.model, model);
   const identity = identityOf(model, "chatcmpl");
   const tokenIds = body.return_token_ids ?? false;
+  const ask = (signal: AbortSignal) =>
+    withPaths(pathIn(body), () => chat(model.chat, chatRequest(body, signal)));
   if (!body.stream) {
-    const answer = await chat(model.chat, chatRequest(body, request.signal));
+    const answer = await ask(request.signal);
     return Response.json(await wholeChatCompletion(answer, identity, tokenIds));
   }
   return streamResponse(request, async (signal) => {
-    const answer = await chat(model.chat, chatRequest(body, signal));
+    const answer = await ask(signal);
     const { stream_options } = body;
     const events = await chatCompletionChunks(answer, identity, stream_options ?? {}, tokenIds);
     return { events, answers: [answer] };
   });
+}
+
+function pathIn(body: ChatCompletionRequest): PathOf {
+  return (subject) => {
+    if (typeof subject === "object") {
+      return `messages[${subject.message}].content[${subject.part}].image_url.url`;
+    }
+    return (subject === "format" && requestedFormat(body)?.path) || FIELD_PATHS[subject];
+  };
 }
 
 function chatRequest(body: ChatCompletionRequest, signal: AbortSignal): ChatRequest {

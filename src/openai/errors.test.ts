@@ -1,15 +1,16 @@
 import { expect, test } from "vitest";
+import { ImageError } from "../chat/image-error.ts";
 import { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
 import { DeviceLostError } from "../gpu/device.ts";
-import { OpenAIError, modelLoading, modelNotFound, toOpenAIError } from "./errors.ts";
+import { OpenAIError, badRequest, modelLoading, modelNotFound, toOpenAIError } from "./errors.ts";
 
 class GPUOutOfMemoryError extends Error {}
 
 test.each<[string, unknown, number, string, string | null, string | null]>([
   [
     "a refused request",
-    new RequestError("image_too_large", "messages[0]", "no"),
+    badRequest(new RequestError("image_too_large", "messages", "no"), "messages[0]"),
     400,
     "invalid_request_error",
     "image_too_large",
@@ -51,6 +52,25 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
   const retried = status === 429;
   expect(response.headers.get("x-should-retry")).toBe(retried ? null : "false");
   expect(response.headers.get("retry-after")).toBe(retried ? "1" : null);
+});
+
+test("an invalid value is named by its path", () => {
+  const error = new RequestError("invalid_value", "minTokens", "expected 1, but got 2.");
+  expect(badRequest(error, "min_tokens")).toMatchObject({
+    message: "Invalid value for 'min_tokens': expected 1, but got 2.",
+    param: "min_tokens",
+    cause: error,
+  });
+});
+
+test("an image is named by its path", () => {
+  const error = new ImageError("image_too_small", "The image is 0 x 0 pixels.");
+  expect(badRequest(error, "input[0]")).toMatchObject({
+    status: 400,
+    code: "image_too_small",
+    message: "The image is 0 x 0 pixels.",
+    param: "input[0]",
+  });
 });
 
 test("a model that is loading, or is not there", () => {

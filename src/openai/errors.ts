@@ -1,4 +1,5 @@
-import { RequestError } from "../chat/request-error.ts";
+import type { ImageError } from "../chat/image-error.ts";
+import type { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
 import { DeviceLostError } from "../gpu/device.ts";
 import type { ErrorBody } from "./wire.ts";
@@ -44,14 +45,21 @@ export class OpenAIError extends Error {
   }
 }
 
+/**
+ * The answer to a request that can't be answered as it is.
+ *
+ * @param param the path of the offending part, such as `messages[0].content[1].image_url.url`
+ */
+export function badRequest(error: RequestError | ImageError, param: string): OpenAIError {
+  const { code } = error;
+  const prefix = code === "invalid_value" ? `Invalid value for '${param}': ` : "";
+  return new OpenAIError(400, prefix + error.message, { code, param, cause: error });
+}
+
 /** What clients are told about anything that was thrown. */
 export function toOpenAIError(error: unknown): OpenAIError {
   if (error instanceof OpenAIError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof RequestError) {
-    const { code, param } = error;
-    return new OpenAIError(400, message, { code, param, cause: error });
-  }
   if (error instanceof QueueFullError) {
     return new OpenAIError(429, message, {
       type: "rate_limit_error",

@@ -214,7 +214,10 @@ const TOOL_CHOICE = [
     allowed_tools: { mode, tools: [] },
   })),
   // There are no tools.
-  ...value("it needs 'tools'", "required", { type: "function", function: { name: "zoom" } }),
+  ...value("a tool is required, but 'tools' has none", "required", {
+    type: "function",
+    function: { name: "zoom" },
+  }),
 ];
 
 const EFFORT = [
@@ -250,7 +253,7 @@ const PROMPT = [
   ...type("string or array", 1, true, null, {}),
   ...missing("Missing required parameter: 'prompt'", undefined),
   ...value("something that is not empty", []),
-  ...value("something that has tokens", ""),
+  ...value("at least one token", ""),
   ...within("[1]", type("string", 1, null), (prompt) => ["Hello", prompt]),
   ...within("[1]", value("something that is not empty", []), (ids) => [[5], ids]),
   ...listOfIds(),

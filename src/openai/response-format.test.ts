@@ -169,11 +169,11 @@ describe.each(PATHS)("%s", (path) => {
     [{ regex: "(a" }, "regex", "the expression (a is invalid: Unterminated group."],
     [{ regex: "a(?=b)" }, "regex", "has look-ahead after its beginning, which is not supported."],
     [{ ebnf: "root ::= a" }, "ebnf", "line 1, column 10: there is no rule 'a'."],
-    [{ regex: "a", ebnf: 'root ::= "a"' }, "ebnf", "an answer can't be asked to match 'regex' too"],
+    [{ regex: "a", ebnf: 'root ::= "a"' }, "ebnf", "it can't be combined with 'regex'"],
     [
       { response_format: { type: "json_object" }, regex: "a" },
       "regex",
-      "an answer can't be asked to match 'response_format' too",
+      "it can't be combined with 'response_format'",
     ],
   ])("%j is refused", async (fields, param, message) => {
     for (const stream of [false, true]) {

@@ -29,32 +29,40 @@ export const responseFormat = z.pipe(
   z.transform((format) => format as ResponseFormat),
 );
 
-type Formats = Pick<CompletionRequest, "response_format" | "regex" | "ebnf" | "json_schema">;
+/** What an answer must match, and the path of the field that says so. */
+export interface RequestedFormat {
+  readonly format: AnswerFormat;
+  readonly path: string;
+}
 
 /**
- * What a request's answer must match; an empty string asks for nothing.
+ * The format that a request asks for. An empty string asks for none.
  *
- * @throws OpenAIError when it asks for more than one thing, or for a schema that is not JSON
+ * @throws OpenAIError for more than one format, or for a schema that is not JSON
  */
-export function answerFormat(body: Formats): AnswerFormat | undefined {
+export function requestedFormat(
+  body: Pick<CompletionRequest, "response_format" | "regex" | "ebnf" | "json_schema">,
+): RequestedFormat | undefined {
   const { response_format, regex, ebnf, json_schema } = body;
-  const formats: AnswerFormat[] = [];
+  const formats: RequestedFormat[] = [];
   if (response_format?.type === "json_object") {
-    formats.push({ type: "json_object", param: "response_format" });
+    formats.push({ format: { type: "json_object" }, path: "response_format" });
   }
   if (response_format?.type === "json_schema") {
     const { schema } = response_format.json_schema;
-    formats.push({ type: "json_schema", schema, param: "response_format.json_schema.schema" });
+    const path = "response_format.json_schema.schema";
+    formats.push({ format: { type: "json_schema", schema }, path });
   }
   if (json_schema) {
-    formats.push({ type: "json_schema", schema: schemaOf(json_schema), param: "json_schema" });
+    const format: AnswerFormat = { type: "json_schema", schema: schemaOf(json_schema) };
+    formats.push({ format, path: "json_schema" });
   }
-  if (regex) formats.push({ type: "regex", pattern: regex, param: "regex" });
-  if (ebnf) formats.push({ type: "ebnf", grammar: ebnf, param: "ebnf" });
+  if (regex) formats.push({ format: { type: "regex", pattern: regex }, path: "regex" });
+  if (ebnf) formats.push({ format: { type: "ebnf", grammar: ebnf }, path: "ebnf" });
   const [format, another] = formats;
   if (format && another) {
-    const [first, param] = [format, another].map(({ param }) => (param as string).split(".")[0]);
-    const message = `Invalid value for '${param}': an answer can't be asked to match '${first}' too.`;
+    const [first, param] = [format, another].map(({ path }) => path.split(".")[0]);
+    const message = `Invalid value for '${param}': it can't be combined with '${first}'.`;
     throw new OpenAIError(400, message, { code: "invalid_value", param });
   }
   return format;

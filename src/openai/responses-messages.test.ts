@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { RequestError } from "../chat/request-error.ts";
 import { checkOrder, inputItems } from "./responses-items.ts";
-import { responseMessages, withOwnPath } from "./responses-messages.ts";
+import { responseMessages, responsePaths } from "./responses-messages.ts";
 import { ResponseStore } from "./responses-store.ts";
 
 const items = (input: readonly unknown[]) => inputItems(input, { input }, new ResponseStore());
@@ -16,8 +15,8 @@ const call = (call_id: string) => ({
 test("a text is a message as it is", () => {
   const messages = responseMessages("Be brief.", [], items([{ role: "user", content: "Hello" }]));
   expect(messages).toEqual([
-    { role: "system", content: "Be brief.", path: "instructions" },
-    { role: "user", content: "Hello", path: "input[0].content" },
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "Hello", contentPath: "input[0].content" },
   ]);
 });
 
@@ -35,7 +34,7 @@ test("texts and images keep their order", () => {
         { type: "image_url", image_url: { url: "a.png", detail: "auto" } },
         { type: "image_url", image_url: { url: "b.png", detail: "high" } },
       ],
-      path: "input[0].content",
+      contentPath: "input[0].content",
     },
   ]);
 });
@@ -58,7 +57,9 @@ test("what the model thought, said and called in one go is one message", () => {
     { role: "assistant", content: "Yes." },
   ]);
   const toolCall = (id: string) => ({ id, name: "zoom", arguments: '{"x":1}' });
-  expect(responseMessages(null, [], input).map(({ path: _, ...message }) => message)).toEqual([
+  expect(
+    responseMessages(null, [], input).map(({ contentPath: _, ...message }) => message),
+  ).toEqual([
     {
       role: "assistant",
       reasoning: "Hm.",
@@ -103,17 +104,16 @@ test("errors name paths of the request", () => {
     { role: "user", content: [{ type: "input_text", text: "And?" }, image] },
   ]);
   const messages = responseMessages("Be brief.", previous, input);
-  const paramOf = (param: string) => {
-    const error = new RequestError("invalid_value", param, "wrong");
-    return (withOwnPath(error, messages) as RequestError).param;
-  };
-  expect(paramOf("messages")).toBe("input");
-  expect(paramOf("messages[0]")).toBe("instructions");
-  expect(paramOf("messages[1].content[0].image_url.url")).toBe("previous_response_id");
-  expect(paramOf("messages[2].tool_calls[0]")).toBe("input[0]");
-  expect(paramOf("messages[3].content[0].image_url.url")).toBe("input[1].output[0].image_url");
-  expect(paramOf("messages[4].content[1].image_url.url")).toBe("input[2].content[1].image_url");
-  expect(paramOf("min_tokens")).toBe("min_tokens");
-  const other = new Error("something else");
-  expect(withOwnPath(other, messages)).toBe(other);
+  const body = (type: "text" | "json_object" | "json_schema") => ({
+    text: { format: { type, name: "answer", schema: {} } },
+  });
+  const pathOf = responsePaths(body("json_schema"), messages);
+  expect(pathOf("messages")).toBe("input");
+  expect(pathOf({ message: 1, part: 0 })).toBe("previous_response_id");
+  expect(pathOf({ message: 3, part: 0 })).toBe("input[1].output[0].image_url");
+  expect(pathOf({ message: 4, part: 1 })).toBe("input[2].content[1].image_url");
+  expect(pathOf("minTokens")).toBe("min_tokens");
+  expect(pathOf("toolChoice")).toBe("tool_choice");
+  expect(pathOf("format")).toBe("text.format.schema");
+  expect(responsePaths(body("json_object"), messages)("format")).toBe("text.format");
 });

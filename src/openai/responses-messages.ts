@@ -1,12 +1,14 @@
 import type { ChatMessage, ContentPart } from "../chat/messages.ts";
-import { RequestError } from "../chat/request-error.ts";
 import type { ToolCall } from "../chat/tools.ts";
+import { FIELD_PATHS, type PathOf } from "./error-paths.ts";
+import type { CheckedRequest } from "./responses-request.ts";
 import type { InputPart, Item, OutputMessage } from "./responses-wire.ts";
 import { isObjectJson } from "./tools.ts";
 
-/** A message, and the path of its content in the request, for errors. */
+/** A message, and where its content is in the request, for errors. */
 export interface LocatedMessage extends ChatMessage {
-  readonly path: string;
+  /** The path of a content with parts, such as `input[0].content`; undefined for stored items. */
+  readonly contentPath?: string;
 }
 
 /**
@@ -21,18 +23,18 @@ export function responseMessages(
   input: readonly Item[],
 ): LocatedMessage[] {
   const messages: LocatedMessage[] = [];
-  if (instructions) messages.push({ role: "system", content: instructions, path: "instructions" });
-  for (const item of previous) add(messages, item, "previous_response_id");
+  if (instructions) messages.push({ role: "system", content: instructions });
+  for (const item of previous) add(messages, item);
   for (const [i, item] of input.entries()) add(messages, item, `input[${i}]`);
   return messages;
 }
 
-function add(messages: LocatedMessage[], item: Item, path: string): void {
+function add(messages: LocatedMessage[], item: Item, path?: string): void {
   switch (item.type) {
     case "reasoning": {
       const texts = item.content.length > 0 ? item.content : item.summary;
       const reasoning = texts.map(({ text }) => text).join("\n\n");
-      if (reasoning) messages.push({ role: "assistant", content: "", reasoning, path });
+      if (reasoning) messages.push({ role: "assistant", content: "", reasoning });
       return;
     }
     case "function_call": {
@@ -42,7 +44,7 @@ function add(messages: LocatedMessage[], item: Item, path: string): void {
       const call: ToolCall = { id: item.call_id, name: item.name, arguments: json };
       const last = messages.at(-1);
       if (last?.role !== "assistant") {
-        messages.push({ role: "assistant", content: "", toolCalls: [call], path });
+        messages.push({ role: "assistant", content: "", toolCalls: [call] });
       } else {
         messages.splice(-1, 1, { ...last, toolCalls: [...(last.toolCalls ?? []), call] });
       }
@@ -51,17 +53,18 @@ function add(messages: LocatedMessage[], item: Item, path: string): void {
     case "function_call_output": {
       const content =
         typeof item.output === "string" ? item.output : plain(item.output.map(partOf));
-      messages.push({ role: "tool", toolCallId: item.call_id, content, path: `${path}.output` });
+      const contentPath = path && `${path}.output`;
+      messages.push({ role: "tool", toolCallId: item.call_id, content, contentPath });
       return;
     }
     case "message": {
       if (item.role !== "assistant") {
         const content = plain(item.content.map(partOf));
-        messages.push({ role: item.role, content, path: `${path}.content` });
+        messages.push({ role: item.role, content, contentPath: path && `${path}.content` });
         return;
       }
       const content = plain(item.content.map(textOf));
-      const said = { role: item.role, content, path: `${path}.content` };
+      const said = { role: item.role, content };
       const thought = messages.at(-1);
       const begun = thought?.reasoning && thought.content === "" && !thought.toolCalls;
       if (begun) messages.splice(-1, 1, { ...thought, ...said });
@@ -87,20 +90,22 @@ function textOf(part: OutputMessage["content"][number]): ContentPart {
   return { type: "text", text: part.type === "refusal" ? part.refusal : part.text };
 }
 
-/** What was thrown, with the request's own path where it names one of `messages`. */
-export function withOwnPath(error: unknown, messages: readonly LocatedMessage[]): unknown {
-  if (!(error instanceof RequestError)) return error;
-  const param = ownPath(error.param, messages);
-  if (param === error.param) return error;
-  return new RequestError(error.code, param, error.message, { cause: error });
-}
-
-function ownPath(param: string, messages: readonly LocatedMessage[]): string {
-  if (param === "messages") return "input";
-  const [, index, part = ""] =
-    /^messages\[(\d+)\](?:\.content(\[\d+\])\.image_url\.url)?/.exec(param) ?? [];
-  const path = messages[Number(index)]?.path;
-  if (path === undefined) return param;
-  if (!path.startsWith("input")) return path.split(".")[0] as string;
-  return part ? `${path}${part}.image_url` : path;
+/**
+ * Names what an error is about in a request for a response.
+ *
+ * @param messages the conversation that was asked about
+ */
+export function responsePaths(
+  body: Pick<CheckedRequest, "text">,
+  messages: readonly LocatedMessage[],
+): PathOf {
+  return (subject) => {
+    if (typeof subject === "object") {
+      const path = messages[subject.message]?.contentPath;
+      return path ? `${path}[${subject.part}].image_url` : "previous_response_id";
+    }
+    if (subject === "messages") return "input";
+    if (subject !== "format") return FIELD_PATHS[subject];
+    return body.text.format.type === "json_schema" ? "text.format.schema" : "text.format";
+  };
 }

@@ -29,14 +29,13 @@ export function chatOptions(
 }
 
 function textFormat(format: TextFormat): AnswerFormat | undefined {
-  const param = "text.format";
   switch (format.type) {
     case "text":
       return undefined;
     case "json_object":
-      return { type: "json_object", param };
+      return { type: "json_object" };
     case "json_schema":
-      return { type: "json_schema", schema: format.schema, param: `${param}.schema` };
+      return { type: "json_schema", schema: format.schema };
   }
 }
 

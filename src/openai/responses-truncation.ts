@@ -1,12 +1,12 @@
 import type { ChatAnswer } from "../chat/answer-types.ts";
-import { RequestError } from "../chat/request-error.ts";
+import { OpenAIError } from "./errors.ts";
 import type { LocatedMessage } from "./responses-messages.ts";
 
 /**
  * Asks with as many of the conversation's turns as fit in the context, the oldest left out. A turn
  * begins with a message of the user; what the system says stays, and so does the last turn.
  *
- * @param ask throws RequestError `context_length_exceeded` for messages that don't fit
+ * @param ask throws OpenAIError `context_length_exceeded` for messages that don't fit
  * @throws what `ask` throws for the last turn alone, when not even that fits
  */
 export async function askWithinContext(
@@ -21,7 +21,7 @@ export async function askWithinContext(
     try {
       return await ask(kept);
     } catch (error) {
-      const tooLong = error instanceof RequestError && error.code === "context_length_exceeded";
+      const tooLong = error instanceof OpenAIError && error.code === "context_length_exceeded";
       if (!tooLong || count >= turns.length - 1) throw error;
       return undefined;
     }

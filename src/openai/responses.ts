@@ -2,10 +2,11 @@ import * as z from "zod/mini";
 import type { ChatAnswer } from "../chat/answer-types.ts";
 import { chat } from "../chat/chat.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
+import { withPaths } from "./error-paths.ts";
 import { OpenAIError } from "./errors.ts";
 import { responseEvents, wholeResponse } from "./responses-events.ts";
 import { checkOrder, inputItems } from "./responses-items.ts";
-import { type LocatedMessage, responseMessages, withOwnPath } from "./responses-messages.ts";
+import { type LocatedMessage, responseMessages, responsePaths } from "./responses-messages.ts";
 import { responseObject } from "./responses-object.ts";
 import { chatOptions } from "./responses-options.ts";
 import { validateResponse } from "./responses-request.ts";
@@ -29,13 +30,8 @@ export async function postResponse(context: Context): Promise<Response> {
   const begun = responseObject(body, model);
   const answerWith = async (signal: AbortSignal): Promise<ChatAnswer> => {
     const options = chatOptions(body, signal);
-    const ask = async (messages: readonly LocatedMessage[]) => {
-      try {
-        return await chat(model.chat, { ...options, messages });
-      } catch (error) {
-        throw withOwnPath(error, messages);
-      }
-    };
+    const ask = (messages: readonly LocatedMessage[]) =>
+      withPaths(responsePaths(body, messages), () => chat(model.chat, { ...options, messages }));
     return body.truncation === "auto" ? askWithinContext(messages, ask) : ask(messages);
   };
   const keep = (response: ResponseObject) => {

@@ -5,6 +5,8 @@ import { totalUsage } from "../chat/usage.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
 import type { AnswerIdentity } from "./chat-completions-output.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
+import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
+import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
 import { completionUsage } from "./usage.ts";
@@ -64,24 +66,34 @@ export async function postCompletion(context: Context): Promise<Response> {
   checkModel(body.model, model);
 
   const max_tokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
-  const begin = (signal: AbortSignal) => {
+  const begin = async (signal: AbortSignal) => {
     const options = answerOptions({ ...body, max_tokens }, signal);
-    const answers = promptsOf(body.prompt).map(([prompt, param]) =>
-      complete(model.chat, prompt, options, param),
+    const answers = await Promise.all(
+      promptsOf(body.prompt).map(([prompt, path]) =>
+        withPaths(pathIn(body, path), () => complete(model.chat, prompt, options)),
+      ),
     );
     return { answers, deltas: completionDeltas(answers, body.n ?? 1, body.echo ?? false) };
   };
   const identity = identityOf(model, "cmpl");
   if (!body.stream) {
-    const { answers, deltas } = begin(request.signal);
+    const { answers, deltas } = await begin(request.signal);
     return Response.json(await wholeCompletion(deltas, answers, identity));
   }
   return streamResponse(request, async (signal) => {
-    const { answers, deltas } = begin(signal);
+    const { answers, deltas } = await begin(signal);
     const first = await deltas.next(); // what fails before it decides the HTTP status
     const options = body.stream_options ?? {};
     return { events: completionEvents(deltas, first, answers, identity, options), answers };
   });
+}
+
+function pathIn(body: CompletionRequest, promptPath: string): PathOf {
+  return (subject) => {
+    if (typeof subject === "object") return promptPath; // no prompt has content parts
+    if (subject === "prompt") return promptPath;
+    return (subject === "format" && requestedFormat(body)?.path) || FIELD_PATHS[subject];
+  };
 }
 
 /** Each prompt with its path. */

@@ -593,21 +593,21 @@ describe("what can't be honoured", () => {
       { tool_choice: "required" },
       "invalid_value",
       "tool_choice",
-      /needs 'tools'/,
+      /a tool is required, but 'tools' has none/,
     ],
     [
       "a name that needs tools",
       { tool_choice: named("f") },
       "invalid_value",
       "tool_choice",
-      /needs 'tools'/,
+      /a tool is required, but 'tools' has none/,
     ],
     [
       "a name that no tool has",
       { ...ASK, tool_choice: named("x") },
       "invalid_value",
       "tool_choice",
-      /^Tool 'x' not found in tools list\.$/,
+      /^Invalid value for 'tool_choice': 'tools' has no function named 'x'\.$/,
     ],
     [
       "an allowed tool that there is not",
@@ -620,7 +620,7 @@ describe("what can't be honoured", () => {
       },
       "invalid_value",
       "tool_choice",
-      /^Tool 'x' not found in tools list\.$/,
+      /^Invalid value for 'tool_choice': 'tools' has no function named 'x'\.$/,
     ],
     [
       "arguments that are not JSON",

@@ -128,8 +128,8 @@ export function toolOptions(
   const tools = allowed.map(({ function: { name } }) => {
     const found = all.find((tool) => tool.function.name === name);
     if (found) return found;
-    const details = { code: "invalid_value", param: "tool_choice" };
-    throw new OpenAIError(400, `Tool '${name}' not found in tools list.`, details);
+    const message = `Invalid value for 'tool_choice': 'tools' has no function named '${name}'.`;
+    throw new OpenAIError(400, message, { code: "invalid_value", param: "tool_choice" });
   });
   return { ...options, tools, toolChoice: mode };
 }

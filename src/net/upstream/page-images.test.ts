@@ -115,7 +115,7 @@ describe("what can't be read is told", () => {
     ["/app-route", "unsupported_image_media_type", /Images can't be text\/html/],
   ])("%s", async (url, code, message) => {
     await expect(inline(chat("circle.png", url))).rejects.toMatchObject({
-      name: "RequestError",
+      name: "OpenAIError",
       code,
       param: "messages[1].content[1].image_url.url",
       message: expect.stringMatching(message),

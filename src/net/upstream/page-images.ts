@@ -1,6 +1,7 @@
+import { ImageError } from "../../chat/image-error.ts";
 import { type ImageFileOptions, readImageFile } from "../../chat/image-file.ts";
 import { sniffMediaType } from "../../chat/media-type.ts";
-import { RequestError } from "../../chat/request-error.ts";
+import { OpenAIError, badRequest } from "../../openai/errors.ts";
 
 /** Where an image's URL stands in a request. */
 interface ImageUrl {
@@ -20,7 +21,7 @@ const LIMITS = { timeoutMs: 30_000, maxBytes: 50 * 2 ** 20 };
  * @param body a request's
  * @param base the page's URL
  * @returns the body with these images in it; undefined when there are none
- * @throws RequestError for an image that can't be read; the signal's reason when it is aborted
+ * @throws OpenAIError for an image that can't be read; the signal's reason when it is aborted
  */
 export async function inlinePageImages(
   body: object,
@@ -38,12 +39,15 @@ export async function inlinePageImages(
   try {
     await Promise.all(
       images.map(async ({ url, param, replace }) => {
-        const { bytes, claimedType } = await readImageFile(url, param, reading, either);
+        const { bytes, claimedType } = await readImageFile(url, reading, either).catch((error) => {
+          throw error instanceof ImageError ? badRequest(error, param) : error;
+        });
         const type = sniffMediaType(bytes) ?? claimedType ?? "application/octet-stream";
         // Such as the page that an app's server answers any unknown path with.
         if (!type.startsWith("image/") && type !== "application/octet-stream") {
           const message = `Images can't be ${type}.`;
-          throw new RequestError("unsupported_image_media_type", param, message);
+          const code = "unsupported_image_media_type";
+          throw new OpenAIError(400, message, { code, param });
         }
         replace(`data:${type};base64,${base64(bytes)}`);
       }),

@@ -47,7 +47,7 @@ export interface Upstream {
    * belongs to the connection.
    *
    * @param signal the request's own unless given
-   * @throws OpenAIError, `upstream_unreachable`; RequestError for an image that the page can't read;
+   * @throws OpenAIError, `upstream_unreachable`, or for an image that the page can't read;
    *   the signal's reason when it is aborted
    */
   ask(asked: Asked, signal?: AbortSignal): Promise<Response>;
