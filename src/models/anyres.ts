@@ -1,12 +1,9 @@
+import type { Size } from "./model.ts";
+
 /**
  * The arithmetic of LLaVA's images of any resolution (arXiv 2408.03326, appendix): an image is fit
  * into the best of some canvases of whole tiles, and of its features those of the padding are dropped.
  */
-
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** A rectangle of features, and the size that it is shrunk to. */
 export interface Kept extends Size {

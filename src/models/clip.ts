@@ -2,23 +2,26 @@ import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, reshape } from "../gpu/tensor.ts";
 import { add } from "../ops/add.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
-import { linear } from "../ops/linear.ts";
 import { type EncoderConfig, encoder } from "./encoder.ts";
-import type { VisionPass, VisionTable, Weights } from "./model.ts";
+import { embedPatches, norm } from "./layers.ts";
+import type { VisionPass, VisionTable, VisionTensors, Weights } from "./model.ts";
 import { tileRows } from "./tile-rows.ts";
 
+/** Names of the tables of `clipPass`. */
+export type ClipTable = "rows" | "patches" | "patch_rows";
+
 /**
- * A pass of `clip` over some tiles, each of which has a row of its own before those of its patches.
+ * A pass of `clip` over some tiles. Each tile has one more row than patches, its first: the class
+ * embedding's.
  *
  * @param tilePatches patches of each tile
  */
-export function clipPass(tiles: number, tilePatches: number): VisionPass {
+export function clipPass(tiles: number, tilePatches: number): VisionPass<ClipTable> {
   const P = tiles * tilePatches;
   const T = P + tiles;
   const ownRow = tilePatches + 1;
   const all = Array.from({ length: T }, (_, i) => i);
-  const places = all.map((i) => (i % ownRow === 0 ? P : i - Math.floor(i / ownRow) - 1));
+  const patches = all.map((i) => (i % ownRow === 0 ? P : i - Math.floor(i / ownRow) - 1));
   const table = (data: number[]): VisionTable => ({
     shape: [data.length],
     data: Uint32Array.from(data),
@@ -27,9 +30,9 @@ export function clipPass(tiles: number, tilePatches: number): VisionPass {
     P,
     tables: {
       rows: tileRows(tiles, ownRow, T),
-      /** Of each row its patch; P for the class embedding. */
-      places: table(places),
-      /** Rows of the patches. */
+      /** `[T]`: each row's patch; P for a class embedding. */
+      patches: table(patches),
+      /** `[P]`: each patch's row. */
       patch_rows: table(all.filter((i) => i % ownRow !== 0)),
     },
   };
@@ -37,10 +40,10 @@ export function clipPass(tiles: number, tilePatches: number): VisionPass {
 
 /**
  * CLIP's vision transformer (arXiv 2103.00020): a class embedding before the patches of each tile,
- * learned positions, and a norm before the first layer where the checkpoint has it.
+ * learned positions, and a norm before the first layer where the checkpoint has one.
  *
  * @param patches `[P, channels * patchSize²]`
- * @param tables of `clipPass`
+ * @param tables those of `clipPass`
  * @returns hidden states before the post-layernorm, `[tiles + P, D]`
  */
 export function clip(
@@ -48,26 +51,28 @@ export function clip(
   w: Weights,
   c: EncoderConfig,
   patches: Tensor,
-  { rows, places }: Readonly<Record<string, Tensor>>,
+  tables: VisionTensors<ClipTable>,
 ): Tensor {
   const e = w.under("embeddings");
-  const bias = e.has("patch_embedding.bias") ? e.vector("patch_embedding.bias") : undefined;
-  const embedded = linear(g, patches, e.matrix("patch_embedding.weight"), bias && { bias });
-  const own = reshape(e.vector("class_embedding"), [1, c.hidden_size]);
-  const together = gatherRows(g, embedded, places as Tensor, { more: own }); // [tiles + P, D]
-  let x = add(g, together, e.vector("position_embedding.weight")); // the same for every tile
-  if (w.has("pre_layrnorm.weight")) {
-    const norm = w.under("pre_layrnorm");
-    x = layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), c.layer_norm_eps);
-  }
-  return encoder(g, w.under("encoder"), c, rows as Tensor, x);
+  const embedded = embedPatches(g, e.under("patch_embedding"), patches); // [P, D]
+  const ofClass = reshape(e.vector("class_embedding"), [1, c.hidden_size]);
+  const all = gatherRows(g, embedded, tables.patches, { more: ofClass }); // [tiles + P, D]
+  const x = add(g, all, e.vector("position_embedding.weight")); // the same for every tile
+  const isNormed = w.has("pre_layrnorm.weight");
+  const normed = isNormed ? norm(g, w.under("pre_layrnorm"), x, c.layer_norm_eps) : x;
+  return encoder(g, w.under("encoder"), c, tables.rows, normed);
 }
 
-/** @returns the rows of the patches, `[P, D]` */
+/**
+ * Drops the class embeddings' rows.
+ *
+ * @param x `[tiles + P, D]`
+ * @returns `[P, D]`
+ */
 export function dropClass(
   g: Graph,
   x: Tensor,
-  { patch_rows }: Readonly<Record<string, Tensor>>,
+  { patch_rows }: VisionTensors<"patch_rows">,
 ): Tensor {
-  return gatherRows(g, x, patch_rows as Tensor);
+  return gatherRows(g, x, patch_rows);
 }

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { Activation } from "../ops/activation.ts";
 import type { CheckpointFiles } from "./model.ts";
 
 /** Reads config.json by a family's schema. Throws Error naming the first field that is wrong. */
@@ -9,7 +10,12 @@ export function parseConfig<T extends z.ZodMiniType>(
   return parse(schema, files["config.json"], "config.json");
 }
 
-/** Reads a part of a config by its schema. Throws Error naming the first field that is wrong. */
+/**
+ * Reads a part of a checkpoint's settings by its schema.
+ *
+ * @param name the file that `part` is read from, which begins the error's message
+ * @throws Error naming the first field that is wrong
+ */
 export function parse<T extends z.ZodMiniType>(
   schema: T,
   part: unknown,
@@ -21,56 +27,25 @@ export function parse<T extends z.ZodMiniType>(
   throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
 }
 
-const Rope = z.object({
-  rope_theta: z.optional(z.number()),
-  rope_scaling: z.optional(z.nullable(z.looseObject({}))),
-  rope_parameters: z.optional(
-    z.looseObject({ rope_theta: z.number(), rope_type: z._default(z.string(), "default") }),
-  ),
-});
+/** Schema of a positive integer. */
+export const Positive = z.int().check(z.positive());
 
-/** Of Llama 3.1, in transformers' spelling. */
-const Llama3Scaling = z.object({
-  factor: z.number().check(z.positive()),
-  low_freq_factor: z.number().check(z.positive()),
-  high_freq_factor: z.number().check(z.positive()),
-  original_max_position_embeddings: z.number().check(z.positive()),
-});
-
-/** Turns slow channel pairs slower, so that a decoder reads longer texts than it was first made for. */
-export type Llama3Scaling = z.output<typeof Llama3Scaling>;
+/** The activations' names in config.json, and in `ops/`. */
+const ACTIVATIONS = {
+  gelu: "gelu",
+  gelu_pytorch_tanh: "gelu_tanh",
+  quick_gelu: "quick_gelu",
+  silu: "silu",
+} satisfies Readonly<Record<string, Activation>>;
 
 /**
- * @param under name of the config's part that describes the decoder, "text_config" say
- * @param otherwise the family's default
- * @returns `rope_theta`, which transformers 5 writes inside `rope_parameters`
- * @throws Error where the checkpoint asks for a scaling that this reader does not know
+ * Schema of a `hidden_act`: only `name` is allowed, and it is the default.
+ *
+ * @returns a schema whose output is the name in `ops/`
  */
-export function ropeTheta(files: CheckpointFiles, under: string, otherwise = 10_000): number {
-  const { theta, scaling } = ropeSettings(files, under, otherwise);
-  if (scaling) throw new Error(`config.json: ${under}: rope type llama3 is not known here`);
-  return theta;
-}
-
-/**
- * @param otherwise the family's default of `rope_theta`
- * @returns `rope_theta`, and the scaling of type "llama3" where the checkpoint asks for it
- * @throws Error where it asks for another one
- */
-export function ropeSettings(
-  files: CheckpointFiles,
-  under: string,
-  otherwise = 10_000,
-): { readonly theta: number; readonly scaling?: Llama3Scaling } {
-  const config = parseConfig(z.object({ [under]: Rope }), files)[under] as z.output<typeof Rope>;
-  const scaling = config.rope_parameters ?? config.rope_scaling;
-  const type = scaling?.rope_type ?? config.rope_scaling?.type ?? "default";
-  const theta = config.rope_parameters?.rope_theta ?? config.rope_theta ?? otherwise;
-  // "dynamic" changes nothing up to max_position_embeddings, and no context is longer.
-  if (type === "default" || type === "dynamic") return { theta };
-  if (type === "llama3") {
-    const part = config.rope_parameters ? "rope_parameters" : "rope_scaling";
-    return { theta, scaling: parse(Llama3Scaling, scaling, `config.json: ${under}.${part}`) };
-  }
-  throw new Error(`config.json: ${under}: rope type ${type} is not known`);
+export function hiddenAct<N extends keyof typeof ACTIVATIONS>(name: N) {
+  return z.pipe(
+    z._default(z.literal(name), name as never),
+    z.transform((): (typeof ACTIVATIONS)[N] => ACTIVATIONS[name]),
+  );
 }

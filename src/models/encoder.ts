@@ -4,8 +4,7 @@ import type { Activation } from "../ops/activation.ts";
 import { addGated } from "../ops/add-gated.ts";
 import { addScaled } from "../ops/add-scaled.ts";
 import { attention } from "../ops/attention.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
-import { linear } from "../ops/linear.ts";
+import { dense, norm, stackedDense } from "./layers.ts";
 import type { Weights } from "./model.ts";
 
 /** The fields of a `vision_config` that its encoder layers read. */
@@ -17,11 +16,19 @@ export interface EncoderConfig {
   readonly hidden_act: Activation;
 }
 
+/** The layers of a tower whose output is read: `vision_feature_layer` counts from the last, -1. */
+export function layersUpTo(
+  { num_hidden_layers }: Pick<EncoderConfig, "num_hidden_layers">,
+  vision_feature_layer: number,
+): number {
+  return num_hidden_layers + 1 + vision_feature_layer;
+}
+
 /**
- * The layers of a vision transformer (arXiv 2010.11929): each row attends to a range of rows.
+ * The layers of a vision transformer (arXiv 2010.11929): each patch attends to a range of patches.
  *
+ * @param rows patch rows `[T, ROW_WORDS]`, which say the ranges
  * @param x `[T, D]`
- * @param rows `[T, ROW_WORDS]`
  * @returns `[T, D]`
  */
 export function encoder(g: Graph, w: Weights, c: EncoderConfig, rows: Tensor, x: Tensor): Tensor {
@@ -44,42 +51,34 @@ export function encoderLayer(
   const C = c.hidden_size / H;
 
   const a = w.under("self_attn");
-  const h = layerNorm(g, x, w.vector("layer_norm1.weight"), w.vector("layer_norm1.bias"), eps);
-  const names = ["q_proj", "k_proj", "v_proj"];
-  const bias = a.has("q_proj.bias") ? a.vector(names.map((name) => `${name}.bias`)) : undefined;
-  const matrix = a.matrix(names.map((name) => `${name}.weight`));
-  const qkv = linear(g, h, matrix, bias && { bias }); // [T, 3 * H * C]
+  const h = norm(g, w.under("layer_norm1"), x, eps);
+  const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, 3 * H * C]
   const mixed = attention(g, rows, qkv, { kind: "flat", qkv }, { H, K: H, C, scale: C ** -0.5 });
-  x = addLinear(g, a.under("out_proj"), x, mixed, branch(w, "lambda_1", "gate_attn"));
+  x = addDense(g, a.under("out_proj"), x, mixed, multiplier(w, "lambda_1", "gate_attn"));
 
-  const m = layerNorm(g, x, w.vector("layer_norm2.weight"), w.vector("layer_norm2.bias"), eps);
-  const f = linear(g, m, w.matrix("mlp.fc1.weight"), {
-    bias: w.vector("mlp.fc1.bias"),
-    activation: c.hidden_act,
-  }); // [T, F]
-  return addLinear(g, w.under("mlp.fc2"), x, f, branch(w, "lambda_2", "gate_ffn"));
+  const m = norm(g, w.under("layer_norm2"), x, eps);
+  const f = dense(g, w.under("mlp.fc1"), m, { activation: c.hidden_act }); // [T, F]
+  return addDense(g, w.under("mlp.fc2"), x, f, multiplier(w, "lambda_2", "gate_ffn"));
 }
 
-/** What a branch is multiplied by before it is added. */
-interface Branch {
-  /** `[D]` by channel */
+/** What a layer's output is multiplied by before it is added to the residual. */
+interface Multiplier {
+  /** LayerScale `[D]` */
   readonly scale: Tensor | undefined;
-  /** `[1]` its tanh */
+  /** `[1]`, of which the tanh is taken */
   readonly gate: Tensor | undefined;
 }
 
-function branch(w: Weights, scale: string, gate: string): Branch {
+function multiplier(w: Weights, scale: string, gate: string): Multiplier {
   return {
     scale: w.has(scale) ? w.vector(scale) : undefined,
     gate: w.has(gate) ? w.vector(gate) : undefined,
   };
 }
 
-/** x + linear(h), scaled or gated */
-function addLinear(g: Graph, w: Weights, x: Tensor, h: Tensor, { scale, gate }: Branch): Tensor {
-  const bias = w.has("bias") ? { bias: w.vector("bias") } : {};
-  const matrix = w.matrix("weight");
-  if (scale) return addScaled(g, x, linear(g, h, matrix, bias), scale);
-  if (gate) return addGated(g, x, linear(g, h, matrix, bias), gate);
-  return linear(g, h, matrix, { ...bias, residual: x });
+/** x + dense(h), where the second is multiplied */
+function addDense(g: Graph, w: Weights, x: Tensor, h: Tensor, by: Multiplier): Tensor {
+  if (by.scale) return addScaled(g, x, dense(g, w, h), by.scale);
+  if (by.gate) return addGated(g, x, dense(g, w, h), by.gate);
+  return dense(g, w, h, { residual: x });
 }

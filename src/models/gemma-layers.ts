@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { Positive } from "./config.ts";
 
 /** How the layers of Gemma 2 and 3 differ from one another. */
 export const LayerType = z.enum(["sliding_attention", "full_attention"]);
@@ -16,7 +17,7 @@ export const LayeredFields = {
   rms_norm_eps: z._default(z.number(), 1e-6),
   attention_bias: z._default(z.literal(false), false),
   query_pre_attn_scalar: z._default(z.number(), 256),
-  sliding_window: z._default(z.int().check(z.positive()), 4096),
+  sliding_window: z._default(Positive, 4096),
   layer_types: z.optional(z.nullable(z.array(LayerType))),
 };
 

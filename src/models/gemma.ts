@@ -1,20 +1,19 @@
 import * as z from "zod/mini";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Weight } from "../gpu/weight.ts";
 import { add } from "../ops/add.ts";
 import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
-import { glu } from "../ops/glu.ts";
-import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { ropeAppend } from "../ops/rope-append.ts";
 import { softcap } from "../ops/softcap.ts";
-import { parseConfig, ropeTheta } from "./config.ts";
-import type { Language } from "./llama.ts";
-import type { CheckpointFiles, TextShape, Weights } from "./model.ts";
-import { inverseFrequencies, rope } from "./rope.ts";
+import { parseConfig } from "./config.ts";
+import { dense, gatedMlp, stackedDense } from "./layers.ts";
+import { EMBEDDINGS, lmHead } from "./lm-head.ts";
+import type { CheckpointFiles, TextModel, TextShape, Weights } from "./model.ts";
+import { ropeFields, ropeSettings } from "./rope-settings.ts";
+import { type RopeSettings, rope } from "./rope.ts";
 
 /** The fields of config.json, with the defaults of transformers' Gemma class. */
 const Config = z.object({
@@ -32,72 +31,70 @@ const Config = z.object({
     // Both mean the approximation by tanh: early configs were released with the wrong name.
     hidden_act: z._default(z.enum(["gelu_pytorch_tanh", "gelu"]), "gelu_pytorch_tanh"),
     attention_bias: z._default(z.literal(false), false),
+    ...ropeFields(10_000),
   }),
 });
 
 /** Gemma (arXiv 2403.08295), by `text_config`; `prefix` names the decoder among the weights. */
-export function gemma(files: CheckpointFiles, prefix: string): Language {
+export function gemma(files: CheckpointFiles, prefix: string): TextModel {
   const { text_config: text, tie_word_embeddings } = parseConfig(Config, files);
-  const frequencies = inverseFrequencies(ropeTheta(files, "text_config"), text.head_dim);
+  const layer: GemmaLayer = { range: "all", rope: ropeSettings(text, text.head_dim) };
   const config = {
     ...text,
     tie_word_embeddings,
     scale: text.head_dim ** -0.5,
-    layers: new Array<GemmaLayer>(text.num_hidden_layers).fill({ range: "all", frequencies }),
+    layers: new Array<GemmaLayer>(text.num_hidden_layers).fill(layer),
   };
   return gemmaDecoder(config, prefix);
 }
 
-/** What one layer has of its own. */
+/** Settings in which the layers of one decoder differ. */
 export interface GemmaLayer {
-  /** Which keys its rows attend to: "window" are the last `sliding_window`. */
+  /** The keys that tokens attend to: all earlier ones, or the last `sliding_window`. */
   readonly range: "all" | "window";
-  /** `[C / 2]` radians per position of each channel pair */
-  readonly frequencies: readonly number[];
+  readonly rope: RopeSettings;
 }
 
 export interface GemmaConfig extends TextShape {
   readonly num_attention_heads: number;
   readonly rms_norm_eps: number;
   readonly tie_word_embeddings: boolean;
-  /** Of the attention's scores. */
+  /** Attention scores are multiplied by this. */
   readonly scale: number;
-  /** What the attention's scores and the logits are bounded by; default: nothing. */
+  /** Bounds of the attention scores and of the logits; default: none. */
   readonly attn_logit_softcapping?: number | null | undefined;
   readonly final_logit_softcapping?: number | null | undefined;
   /** `[num_hidden_layers]` */
   readonly layers: readonly GemmaLayer[];
 }
 
-/** The checkpoints store their norms' weights minus 1. */
+/** Gemma's checkpoints store the weights of their RMS norms minus 1. */
 const OFFSET = { offset: 1 } as const;
 
 /**
- * The decoder of every Gemma. Embeddings of tokens are scaled, those of images come as they are.
+ * The decoder of every Gemma. Token embeddings are scaled by the square root of D, image embeddings
+ * are not.
  *
  * @param prefix name of the decoder among the weights
  */
-export function gemmaDecoder(c: GemmaConfig, prefix: string): Language {
+export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
   return {
     text: c,
     forward(g, w, rows, [images], cache) {
-      const text = w.under(prefix);
-      const table = text.matrix("embed_tokens.weight");
+      const decoder = w.under(prefix);
       const scale = Math.sqrt(c.hidden_size);
-      let x = g.capture("embeds", embed(g, rows, table, images as Tensor, { scale }));
+      let x = g.capture("embeds", embed(g, rows, decoder.matrix(EMBEDDINGS), images, { scale }));
       cache.forEach((layerCache, i) => {
         const own = c.layers[i] as GemmaLayer;
-        x = layer(g, text.under(`layers.${i}`), c, own, rows, layerCache, x);
+        x = gemmaLayer(g, decoder.under(`layers.${i}`), c, own, rows, layerCache, x);
         g.capture(`hidden.${i}`, x);
       });
       return x;
     },
     head(g, w, hidden) {
-      const text = w.under(prefix);
-      const x = rmsNorm(g, hidden, text.vector("norm.weight"), c.rms_norm_eps, OFFSET);
-      const tied = c.tie_word_embeddings || !w.has("lm_head.weight");
-      const table = tied ? text.matrix("embed_tokens.weight") : w.matrix("lm_head.weight");
-      const logits = linear(g, x, table);
+      const decoder = w.under(prefix);
+      const x = rmsNorm(g, hidden, decoder.vector("norm.weight"), c.rms_norm_eps, OFFSET);
+      const logits = lmHead(g, w, decoder, x, c.tie_word_embeddings);
       const cap = c.final_logit_softcapping;
       return cap ? softcap(g, logits, cap) : logits;
     },
@@ -105,18 +102,19 @@ export function gemmaDecoder(c: GemmaConfig, prefix: string): Language {
 }
 
 /**
- * One layer of Gemma, with what Gemma 2 (arXiv 2408.00118) and Gemma 3 (arXiv 2503.19786) add where the
- * checkpoint has it: norms of what attention and MLP give before it is added, and of each head's q and k.
+ * One layer of Gemma. Two additions of Gemma 2 (arXiv 2408.00118) and Gemma 3 (arXiv 2503.19786) are
+ * made where the checkpoint has their tensors: norms of what attention and MLP add to the residual,
+ * and a norm of each head's q and k.
  *
- * @param rows `[T, ROW_WORDS]`
+ * @param rows token rows `[T, ROW_WORDS]`
  * @param x `[T, D]`
  * @returns `[T, D]`
  */
-function layer(
+function gemmaLayer(
   g: Graph,
   w: Weights,
   c: GemmaConfig,
-  { range, frequencies }: GemmaLayer,
+  { range, rope: settings }: GemmaLayer,
   rows: Tensor,
   cache: LayerCache,
   x: Tensor,
@@ -125,26 +123,24 @@ function layer(
   const heads = { H: c.num_attention_heads, K: c.num_key_value_heads, C: c.head_dim };
   const norm = (x: Tensor, name: string): Tensor =>
     rmsNorm(g, x, w.vector(`${name}.weight`), eps, OFFSET);
-  const normsSums = w.has("pre_feedforward_layernorm.weight");
-  /** x + what a block gives, `h W^T` */
-  const added = (h: Tensor, matrix: Weight, name: string): Tensor => {
-    if (!normsSums) return linear(g, h, matrix, { residual: x });
-    return add(g, x, norm(linear(g, h, matrix), name));
-  };
+  const normsOutputs = w.has("pre_feedforward_layernorm.weight");
+  /** x + what `block` returns for the residual that it may add itself. */
+  const added = (x: Tensor, block: (residual?: Tensor) => Tensor, name: string): Tensor =>
+    normsOutputs ? add(g, x, norm(block(), name)) : block(x);
 
   const a = w.under("self_attn");
   const h = norm(x, "input_layernorm");
-  const qkv = linear(g, h, a.matrix(["q_proj.weight", "k_proj.weight", "v_proj.weight"]));
+  const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
   const headNorms = a.has("q_norm.weight")
     ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps, ...OFFSET }
     : {};
-  const q = ropeAppend(g, rows, qkv, rope(g, frequencies), cache, heads, headNorms); // [T, H * C]
+  const q = ropeAppend(g, rows, qkv, rope(g, settings), cache, heads, headNorms); // [T, H * C]
   const scores = { scale: c.scale, softcap: c.attn_logit_softcapping ?? undefined, range };
   const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, ...scores });
-  x = added(mixed, a.matrix("o_proj.weight"), "post_attention_layernorm");
+  const project = (residual?: Tensor) => dense(g, a.under("o_proj"), mixed, { residual });
+  x = added(x, project, "post_attention_layernorm");
 
-  const m = norm(x, normsSums ? "pre_feedforward_layernorm" : "post_attention_layernorm");
-  const gateUp = linear(g, m, w.matrix(["mlp.gate_proj.weight", "mlp.up_proj.weight"])); // [T, 2F]
-  const mlp = glu(g, gateUp, "gelu_tanh");
-  return added(mlp, w.matrix("mlp.down_proj.weight"), "post_feedforward_layernorm");
+  const m = norm(x, normsOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm");
+  const mlp = (residual?: Tensor) => gatedMlp(g, w.under("mlp"), m, "gelu_tanh", residual);
+  return added(x, mlp, "post_feedforward_layernorm");
 }

@@ -1,10 +1,9 @@
 import * as z from "zod/mini";
-import { parseConfig, ropeTheta } from "./config.ts";
+import { parseConfig } from "./config.ts";
 import { LayeredFields, layerTypes } from "./gemma-layers.ts";
 import { gemmaDecoder } from "./gemma.ts";
-import type { Language } from "./llama.ts";
-import type { CheckpointFiles } from "./model.ts";
-import { inverseFrequencies } from "./rope.ts";
+import type { CheckpointFiles, TextModel } from "./model.ts";
+import { ropeFields, ropeSettings } from "./rope-settings.ts";
 
 const Softcap = z.nullable(z.number().check(z.positive()));
 
@@ -17,25 +16,26 @@ const Config = z.object({
     max_position_embeddings: z._default(z.int(), 8192),
     attn_logit_softcapping: z._default(Softcap, 50),
     final_logit_softcapping: z._default(Softcap, 30),
+    ...ropeFields(10_000),
   }),
 });
 
 /**
- * Gemma 2 (arXiv 2408.00118), by `text_config`: every other layer attends to a window, and scores and
- * logits are bounded.
+ * Gemma 2 (arXiv 2408.00118), by `text_config`: every other layer attends to a sliding window, and
+ * attention scores and logits are bounded.
  *
  * @param prefix name of the decoder among the weights
  */
-export function gemma2Text(files: CheckpointFiles, prefix: string): Language {
+export function gemma2Text(files: CheckpointFiles, prefix: string): TextModel {
   const { text_config: text, tie_word_embeddings } = parseConfig(Config, files);
-  const frequencies = inverseFrequencies(ropeTheta(files, "text_config"), text.head_dim);
+  const rope = ropeSettings(text, text.head_dim);
   const config = {
     ...text,
     tie_word_embeddings,
     scale: text.query_pre_attn_scalar ** -0.5,
     layers: layerTypes(text, 2).map((type) => ({
       range: type === "full_attention" ? ("all" as const) : ("window" as const),
-      frequencies,
+      rope,
     })),
   };
   return gemmaDecoder(config, prefix);

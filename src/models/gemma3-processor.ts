@@ -1,9 +1,11 @@
 import * as z from "zod/mini";
 import type { Rectangle } from "../ops/unpack-image.ts";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   SquareTower,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   parseImageSettings,
@@ -13,12 +15,9 @@ import {
 } from "./image-settings.ts";
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
 
-const Positive = z.int().check(z.positive());
-
 /** The fields of config.json, with the defaults of transformers' Gemma 3 and SigLIP classes. */
 const Config = z.object({
-  image_token_id: z.optional(z.int()),
-  image_token_index: z.optional(z.int()),
+  ...imageTokenFields,
   mm_tokens_per_image: z._default(Positive, 256),
   vision_config: SquareTower,
 });
@@ -58,7 +57,7 @@ export function gemma3Processor(
 
   return {
     placeholder: start,
-    imageTokenId: config.image_token_id ?? config.image_token_index ?? 262_144,
+    imageTokenId: imageTokenId(config, 262_144),
     patchSize: config.vision_config.patch_size,
     merge: 1,
     frames: 1,

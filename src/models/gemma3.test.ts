@@ -61,11 +61,11 @@ describe("gemma3", () => {
     [{ hidden_activation: "silu" }, "hidden_activation"],
     [{ layer_types: ["chunked_attention"] }, "layer_types"],
     [{ layer_types: ["full_attention"] }, "text_config.layer_types: 1, expected 34"],
-    [{ rope_scaling: { rope_type: "yarn", factor: 8 } }, "rope type yarn is not known"],
-    [{ rope_scaling: { rope_type: "linear" } }, "linear rope scaling without a factor"],
+    [{ rope_scaling: { rope_type: "yarn", factor: 8 } }, "text_config: rope_type is yarn"],
+    [{ rope_scaling: { rope_type: "linear" } }, "text_config.rope_scaling: factor"],
     [
-      { rope_parameters: { sliding_attention: { rope_type: "llama3", rope_theta: 1e4 } } },
-      "rope type llama3 is not known",
+      { rope_parameters: { sliding_attention: { rope_type: "longrope", rope_theta: 1e4 } } },
+      "rope_type is longrope",
     ],
   ])("refuses what it does not do: %o", (text, message) => {
     expect(() => model(text)).toThrow(message);

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import type { CheckpointFiles, ImageProcessor, ResizeFilter } from "./model.ts";
+import { Positive, parse } from "./config.ts";
+import type { CheckpointFiles, ImageProcessor, ResizeFilter, Size } from "./model.ts";
 
 /**
  * Reads the image processor's settings by a family's schema: preprocessor_config.json, or the part
@@ -16,10 +17,7 @@ export function parseImageSettings<T extends z.ZodMiniType>(
   const [name, value] = own
     ? ["preprocessor_config.json", own]
     : ["processor_config.json", joined?.image_processor ?? {}];
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
+  return parse(schema, value, name);
 }
 
 /** Pillow's numbers of the filters, as `resample` has them. */
@@ -52,7 +50,8 @@ export function normalizationFields(mean: readonly number[], std: readonly numbe
   };
 }
 
-const Positive = z.int().check(z.positive());
+/** Schema of a size in pixels. */
+export const PixelSize = z.object({ height: Positive, width: Positive });
 
 /**
  * The fields of SigLIP's image processor, which squashes an image to one size, with the defaults of
@@ -61,7 +60,7 @@ const Positive = z.int().check(z.positive());
 export function squashFields(resample: number) {
   return {
     do_resize: z._default(z.literal(true), true),
-    size: z._default(z.object({ height: Positive, width: Positive }), { height: 224, width: 224 }),
+    size: z._default(PixelSize, { height: 224, width: 224 }),
     resample: z._default(z.int(), resample),
     ...normalizationFields(HALF, HALF),
   };
@@ -79,7 +78,7 @@ export const SquareTower = z.object({
  * @throws Error where it is another size
  */
 export function squareGrid(
-  { width, height }: { readonly width: number; readonly height: number },
+  { width, height }: Size,
   { image_size, patch_size }: z.output<typeof SquareTower>,
 ): readonly [height: number, width: number] {
   if (width !== image_size || height !== image_size) {
@@ -112,6 +111,20 @@ export function normalization(
   };
 }
 
+/** The fields of config.json, by its two names, for the token that stands for one image row. */
+export const imageTokenFields = {
+  image_token_id: z.optional(z.int()),
+  image_token_index: z.optional(z.int()),
+};
+
+/** @param otherwise the default of the family's transformers class */
+export function imageTokenId(
+  { image_token_id, image_token_index }: { image_token_id?: number; image_token_index?: number },
+  otherwise: number,
+): number {
+  return image_token_id ?? image_token_index ?? otherwise;
+}
+
 /**
  * A token that a processor knows by name, "image_token" say.
  *
@@ -134,4 +147,13 @@ export function namedToken(files: CheckpointFiles, name: string, otherwise: stri
 export function checkImage(width: number, height: number): void {
   if (width >= 1 && height >= 1) return;
   throw new RangeError(`layout: an image of ${width} x ${height} pixels`);
+}
+
+/** The longer edge of an image may be this many times as long as the shorter one. */
+const MAX_RATIO = 200;
+
+/** Throws RangeError for an image that is too long and narrow. */
+export function checkProportions(width: number, height: number): void {
+  if (Math.max(width, height) / Math.min(width, height) <= MAX_RATIO) return;
+  throw new RangeError(`layout: one edge is more than ${MAX_RATIO} times as long as the other`);
 }

@@ -1,23 +1,24 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  PixelSize,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   normalizationFields,
   parseImageSettings,
   resizeFilter,
 } from "./image-settings.ts";
-import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Tile } from "./model.ts";
-import { type TileGrid, closestGrid, tileGrids } from "./tile-grids.ts";
-
-const Positive = z.int().check(z.positive());
+import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
+import { type TileGrid, closestGrid, tileGrids, tilesOf } from "./tile-grids.ts";
 
 /** The fields of config.json, with the defaults of transformers' InternVL class. */
 const Config = z.object({
-  image_token_id: z._default(z.int(), 151_667),
+  ...imageTokenFields,
   downsample_ratio: z._default(z.number().check(z.positive()), 0.5),
   vision_config: z.object({ patch_size: z.union([z.int(), z.tuple([z.int(), z.int()])]) }),
 });
@@ -26,12 +27,17 @@ const Config = z.object({
 const Settings = z.object({
   // An image that is not resized has no whole tiles.
   do_resize: z._default(z.literal(true), true),
-  size: z._default(z.object({ height: Positive, width: Positive }), { height: 384, width: 384 }),
+  size: z._default(PixelSize, { height: 384, width: 384 }),
   min_patches: z._default(Positive, 1),
   max_patches: z._default(Positive, 12),
   resample: z._default(z.int(), 3),
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
+
+export interface InternvlProcessor extends ImageProcessor {
+  /** Patches along a tile's edge. */
+  readonly side: number;
+}
 
 /**
  * The image processing of InternVL: an image is squashed to the grid of tiles whose proportions are
@@ -43,8 +49,9 @@ const Settings = z.object({
 export function internvlProcessor(
   files: CheckpointFiles,
   { maxImageTokens = Infinity }: ModelOptions = {},
-): ImageProcessor {
-  const { image_token_id, downsample_ratio, vision_config } = parseConfig(Config, files);
+): InternvlProcessor {
+  const config = parseConfig(Config, files);
+  const { downsample_ratio, vision_config } = config;
   const settings = parseImageSettings(Settings, files);
   const [patchSize = 0] = [vision_config.patch_size].flat();
   const { width, height } = settings.size;
@@ -63,23 +70,19 @@ export function internvlProcessor(
     const thumbnail = { from: 0, width, height, filter };
     const whole = { from: 1, x: 0, y: 0, width, height };
     if (cols * rows === 1) return { resizes: [thumbnail], tiles: [whole] };
-    const tiles: Tile[] = [];
-    for (let row = 0; row < rows; row++) {
-      for (let col = 0; col < cols; col++) {
-        tiles.push({ ...whole, from: 2, x: col * width, y: row * height });
-      }
-    }
+    const tiles = tilesOf({ cols, rows }, { ...whole, from: 2 });
     const enlarged = { from: 0, width: cols * width, height: rows * height, filter };
     return { resizes: [thumbnail, enlarged], tiles: [...tiles, whole] };
   };
 
   return {
     placeholder: image,
-    imageTokenId: image_token_id,
+    imageTokenId: imageTokenId(config, 151_667),
     patchSize,
     merge: 1,
     frames: 1,
     ...normalization(settings),
+    side: grid[0],
 
     layout(imageWidth, imageHeight, detail): ImageLayout {
       checkImage(imageWidth, imageHeight);

@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
-import { layerNorm } from "../ops/layer-norm.ts";
 import { spaceToDepth } from "../ops/space-to-depth.ts";
-import { clip, clipPass, dropClass } from "./clip.ts";
-import { parseConfig } from "./config.ts";
+import { type ClipTable, clip, clipPass, dropClass } from "./clip.ts";
+import { hiddenAct, parseConfig } from "./config.ts";
+import { layersUpTo } from "./encoder.ts";
 import { internvlProcessor } from "./internvl-processor.ts";
+import { mlp, norm } from "./layers.ts";
 import { llama } from "./llama.ts";
 import { projectedRename } from "./llava-rename.ts";
-import { mlp } from "./mlp.ts";
 import type { Family } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
 
@@ -21,27 +21,27 @@ const Config = z.object({
     num_hidden_layers: z._default(z.int(), 24),
     num_attention_heads: z._default(z.int(), 16),
     layer_norm_eps: z._default(z.number(), 1e-6),
-    hidden_act: z._default(z.literal("gelu"), "gelu"),
+    hidden_act: hiddenAct("gelu"),
     norm_type: z._default(z.literal("layer_norm"), "layer_norm"),
     use_qk_norm: z._default(z.literal(false), false),
     use_mean_pooling: z._default(z.literal(true), true),
   }),
 });
 
-/** Of the projector's norm, which no config names. */
+/** Of the projector's norm; no config has it. */
 const PROJECTOR_EPS = 1e-5;
 
 /**
  * InternVL3 (arXiv 2504.10479), and InternVL 2.5 in the same layout: InternViT, which is CLIP with
- * LayerScale, pixel shuffle, a norm and two layers, Qwen2.
+ * LayerScale, pixel shuffle, a norm and an MLP, Qwen2.
  */
-export const internvl: Family = (files, options) => {
+export const internvl: Family<ClipTable> = (files, options) => {
   const { vision_config, vision_feature_layer, downsample_ratio } = parseConfig(Config, files);
-  const num_hidden_layers = vision_config.num_hidden_layers + 1 + vision_feature_layer;
+  const num_hidden_layers = layersUpTo(vision_config, vision_feature_layer);
   const tower = { ...vision_config, num_hidden_layers };
   const block = Math.round(1 / downsample_ratio);
   const processor = internvlProcessor(files, options);
-  const [side] = processor.layout(1, 1, "low").grid;
+  const { side } = processor;
   return {
     ...llama(files, "model.language_model"),
     processor,
@@ -57,15 +57,8 @@ export const internvl: Family = (files, options) => {
       const shuffled = spaceToDepth(g, dropClass(g, x, tables), side, block);
       const states = g.capture("connector_in", shuffled); // [P / block², block² * vision D]
       const projector = w.under("model.multi_modal_projector");
-      const norm = projector.under("layer_norm");
-      const normed = layerNorm(
-        g,
-        states,
-        norm.vector("weight"),
-        norm.vector("bias"),
-        PROJECTOR_EPS,
-      );
-      return [mlp(g, projector, normed, ["linear_1", "linear_2"])];
+      const normed = norm(g, projector.under("layer_norm"), states, PROJECTOR_EPS);
+      return [mlp(g, projector, ["linear_1", "linear_2"], normed)];
     },
   };
 };

@@ -1,25 +1,29 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   HALF,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   normalizationFields,
   parseImageSettings,
   resizeFilter,
 } from "./image-settings.ts";
-import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Tile } from "./model.ts";
-import { type Size, nearestMultiple, smartResize } from "./smart-resize.ts";
-import { type TileGrid, closestGrid, tileGrids } from "./tile-grids.ts";
+import type {
+  CheckpointFiles,
+  ImageLayout,
+  ImageProcessor,
+  ModelOptions,
+  Size,
+  Tile,
+} from "./model.ts";
+import { nearestMultiple, smartResize } from "./smart-resize.ts";
+import { type TileGrid, closestGrid, tileGrids, tilesOf } from "./tile-grids.ts";
 
-/** The field of config.json, by its two names, with the default of transformers' class. */
-const Config = z.object({
-  image_token_id: z.optional(z.int()),
-  image_token_index: z._default(z.int(), 396),
-});
-
-const Positive = z.int().check(z.positive());
+/** The fields of config.json. */
+const Config = z.object(imageTokenFields);
 
 /**
  * The image processor's fields, with the defaults of transformers' LFM2-VL class; images are always
@@ -55,7 +59,7 @@ export function lfm2VlProcessor(
   files: CheckpointFiles,
   { maxImageTokens = Infinity }: ModelOptions = {},
 ): ImageProcessor {
-  const { image_token_index, image_token_id = image_token_index } = parseConfig(Config, files);
+  const config = parseConfig(Config, files);
   const settings = readSettings(files);
   const { encoder_patch_size, downsample_factor, tile_size, use_thumbnail } = settings;
   const factor = encoder_patch_size * downsample_factor; // pixels of an image token's edge
@@ -78,7 +82,7 @@ export function lfm2VlProcessor(
 
   return {
     placeholder: imageToken(files),
-    imageTokenId: image_token_id,
+    imageTokenId: imageTokenId(config, 396),
     patchSize: encoder_patch_size,
     merge: downsample_factor,
     frames: 1,
@@ -142,14 +146,6 @@ function isTooLarge(
 ): boolean {
   const nearest = (edge: number) => nearestMultiple(edge, factor, encoder_patch_size);
   return nearest(width) * nearest(height) > max_image_tokens * factor ** 2 * max_pixels_tolerance;
-}
-
-function tilesOf({ cols, rows }: TileGrid, first: Tile): Tile[] {
-  return Array.from({ length: cols * rows }, (_, i) => ({
-    ...first,
-    x: (i % cols) * first.width,
-    y: Math.floor(i / cols) * first.height,
-  }));
 }
 
 function imageToken(files: CheckpointFiles): string {

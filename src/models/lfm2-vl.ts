@@ -1,14 +1,12 @@
 import * as z from "zod/mini";
-import type { Graph } from "../gpu/graph.ts";
-import type { Tensor } from "../gpu/tensor.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
 import { parseConfig } from "./config.ts";
+import { mlp, norm } from "./layers.ts";
 import { lfm2VlProcessor } from "./lfm2-vl-processor.ts";
 import { lfm2 } from "./lfm2.ts";
-import { mlp } from "./mlp.ts";
-import type { Family, Weights } from "./model.ts";
+import type { Family } from "./model.ts";
 import { mergeBlocks } from "./patch-blocks.ts";
-import { siglip2, siglip2Pass } from "./siglip2.ts";
+import { type Siglip2Table, siglip2, siglip2Pass } from "./siglip2.ts";
+import { SiglipFields, postLayernorm } from "./siglip.ts";
 
 /** The fields of config.json, with the defaults of transformers' LFM2-VL and SigLIP 2 classes. */
 const Config = z.object({
@@ -16,26 +14,18 @@ const Config = z.object({
   projector_bias: z._default(z.literal(true), true),
   projector_hidden_act: z._default(z.literal("gelu"), "gelu"),
   vision_feature_layer: z._default(z.literal(-1), -1),
-  vision_config: z.object({
-    hidden_size: z._default(z.int(), 768),
-    num_hidden_layers: z._default(z.int(), 12),
-    num_attention_heads: z._default(z.int(), 12),
-    layer_norm_eps: z._default(z.number(), 1e-6),
-    hidden_act: z._default(z.literal("gelu_pytorch_tanh"), "gelu_pytorch_tanh"),
-    num_patches: z._default(z.int(), 256),
-  }),
+  vision_config: z.object({ ...SiglipFields, num_patches: z._default(z.int(), 256) }),
 });
 
-/** Of the projector's norm, which no config names. */
+/** Of the projector's norm; no config has it. */
 const PROJECTOR_EPS = 1e-5;
 
 /**
- * LFM2-VL (arXiv 2511.23404): SigLIP 2, patches merged 2x2, a norm where the checkpoint has it and
- * two layers, LFM2.
+ * LFM2-VL (arXiv 2511.23404): SigLIP 2, patches merged 2x2, a norm where the checkpoint has one, an
+ * MLP, and LFM2.
  */
-export const lfm2Vl: Family = (files, options) => {
-  const { vision_config, downsample_factor: merge } = parseConfig(Config, files);
-  const tower = { ...vision_config, hidden_act: "gelu_tanh" as const };
+export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
+  const { vision_config: tower, downsample_factor: merge } = parseConfig(Config, files);
   const side = Math.floor(Math.sqrt(tower.num_patches));
   return {
     ...lfm2(files, "model.language_model"),
@@ -49,23 +39,19 @@ export const lfm2Vl: Family = (files, options) => {
     vision(g, w, patches, tables) {
       const v = w.under("model.vision_tower.vision_model");
       const x = siglip2(g, v, tower, patches, tables); // [P, vision D]
-      const norm = v.under("post_layernorm");
-      const eps = tower.layer_norm_eps;
-      const states = layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), eps);
-      const blocks = mergeBlocks(g.capture("connector_in", states), merge); // [P / 4, 4 * vision D]
+      const states = g.capture("connector_in", postLayernorm(g, v, tower, x));
+      const blocks = mergeBlocks(states, merge); // [P / merge², merge² * vision D]
       const projector = w.under("model.multi_modal_projector");
-      return [mlp(g, projector, projectorNorm(g, projector, blocks), ["linear_1", "linear_2"])];
+      const isNormed = projector.has("layer_norm.weight");
+      const normed = isNormed
+        ? norm(g, projector.under("layer_norm"), blocks, PROJECTOR_EPS)
+        : blocks;
+      return [mlp(g, projector, ["linear_1", "linear_2"], normed)];
     },
   };
 };
 
-function projectorNorm(g: Graph, w: Weights, x: Tensor): Tensor {
-  if (!w.has("layer_norm.weight")) return x;
-  const norm = w.under("layer_norm");
-  return layerNorm(g, x, norm.vector("weight"), norm.vector("bias"), PROJECTOR_EPS);
-}
-
-/** The tower's names without the part of SigLIP 2 that it is. */
+/** Published names lack one part of the tower's names. */
 function lfm2VlRename(name: string): string {
   return name.replace("vision_tower.vision_model.", "vision_tower.");
 }

@@ -3,15 +3,16 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { ConvCache, LayerCache } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
-import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { shortConv } from "../ops/short-conv.ts";
-import { parseConfig, ropeTheta } from "./config.ts";
+import { parseConfig } from "./config.ts";
 import { type DecoderLayerConfig, decoderLayer, feedForward } from "./decoder.ts";
-import type { Language } from "./llama.ts";
-import type { CheckpointFiles, Weights } from "./model.ts";
+import { dense } from "./layers.ts";
+import { EMBEDDINGS, lmHead } from "./lm-head.ts";
+import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
-import { ropeTables } from "./rope.ts";
+import { ropeFields, ropeSettings } from "./rope-settings.ts";
+import { type RopeSettings, rope } from "./rope.ts";
 
 /** The fields of config.json, with the defaults of transformers' LFM2 class. */
 const Config = z.object({
@@ -29,12 +30,13 @@ const Config = z.object({
     conv_bias: z._default(z.literal(false), false),
     layer_types: z.optional(z.nullable(z.array(z.enum(["conv", "full_attention"])))),
     full_attn_idxs: z.optional(z.nullable(z.array(z.int()))),
+    ...ropeFields(1_000_000),
   }),
 });
 
 interface Lfm2Config extends DecoderLayerConfig {
   readonly layer_types: readonly ("conv" | "full_attention")[];
-  readonly rope_theta: number;
+  readonly rope: RopeSettings;
 }
 
 function lfm2Config(files: CheckpointFiles): Lfm2Config {
@@ -49,11 +51,12 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
         `num_hidden_layers is ${layers.length}`,
     );
   }
+  const head_dim = text.hidden_size / text.num_attention_heads;
   return {
     ...text,
     rms_norm_eps: norm_eps,
-    head_dim: text.hidden_size / text.num_attention_heads,
-    rope_theta: ropeTheta(files, "text_config", 1_000_000),
+    head_dim,
+    rope: ropeSettings(text, head_dim),
     layer_types: types,
     num_kv_layers,
     num_conv_layers: types.length - num_kv_layers,
@@ -66,18 +69,17 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
  *
  * @param prefix name of the decoder among the weights
  */
-export function lfm2(files: CheckpointFiles, prefix: string): Language {
+export function lfm2(files: CheckpointFiles, prefix: string): TextModel {
   const config = lfm2Config(files);
   const { tie_word_embeddings, tie_embedding = tie_word_embeddings } = parseConfig(Config, files);
   return {
     text: config,
     forward: (g, w, rows, [images], cache, convolutions) =>
-      layers(g, w.under(prefix), config, rows, images as Tensor, cache, convolutions),
+      layers(g, w.under(prefix), config, rows, images, cache, convolutions),
     head(g, w, hidden) {
-      const text = w.under(prefix);
-      const x = rmsNorm(g, hidden, text.vector("embedding_norm.weight"), config.rms_norm_eps);
-      const tied = tie_embedding || !w.has("lm_head.weight");
-      return linear(g, x, tied ? text.matrix("embed_tokens.weight") : w.matrix("lm_head.weight"));
+      const decoder = w.under(prefix);
+      const x = rmsNorm(g, hidden, decoder.vector("embedding_norm.weight"), config.rms_norm_eps);
+      return lmHead(g, w, decoder, x, tie_embedding);
     },
   };
 }
@@ -92,14 +94,13 @@ function layers(
   w: Weights,
   c: Lfm2Config,
   rows: Tensor,
-  images: Tensor,
+  images: Tensor | undefined,
   cache: readonly LayerCache[],
   convolutions: readonly ConvCache[],
 ): Tensor {
-  const axes = new Array<number>(c.head_dim / 2).fill(0);
-  const inputs = { rows, rope: ropeTables(g, c.rope_theta, c.head_dim, axes) };
+  const inputs = { rows, rope: rope(g, c.rope) };
   const [caches, states] = [cache.values(), convolutions.values()];
-  let x = g.capture("embeds", embed(g, rows, w.matrix("embed_tokens.weight"), images));
+  let x = g.capture("embeds", embed(g, rows, w.matrix(EMBEDDINGS), images));
   c.layer_types.forEach((type, i) => {
     const layer = renamedWeights(w.under(`layers.${i}`), lfm2Name);
     x =
@@ -126,9 +127,9 @@ function convLayer(
   x: Tensor,
 ): Tensor {
   const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), c.rms_norm_eps);
-  const bcx = linear(g, h, w.matrix("conv.in_proj.weight")); // [T, 3D]
+  const bcx = dense(g, w.under("conv.in_proj"), h); // [T, 3D]
   const mixed = shortConv(g, rows, bcx, w.vector("conv.conv.weight"), state);
-  x = linear(g, mixed, w.matrix("conv.out_proj.weight"), { residual: x });
+  x = dense(g, w.under("conv.out_proj"), mixed, { residual: x });
   return feedForward(g, w, c, x);
 }
 

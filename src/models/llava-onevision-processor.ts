@@ -1,27 +1,28 @@
 import * as z from "zod/mini";
-import { type Size, bestCanvas, fitInto, keptFeatures } from "./anyres.ts";
-import { parseConfig } from "./config.ts";
+import { bestCanvas, fitInto, keptFeatures } from "./anyres.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  PixelSize,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   normalizationFields,
   parseImageSettings,
   resizeFilter,
 } from "./image-settings.ts";
-import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Tile } from "./model.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Size } from "./model.ts";
+import { tilesOf } from "./tile-grids.ts";
 
 /** The fields of config.json, with the defaults of transformers' LLaVA-OneVision class. */
 const Config = z.object({
-  image_token_index: z.optional(z.int()),
-  image_token_id: z.optional(z.int()),
+  ...imageTokenFields,
   vision_aspect_ratio: z._default(z.string().check(z.regex(/^anyres_max_\d+$/)), "anyres_max_9"),
   vision_config: z.object({ patch_size: z.int() }),
 });
-
-const Positive = z.int().check(z.positive());
 
 /** Edges of the canvases in tiles: all of 1 x 1 to 6 x 6. */
 const MOST_TILES = 6;
@@ -30,7 +31,7 @@ const MOST_TILES = 6;
 const Settings = z.object({
   // An image that is not resized has no whole tiles.
   do_resize: z._default(z.literal(true), true),
-  size: z._default(z.object({ height: Positive, width: Positive }), { height: 384, width: 384 }),
+  size: z._default(PixelSize, { height: 384, width: 384 }),
   image_grid_pinpoints: z._default(
     z.array(z.tuple([Positive, Positive])),
     Array.from({ length: MOST_TILES ** 2 }, (_, i): [height: number, width: number] => [
@@ -85,18 +86,13 @@ export function onevisionProcessor(
     const left = Math.floor((canvas.width - fitted.width) / 2);
     const top = Math.floor((canvas.height - fitted.height) / 2);
     const [rows, cols] = [canvas.height / edge, canvas.width / edge];
-    const tiles: Tile[] = [whole];
-    for (let row = 0; row < rows; row++) {
-      for (let col = 0; col < cols; col++) {
-        tiles.push({ ...whole, from: 2, x: col * edge - left, y: row * edge - top });
-      }
-    }
+    const tiles = tilesOf({ cols, rows }, { ...whole, from: 2, x: -left, y: -top });
     return {
       resizes: [
         { from: 0, width: edge, height: edge, filter },
         { from: 0, ...fitted, filter },
       ],
-      tiles,
+      tiles: [whole, ...tiles],
       rows,
       cols,
       tokenCount: rowsOn(canvas, size),
@@ -119,7 +115,7 @@ export function onevisionProcessor(
 
   return {
     placeholder: image,
-    imageTokenId: config.image_token_id ?? config.image_token_index ?? 151_646,
+    imageTokenId: imageTokenId(config, 151_646),
     patchSize: patch_size,
     merge: 1,
     frames: 1,

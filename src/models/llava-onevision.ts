@@ -1,16 +1,16 @@
 import * as z from "zod/mini";
-import { type Tensor, reshape } from "../gpu/tensor.ts";
+import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
 import { type Kept, keptFeatures } from "./anyres.ts";
 import { parseConfig } from "./config.ts";
+import { layersUpTo } from "./encoder.ts";
+import { mlp } from "./layers.ts";
 import { llama } from "./llama.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
 import { llavaRename } from "./llava-rename.ts";
-import { mlp } from "./mlp.ts";
-import type { Family, ImageLayout, VisionTable } from "./model.ts";
-import { siglip } from "./siglip.ts";
-import { tileRows } from "./tile-rows.ts";
+import type { Family, ImageLayout, ImagePacking, VisionTable } from "./model.ts";
+import { SiglipFields, siglip, siglipPass } from "./siglip.ts";
 
 /** The fields of config.json, with the defaults of transformers' LLaVA-OneVision and SigLIP. */
 const Config = z.object({
@@ -18,26 +18,22 @@ const Config = z.object({
   vision_feature_layer: z._default(z.int().check(z.negative()), -1),
   vision_feature_select_strategy: z._default(z.literal("full"), "full"),
   vision_config: z.object({
+    ...SiglipFields,
     hidden_size: z.int(),
     num_hidden_layers: z.int(),
     num_attention_heads: z.int(),
-    layer_norm_eps: z._default(z.number(), 1e-6),
-    hidden_act: z._default(z.literal("gelu_pytorch_tanh"), "gelu_pytorch_tanh"),
   }),
 });
 
 /**
- * LLaVA-OneVision (arXiv 2408.03326): SigLIP without its last norm, a projector of two layers, and
- * Qwen2. The tiles' features are put together to one image, without what is padding, and shrunk
- * where there are many; a learned row ends each of its lines.
+ * LLaVA-OneVision (arXiv 2408.03326): SigLIP without its last norm, an MLP, and Qwen2. The tiles'
+ * features are packed into one image: padding is cut off, large images are shrunk, and a learned row
+ * ends each line.
  */
-export const llavaOnevision: Family = (files, options) => {
+export const llavaOnevision: Family<"rows"> = (files, options) => {
   const { vision_config, vision_feature_layer } = parseConfig(Config, files);
-  const tower = {
-    ...vision_config,
-    num_hidden_layers: vision_config.num_hidden_layers + 1 + vision_feature_layer,
-    hidden_act: "gelu_tanh" as const,
-  };
+  const num_hidden_layers = layersUpTo(vision_config, vision_feature_layer);
+  const tower = { ...vision_config, num_hidden_layers };
   const processor = onevisionProcessor(files, options);
   const { side, maxFeatures } = processor;
   return {
@@ -47,40 +43,50 @@ export const llavaOnevision: Family = (files, options) => {
     patchesPerRow: 1,
     imageStates: 1,
 
-    visionPass: (_, tiles) => ({
-      P: tiles * side ** 2,
-      tables: { rows: tileRows(tiles, side ** 2, tiles * side ** 2) },
-    }),
+    visionPass: (_, tiles) => siglipPass(tiles, side ** 2),
 
-    vision(g, w, patches, { rows }) {
-      const x = siglip(g, w.under("model.vision_tower"), tower, patches, rows as Tensor);
+    vision(g, w, patches, tables) {
+      const x = siglip(g, w.under("model.vision_tower"), tower, patches, tables);
       const projector = w.under("model.multi_modal_projector");
-      return [mlp(g, projector, g.capture("connector_in", x), ["linear_1", "linear_2"])];
+      return [mlp(g, projector, ["linear_1", "linear_2"], g.capture("connector_in", x))];
     },
 
-    packing: {
-      tables: (layout) => assemblyTables(layout, side, maxFeatures),
-
-      record(g, w, rows, { indices, weights, lines }) {
-        const features = interpolateRows(g, rows, indices as Tensor, weights as Tensor);
-        const newline = w.vector("model.image_newline"); // [D]
-        return gatherRows(g, features, lines as Tensor, {
-          more: reshape(newline, [1, rows.shape[1] as number]),
-        });
-      },
-    },
+    packing: packing(side, maxFeatures),
   };
 };
 
 /**
- * What an assembly reads: `indices` and `weights` `[F, 4]` make the features of the whole image and
- * then of its canvas out of the tiles' rows, `lines` `[N]` orders them; its index F is a newline.
+ * @param side features along a tile's edge
+ * @param maxFeatures features of the canvas, from which on it is shrunk
  */
-function assemblyTables(
+function packing(side: number, maxFeatures: number): ImagePacking<keyof PackingTables> {
+  return {
+    tables: (layout) => packingTables(layout, side, maxFeatures),
+
+    record(g, w, rows, { indices, weights, lines }) {
+      const features = interpolateRows(g, rows, indices, weights); // [F, D]
+      const newline = w.vector("model.image_newline"); // [D]
+      const D = rows.shape[1] as number;
+      return gatherRows(g, features, lines, { more: reshape(newline, [1, D]) });
+    },
+  };
+}
+
+interface PackingTables {
+  /** `[F, 4]`: the tiles' rows that each feature is interpolated from. */
+  readonly indices: VisionTable;
+  /** `[F, 4]` */
+  readonly weights: VisionTable;
+  /** `[N]`: the features in the order of the image rows; F is the row that ends a line. */
+  readonly lines: VisionTable;
+}
+
+/** The features are those of the whole image, and then those of its canvas. */
+function packingTables(
   { size: [width, height], tiles, rows, cols }: ImageLayout,
   side: number,
   maxFeatures: number,
-): Record<string, VisionTable> {
+): PackingTables {
   const tileFeatures = side ** 2;
   const indices: number[] = [];
   const weights: number[] = [];

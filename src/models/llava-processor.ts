@@ -1,9 +1,13 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
+  PixelSize,
   checkImage,
+  checkProportions,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   normalizationFields,
@@ -14,28 +18,19 @@ import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
 
 /** The fields of config.json, with the default of transformers' LLaVA class. */
 const Config = z.object({
-  image_token_index: z.optional(z.int()),
-  image_token_id: z.optional(z.int()),
+  ...imageTokenFields,
   vision_config: z.object({ patch_size: z.int() }),
 });
-
-const Positive = z.int().check(z.positive());
 
 /** The image processor's fields, with the defaults of transformers' CLIP class. */
 const Settings = z.object({
   do_resize: z._default(z.literal(true), true),
   size: z._default(z.object({ shortest_edge: Positive }), { shortest_edge: 224 }),
   do_center_crop: z._default(z.literal(true), true),
-  crop_size: z._default(z.object({ height: Positive, width: Positive }), {
-    height: 224,
-    width: 224,
-  }),
+  crop_size: z._default(PixelSize, { height: 224, width: 224 }),
   resample: z._default(z.int(), 3),
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
-
-/** The longer edge may be this many times the shorter one; what is cropped off must fit the GPU. */
-const MAX_RATIO = 200;
 
 /**
  * The image processing of LLaVA-1.5, which is CLIP's: the shorter edge is brought to a size, and the
@@ -55,7 +50,7 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
   const image = namedToken(files, "image_token", "<image>");
   return {
     placeholder: image,
-    imageTokenId: config.image_token_id ?? config.image_token_index ?? 32_000,
+    imageTokenId: imageTokenId(config, 32_000),
     patchSize: patch_size,
     merge: 1,
     frames: 1,
@@ -63,12 +58,8 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
 
     layout(width, height): ImageLayout {
       checkImage(width, height);
+      checkProportions(width, height); // The GPU holds what is cropped off, too.
       const shorter = Math.min(width, height);
-      if (Math.max(width, height) / shorter > MAX_RATIO) {
-        throw new RangeError(
-          `layout: one edge is more than ${MAX_RATIO} times as long as the other`,
-        );
-      }
       const scale = (length: number) => Math.trunc((shortest_edge * length) / shorter);
       const resized = { width: scale(width), height: scale(height) };
       const middle = {

@@ -1,10 +1,11 @@
 import * as z from "zod/mini";
-import { clip, clipPass, dropClass } from "./clip.ts";
-import { parseConfig } from "./config.ts";
+import { type ClipTable, clip, clipPass, dropClass } from "./clip.ts";
+import { hiddenAct, parseConfig } from "./config.ts";
+import { layersUpTo } from "./encoder.ts";
+import { mlp } from "./layers.ts";
 import { llama } from "./llama.ts";
 import { llavaProcessor } from "./llava-processor.ts";
 import { llavaRename } from "./llava-rename.ts";
-import { mlp } from "./mlp.ts";
 import type { Family } from "./model.ts";
 
 /** The fields of config.json, with the defaults of transformers' LLaVA and CLIP classes. */
@@ -18,14 +19,14 @@ const Config = z.object({
     num_hidden_layers: z._default(z.int(), 12),
     num_attention_heads: z._default(z.int(), 12),
     layer_norm_eps: z._default(z.number(), 1e-5),
-    hidden_act: z._default(z.literal("quick_gelu"), "quick_gelu"),
+    hidden_act: hiddenAct("quick_gelu"),
   }),
 });
 
-/** LLaVA-1.5 (arXiv 2310.03744): CLIP but for its last layer, a projector of two layers, Llama. */
-export const llava: Family = (files) => {
+/** LLaVA-1.5 (arXiv 2310.03744): CLIP without its last layer, an MLP, Llama. */
+export const llava: Family<ClipTable> = (files) => {
   const { vision_config, vision_feature_layer } = parseConfig(Config, files);
-  const num_hidden_layers = vision_config.num_hidden_layers + 1 + vision_feature_layer;
+  const num_hidden_layers = layersUpTo(vision_config, vision_feature_layer);
   const tower = { ...vision_config, num_hidden_layers };
   return {
     ...llama(files, "model.language_model"),
@@ -34,12 +35,12 @@ export const llava: Family = (files) => {
     patchesPerRow: 1,
     imageStates: 1,
 
-    visionPass: ({ grid }, tiles) => clipPass(tiles, grid[0] * grid[1]),
+    visionPass: ({ grid: [height, width] }, tiles) => clipPass(tiles, height * width),
 
     vision(g, w, patches, tables) {
       const x = clip(g, w.under("model.vision_tower"), tower, patches, tables);
       const states = g.capture("connector_in", dropClass(g, x, tables)); // [P, vision D]
-      return [mlp(g, w.under("model.multi_modal_projector"), states, ["linear_1", "linear_2"])];
+      return [mlp(g, w.under("model.multi_modal_projector"), ["linear_1", "linear_2"], states)];
     },
   };
 };

@@ -1,23 +1,23 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   HALF,
+  PixelSize,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   normalizationFields,
   parseImageSettings,
   resizeFilter,
 } from "./image-settings.ts";
-import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, Size } from "./model.ts";
 import type { TileGrid } from "./tile-grids.ts";
-
-const Positive = z.int().check(z.positive());
 
 /** The fields of config.json, with the defaults of transformers' Mllama classes. */
 const Config = z.object({
-  image_token_index: z.optional(z.int()),
-  image_token_id: z.optional(z.int()),
+  ...imageTokenFields,
   vision_config: z.object({
     image_size: z._default(Positive, 448),
     patch_size: z._default(Positive, 14),
@@ -30,7 +30,7 @@ const Settings = z.object({
   // An image that is neither resized nor padded has no whole tiles.
   do_resize: z._default(z.literal(true), true),
   do_pad: z._default(z.literal(true), true),
-  size: z._default(z.object({ height: Positive, width: Positive }), { height: 224, width: 224 }),
+  size: z._default(PixelSize, { height: 224, width: 224 }),
   max_image_tiles: z._default(Positive, 4),
   resample: z._default(z.int(), 2),
   ...normalizationFields(HALF, HALF),
@@ -73,7 +73,7 @@ export function mllamaProcessor(files: CheckpointFiles): ImageProcessor {
   const image = namedToken(files, "image_token", "<|image|>");
   return {
     placeholder: image,
-    imageTokenId: config.image_token_id ?? config.image_token_index ?? 128_256,
+    imageTokenId: imageTokenId(config, 128_256),
     patchSize,
     merge: 1,
     frames: 1,
@@ -118,11 +118,6 @@ function bestGrid(
     enlarging.length > 0 ? Math.min(...enlarging) : Math.max(...scaled.map(({ scale }) => scale));
   const [chosen] = scaled.filter(({ scale }) => scale === best).sort((a, b) => a.area - b.area);
   return (chosen as (typeof scaled)[number]).grid;
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 /** An image's size in its canvas: in proportion, its longer edge a tile's or longer. */

@@ -6,12 +6,12 @@ import { add } from "../ops/add.ts";
 import { embed } from "../ops/embed.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { joinChannels } from "../ops/join-channels.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 import { scatterRows } from "../ops/scatter-rows.ts";
 import { type EncoderConfig, encoderLayer } from "./encoder.ts";
-import type { VisionPass, VisionTable, Weights } from "./model.ts";
+import { embedPatches, norm } from "./layers.ts";
+import type { VisionPass, VisionTable, VisionTensors, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
 import type { TileGrid } from "./tile-grids.ts";
 
@@ -49,6 +49,10 @@ export function towerRows(c: Pick<MllamaTower, "side" | "max_num_tiles">): numbe
   return c.max_num_tiles * tileRowsOf(c).own;
 }
 
+/** Names of the tables of `mllamaPass`. */
+export type MllamaTable =
+  "rows" | "patches" | "classes" | "positions" | "pre_tiles" | "post_tiles" | "kept";
+
 /**
  * The pass over a canvas of tiles. It always has rows of as many tiles as there may be: first those of
  * the canvas, tile after tile, then those of the tiles that it lacks, then what fills tiles up. Rows of
@@ -56,7 +60,11 @@ export function towerRows(c: Pick<MllamaTower, "side" | "max_num_tiles">): numbe
  *
  * @param ratio the canvas' aspect ratio id
  */
-export function mllamaPass(c: MllamaTower, { rows, cols }: TileGrid, ratio: number): VisionPass {
+export function mllamaPass(
+  c: MllamaTower,
+  { rows, cols }: TileGrid,
+  ratio: number,
+): VisionPass<MllamaTable> {
   const { side, max_num_tiles: tiles } = c;
   const { own, filling } = tileRowsOf(c);
   const P = tiles * side ** 2;
@@ -87,12 +95,12 @@ export function mllamaPass(c: MllamaTower, { rows, cols }: TileGrid, ratio: numb
     tables: {
       rows: { shape: [T, ROW_WORDS], data: words },
       /** Of each row its patch of the canvas, whose patches come line by line. */
-      patch_places: table(({ tile, place }) => {
+      patches: table(({ tile, place }) => {
         if (tile >= rows * cols || !isPatch(place)) return P;
         const [y, x] = [Math.floor((place - 1) / side), (place - 1) % side];
         return ((Math.floor(tile / cols) * side + y) * cols + (tile % cols)) * side + x;
       }),
-      class_places: table(({ place }) => (place === 0 ? 0 : 1)),
+      classes: table(({ place }) => (place === 0 ? 0 : 1)),
       positions: table(({ place }) => place % own),
       pre_tiles: table(({ tile, place }) => (isPatch(place) ? ofTile(tile) : noTile)),
       post_tiles: table(({ tile }) => ofTile(tile)),
@@ -116,25 +124,25 @@ export function mllamaTower(
   w: Weights,
   c: MllamaTower,
   patches: Tensor,
-  tables: Readonly<Record<string, Tensor>>,
+  tables: VisionTensors<MllamaTable>,
 ): { final: Tensor; tapped: readonly Tensor[] } {
-  const { rows, kept } = tables as Record<string, Tensor>;
-  const first = placed(g, w, c, linear(g, patches, w.matrix("patch_embedding.weight")), tables);
-  const normed = norm(g, w.under("layernorm_pre"), first);
-  let x = gatherRows(g, normed, kept as Tensor, { more: zeros(g, c) });
+  const embedded = embedPatches(g, w.under("patch_embedding"), patches); // [P, D]
+  const first = placed(g, w, c, embedded, tables);
+  const normed = norm(g, w.under("layernorm_pre"), first, NORM_EPS);
+  let x = gatherRows(g, normed, tables.kept, { more: zeros(g, c) });
 
   const inputs: Tensor[] = [];
   const local = renamedWeights(w.under("transformer"), encoderName);
   for (let i = 0; i < c.num_hidden_layers; i++) {
     inputs.push(x);
-    x = g.capture(`vision.${i}`, encoderLayer(g, local.under(`layers.${i}`), c, rows as Tensor, x));
+    x = g.capture(`vision.${i}`, encoderLayer(g, local.under(`layers.${i}`), c, tables.rows, x));
   }
   const post = w.under("post_tile_positional_embedding");
-  x = norm(g, w.under("layernorm_post"), x);
-  x = addGated(g, x, ofTiles(g, post, c, tables.post_tiles as Tensor), post.vector("gate"));
+  x = norm(g, w.under("layernorm_post"), x, NORM_EPS);
+  x = addGated(g, x, ofTiles(g, post, c, tables.post_tiles), post.vector("gate"));
   const global = renamedWeights(w.under("global_transformer"), encoderName);
   for (let i = 0; i < c.num_global_layers; i++) {
-    x = encoderLayer(g, global.under(`layers.${i}`), c, rows as Tensor, x);
+    x = encoderLayer(g, global.under(`layers.${i}`), c, tables.rows, x);
     g.capture(`vision_global.${i}`, x);
   }
   return { final: x, tapped: c.intermediate_layers_indices.map((i) => inputs[i] as Tensor) };
@@ -151,25 +159,21 @@ function placed(
   w: Weights,
   c: MllamaTower,
   embedded: Tensor,
-  tables: Readonly<Record<string, Tensor>>,
+  tables: VisionTensors<MllamaTable>,
 ): Tensor {
-  const { rows, patch_places, class_places, positions, pre_tiles } = tables as Record<
-    string,
-    Tensor
-  >;
   const none = { more: zeros(g, c) };
   const pre = w.under("pre_tile_positional_embedding");
   const own = reshape(w.vector("class_embedding"), [1, c.hidden_size]);
   const place = w.under("gated_positional_embedding");
   const gate = place.vector("gate");
 
-  let x = gatherRows(g, embedded, patch_places as Tensor, none);
-  x = addGated(g, x, ofTiles(g, pre, c, pre_tiles as Tensor), pre.vector("gate"));
-  x = add(g, x, gatherRows(g, own, class_places as Tensor, none));
-  const inTile = gatherRows(g, place.vector("embedding"), positions as Tensor);
+  let x = gatherRows(g, embedded, tables.patches, none);
+  x = addGated(g, x, ofTiles(g, pre, c, tables.pre_tiles), pre.vector("gate"));
+  x = add(g, x, gatherRows(g, own, tables.classes, none));
+  const inTile = gatherRows(g, place.vector("embedding"), tables.positions);
   x = addGated(g, x, inTile, gate, { complement: true });
   const table = splitRows(place.matrix("tile_embedding.weight"), c.hidden_size);
-  return addGated(g, x, embed(g, rows as Tensor, table), gate);
+  return addGated(g, x, embed(g, tables.rows, table), gate);
 }
 
 /** What is learned of the tile that each row is in `[T, D]`; zeros for an index beyond the last. */
@@ -177,10 +181,6 @@ function ofTiles(g: Graph, w: Weights, c: MllamaTower, tiles: Tensor): Tensor {
   const table = w.vector("embedding.weight"); // [ratios, tiles * D]
   const shape = [c.ratios * c.max_num_tiles, c.hidden_size];
   return gatherRows(g, reshape(table, shape), tiles, { more: zeros(g, c) });
-}
-
-function norm(g: Graph, w: Weights, x: Tensor): Tensor {
-  return layerNorm(g, x, w.vector("weight"), w.vector("bias"), NORM_EPS);
 }
 
 /** `[1, D]` */

@@ -46,13 +46,13 @@ test("the pass has rows of all tiles, those of the canvas first", () => {
   expect([layout.rows, layout.cols]).toEqual([1, 2]);
   const { P, tables } = model.visionPass(layout, 1);
   expect(P).toBe(4 * 16);
-  const of = (name: string) => [...(tables[name]?.data ?? [])];
-  expect(of("patch_places")).toHaveLength(4 * 24);
+  const of = (name: keyof typeof tables) => [...(tables[name]?.data ?? [])];
+  expect(of("patches")).toHaveLength(4 * 24);
   // The class embedding's row is no patch; the first line of each tile is half a line of the canvas.
-  expect(of("patch_places").slice(0, 5)).toEqual([P, 0, 1, 2, 3]);
-  expect(of("patch_places").slice(17, 22)).toEqual([P, 4, 5, 6, 7]);
+  expect(of("patches").slice(0, 5)).toEqual([P, 0, 1, 2, 3]);
+  expect(of("patches").slice(17, 22)).toEqual([P, 4, 5, 6, 7]);
   expect(
-    of("patch_places")
+    of("patches")
       .slice(34)
       .every((place) => place === P),
   ).toBe(true);
@@ -62,7 +62,7 @@ test("the pass has rows of all tiles, those of the canvas first", () => {
 });
 
 test.each([
-  ["text_config", { rope_scaling: { rope_type: "yarn" } }, "rope type yarn is not known"],
+  ["text_config", { rope_scaling: { rope_type: "yarn" } }, "text_config: rope_type is yarn"],
   ["text_config", { cross_attention_layers: [1, 4] }, "there is no layer 4 of 4"],
   ["vision_config", { intermediate_layers_indices: [3] }, "there is no layer 3 of 3"],
   ["vision_config", { hidden_act: "gelu_new" }, "vision_config.hidden_act"],

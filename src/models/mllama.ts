@@ -4,16 +4,28 @@ import { type Tensor, reshape } from "../gpu/tensor.ts";
 import { addGated } from "../ops/add-gated.ts";
 import { attention } from "../ops/attention.ts";
 import { embed } from "../ops/embed.ts";
-import { glu } from "../ops/glu.ts";
-import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { parseConfig } from "./config.ts";
+import { hiddenAct, parseConfig } from "./config.ts";
 import { decoderLayer } from "./decoder.ts";
-import { type LlamaConfig, llama, llamaConfig } from "./llama.ts";
+import { dense, gatedMlp } from "./layers.ts";
+import {
+  LLAMA_DEFAULTS,
+  type LlamaConfig,
+  type LlamaDefaults,
+  llamaConfig,
+} from "./llama-config.ts";
+import { llamaDecoder } from "./llama.ts";
 import { projectedRename } from "./llava-rename.ts";
+import { EMBEDDINGS } from "./lm-head.ts";
 import { canvasGrids, mllamaProcessor } from "./mllama-processor.ts";
-import { mllamaPass, mllamaTower, projectStates, towerRows } from "./mllama-vision.ts";
-import type { CheckpointFiles, Family, Weights } from "./model.ts";
+import {
+  type MllamaTable,
+  mllamaPass,
+  mllamaTower,
+  projectStates,
+  towerRows,
+} from "./mllama-vision.ts";
+import type { Family, Weights } from "./model.ts";
 import { rope } from "./rope.ts";
 
 /** The fields of config.json, with the defaults of transformers' Mllama classes. */
@@ -27,7 +39,7 @@ const Config = z.object({
     num_global_layers: z._default(z.int(), 8),
     attention_heads: z._default(z.int(), 16),
     norm_eps: z._default(z.number(), 1e-5),
-    hidden_act: z._default(z.literal("gelu"), "gelu"),
+    hidden_act: hiddenAct("gelu"),
     image_size: z._default(z.int(), 448),
     patch_size: z._default(z.int(), 14),
     max_num_tiles: z._default(z.int(), 4),
@@ -36,8 +48,9 @@ const Config = z.object({
   }),
 });
 
-/** What `text_config` has by default where it is another than that of transformers' Llama class. */
-const TEXT_DEFAULTS = {
+/** The defaults of transformers' Mllama text class. */
+const TEXT_DEFAULTS: LlamaDefaults = {
+  ...LLAMA_DEFAULTS,
   vocab_size: 128_256,
   num_hidden_layers: 40,
   num_key_value_heads: 8,
@@ -55,11 +68,10 @@ const PROJECTOR = "model.multi_modal_projector";
  * Llama 3.2 Vision (arXiv 2407.21783): Llama 3.1, and layers between its own that attend to keys and
  * values of the images.
  */
-export const mllama: Family = (files) => {
+export const mllama: Family<MllamaTable> = (files) => {
   const { text_config, vision_config } = parseConfig(Config, files);
   const { cross_attention_layers: crossLayers } = text_config;
-  const filled = withTextDefaults(files);
-  const text = llamaConfig(filled);
+  const text = llamaConfig(files, TEXT_DEFAULTS);
   const num_kv_layers = text.num_hidden_layers - crossLayers.length;
   const { max_num_tiles, norm_eps, attention_heads, image_size, patch_size } = vision_config;
   const grids = canvasGrids(max_num_tiles);
@@ -76,7 +88,7 @@ export const mllama: Family = (files) => {
   };
   const rows = towerRows(tower);
   return {
-    ...llama(filled, DECODER),
+    ...llamaDecoder(text, DECODER),
     text: { ...text, num_kv_layers },
     processor: mllamaProcessor(files),
     rename: projectedRename,
@@ -97,16 +109,16 @@ export const mllama: Family = (files) => {
       const embeds = g.capture("image_embeds", projected); // [rows, D]
       for (const i of crossLayers) {
         const layer = w.under(`${DECODER}.layers.${i}.cross_attn`);
-        const keys = linear(g, embeds, layer.matrix("k_proj.weight"));
+        const keys = dense(g, layer.under("k_proj"), embeds);
         yield headNorm(g, layer.vector("k_norm.weight"), keys, text);
-        yield linear(g, embeds, layer.matrix("v_proj.weight"));
+        yield dense(g, layer.under("v_proj"), embeds);
       }
     },
 
     forward(g, w, inputRows, images, cache) {
       const decoder = w.under(DECODER);
-      const inputs = { rows: inputRows, rope: rope(g, text.frequencies) };
-      let x = embed(g, inputRows, decoder.matrix("embed_tokens.weight"));
+      const inputs = { rows: inputRows, rope: rope(g, text.rope) };
+      let x = embed(g, inputRows, decoder.matrix(EMBEDDINGS));
       let [next, nextCross] = [0, 0];
       for (let i = 0; i < text.num_hidden_layers; i++) {
         const layer = decoder.under(`layers.${i}`);
@@ -144,16 +156,15 @@ function crossLayer(
   const heads = { H: c.num_attention_heads, K: c.num_key_value_heads, C: c.head_dim };
   const a = w.under("cross_attn");
   const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), eps);
-  const projected = linear(g, h, a.matrix("q_proj.weight"));
+  const projected = dense(g, a.under("q_proj"), h);
   const q = headNorm(g, a.vector("q_norm.weight"), projected, c);
   const scale = c.head_dim ** -0.5;
   const mixed = attention(g, rows, q, { kind: "cross-attention", ...images }, { ...heads, scale });
-  const attended = linear(g, mixed, a.matrix("o_proj.weight"));
+  const attended = dense(g, a.under("o_proj"), mixed);
   x = addGated(g, x, attended, w.vector("cross_attn_attn_gate"));
 
   const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), eps);
-  const gateUp = linear(g, m, w.matrix(["mlp.gate_proj.weight", "mlp.up_proj.weight"])); // [T, 2F]
-  const f = linear(g, glu(g, gateUp, "silu"), w.matrix("mlp.down_proj.weight"));
+  const f = gatedMlp(g, w.under("mlp"), m, "silu");
   return addGated(g, x, f, w.vector("cross_attn_mlp_gate"), { afterImage: rows });
 }
 
@@ -166,12 +177,6 @@ function headNorm(g: Graph, weight: Tensor, x: Tensor, c: LlamaConfig): Tensor {
   const [T, width] = x.shape as [number, number];
   const heads = reshape(x, [(T * width) / c.head_dim, c.head_dim]);
   return reshape(rmsNorm(g, heads, weight, c.rms_norm_eps), [T, width]);
-}
-
-function withTextDefaults(files: CheckpointFiles): CheckpointFiles {
-  const config = files["config.json"] as { text_config: object };
-  const text_config = { ...TEXT_DEFAULTS, ...config.text_config };
-  return { ...files, "config.json": { ...config, text_config } };
 }
 
 /** Throws Error where there is no such layer. */

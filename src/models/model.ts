@@ -27,13 +27,18 @@ export interface TextShape {
 
 export type ResizeFilter = "bilinear" | "bicubic" | "lanczos";
 
-/** One antialiased resize, rounded to bytes; `from` 0 is the decoded image, n the n-th resize. */
-export interface Resize {
-  readonly from: number;
-  /** What is resized, where it is not the whole; it may reach beyond the image. */
-  readonly part?: Rectangle;
+/** A size in pixels, or in whatever a name says. */
+export interface Size {
   readonly width: number;
   readonly height: number;
+}
+
+/** One antialiased resize to a size in pixels, rounded to bytes. */
+export interface Resize extends Size {
+  /** The image that is resized: 0 is the decoded image, n the result of the n-th resize. */
+  readonly from: number;
+  /** Only this part is resized; by default the whole image. It may reach beyond the image. */
+  readonly part?: Rectangle;
   readonly filter: ResizeFilter;
 }
 
@@ -120,29 +125,32 @@ export interface ImageProcessor {
   ): ImageLayout;
 }
 
-/** A table that the vision side reads beside the patches, by arithmetic on an image's layout. */
+/** A table that the vision side reads besides the patches, computed from an image's layout. */
 export interface VisionTable {
   readonly shape: readonly number[];
   readonly data: Uint32Array | Float32Array;
 }
 
-/** One pass of the vision side. */
-export interface VisionPass {
+/** One pass of the vision side. `K` are the names of its tables. */
+export interface VisionPass<K extends string = string> {
   /** Patches that the pass has room for: those of its tiles, or a bucket that holds them. */
   readonly P: number;
-  /** Tables by name, of shapes that depend on P alone. */
-  readonly tables: Readonly<Record<string, VisionTable>>;
+  /** Their shapes depend on P alone. */
+  readonly tables: Readonly<Record<K, VisionTable>>;
 }
 
-/** How the rows that the passes over an image's tiles leave become its image rows. */
-export interface ImagePacking {
-  /** Tables by name, of any shapes. */
-  tables(layout: ImageLayout): Readonly<Record<string, VisionTable>>;
+/** The tables of a `VisionPass<K>` on the GPU. */
+export type VisionTensors<K extends string = string> = Readonly<Record<K, Tensor>>;
+
+/** How the rows of an image's tiles become its image rows. `K` are the names of the tables. */
+export interface ImagePacking<K extends string = string> {
+  /** Their shapes may depend on the layout. */
+  tables(layout: ImageLayout): Readonly<Record<K, VisionTable>>;
   /**
-   * @param rows of all tiles `[tiles * P / patchesPerRow, D]`
-   * @returns `[N, D]`
+   * @param rows the rows of all tiles `[tiles * P / patchesPerRow, D]`
+   * @returns image rows `[N, D]`
    */
-  record(g: Graph, w: Weights, rows: Tensor, tables: Readonly<Record<string, Tensor>>): Tensor;
+  record(g: Graph, w: Weights, rows: Tensor, tables: VisionTensors<K>): Tensor;
 }
 
 /** The patches of one image, tile after tile, on the GPU. */
@@ -166,8 +174,11 @@ export interface PromptPositions {
   readonly offset: number;
 }
 
-/** A model family applied to one checkpoint's configuration. */
-export interface Model {
+/**
+ * A model family applied to one checkpoint's configuration. `K` are the names of its vision tables:
+ * `vision` must be called with the tables of `visionPass` of the same model.
+ */
+export interface Model<K extends string = string> {
   readonly text: TextShape;
   readonly processor: ImageProcessor;
   /** The checkpoint's name of a tensor that it does not have under the name used here. */
@@ -191,7 +202,7 @@ export interface Model {
    *
    * @param layout whose `grid` is that of the tiles
    */
-  visionPass(layout: ImageLayout, tiles: number): VisionPass;
+  visionPass(layout: ImageLayout, tiles: number): VisionPass<K>;
   /**
    * Vision tower and connector.
    *
@@ -200,12 +211,7 @@ export interface Model {
    * @returns image embeddings `[P / patchesPerRow, D]`, and the other image states; what is recorded
    *   between two of them can use memory that the first took
    */
-  vision(
-    g: Graph,
-    w: Weights,
-    patches: Tensor,
-    tables: Readonly<Record<string, Tensor>>,
-  ): Iterable<Tensor>;
+  vision(g: Graph, w: Weights, patches: Tensor, tables: VisionTensors<K>): Iterable<Tensor>;
   /** Absent where they are the image rows already. */
   readonly packing?: ImagePacking;
   /** Absent where RoPE has one axis. */
@@ -236,11 +242,21 @@ export interface Model {
   head(g: Graph, w: Weights, hidden: Tensor): Tensor;
 }
 
+/** The text side of a model. */
+export type TextModel = Pick<Model, "text" | "forward" | "head">;
+
 /** What a user decides about a model, whatever its family. */
 export interface ModelOptions {
   /** Image rows that one image may take; default: as many as the checkpoint asks for. */
   readonly maxImageTokens?: number | undefined;
 }
 
-/** A family: one file, and one line in the registry. Throws Error naming a field that is missing. */
-export type Family = (files: CheckpointFiles, options?: ModelOptions) => Model;
+/**
+ * A model family: one file, and one line in the registry. `K` are the names of its vision tables.
+ *
+ * @throws Error naming the file and the field that is wrong
+ */
+export type Family<K extends string = string> = (
+  files: CheckpointFiles,
+  options?: ModelOptions,
+) => Model<K>;

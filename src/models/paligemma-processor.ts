@@ -3,6 +3,8 @@ import { parseConfig } from "./config.ts";
 import {
   SquareTower,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   parseImageSettings,
@@ -14,8 +16,7 @@ import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
 
 /** The fields of config.json, with the defaults of transformers' PaliGemma and SigLIP classes. */
 const Config = z.object({
-  image_token_id: z.optional(z.int()),
-  image_token_index: z.optional(z.int()),
+  ...imageTokenFields,
   vision_config: SquareTower,
 });
 
@@ -49,7 +50,7 @@ export function paligemmaProcessor(files: CheckpointFiles): ImageProcessor {
   const bos = namedToken(files, "bos_token", "<bos>");
   return {
     placeholder: image,
-    imageTokenId: config.image_token_id ?? config.image_token_index ?? 256_000,
+    imageTokenId: imageTokenId(config, 256_000),
     patchSize: config.vision_config.patch_size,
     merge: 1,
     frames: 1,

@@ -1,9 +1,12 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
   checkImage,
+  checkProportions,
+  imageTokenFields,
+  imageTokenId,
   normalization,
   normalizationFields,
   parseImageSettings,
@@ -12,10 +15,8 @@ import {
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
 import { type Limits, smartResize } from "./smart-resize.ts";
 
-/** The field of config.json, with the default of transformers' Qwen-VL classes. */
-const Config = z.object({ image_token_id: z._default(z.int(), 151_655) });
-
-const Positive = z.int().check(z.positive());
+/** The fields of config.json. */
+const Config = z.object(imageTokenFields);
 
 /** The image processor's fields, with the defaults of transformers' Qwen2VLImageProcessor. */
 const Settings = z.object({
@@ -41,9 +42,6 @@ const IMAGE_PAD = "<|image_pad|>";
 /** What an image of low detail is shrunk to, unless `min_pixels` asks for more. */
 const LOW_DETAIL_TOKENS = 256;
 
-/** The longer edge may be this many times the shorter one. */
-const MAX_RATIO = 200;
-
 /**
  * The image processing of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: resize the whole image to a number of
  * pixels between `min_pixels` and `max_pixels`, with edges of whole image tokens. Low detail lowers
@@ -56,7 +54,7 @@ export function qwenVlProcessor(
   files: CheckpointFiles,
   { maxImageTokens = Infinity }: ModelOptions = {},
 ): ImageProcessor {
-  const { image_token_id } = parseConfig(Config, files);
+  const config = parseConfig(Config, files);
   const settings = parseImageSettings(Settings, files);
   const { patch_size, merge_size, temporal_patch_size } = settings;
   const filter = resizeFilter(settings.resample);
@@ -68,7 +66,7 @@ export function qwenVlProcessor(
   const low = Math.min(max, Math.max(min, LOW_DETAIL_TOKENS * factor ** 2));
   return {
     placeholder: IMAGE_PAD,
-    imageTokenId: image_token_id,
+    imageTokenId: imageTokenId(config, 151_655),
     patchSize: patch_size,
     merge: merge_size,
     frames: temporal_patch_size,
@@ -76,11 +74,7 @@ export function qwenVlProcessor(
 
     layout(width, height, detail): ImageLayout {
       checkImage(width, height);
-      if (Math.max(width, height) / Math.min(width, height) > MAX_RATIO) {
-        throw new RangeError(
-          `layout: one edge is more than ${MAX_RATIO} times as long as the other`,
-        );
-      }
+      checkProportions(width, height);
       const limits = { min, max: detail === "low" ? low : max };
       const resized = smartResize({ width, height }, factor, limits);
       const tokenCount = (resized.height / factor) * (resized.width / factor);

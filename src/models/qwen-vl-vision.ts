@@ -1,12 +1,12 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { attention } from "../ops/attention.ts";
-import { linear } from "../ops/linear.ts";
 import type { Rope } from "../ops/rope-append.ts";
 import { ropeQkv } from "../ops/rope-qkv.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+import { dense } from "./layers.ts";
 import type { VisionTable, Weights } from "./model.ts";
-import { rope } from "./rope.ts";
+import { inverseFrequencies, rope } from "./rope.ts";
 
 /** Rotary base of the towers' 2-D RoPE. */
 const THETA = 10_000;
@@ -40,17 +40,18 @@ export function patchRows(
   return { shape: [P, ROW_WORDS], data };
 }
 
-/** 2-D RoPE of the towers: the first half of the channel pairs turns by rows, the other by columns. */
-export function towerRope(g: Graph, C: number): Rope {
-  const half = Array.from({ length: C / 4 }, (_, c) => THETA ** ((-4 * c) / C));
+/** 2-D RoPE: the first half of the channel pairs rotates by the row of a patch, the other by its column. */
+function towerRope(g: Graph, C: number): Rope {
+  const half = inverseFrequencies(THETA, C / 2);
   const axes = [...half.map(() => 1), ...half.map(() => 2)];
-  return rope(g, [...half, ...half], axes);
+  return rope(g, { frequencies: [...half, ...half], axes });
 }
 
 /**
  * Self-attention of a tower's block.
  *
- * @param w of `attn`
+ * @param w with the block's `qkv` and `proj`
+ * @param rows patch rows `[P, ROW_WORDS]`
  * @param x residual `[P, D]`
  * @param h normed `[P, D]`
  * @param H heads
@@ -66,8 +67,7 @@ export function towerAttention(
 ): Tensor {
   const C = (x.shape[1] as number) / H;
   const heads = { H, K: H, C };
-  const fused = linear(g, h, w.matrix("qkv.weight"), { bias: w.vector("qkv.bias") });
-  const qkv = ropeQkv(g, rows, fused, towerRope(g, C), heads); // [P, 3 * H * C]
+  const qkv = ropeQkv(g, rows, dense(g, w.under("qkv"), h), towerRope(g, C), heads); // [P, 3 * H * C]
   const mixed = attention(g, rows, qkv, { kind: "flat", qkv }, { ...heads, scale: C ** -0.5 });
-  return linear(g, mixed, w.matrix("proj.weight"), { bias: w.vector("proj.bias"), residual: x });
+  return dense(g, w.under("proj"), mixed, { residual: x });
 }

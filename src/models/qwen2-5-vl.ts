@@ -1,16 +1,15 @@
 import * as z from "zod/mini";
-import { type Tensor, reshape } from "../gpu/tensor.ts";
+import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
-import { glu } from "../ops/glu.ts";
-import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { parseConfig } from "./config.ts";
-import { mlp } from "./mlp.ts";
+import { hiddenAct, parseConfig } from "./config.ts";
+import { embedPatches, gatedMlp, mlp } from "./layers.ts";
 import type { Family, ImageLayout } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
-import { qwenLanguage } from "./qwen-vl-text.ts";
+import { qwenBase } from "./qwen-vl-text.ts";
 import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
+/** The fields of config.json, with the defaults of transformers' class. */
 const Config = z.object({
   vision_config: z.object({
     depth: z._default(z.int(), 32),
@@ -19,23 +18,25 @@ const Config = z.object({
     spatial_merge_size: z._default(z.int(), 2),
     window_size: z._default(z.int(), 112),
     fullatt_block_indexes: z._default(z.array(z.int()), [7, 15, 23, 31]),
-    hidden_act: z._default(z.literal("silu"), "silu"),
+    hidden_act: hiddenAct("silu"),
   }),
 });
 
 const EPS = 1e-6;
 
+type Table = "rows" | "window_rows" | "window_order" | "window_position";
+
 /**
  * Qwen2.5-VL (arXiv 2502.13923): most layers of the tower attend within windows. Patches are laid
  * out window by window, so that a window is a range of keys.
  */
-export const qwen25Vl: Family = (files, options) => {
+export const qwen25Vl: Family<Table> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
   const unit = merge ** 2;
   const windowSide = Math.floor(tower.window_size / merge / tower.patch_size);
   return {
-    ...qwenLanguage(files, options, merge),
+    ...qwenBase(files, options, merge),
     imageStates: 1,
 
     visionPass(layout) {
@@ -49,8 +50,8 @@ export const qwen25Vl: Family = (files, options) => {
         return new Array<typeof range>(window.length * unit).fill(range);
       });
       const P = patchBucket(patches.length);
-      const place = new Uint32Array(P / unit);
-      order.forEach((block, i) => (place[block] = i));
+      const position = new Uint32Array(P / unit);
+      order.forEach((block, i) => (position[block] = i));
       const padded = Uint32Array.from({ length: P / unit }, (_, i) => order[i] ?? 0);
       return {
         P,
@@ -58,34 +59,28 @@ export const qwen25Vl: Family = (files, options) => {
           rows: patchRows(patches, () => [0, patches.length - 1], P),
           window_rows: patchRows(patches, (i) => ranges[i] as (typeof ranges)[0], P),
           window_order: { shape: [P / unit], data: padded },
-          window_place: { shape: [P / unit], data: place },
+          window_position: { shape: [P / unit], data: position },
         },
       };
     },
 
-    vision(g, w, patches, tables) {
-      const { rows, window_rows, window_order, window_place } = tables as Record<string, Tensor>;
+    vision(g, w, patches, { rows, window_rows, window_order, window_position }) {
       const v = w.under("model.visual");
-      const embedded = linear(g, patches, v.matrix("patch_embed.proj.weight")); // [P, tower D]
-      const inWindows = gatherRows(g, mergeBlocks(embedded, merge), window_order as Tensor);
+      const embedded = embedPatches(g, v.under("patch_embed.proj"), patches); // [P, tower D]
+      const inWindows = gatherRows(g, mergeBlocks(embedded, merge), window_order);
       let x = reshape(inWindows, embedded.shape);
       for (let i = 0; i < tower.depth; i++) {
         const b = v.under(`blocks.${i}`);
-        const seen = tower.fullatt_block_indexes.includes(i) ? rows : window_rows;
+        const ranges = tower.fullatt_block_indexes.includes(i) ? rows : window_rows;
         const h = rmsNorm(g, x, b.vector("norm1.weight"), EPS);
-        x = towerAttention(g, b.under("attn"), seen as Tensor, x, h, tower.num_heads);
+        x = towerAttention(g, b.under("attn"), ranges, x, h, tower.num_heads);
         const m = rmsNorm(g, x, b.vector("norm2.weight"), EPS);
-        const gateUp = linear(g, m, b.matrix(["mlp.gate_proj.weight", "mlp.up_proj.weight"]), {
-          bias: b.vector(["mlp.gate_proj.bias", "mlp.up_proj.bias"]),
-        }); // [P, 2F]
-        const down = { bias: b.vector("mlp.down_proj.bias"), residual: x };
-        x = linear(g, glu(g, gateUp, "silu"), b.matrix("mlp.down_proj.weight"), down);
-        g.capture(`vision.${i}`, x);
+        x = g.capture(`vision.${i}`, gatedMlp(g, b.under("mlp"), m, tower.hidden_act, x));
       }
       const merger = v.under("merger");
       const normed = rmsNorm(g, g.capture("vision", x), merger.vector("ln_q.weight"), EPS);
-      const merged = mlp(g, merger, mergeBlocks(normed, merge), ["mlp.0", "mlp.2"]);
-      return [gatherRows(g, merged, window_place as Tensor)];
+      const merged = mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge));
+      return [gatherRows(g, merged, window_position)];
     },
   };
 };

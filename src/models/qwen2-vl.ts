@@ -1,31 +1,29 @@
 import * as z from "zod/mini";
-import type { Tensor } from "../gpu/tensor.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
-import { linear } from "../ops/linear.ts";
-import { parseConfig } from "./config.ts";
-import { mlp } from "./mlp.ts";
+import { hiddenAct, parseConfig } from "./config.ts";
+import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
-import { qwenLanguage } from "./qwen-vl-text.ts";
+import { qwenBase } from "./qwen-vl-text.ts";
 import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
+/** The fields of config.json, with the defaults of transformers' class. */
 const Config = z.object({
   vision_config: z.object({
     depth: z._default(z.int(), 32),
     num_heads: z._default(z.int(), 16),
     spatial_merge_size: z._default(z.int(), 2),
-    hidden_act: z._default(z.literal("quick_gelu"), "quick_gelu"),
+    hidden_act: hiddenAct("quick_gelu"),
   }),
 });
 
 const EPS = 1e-6;
 
 /** Qwen2-VL (arXiv 2409.12191): a tower with 2-D RoPE, patches merged 2x2, Qwen2 with M-RoPE. */
-export const qwen2Vl: Family = (files, options) => {
+export const qwen2Vl: Family<"rows"> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
   return {
-    ...qwenLanguage(files, options, merge),
+    ...qwenBase(files, options, merge),
     imageStates: 1,
 
     visionPass(layout) {
@@ -34,34 +32,20 @@ export const qwen2Vl: Family = (files, options) => {
       return { P, tables: { rows: patchRows(patches, () => [0, patches.length - 1], P) } };
     },
 
-    vision(g, w, patches, tables) {
+    vision(g, w, patches, { rows }) {
       const v = w.under("model.visual");
-      let x = linear(g, patches, v.matrix("patch_embed.proj.weight")); // [P, tower D]
+      let x = embedPatches(g, v.under("patch_embed.proj"), patches); // [P, tower D]
       for (let i = 0; i < tower.depth; i++) {
         const b = v.under(`blocks.${i}`);
-        const h = layerNorm(g, x, b.vector("norm1.weight"), b.vector("norm1.bias"), EPS);
-        x = towerAttention(g, b.under("attn"), tables.rows as Tensor, x, h, tower.num_heads);
-        const m = layerNorm(g, x, b.vector("norm2.weight"), b.vector("norm2.bias"), EPS);
-        const f = linear(g, m, b.matrix("mlp.fc1.weight"), {
-          bias: b.vector("mlp.fc1.bias"),
-          activation: tower.hidden_act,
-        }); // [P, F]
-        const bias = b.vector("mlp.fc2.bias");
-        x = g.capture(
-          `vision.${i}`,
-          linear(g, f, b.matrix("mlp.fc2.weight"), { bias, residual: x }),
-        );
+        const h = norm(g, b.under("norm1"), x, EPS);
+        x = towerAttention(g, b.under("attn"), rows, x, h, tower.num_heads);
+        const m = norm(g, b.under("norm2"), x, EPS);
+        const f = dense(g, b.under("mlp.fc1"), m, { activation: tower.hidden_act }); // [P, F]
+        x = g.capture(`vision.${i}`, dense(g, b.under("mlp.fc2"), f, { residual: x }));
       }
       const merger = v.under("merger");
-      const norm = merger.under("ln_q");
-      const normed = layerNorm(
-        g,
-        g.capture("vision", x),
-        norm.vector("weight"),
-        norm.vector("bias"),
-        EPS,
-      );
-      return [mlp(g, merger, mergeBlocks(normed, merge), ["mlp.0", "mlp.2"])];
+      const normed = norm(g, merger.under("ln_q"), g.capture("vision", x), EPS);
+      return [mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge))];
     },
   };
 };

@@ -1,15 +1,14 @@
 import * as z from "zod/mini";
 import type { Tensor } from "../gpu/tensor.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
-import { linear } from "../ops/linear.ts";
-import { parseConfig } from "./config.ts";
-import { mlp } from "./mlp.ts";
+import { hiddenAct, parseConfig } from "./config.ts";
+import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family, ImageLayout, VisionTable } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
-import { qwenLanguage } from "./qwen-vl-text.ts";
+import { qwenBase } from "./qwen-vl-text.ts";
 import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
+/** The fields of config.json, with the defaults of transformers' class. */
 const Config = z.object({
   vision_config: z.object({
     depth: z._default(z.int(), 27),
@@ -17,19 +16,21 @@ const Config = z.object({
     spatial_merge_size: z._default(z.int(), 2),
     num_position_embeddings: z._default(z.int(), 2304),
     deepstack_visual_indexes: z._default(z.array(z.int()), [8, 16, 24]),
-    hidden_act: z._default(z.literal("gelu_pytorch_tanh"), "gelu_pytorch_tanh"),
+    hidden_act: hiddenAct("gelu_pytorch_tanh"),
   }),
 });
 
 const EPS = 1e-6;
 
+type Table = "rows" | "position_indices" | "position_weights";
+
 /** Qwen3-VL (arXiv 2511.21631): learned positions resampled to the image, and DeepStack. */
-export const qwen3Vl: Family = (files, options) => {
+export const qwen3Vl: Family<Table> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
   const side = Math.sqrt(tower.num_position_embeddings);
   return {
-    ...qwenLanguage(files, options, merge),
+    ...qwenBase(files, options, merge),
     imageStates: 1 + tower.deepstack_visual_indexes.length,
 
     visionPass(layout) {
@@ -44,44 +45,31 @@ export const qwen3Vl: Family = (files, options) => {
       };
     },
 
-    vision(g, w, patches, tables) {
-      const { rows, position_indices, position_weights } = tables as Record<string, Tensor>;
+    vision(g, w, patches, { rows, position_indices, position_weights }) {
       const v = w.under("model.visual");
-      const positions = interpolateRows(
-        g,
-        v.vector("pos_embed.weight"),
-        position_indices as Tensor,
-        position_weights as Tensor,
-      ); // [P, tower D]
-      let x = linear(g, patches, v.matrix("patch_embed.proj.weight"), {
-        bias: v.vector("patch_embed.proj.bias"),
-        residual: positions,
-      });
-      const deeper: Tensor[] = [];
+      const learned = v.vector("pos_embed.weight"); // [side², tower D]
+      let x = embedPatches(g, v.under("patch_embed.proj"), patches, {
+        residual: interpolateRows(g, learned, position_indices, position_weights),
+      }); // [P, tower D]
+      const deepstack: Tensor[] = [];
       for (let i = 0; i < tower.depth; i++) {
         const b = v.under(`blocks.${i}`);
-        const h = layerNorm(g, x, b.vector("norm1.weight"), b.vector("norm1.bias"), EPS);
-        x = towerAttention(g, b.under("attn"), rows as Tensor, x, h, tower.num_heads);
-        const m = layerNorm(g, x, b.vector("norm2.weight"), b.vector("norm2.bias"), EPS);
-        const f = linear(g, m, b.matrix("mlp.linear_fc1.weight"), {
-          bias: b.vector("mlp.linear_fc1.bias"),
-          activation: "gelu_tanh",
-        }); // [P, F]
-        const fc2 = { bias: b.vector("mlp.linear_fc2.bias"), residual: x };
-        x = g.capture(`vision.${i}`, linear(g, f, b.matrix("mlp.linear_fc2.weight"), fc2));
-        const deep = tower.deepstack_visual_indexes.indexOf(i);
-        if (deep >= 0) {
-          const d = v.under(`deepstack_merger_list.${deep}`);
-          const blocks = mergeBlocks(x, merge);
-          const normed = layerNorm(g, blocks, d.vector("norm.weight"), d.vector("norm.bias"), EPS);
-          deeper[deep] = mlp(g, d, normed, ["linear_fc1", "linear_fc2"]);
+        const h = norm(g, b.under("norm1"), x, EPS);
+        x = towerAttention(g, b.under("attn"), rows, x, h, tower.num_heads);
+        const m = norm(g, b.under("norm2"), x, EPS);
+        const f = dense(g, b.under("mlp.linear_fc1"), m, { activation: tower.hidden_act }); // [P, F]
+        x = g.capture(`vision.${i}`, dense(g, b.under("mlp.linear_fc2"), f, { residual: x }));
+        const index = tower.deepstack_visual_indexes.indexOf(i);
+        if (index >= 0) {
+          const merger = v.under(`deepstack_merger_list.${index}`);
+          const normed = norm(g, merger.under("norm"), mergeBlocks(x, merge), EPS);
+          deepstack[index] = mlp(g, merger, ["linear_fc1", "linear_fc2"], normed);
         }
       }
-      const last = v.under("merger");
-      g.capture("vision", x);
-      const normed = layerNorm(g, x, last.vector("norm.weight"), last.vector("norm.bias"), EPS);
-      const merged = mlp(g, last, mergeBlocks(normed, merge), ["linear_fc1", "linear_fc2"]);
-      return [merged, ...deeper];
+      const merger = v.under("merger");
+      const normed = norm(g, merger.under("norm"), g.capture("vision", x), EPS);
+      const merged = mlp(g, merger, ["linear_fc1", "linear_fc2"], mergeBlocks(normed, merge));
+      return [merged, ...deepstack];
     },
   };
 };

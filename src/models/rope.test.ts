@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { ropeSettings, ropeTheta } from "./config.ts";
+import * as z from "zod/mini";
+import { parse } from "./config.ts";
+import { ropeFields, ropeSettings } from "./rope-settings.ts";
 import { inverseFrequencies, llama3Frequencies } from "./rope.ts";
 
 const SCALING = {
@@ -10,9 +12,13 @@ const SCALING = {
   original_max_position_embeddings: 8192,
 };
 
-const files = (text_config: object) => ({ "config.json": { text_config } });
+/** Channels of a head. */
+const C = 128;
 
-test("llama3 slows slow pairs down, leaves fast ones, and goes from one to the other", () => {
+const read = (text_config: object) =>
+  ropeSettings(parse(z.object(ropeFields(10_000)), text_config, "text_config"), C);
+
+test("llama3 divides low frequencies, keeps high ones, and interpolates between", () => {
   const plain = inverseFrequencies(500_000, 128);
   const scaled = llama3Frequencies(plain, SCALING);
   // By wavelength, as the reference has it.
@@ -32,18 +38,52 @@ test("llama3 slows slow pairs down, leaves fast ones, and goes from one to the o
 
 test.each([
   ["as published", { rope_theta: 500_000, rope_scaling: SCALING }],
-  ["with the older key", { rope_theta: 500_000, rope_scaling: { ...SCALING, type: "llama3" } }],
+  [
+    "with the older key",
+    { rope_theta: 500_000, rope_scaling: { ...SCALING, rope_type: undefined, type: "llama3" } },
+  ],
   ["as transformers 5 saves it", { rope_parameters: { ...SCALING, rope_theta: 500_000 } }],
+  ["with the base outside", { rope_theta: 500_000, rope_parameters: SCALING }],
 ])("llama3 is read %s", (_, config) => {
-  const { theta, scaling } = ropeSettings(files(config), "text_config");
-  expect(theta).toBe(500_000);
-  expect(scaling).toMatchObject({ factor: 8, original_max_position_embeddings: 8192 });
-  expect(() => ropeTheta(files(config), "text_config")).toThrow("llama3");
+  const { frequencies, axes } = read(config);
+  expect(frequencies).toEqual(llama3Frequencies(inverseFrequencies(500_000, C), SCALING));
+  expect(axes).toEqual(new Array(C / 2).fill(0));
 });
 
-test("other scalings, and settings that lack something, are named", () => {
-  const read = (rope_scaling: object) => () => ropeSettings(files({ rope_scaling }), "text_config");
-  expect(read({ rope_type: "yarn" })).toThrow("rope type yarn is not known");
-  expect(read({ ...SCALING, factor: undefined })).toThrow("text_config.rope_scaling: factor");
-  expect(read({ rope_type: "default" })()).toEqual({ theta: 10_000 });
+test.each([{}, { rope_scaling: null }, { rope_scaling: { type: "dynamic", factor: 2 } }])(
+  "%j scales nothing",
+  (config) => expect(read(config).frequencies).toEqual(inverseFrequencies(10_000, C)),
+);
+
+test("linear divides all frequencies", () => {
+  const { frequencies } = read({ rope_scaling: { type: "linear", factor: 8 } });
+  expect(frequencies).toEqual(inverseFrequencies(10_000, C).map((frequency) => frequency / 8));
+});
+
+test("where a file has both fields, the older one wins", () => {
+  const rope_parameters = { rope_type: "default", rope_theta: 500_000 };
+  const rope_scaling = { rope_type: "linear", factor: 2 };
+  const { frequencies } = read({ rope_parameters, rope_scaling });
+  expect(frequencies).toEqual(inverseFrequencies(500_000, C).map((frequency) => frequency / 2));
+});
+
+test.each([
+  [{ mrope_section: [16, 24, 24] }, { 0: 16, 1: 24, 2: 24 }, [0, 0, 0]],
+  [{ mrope_section: [24, 20, 20], mrope_interleaved: true }, { 0: 24, 1: 20, 2: 20 }, [0, 1, 2]],
+])("M-RoPE %j", (parameters, counts, start) => {
+  const { axes, frequencies } = read({ rope_scaling: { type: "mrope", ...parameters } });
+  expect(axes).toHaveLength(C / 2);
+  for (const [axis, count] of Object.entries(counts)) {
+    expect(axes.filter((other) => other === Number(axis))).toHaveLength(count);
+  }
+  expect(axes.slice(0, 3)).toEqual(start);
+  expect(frequencies).toEqual(inverseFrequencies(10_000, C));
+});
+
+test.each([
+  [{ rope_type: "yarn", factor: 4 }, "text_config: rope_type is yarn, supported: default"],
+  [{ ...SCALING, factor: undefined }, "text_config.rope_scaling: factor"],
+  [{ rope_type: "linear" }, "text_config.rope_scaling: factor"],
+])("%j is refused by name", (rope_scaling, message) => {
+  expect(() => read({ rope_scaling })).toThrow(message);
 });

@@ -1,46 +1,54 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Rope } from "../ops/rope-append.ts";
-import type { Llama3Scaling } from "./config.ts";
 
-/**
- * RoPE's tables (arXiv 2104.09864): the channel pairs (c, c + C/2) turn by theta^(-2c/C) a position.
- *
- * @param C channels per head
- * @param axes `[C / 2]` which of a row's positions each pair turns by: 0 temporal, 1 height, 2 width
- */
-export function ropeTables(g: Graph, theta: number, C: number, axes: readonly number[]): Rope {
-  return rope(g, inverseFrequencies(theta, C), axes);
+/** How a decoder rotates the channel pairs (c, c + C/2) of each head. */
+export interface RopeSettings {
+  /** `[C / 2]` radians per position */
+  readonly frequencies: readonly number[];
+  /** `[C / 2]` which of a token's positions a pair rotates by: 0 temporal, 1 height, 2 width */
+  readonly axes: readonly number[];
 }
 
-/** @returns radians per position of each channel pair, `[C / 2]` */
+/**
+ * The frequencies of RoPE (arXiv 2104.09864): theta^(-2c/C) for the channel pair (c, c + C/2).
+ *
+ * @param C channels of a head
+ * @returns `[C / 2]` radians per position
+ */
 export function inverseFrequencies(theta: number, C: number): number[] {
   return Array.from({ length: C / 2 }, (_, c) => theta ** ((-2 * c) / C));
 }
 
+/** The settings of Llama 3.1's scaling, in transformers' spelling. */
+export interface Llama3Scaling {
+  readonly factor: number;
+  readonly low_freq_factor: number;
+  readonly high_freq_factor: number;
+  /** Tokens of the context before it was extended. */
+  readonly original_max_position_embeddings: number;
+}
+
 /**
- * Llama 3.1's scaling: pairs that turn slowly turn `factor` times slower, fast ones as before, and
- * those between a bit of both.
+ * Llama 3.1's scaling (arXiv 2407.21783): low frequencies are divided by `factor`, high ones stay,
+ * and those between are interpolated.
  *
- * @param frequencies radians per position
+ * @param frequencies `[C / 2]` radians per position
+ * @returns `[C / 2]`
  */
 export function llama3Frequencies(
   frequencies: readonly number[],
   { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings }: Llama3Scaling,
 ): number[] {
   return frequencies.map((frequency) => {
-    const turns = (original_max_position_embeddings * frequency) / (2 * Math.PI);
-    const kept = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor);
+    const rotations = (original_max_position_embeddings * frequency) / (2 * Math.PI);
+    const kept = (rotations - low_freq_factor) / (high_freq_factor - low_freq_factor);
     const share = Math.min(1, Math.max(0, kept));
     return (1 - share) * (frequency / factor) + share * frequency;
   });
 }
 
-/** @returns the tables of given inverse frequencies and axes, both `[C / 2]`; by default one axis */
-export function rope(
-  g: Graph,
-  frequencies: readonly number[],
-  axes: readonly number[] = frequencies.map(() => 0),
-): Rope {
+/** Puts RoPE's tables `[C / 2]` on the GPU; equal tables are stored once. */
+export function rope(g: Graph, { frequencies, axes }: RopeSettings): Rope {
   const shape = [frequencies.length];
   return {
     inverseFrequencies: g.gpu.constant(`rope ${frequencies}`, shape, "f32", () =>

@@ -1,12 +1,15 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { interpolateGrid } from "../ops/interpolate-grid.ts";
-import { linear } from "../ops/linear.ts";
 import { exactTaps } from "../ops/resize-taps.ts";
 import { type EncoderConfig, encoder } from "./encoder.ts";
-import type { ImageLayout, VisionPass, VisionTable, Weights } from "./model.ts";
+import { embedPatches } from "./layers.ts";
+import type { ImageLayout, VisionPass, VisionTable, VisionTensors, Weights } from "./model.ts";
 import { blockOrder, patchBucket } from "./patch-blocks.ts";
 import { tileRows } from "./tile-rows.ts";
+
+/** Names of the tables of `siglip2Pass`. */
+export type Siglip2Table = "rows" | "down" | "across";
 
 /**
  * A pass of `siglip2` over some tiles of an image, in blocks of merge x merge patches.
@@ -18,7 +21,7 @@ export function siglip2Pass(
   tiles: number,
   merge: number,
   side: number,
-): VisionPass {
+): VisionPass<Siglip2Table> {
   const patches = blockOrder({ grid }, merge);
   const P = patchBucket(tiles * patches.length);
   const [height, width] = grid;
@@ -70,7 +73,7 @@ function positionShares(
  * patch attends to all patches of its tile.
  *
  * @param patches `[P, channels * patchSize²]`
- * @param tables of `siglip2Pass`
+ * @param tables those of `siglip2Pass`
  * @returns hidden states before the post-layernorm, `[P, D]`
  */
 export function siglip2(
@@ -78,13 +81,12 @@ export function siglip2(
   w: Weights,
   c: EncoderConfig,
   patches: Tensor,
-  { rows, down, across }: Readonly<Record<string, Tensor>>,
+  { rows, down, across }: VisionTensors<Siglip2Table>,
 ): Tensor {
   const e = w.under("embeddings");
   const learned = e.vector("position_embedding.weight"); // [side², D]
-  const x = linear(g, patches, e.matrix("patch_embedding.weight"), {
-    bias: e.vector("patch_embedding.bias"),
-    residual: interpolateGrid(g, learned, down as Tensor, across as Tensor),
+  const x = embedPatches(g, e.under("patch_embedding"), patches, {
+    residual: interpolateGrid(g, learned, down, across),
   });
-  return encoder(g, w.under("encoder"), c, rows as Tensor, x);
+  return encoder(g, w.under("encoder"), c, rows, x);
 }

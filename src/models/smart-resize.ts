@@ -1,7 +1,4 @@
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
+import type { Size } from "./model.ts";
 
 /** Pixels of a resized image. */
 export interface Limits {

@@ -1,8 +1,10 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import {
   HALF,
   checkImage,
+  imageTokenFields,
+  imageTokenId,
   namedToken,
   normalization,
   normalizationFields,
@@ -13,15 +15,17 @@ import type {
   CheckpointFiles,
   ImageLayout,
   ImageProcessor,
+  ModelOptions,
   Resize,
   ResizeFilter,
+  Size,
   Tile,
-  ModelOptions,
 } from "./model.ts";
+import { tilesOf } from "./tile-grids.ts";
 
 /** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
 const Config = z.object({
-  image_token_id: z._default(z.int(), 128_257),
+  ...imageTokenFields,
   scale_factor: z._default(z.int(), 2),
   vision_config: z.object({
     image_size: z._default(z.int(), 224),
@@ -29,7 +33,7 @@ const Config = z.object({
   }),
 });
 
-const LongestEdge = z.object({ longest_edge: z.int().check(z.positive()) });
+const LongestEdge = z.object({ longest_edge: Positive });
 
 /** The image processor's fields, with the defaults of the SmolVLM and Idefics3 classes. */
 const Settings = z.object({
@@ -63,7 +67,8 @@ export function smolvlmProcessor(
   files: CheckpointFiles,
   { maxImageTokens = Infinity }: ModelOptions = {},
 ): ImageProcessor {
-  const { image_token_id, scale_factor, vision_config } = parseConfig(Config, files);
+  const config = parseConfig(Config, files);
+  const { scale_factor, vision_config } = config;
   const settings = parseImageSettings(Settings, files);
   const tokens = readTokens(files);
   const filter = resizeFilter(settings.resample);
@@ -72,7 +77,7 @@ export function smolvlmProcessor(
   const edge = Math.floor(settings.max_image_size.longest_edge / vision_config.patch_size);
   return {
     placeholder: tokens.image_token,
-    imageTokenId: image_token_id,
+    imageTokenId: imageTokenId(config, 128_257),
     patchSize: vision_config.patch_size,
     merge: 1,
     frames: 1,
@@ -95,11 +100,6 @@ export function smolvlmProcessor(
       };
     },
   };
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 type Cut = Pick<ImageLayout, "resizes" | "tiles" | "rows" | "cols">;
@@ -133,10 +133,7 @@ function cutTiles(settings: Settings, size: Size, filter: ResizeFilter, split: b
   const enlarged = resizeTo(toMultiples(scaled, edge));
   const [rows, cols] = [enlarged.height / edge, enlarged.width / edge];
   if (rows * cols === 1) return { resizes, tiles: [whole()], rows: 0, cols: 0 };
-  const tiles: Tile[] = [];
-  for (let row = 0; row < rows; row++) {
-    for (let col = 0; col < cols; col++) tiles.push({ ...whole(), x: col * edge, y: row * edge });
-  }
+  const tiles = tilesOf({ cols, rows }, whole());
   resizeTo({ width: edge, height: edge });
   return { resizes, tiles: [...tiles, whole()], rows, cols };
 }

@@ -1,3 +1,5 @@
+import type { Tile } from "./model.ts";
+
 /** Tiles across and down. */
 export interface TileGrid {
   readonly cols: number;
@@ -33,4 +35,13 @@ export function closestGrid(
     least = Math.min(least, difference);
   }
   return best;
+}
+
+/** The tiles of a grid, row by row. `first` is the upper left one, and the others have its size. */
+export function tilesOf({ cols, rows }: TileGrid, first: Tile): Tile[] {
+  return Array.from({ length: cols * rows }, (_, i) => ({
+    ...first,
+    x: first.x + (i % cols) * first.width,
+    y: first.y + Math.floor(i / cols) * first.height,
+  }));
 }

@@ -1,0 +1,115 @@
+import * as z from "zod/mini";
+import { parse } from "./config.ts";
+import {
+  type Llama3Scaling,
+  type RopeSettings,
+  inverseFrequencies,
+  llama3Frequencies,
+} from "./rope.ts";
+
+const Positive = z.number().check(z.positive());
+
+/** What all types of scaling have in common; early files write `type` for `rope_type`. */
+const Parameters = z.looseObject({
+  rope_type: z.nullish(z.string()),
+  type: z.nullish(z.string()),
+  rope_theta: z.nullish(z.number()),
+  mrope_section: z.nullish(z.array(z.int())),
+  mrope_interleaved: z.nullish(z.boolean()),
+});
+
+const Linear = z.object({ factor: Positive });
+
+const Llama3 = z.object({
+  factor: Positive,
+  low_freq_factor: Positive,
+  high_freq_factor: Positive,
+  original_max_position_embeddings: Positive,
+}) satisfies z.ZodMiniType<Llama3Scaling>;
+
+/**
+ * The fields of a decoder's config that `ropeSettings` reads.
+ *
+ * @param theta the transformers class's default of `rope_theta`
+ */
+export function ropeFields(theta: number) {
+  return {
+    rope_theta: z._default(z.number(), theta),
+    /** Written by transformers 4. */
+    rope_scaling: z.nullish(Parameters),
+    /** Written by transformers 5, with `rope_theta` inside. */
+    rope_parameters: z.nullish(Parameters),
+  };
+}
+
+/** The output of a schema with `ropeFields`. */
+interface RopeConfig {
+  readonly rope_theta: number;
+  readonly rope_scaling?: z.output<typeof Parameters> | null | undefined;
+  readonly rope_parameters?: z.output<typeof Parameters> | null | undefined;
+}
+
+/** Changes the frequencies `[C / 2]` as one `rope_type` does; `name` is where `parameters` are from. */
+type Scaling = (frequencies: number[], parameters: object, name: string) => number[];
+
+const unscaled: Scaling = (frequencies) => frequencies;
+
+/** By `rope_type`. */
+const SCALINGS: Readonly<Record<string, Scaling>> = {
+  default: unscaled,
+  /** M-RoPE, which chooses a position and scales nothing. */
+  mrope: unscaled,
+  /** Scales only beyond `max_position_embeddings`, and no context is longer than that. */
+  dynamic: unscaled,
+  /** Position interpolation (arXiv 2306.15595). */
+  linear(frequencies, parameters, name) {
+    const { factor } = parse(Linear, parameters, name);
+    return frequencies.map((frequency) => frequency / factor);
+  },
+  llama3: (frequencies, parameters, name) =>
+    llama3Frequencies(frequencies, parse(Llama3, parameters, name)),
+};
+
+/**
+ * Reads how a decoder rotates queries and keys.
+ *
+ * @param config output of a schema with `ropeFields`
+ * @param C channels of a head
+ * @param name path of `config` within config.json
+ * @throws Error naming a `rope_type` that is not supported, or a missing setting of one that is
+ */
+export function ropeSettings(
+  { rope_theta, rope_scaling, rope_parameters }: RopeConfig,
+  C: number,
+  name = "text_config",
+): RopeSettings {
+  // As in transformers, the older field wins where a file has both.
+  const parameters = { ...rope_parameters, ...rope_scaling };
+  const type = parameters.rope_type ?? parameters.type ?? "default";
+  const scaling = SCALINGS[type];
+  if (!scaling) {
+    const known = Object.keys(SCALINGS).join(", ");
+    throw new Error(`config.json: ${name}: rope_type is ${type}, supported: ${known}`);
+  }
+  const frequencies = inverseFrequencies(parameters.rope_theta ?? rope_theta, C);
+  const field = rope_scaling ? "rope_scaling" : "rope_parameters";
+  return {
+    frequencies: scaling(frequencies, parameters, `config.json: ${name}.${field}`),
+    axes: axesOf(parameters.mrope_section ?? [C / 2], parameters.mrope_interleaved ?? false, C / 2),
+  };
+}
+
+/**
+ * @param sections channel pairs that rotate by the temporal position, the height and the width
+ * @returns `[pairs]`
+ */
+function axesOf(sections: readonly number[], isInterleaved: boolean, pairs: number): number[] {
+  // M-RoPE of Qwen2-VL (arXiv 2409.12191 §3.1): one run of channel pairs for each axis.
+  if (!isInterleaved) return sections.flatMap((count, axis) => new Array<number>(count).fill(axis));
+  // M-RoPE of Qwen3-VL: height and width take every third pair until their sections are used up.
+  const [, height = 0, width = 0] = sections;
+  return Array.from({ length: pairs }, (_, c) => {
+    if (c % 3 === 1 && c < 3 * height) return 1;
+    return c % 3 === 2 && c < 3 * width ? 2 : 0;
+  });
+}
