@@ -83,7 +83,7 @@ export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
     forward(g, w, rows, [images], cache) {
       const decoder = w.under(prefix);
       const scale = Math.sqrt(c.hidden_size);
-      let x = g.capture("embeds", embed(g, rows, decoder.matrix(EMBEDDINGS), images, { scale }));
+      let x = g.capture("embeds", embed(g, rows, decoder.embedding(EMBEDDINGS), images, { scale }));
       cache.forEach((layerCache, i) => {
         const own = c.layers[i] as GemmaLayer;
         x = gemmaLayer(g, decoder.under(`layers.${i}`), c, own, rows, layerCache, x);

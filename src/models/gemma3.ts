@@ -49,7 +49,7 @@ export const gemma3: Family<"rows"> = (files, options) => {
       const x = siglip(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("vision", postLayernorm(g, v, tower, x));
       const pooled = averagePool(g, states, side, block); // [P / block², vision D]
-      const projector = w.under("model.multi_modal_projector");
+      const projector = w.part("connector").under("model.multi_modal_projector");
       const weight = projector.vector("mm_soft_emb_norm.weight");
       const normed = rmsNorm(g, pooled, weight, tower.layer_norm_eps, { offset: 1 });
       return [linear(g, normed, transposed(projector.vector("mm_input_projection_weight")))];

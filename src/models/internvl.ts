@@ -56,7 +56,7 @@ export const internvl: Family<ClipTable> = (files, options) => {
       const x = g.capture("vision", clip(g, v, tower, patches, tables));
       const shuffled = spaceToDepth(g, dropClass(g, x, tables), side, block);
       const states = g.capture("connector_in", shuffled); // [P / block², block² * vision D]
-      const projector = w.under("model.multi_modal_projector");
+      const projector = w.part("connector").under("model.multi_modal_projector");
       const normed = norm(g, projector.under("layer_norm"), states, PROJECTOR_EPS);
       return [mlp(g, projector, ["linear_1", "linear_2"], normed)];
     },

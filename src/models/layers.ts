@@ -59,7 +59,7 @@ export function embedPatches(
   patches: Tensor,
   options: DenseOptions = {},
 ): Tensor {
-  return affine(g, w.matrix("weight"), w, ["bias"], patches, options);
+  return affine(g, w.embedding("weight"), w, ["bias"], patches, options);
 }
 
 function affine(

@@ -41,7 +41,7 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
       const x = siglip2(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("connector_in", postLayernorm(g, v, tower, x));
       const blocks = mergeBlocks(states, merge); // [P / merge², merge² * vision D]
-      const projector = w.under("model.multi_modal_projector");
+      const projector = w.part("connector").under("model.multi_modal_projector");
       const isNormed = projector.has("layer_norm.weight");
       const normed = isNormed
         ? norm(g, projector.under("layer_norm"), blocks, PROJECTOR_EPS)

@@ -100,7 +100,7 @@ function layers(
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.rope) };
   const [caches, states] = [cache.values(), convolutions.values()];
-  let x = g.capture("embeds", embed(g, rows, w.matrix(EMBEDDINGS), images));
+  let x = g.capture("embeds", embed(g, rows, w.embedding(EMBEDDINGS), images));
   c.layer_types.forEach((type, i) => {
     const layer = renamedWeights(w.under(`layers.${i}`), lfm2Name);
     x =

@@ -54,7 +54,7 @@ function layers(
   cache: readonly LayerCache[],
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.rope) };
-  let x = g.capture("embeds", embed(g, rows, w.matrix(EMBEDDINGS), images));
+  let x = g.capture("embeds", embed(g, rows, w.embedding(EMBEDDINGS), images));
   cache.forEach((layerCache, i) => {
     const layer = w.under(`layers.${i}`);
     x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, inputs, layerCache, x));

@@ -47,7 +47,7 @@ export const llavaOnevision: Family<"rows"> = (files, options) => {
 
     vision(g, w, patches, tables) {
       const x = siglip(g, w.under("model.vision_tower"), tower, patches, tables);
-      const projector = w.under("model.multi_modal_projector");
+      const projector = w.part("connector").under("model.multi_modal_projector");
       return [mlp(g, projector, ["linear_1", "linear_2"], g.capture("connector_in", x))];
     },
 
@@ -65,7 +65,7 @@ function packing(side: number, maxFeatures: number): ImagePacking<keyof PackingT
 
     record(g, w, rows, { indices, weights, lines }) {
       const features = interpolateRows(g, rows, indices, weights); // [F, D]
-      const newline = w.vector("model.image_newline"); // [D]
+      const newline = w.part("connector").vector("model.image_newline"); // [D]
       const D = rows.shape[1] as number;
       return gatherRows(g, features, lines, { more: reshape(newline, [1, D]) });
     },

@@ -40,7 +40,14 @@ export const llava: Family<ClipTable> = (files) => {
     vision(g, w, patches, tables) {
       const x = clip(g, w.under("model.vision_tower"), tower, patches, tables);
       const states = g.capture("connector_in", dropClass(g, x, tables)); // [P, vision D]
-      return [mlp(g, w.under("model.multi_modal_projector"), ["linear_1", "linear_2"], states)];
+      return [
+        mlp(
+          g,
+          w.part("connector").under("model.multi_modal_projector"),
+          ["linear_1", "linear_2"],
+          states,
+        ),
+      ];
     },
   };
 };

@@ -19,5 +19,5 @@ const HEAD = "lm_head.weight";
  * @returns logits `[B, V]`
  */
 export function lmHead(g: Graph, w: Weights, decoder: Weights, x: Tensor, isTied: boolean): Tensor {
-  return linear(g, x, isTied || !w.has(HEAD) ? decoder.matrix(EMBEDDINGS) : w.matrix(HEAD));
+  return linear(g, x, isTied || !w.has(HEAD) ? decoder.head(EMBEDDINGS) : w.head(HEAD));
 }

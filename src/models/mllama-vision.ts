@@ -172,7 +172,7 @@ function placed(
   x = add(g, x, gatherRows(g, own, tables.classes, none));
   const inTile = gatherRows(g, place.vector("embedding"), tables.positions);
   x = addGated(g, x, inTile, gate, { complement: true });
-  const table = splitRows(place.matrix("tile_embedding.weight"), c.hidden_size);
+  const table = splitRows(place.embedding("tile_embedding.weight"), c.hidden_size);
   return addGated(g, x, embed(g, tables.rows, table), gate);
 }
 

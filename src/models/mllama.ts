@@ -105,10 +105,10 @@ export const mllama: Family<MllamaTable> = (files) => {
 
     *vision(g, w, patches, tables) {
       const states = mllamaTower(g, w.under(TOWER), tower, patches, tables);
-      const projected = projectStates(g, w.under(PROJECTOR), states, rows);
+      const projected = projectStates(g, w.part("connector").under(PROJECTOR), states, rows);
       const embeds = g.capture("image_embeds", projected); // [rows, D]
       for (const i of crossLayers) {
-        const layer = w.under(`${DECODER}.layers.${i}.cross_attn`);
+        const layer = w.part("text").under(`${DECODER}.layers.${i}.cross_attn`);
         const keys = dense(g, layer.under("k_proj"), embeds);
         yield headNorm(g, layer.vector("k_norm.weight"), keys, text);
         yield dense(g, layer.under("v_proj"), embeds);
@@ -118,7 +118,7 @@ export const mllama: Family<MllamaTable> = (files) => {
     forward(g, w, inputRows, images, cache) {
       const decoder = w.under(DECODER);
       const inputs = { rows: inputRows, rope: rope(g, text.rope) };
-      let x = embed(g, inputRows, decoder.matrix(EMBEDDINGS));
+      let x = embed(g, inputRows, decoder.embedding(EMBEDDINGS));
       let [next, nextCross] = [0, 0];
       for (let i = 0; i < text.num_hidden_layers; i++) {
         const layer = decoder.under(`layers.${i}`);

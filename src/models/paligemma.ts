@@ -39,7 +39,7 @@ export const paligemma: Family<"rows"> = (files) => {
       const v = w.under("model.vision_tower");
       const x = siglip(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("vision", postLayernorm(g, v, tower, x));
-      return [dense(g, w.under("model.multi_modal_projector.linear"), states)];
+      return [dense(g, w.part("connector").under("model.multi_modal_projector.linear"), states)];
     },
   };
 };

@@ -77,7 +77,7 @@ export const qwen25Vl: Family<Table> = (files, options) => {
         const m = rmsNorm(g, x, b.vector("norm2.weight"), EPS);
         x = g.capture(`vision.${i}`, gatedMlp(g, b.under("mlp"), m, tower.hidden_act, x));
       }
-      const merger = v.under("merger");
+      const merger = v.part("connector").under("merger");
       const normed = rmsNorm(g, g.capture("vision", x), merger.vector("ln_q.weight"), EPS);
       const merged = mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge));
       return [gatherRows(g, merged, window_position)];

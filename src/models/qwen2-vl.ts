@@ -43,7 +43,7 @@ export const qwen2Vl: Family<"rows"> = (files, options) => {
         const f = dense(g, b.under("mlp.fc1"), m, { activation: tower.hidden_act }); // [P, F]
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.fc2"), f, { residual: x }));
       }
-      const merger = v.under("merger");
+      const merger = v.part("connector").under("merger");
       const normed = norm(g, merger.under("ln_q"), g.capture("vision", x), EPS);
       return [mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge))];
     },

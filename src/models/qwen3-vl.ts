@@ -61,12 +61,12 @@ export const qwen3Vl: Family<Table> = (files, options) => {
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.linear_fc2"), f, { residual: x }));
         const index = tower.deepstack_visual_indexes.indexOf(i);
         if (index >= 0) {
-          const merger = v.under(`deepstack_merger_list.${index}`);
+          const merger = v.part("connector").under(`deepstack_merger_list.${index}`);
           const normed = norm(g, merger.under("norm"), mergeBlocks(x, merge), EPS);
           deepstack[index] = mlp(g, merger, ["linear_fc1", "linear_fc2"], normed);
         }
       }
-      const merger = v.under("merger");
+      const merger = v.part("connector").under("merger");
       const normed = norm(g, merger.under("norm"), g.capture("vision", x), EPS);
       const merged = mlp(g, merger, ["linear_fc1", "linear_fc2"], mergeBlocks(normed, merge));
       return [merged, ...deepstack];

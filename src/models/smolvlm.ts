@@ -39,7 +39,9 @@ export const smolvlm: Family<"rows"> = (files, options) => {
       const x = siglip(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("vision", postLayernorm(g, v, tower, x));
       const shuffled = spaceToDepth(g, states, side, scale_factor);
-      return [dense(g, w.under("model.connector.modality_projection.proj"), shuffled)];
+      return [
+        dense(g, w.part("connector").under("model.connector.modality_projection.proj"), shuffled),
+      ];
     },
   };
 };

@@ -90,7 +90,7 @@ export class GpuWeights implements Weights {
   }
 
   matrix(names: TensorNames): Weight {
-    return this.#matrix([names].flat(), "text", roleOf([names].flat()));
+    return this.#matrix([names].flat(), "text", "layer");
   }
 
   embedding(names: TensorNames): Weight {
@@ -154,7 +154,7 @@ export class GpuWeights implements Weights {
       under: (inner) => this.#scope(`${prefix}${inner}.`, part),
       part: (other) => this.#scope(prefix, other),
       has: (name) => this.has(prefix + name),
-      matrix: (names) => this.#matrix(full(names), part, roleOf(full(names))),
+      matrix: (names) => this.#matrix(full(names), part, "layer"),
       embedding: (names) => this.#matrix(full(names), part, "embedding"),
       head: (names) => this.#matrix(full(names), part, "head"),
       vector: (names) => this.#vector(full(names), part),
@@ -239,11 +239,6 @@ export class GpuWeights implements Weights {
     }
     return { name, info, dtype: info.dtype as SourceType };
   }
-}
-
-/** For models that do not yet name the role of a matrix. */
-function roleOf([name = ""]: readonly string[]): WeightRole {
-  return /(^|[._])(embed\w*|wte|lm_head|head)([._]|$)/.test(name) ? "embedding" : "layer";
 }
 
 function sum(numbers: readonly number[]): number {
