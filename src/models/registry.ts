@@ -11,28 +11,49 @@ import { qwen2Vl } from "./qwen2-vl.ts";
 import { qwen3Vl } from "./qwen3-vl.ts";
 import { smolvlm } from "./smolvlm.ts";
 
-/** `model_type` of config.json, and the family that runs it. */
-const FAMILIES: Readonly<Record<string, Family>> = {
-  smolvlm,
-  idefics3: smolvlm,
-  qwen2_vl: qwen2Vl,
-  qwen2_5_vl: qwen25Vl,
-  qwen3_vl: qwen3Vl,
-  llava_onevision: llavaOnevision,
-  llava,
-  internvl,
-  mllama,
-  lfm2_vl: lfm2Vl,
-  "lfm2-vl": lfm2Vl, // the first checkpoints
-  gemma3,
-  paligemma,
-};
+/** A model family that runs here. */
+export interface RegisteredFamily {
+  /** The name that the documentation uses. */
+  readonly name: string;
+  /** The values of `model_type` in config.json. */
+  readonly modelTypes: readonly string[];
+  readonly create: Family;
+}
 
-/** Throws Error naming what is supported when the checkpoint is of another family. */
-export function createModel(files: CheckpointFiles, options?: ModelOptions): Model {
+/** All model families, one line each. */
+export const FAMILIES: readonly RegisteredFamily[] = [
+  { name: "SmolVLM", modelTypes: ["smolvlm", "idefics3"], create: smolvlm },
+  { name: "Qwen2-VL", modelTypes: ["qwen2_vl"], create: qwen2Vl },
+  { name: "Qwen2.5-VL", modelTypes: ["qwen2_5_vl"], create: qwen25Vl },
+  { name: "Qwen3-VL", modelTypes: ["qwen3_vl"], create: qwen3Vl },
+  { name: "LLaVA-OneVision", modelTypes: ["llava_onevision"], create: llavaOnevision },
+  { name: "LLaVA-1.5", modelTypes: ["llava"], create: llava },
+  { name: "InternVL3", modelTypes: ["internvl"], create: internvl },
+  // The first checkpoints of LFM2-VL have the second name.
+  { name: "LFM2-VL", modelTypes: ["lfm2_vl", "lfm2-vl"], create: lfm2Vl },
+  { name: "Gemma 3", modelTypes: ["gemma3"], create: gemma3 },
+  { name: "PaliGemma", modelTypes: ["paligemma"], create: paligemma },
+  { name: "Llama 3.2 Vision", modelTypes: ["mllama"], create: mllama },
+];
+
+/**
+ * The family of a checkpoint.
+ *
+ * @throws Error naming the supported values of `model_type` when config.json has another one
+ */
+export function familyOf(files: CheckpointFiles): RegisteredFamily {
   const { model_type } = (files["config.json"] ?? {}) as { model_type?: unknown };
-  const family = typeof model_type === "string" ? FAMILIES[model_type] : undefined;
-  if (family) return family(files, options);
-  const known = Object.keys(FAMILIES).join(", ");
+  const family = FAMILIES.find(({ modelTypes }) => modelTypes.some((type) => type === model_type));
+  if (family) return family;
+  const known = FAMILIES.flatMap(({ modelTypes }) => modelTypes).join(", ");
   throw new Error(`config.json: model_type is ${JSON.stringify(model_type)}, supported: ${known}`);
+}
+
+/**
+ * Creates the model of a checkpoint from its JSON files.
+ *
+ * @throws Error naming the file and the field that is wrong or not supported
+ */
+export function createModel(files: CheckpointFiles, options?: ModelOptions): Model {
+  return familyOf(files).create(files, options);
 }
