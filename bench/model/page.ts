@@ -1,13 +1,13 @@
 import { Engine } from "../../src/engine/engine.ts";
 import type { GenerationInput } from "../../src/engine/generation.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
-import { profile, summarize } from "../../src/gpu/profile.ts";
 import type { ImageLayout } from "../../src/models/model.ts";
 import { createModel } from "../../src/models/registry.ts";
 import { openCheckpoint } from "../../src/weights/checkpoint.ts";
 import type { Quantization } from "../../src/weights/choose-format.ts";
 import { GpuWeights } from "../../src/weights/gpu-weights.ts";
 import { resolveSource } from "../../src/weights/source.ts";
+import { profile, summarize } from "../profile.ts";
 import { gemma3of4b } from "./gemma-shapes.ts";
 import { lfm2Vl } from "./lfm2-shapes.ts";
 import { internvl3of1b, llava15of7b, llavaOnevision05b, paligemma3b } from "./llava-shapes.ts";

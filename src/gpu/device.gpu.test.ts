@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { testGpu } from "../../tests/support.ts";
 import { OutOfMemoryError } from "./device.ts";
 
-test("a buffer beyond the device's limit is told before it is made", async () => {
+test("refuses a buffer beyond the device's limit", async () => {
   const gpu = await testGpu();
   const { bytes } = gpu;
   const size = gpu.device.limits.maxBufferSize + 4;

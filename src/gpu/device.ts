@@ -1,6 +1,6 @@
 import { type DType, type Tensor, bufferOf, byteSize, elementCount } from "./tensor.ts";
 
-/** WGSL, the values of its `override`s, and a name for messages and profiles. */
+/** WGSL, the values of its overrides, and a name for messages and profiles. */
 export interface Kernel {
   readonly name: string;
   readonly code: string;
@@ -20,8 +20,10 @@ export class OutOfMemoryError extends Error {
 const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as const;
 
 /**
- * Asks an adapter for a device with all of its limits, since the defaults (128 MiB a binding) do
- * not hold a vocabulary.
+ * Opens a device with all of the adapter's limits. WebGPU's default limits are too small: a binding
+ * of 128 MiB does not hold the embeddings of a vocabulary.
+ *
+ * @throws Error when the adapter gives no device
  */
 export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
@@ -36,14 +38,14 @@ export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
   return new Gpu(device, adapter.info);
 }
 
-/** A device with its pipelines, and a count of the bytes it holds. */
+/** A device, its compiled pipelines, and a count of the bytes that its buffers take. */
 export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: GPUAdapterInfo;
-  /** Bytes of all live buffers made here, and the most there have been at once. */
+  /** Bytes of all live buffers that were made here, and their highest sum so far. */
   bytes = 0;
   peakBytes = 0;
-  /** Buffers that compiled graphs share: plans run one after another, never at once. */
+  /** Buffers that all plans share, which is safe because plans never run at the same time. */
   readonly scratch: GPUBuffer[] = [];
   /** Set once the device is gone. */
   lost: DeviceLostError | undefined;
@@ -64,8 +66,10 @@ export class Gpu {
   }
 
   /**
-   * Throws what went wrong on the device since it was last asked, DeviceLostError or
-   * OutOfMemoryError among it: WebGPU reports such things late, and goes on with garbage.
+   * Throws the first failure since the last call. WebGPU reports a failure late, and until then
+   * computes with undefined values.
+   *
+   * @throws DeviceLostError, OutOfMemoryError, or Error for any other failure
    */
   throwIfFailed(): void {
     const failure = this.lost ?? this.#failure;
@@ -73,17 +77,21 @@ export class Gpu {
     if (failure) throw failure;
   }
 
-  /** Number of distinct pipelines asked for so far. */
+  /** Number of distinct pipelines so far. */
   get pipelineCount(): number {
     return this.#pipelines.size;
   }
 
-  /** Makes a buffer and counts its bytes. Throws OutOfMemoryError beyond the device's limit. */
+  /**
+   * Makes a buffer of zeros and counts its bytes.
+   *
+   * @throws OutOfMemoryError when the size is beyond the device's limit
+   */
   buffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
     const limit = this.device.limits.maxBufferSize;
     if (sizeBytes > limit) {
       throw new OutOfMemoryError(
-        `buffer ${label}: ${sizeBytes} bytes asked, the device allows ${limit}`,
+        `buffer ${label}: ${sizeBytes} bytes, the device allows ${limit} in a buffer`,
       );
     }
     const size = Math.max(4, Math.ceil(sizeBytes / 4) * 4);
@@ -99,7 +107,7 @@ export class Gpu {
     buffer.destroy();
   }
 
-  /** Makes a tensor that lives until it is released, zero or filled with `data`. */
+  /** Makes a tensor that lives until its buffer is released. Without `data` it is zero. */
   tensor(
     label: string,
     shape: readonly number[],
@@ -116,7 +124,11 @@ export class Gpu {
     return tensor;
   }
 
-  /** A tensor that never changes, made once for each `key`, which must say all that it depends on. */
+  /**
+   * A tensor that never changes and is made once.
+   *
+   * @param key identifies the contents, and must name everything that they depend on
+   */
   constant(
     key: string,
     shape: readonly number[],
@@ -131,11 +143,16 @@ export class Gpu {
     return tensor;
   }
 
-  /** Writes `data` from element `first` on. Throws RangeError when it does not fit. */
+  /**
+   * Writes `data` to a tensor, from element `first` on.
+   *
+   * @throws RangeError when `data` reaches beyond the end
+   */
   write(tensor: Tensor, data: ArrayBufferView<ArrayBufferLike>, first = 0): void {
     if (first * 4 + data.byteLength > byteSize(tensor)) {
       throw new RangeError(
-        `write ${tensor.label}: ${data.byteLength} bytes at ${first * 4}, it has ${byteSize(tensor)}`,
+        `write: ${tensor.label} has ${byteSize(tensor)} bytes, ` +
+          `got ${data.byteLength} at byte ${first * 4}`,
       );
     }
     this.device.queue.writeBuffer(
@@ -147,12 +164,12 @@ export class Gpu {
     );
   }
 
-  /** Reads a whole `f32` tensor back. */
+  /** Reads a whole f32 tensor. */
   async read(tensor: Tensor): Promise<Float32Array> {
     return new Float32Array(await this.readBytes(tensor));
   }
 
-  /** Reads a whole tensor's bytes back, whatever its type. */
+  /** Reads the bytes of a whole tensor of any type. */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const size = elementCount(tensor.shape) * 4;
     const staging = this.buffer("read", size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
@@ -167,20 +184,24 @@ export class Gpu {
     }
   }
 
-  /** Compiles a kernel, once for every (code, constants). */
+  /**
+   * Compiles a kernel, once for each pair of code and constants.
+   *
+   * @throws Error with the compiler's messages, when the kernel does not compile
+   */
   pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
     const key = JSON.stringify([kernel.code, kernel.constants ?? {}]);
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
       pipeline = compile(this.device, kernel);
       this.#pipelines.set(key, pipeline);
-      // A failure is reported to whoever asked; it must not poison a later, corrected try.
+      // A failure must not be kept: a later call may succeed.
       pipeline.catch(() => this.#pipelines.delete(key));
     }
     return pipeline;
   }
 
-  /** Frees everything at once. */
+  /** Frees everything, the device included. */
   destroy(): void {
     this.#pipelines.clear();
     this.#constants.clear();
@@ -201,10 +222,10 @@ async function compile(device: GPUDevice, kernel: Kernel): Promise<GPUComputePip
   } catch (cause) {
     const { messages } = await module.getCompilationInfo();
     const lines = kernel.code.split("\n");
-    const told = messages
+    const errors = messages
       .filter((message) => message.type === "error")
       .map((m) => `  ${m.lineNum}:${m.linePos} ${m.message}\n    ${lines[m.lineNum - 1] ?? ""}`);
-    const reason = told.length > 0 ? told.join("\n") : (cause as Error).message;
+    const reason = errors.length > 0 ? errors.join("\n") : (cause as Error).message;
     throw new Error(`kernel ${kernel.name} does not compile:\n${reason}`, { cause });
   }
 }

@@ -2,10 +2,10 @@ import type { Gpu } from "./device.ts";
 import { type Tensor, bufferOf, byteSize } from "./tensor.ts";
 
 /**
- * Runs one kernel at once, outside of any plan: for work whose sizes are new every time, as those
- * of images are. Its inputs may be released as soon as this returns.
+ * Runs one kernel now, without a plan. It serves work whose sizes change every time, such as the
+ * preprocessing of images. The inputs may be released as soon as it returns.
  *
- * @param tensors of bind group 0, in binding order
+ * @param tensors the tensors of bind group 0, in binding order
  */
 export function dispatch(
   gpu: Gpu,

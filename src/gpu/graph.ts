@@ -1,8 +1,8 @@
-import type { Gpu, Kernel } from "./device.ts";
+import { type Gpu, type Kernel, OutOfMemoryError } from "./device.ts";
 import { Plan, type PlanStep } from "./plan.ts";
 import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
 
-/** One recorded dispatch: bind group `i` holds `groups[i]` at bindings 0, 1, 2 ... */
+/** A recorded dispatch. Bind group `i` has the tensors `groups[i]` at bindings 0, 1, 2 ... */
 interface Dispatch {
   readonly kernel: Kernel;
   readonly groups: readonly (readonly Tensor[])[];
@@ -10,13 +10,13 @@ interface Dispatch {
 }
 
 export interface GraphOptions {
-  /** Keep every tensor that the model `capture`s readable after a run. */
+  /** Keeps every tensor that the model captures, so that it can be read after a run. */
   readonly captures?: boolean;
 }
 
 /**
- * Records what a model does, once for each row bucket. Nothing runs until the `Plan` that
- * `compile` returns is replayed.
+ * Records a model's dispatches, once for each bucket of token rows. Nothing runs until the `Plan`
+ * that `compile` returns is replayed.
  */
 export class Graph {
   readonly gpu: Gpu;
@@ -31,20 +31,20 @@ export class Graph {
     this.#keepCaptures = captures;
   }
 
-  /** A tensor that exists from its first to its last use; its memory is shared with others. */
+  /** A tensor that is valid from its first use to its last. Other tensors share its memory. */
   scratch(shape: readonly number[], label = "scratch", dtype: DType = "f32"): Tensor {
     const tensor: Tensor = { label, shape, dtype };
     this.#scratch.add(tensor);
     return tensor;
   }
 
-  /** Makes a scratch tensor readable after the run. */
+  /** Makes a scratch tensor readable after a run. */
   keep(tensor: Tensor): Tensor {
     this.#kept.add(tensor.base ?? tensor);
     return tensor;
   }
 
-  /** Names an intermediate, for comparison with a reference. Costs nothing unless captures are on. */
+  /** Names an intermediate tensor for tests, which compare it with a reference. Free by default. */
   capture(name: string, tensor: Tensor): Tensor {
     if (!this.#keepCaptures) return tensor;
     this.#captures.set(name, tensor);
@@ -54,8 +54,8 @@ export class Graph {
   /**
    * Records a dispatch of `grid` workgroups.
    *
-   * @param groups tensors of bind group 0, 1, ... in binding order
-   * @throws RangeError when a grid dimension is beyond the device's limit
+   * @param groups the tensors of bind groups 0, 1, ..., each in binding order
+   * @throws RangeError when a dimension of the grid is 0 or beyond the device's limit
    */
   dispatch(
     kernel: Kernel,
@@ -71,9 +71,10 @@ export class Graph {
   }
 
   /**
-   * Compiles all pipelines side by side, places the scratch tensors, and binds everything.
+   * Compiles all pipelines in parallel, gives the scratch tensors their buffers, and binds them.
    *
-   * @throws RangeError when a scratch tensor is larger than the device's buffers or bindings
+   * @throws OutOfMemoryError when a scratch tensor is larger than the device's buffers or bindings
+   * @throws Error when a kernel does not compile
    */
   async compile(name = "plan"): Promise<Plan> {
     const owned = this.#place();
@@ -99,7 +100,7 @@ export class Graph {
         layout: pipeline.getBindGroupLayout(index),
         entries: tensors.map((tensor, binding) => ({
           binding,
-          // The exact size, so that arrayLength() tells a kernel its number of rows.
+          // The exact size: kernels derive the number of rows from arrayLength().
           resource: { buffer: bufferOf(tensor), size: byteSize(tensor) },
         })),
       }),
@@ -108,10 +109,10 @@ export class Graph {
   }
 
   /**
-   * Gives each scratch tensor a whole buffer for the span of its life (a buffer can't be bound
-   * for reading and writing in one dispatch, so parts of one arena would not do).
+   * Gives each scratch tensor a buffer from its first use to its last. Ranges of one large buffer
+   * would not do: a dispatch can't bind the same buffer for reading and for writing.
    *
-   * @returns the buffers that belong to this plan alone
+   * @returns the buffers of this plan alone
    */
   #place(): GPUBuffer[] {
     const last = new Map<Tensor, number>();
@@ -128,9 +129,9 @@ export class Graph {
         const size = byteSize(tensor);
         const limit = this.gpu.device.limits.maxStorageBufferBindingSize;
         if (size > limit) {
-          throw new RangeError(
-            `${dispatch.kernel.name}: ${tensor.label} [${tensor.shape}]: ${size} bytes asked, ` +
-              `the device allows ${limit} in a binding`,
+          throw new OutOfMemoryError(
+            `compile: ${dispatch.kernel.name}: ${tensor.label} [${tensor.shape}] takes ` +
+              `${size} bytes, the device can bind ${limit}`,
           );
         }
         if (this.#kept.has(tensor)) {
@@ -152,7 +153,7 @@ export class Graph {
   }
 }
 
-/** Removes and returns the smallest free buffer that holds `size` bytes. */
+/** Removes and returns the smallest free buffer of at least `size` bytes. */
 function takeBestFit(free: GPUBuffer[], size: number): GPUBuffer | undefined {
   let best = -1;
   free.forEach((buffer, i) => {

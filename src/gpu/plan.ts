@@ -8,11 +8,11 @@ export interface PlanStep {
   readonly grid: readonly [number, number, number];
 }
 
-/** A flat list of bound dispatches, replayed as often as wanted. */
+/** A flat list of bound dispatches that can be replayed any number of times. */
 export class Plan {
   readonly name: string;
   readonly steps: readonly PlanStep[];
-  /** Intermediates by name, where the graph was recorded with captures. */
+  /** Intermediate tensors by name, if the graph was recorded with captures. */
   readonly captures: ReadonlyMap<string, Tensor>;
   readonly #gpu: Gpu;
   readonly #owned: GPUBuffer[];
@@ -31,7 +31,7 @@ export class Plan {
     this.#owned = owned;
   }
 
-  /** Replays into an open pass. Allocates nothing. */
+  /** Replays in an open pass. Allocates nothing. */
   encode(pass: GPUComputePassEncoder): void {
     const steps = this.steps;
     for (let i = 0; i < steps.length; i++) {
@@ -52,7 +52,7 @@ export class Plan {
     this.#gpu.device.queue.submit([encoder.finish()]);
   }
 
-  /** Frees what belongs to this plan alone: kept tensors. */
+  /** Frees the kept tensors. Scratch buffers are shared, and stay. */
   dispose(): void {
     for (const buffer of this.#owned.splice(0)) this.#gpu.release(buffer);
   }

@@ -1,13 +1,13 @@
 /**
- * Shape letters, used everywhere: `T` rows in this dispatch, `S` tokens in a cache, `D` model
- * width, `H` query heads, `K` key/value heads, `C` channels per head, `F` feed-forward width,
- * `V` vocabulary, `O` outputs, `P` image patches, `N` image rows.
+ * The letters of shapes: `T` token rows of a dispatch, `S` tokens of a cache, `D` model width,
+ * `H` query heads, `K` key and value heads, `C` channels per head, `F` feed-forward width,
+ * `V` vocabulary, `O` outputs, `P` image patches, `N` image embeddings.
  */
 
-/** Element types a tensor can have. Packed formats are `u32`. */
+/** Element types of tensors. Packed weights are `u32`. */
 export type DType = "f32" | "u32" | "i32";
 
-/** A typed, shaped GPU buffer. A scratch tensor has none until its graph is compiled. */
+/** A typed, shaped GPU buffer. A scratch tensor has no buffer until its graph is compiled. */
 export interface Tensor {
   readonly label: string;
   readonly shape: readonly number[];
@@ -25,7 +25,7 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** @returns the bytes a tensor takes on the GPU */
+/** @returns the bytes that a tensor takes on the GPU */
 export function byteSize(tensor: { readonly shape: readonly number[] }): number {
   return elementCount(tensor.shape) * ELEMENT_BYTES;
 }
@@ -33,18 +33,18 @@ export function byteSize(tensor: { readonly shape: readonly number[] }): number 
 /**
  * The same elements in another shape.
  *
- * @throws TypeError when that has another number of them
+ * @throws TypeError when the number of elements differs
  */
 export function reshape(tensor: Tensor, shape: readonly number[]): Tensor {
   if (elementCount(shape) !== elementCount(tensor.shape)) {
-    throw new TypeError(`reshape: ${tensor.label} is [${tensor.shape}], asked for [${shape}]`);
+    throw new TypeError(`reshape: ${tensor.label} is [${tensor.shape}], got [${shape}]`);
   }
   return { label: tensor.label, shape, dtype: tensor.dtype, base: tensor.base ?? tensor };
 }
 
-/** @returns the buffer of a tensor; throws Error when its graph has not been compiled yet */
+/** @returns the buffer of a tensor; throws Error when its graph is not compiled yet */
 export function bufferOf(tensor: Tensor): GPUBuffer {
   if (tensor.base) return bufferOf(tensor.base);
-  if (!tensor.buffer) throw new Error(`${tensor.label} [${tensor.shape}] has no buffer yet`);
+  if (!tensor.buffer) throw new Error(`bufferOf: ${tensor.label} [${tensor.shape}] has none yet`);
   return tensor.buffer;
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ImageError } from "../chat/image-error.ts";
 import { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError, OutOfMemoryError } from "../gpu/device.ts";
 import { OpenAIError, badRequest, modelLoading, modelNotFound, toOpenAIError } from "./errors.ts";
 
 class GPUOutOfMemoryError extends Error {}
@@ -18,6 +18,14 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
   ],
   ["a full queue", new QueueFullError("no"), 429, "rate_limit_error", "queue_full", null],
   ["a lost GPU", new DeviceLostError("no"), 500, "server_error", "device_lost", null],
+  [
+    "a tensor beyond the device's limits",
+    new OutOfMemoryError("no"),
+    500,
+    "server_error",
+    "out_of_memory",
+    null,
+  ],
   [
     "WebGPU out of memory",
     new GPUOutOfMemoryError("no"),

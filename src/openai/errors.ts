@@ -1,7 +1,7 @@
 import type { ImageError } from "../chat/image-error.ts";
 import type { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError, OutOfMemoryError } from "../gpu/device.ts";
 import type { ErrorBody } from "./wire.ts";
 
 /** What an `OpenAIError` may say beside its status and message. */
@@ -75,14 +75,13 @@ export function toOpenAIError(error: unknown): OpenAIError {
   return new OpenAIError(500, message, { code, cause: error });
 }
 
-/** WebGPU tells by class, JavaScript engines only by their messages. */
+/** By class, but JavaScript engines only say it in their messages. */
 function isOutOfMemory(error: unknown, message: string): boolean {
   const { name, constructor } = Object(error) as Error;
   return (
+    error instanceof OutOfMemoryError ||
     /OutOfMemory/.test(`${name} ${constructor?.name}`) ||
-    /out of memory|memory allocation|allocation failed|bytes asked, the device allows/i.test(
-      message,
-    )
+    /out of memory|memory allocation|allocation failed/i.test(message)
   );
 }
 

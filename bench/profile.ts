@@ -1,5 +1,5 @@
-import type { Gpu } from "./device.ts";
-import type { Plan, PlanStep } from "./plan.ts";
+import type { Gpu } from "../src/gpu/device.ts";
+import type { Plan, PlanStep } from "../src/gpu/plan.ts";
 
 export interface StepTime {
   readonly name: string;
@@ -7,10 +7,10 @@ export interface StepTime {
 }
 
 /**
- * Runs a plan dispatch by dispatch and times each one: by timestamp queries where the device has
- * them, else by waiting for the queue after each.
+ * Runs a plan's dispatches one at a time, and times each of them: by timestamp queries where the
+ * device has them, else by waiting for the queue.
  *
- * A validation error of a dispatch is thrown with the kernel's name, which a replay would hide.
+ * @throws Error that names the kernel, when a dispatch is not valid; a replay would hide the name
  */
 export async function profile(gpu: Gpu, plan: Plan): Promise<StepTime[]> {
   const timed = gpu.device.features.has("timestamp-query");
@@ -25,7 +25,7 @@ export async function profile(gpu: Gpu, plan: Plan): Promise<StepTime[]> {
   return times;
 }
 
-/** @returns milliseconds and count by kernel name, the slowest first */
+/** @returns milliseconds and count of each kernel, the slowest first */
 export function summarize(
   times: readonly StepTime[],
 ): { name: string; ms: number; count: number }[] {
