@@ -6,7 +6,8 @@ import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { decodeImage } from "../src/platform/decode-image.ts";
 import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
-import { GpuWeights, type Quantization } from "../src/weights/gpu-weights.ts";
+import type { QuantizationName } from "../src/weights/formats/registry.ts";
+import { GpuWeights } from "../src/weights/gpu-weights.ts";
 import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";
 import { resolveSource } from "../src/weights/source.ts";
 
@@ -125,7 +126,7 @@ export async function requestOf(
 export async function openEngine(
   gpu: Gpu,
   checkpoint: Checkpoint,
-  quantization: Quantization,
+  quantization: QuantizationName,
   options: EngineOptions = {},
 ): Promise<{ engine: Engine; model: Model; weights: GpuWeights }> {
   const model = createModel(checkpoint.files);

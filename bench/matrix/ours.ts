@@ -3,11 +3,15 @@ import { Graph } from "../../src/gpu/graph.ts";
 import { bufferOf } from "../../src/gpu/tensor.ts";
 import type { Weight } from "../../src/gpu/weight.ts";
 import { linear } from "../../src/ops/linear.ts";
-import { allocateWeight } from "../../src/weights/format.ts";
-import { releaseStaging, writeWeightRows } from "../../src/weights/write.ts";
+import { f32 } from "../../src/weights/formats/f32.ts";
+import { q4 } from "../../src/weights/formats/q4.ts";
+import { q8 } from "../../src/weights/formats/q8.ts";
+import { makeWeight } from "../../tests/weight-formats.ts";
 import type { Matrix } from "./cases.ts";
 import type { Contender } from "./timing.ts";
-import { BLOCK, type Source } from "./weights.ts";
+import type { Source } from "./weights.ts";
+
+const FORMATS = { f32, q8, q4 };
 
 export async function openOurs(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();
@@ -15,12 +19,9 @@ export async function openOurs(): Promise<Gpu> {
   return openGpu(adapter);
 }
 
-export async function uploadWeight(gpu: Gpu, matrix: Matrix, source: Source): Promise<Weight> {
+export function uploadWeight(gpu: Gpu, matrix: Matrix, source: Source): Promise<Weight> {
   const { O, D, format } = matrix;
-  const weight = allocateWeight(gpu, "w", O, D, format, { block: BLOCK });
-  await writeWeightRows(gpu, weight, 0, O, new Uint8Array(source.values.buffer), "F32");
-  releaseStaging(gpu);
-  return weight;
+  return makeWeight(gpu, source.values, [O, D], FORMATS[format]);
 }
 
 export function releaseWeight(gpu: Gpu, weight: Weight): void {

@@ -1,4 +1,4 @@
-import type { Quantization } from "../../src/weights/choose-format.ts";
+import type { QuantizationName } from "../../src/weights/formats/registry.ts";
 import { withPage } from "../open-page.ts";
 import type * as model from "./page.ts";
 
@@ -16,7 +16,7 @@ const MIB = 2 ** 20;
  */
 export async function benchModels(select = ""): Promise<void> {
   await withPage("bench/model/index.html", "model", async (page) => {
-    const runs: [name: model.ModelName, quantization: Quantization, tokens: number][] = [
+    const runs: [name: model.ModelName, quantization: QuantizationName, tokens: number][] = [
       ["sample", "f32", 64],
       ["sample", "q4", 64],
       ["smolvlm-256m", "q4", 8],
@@ -36,7 +36,7 @@ export async function benchModels(select = ""): Promise<void> {
         name,
         quantization,
         tokens,
-      ] as [model.ModelName, Quantization, number]);
+      ] as [model.ModelName, QuantizationName, number]);
       console.log(report(`${name} ${quantization}`, result));
     }
   });

@@ -4,7 +4,7 @@ import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import type { ImageLayout } from "../../src/models/model.ts";
 import { createModel } from "../../src/models/registry.ts";
 import { openCheckpoint } from "../../src/weights/checkpoint.ts";
-import type { Quantization } from "../../src/weights/choose-format.ts";
+import type { QuantizationName } from "../../src/weights/formats/registry.ts";
 import { GpuWeights } from "../../src/weights/gpu-weights.ts";
 import { resolveSource } from "../../src/weights/source.ts";
 import { profile, summarize } from "../profile.ts";
@@ -109,7 +109,7 @@ export type ModelName = keyof typeof MODELS;
 /** @param tokens decode steps that are timed */
 export async function measure(
   name: ModelName,
-  quantization: Quantization,
+  quantization: QuantizationName,
   tokens: number,
 ): Promise<ModelResult> {
   const { open, prefillRows, image }: Candidate = MODELS[name];

@@ -1,5 +1,6 @@
+import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import type { ModelOptions } from "../worker/load.ts";
-import { FORMATS, type GpuPlan, type MemoryPlan, PARTS, planMemory } from "./memory-plan.ts";
+import { type GpuPlan, type MemoryPlan, PARTS, planMemory } from "./memory-plan.ts";
 import { openModel } from "./open-model.ts";
 import { bytesText } from "./terminal.ts";
 
@@ -26,10 +27,10 @@ function describe(plan: MemoryPlan): string {
   const sizes = Object.values(disk);
   const total = (key: "parameters" | "bytes") => sizes.reduce((sum, size) => sum + size[key], 0);
   const onGpu = (bytes: (plan: GpuPlan) => number) =>
-    FORMATS.map((format) => bytesText(bytes(gpu[format])));
+    QUANTIZATIONS.map((format) => bytesText(bytes(gpu[format])));
 
   const rows: string[][] = [
-    ["", "parameters", "on disk", ...FORMATS],
+    ["", "parameters", "on disk", ...QUANTIZATIONS],
     ...PARTS.map((part) => [
       part,
       countText(disk[part].parameters),

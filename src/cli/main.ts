@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { UpstreamOptions } from "../net/upstream/upstream.ts";
+import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { ask } from "./ask.ts";
 import { inspect } from "./inspect.ts";
 import { serve } from "./serve.ts";
-
-const QUANTIZATIONS = ["auto", "f32", "f16", "q8", "q4"];
 
 const HELP = `
 A model is a repository of the Hugging Face Hub (org/name or org/name@revision), a folder of this

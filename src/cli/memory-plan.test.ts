@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FAMILIES } from "../../tests/families.ts";
-import { FORMATS, PARTS, planMemory } from "./memory-plan.ts";
+import { QUANTIZATIONS } from "../weights/formats/registry.ts";
+import { PARTS, planMemory } from "./memory-plan.ts";
 import { openModel } from "./open-model.ts";
 
 const golden = (name: string) => openModel(join(import.meta.dirname, "../../e2e/goldens", name));
@@ -15,7 +16,7 @@ test.each(FAMILIES)("%s", async (name) => {
   expect(disk.reduce((sum, bytes) => sum + bytes, 0)).toBe(checkpoint.weightBytes);
   expect(Math.min(...disk)).toBeGreaterThan(0);
 
-  for (const format of FORMATS) {
+  for (const format of QUANTIZATIONS) {
     const { weights, keysAndValues, images, buffers, total } = plan.gpu[format];
     const parts = PARTS.reduce((sum, part) => sum + weights[part], 0);
     expect(parts + keysAndValues + images + buffers).toBe(total);
@@ -25,7 +26,7 @@ test.each(FAMILIES)("%s", async (name) => {
   // In f32 every parameter that is used takes four bytes; small checkpoints use all of them.
   const { weights } = plan.gpu.f32;
   expect(weights.text).toBe(4 * plan.disk.text.parameters);
-  const sizes = FORMATS.slice(0, 4).map((format) => plan.gpu[format].total);
+  const sizes = QUANTIZATIONS.slice(0, 4).map((format) => plan.gpu[format].total);
   expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
   // These checkpoints are bf16, and small: they are kept as they are.
   expect(plan.gpu.auto).toEqual(plan.gpu.f16);

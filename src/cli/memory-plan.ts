@@ -1,14 +1,12 @@
 import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { byteSize, elementCount } from "../gpu/tensor.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { type ModelOptions, planModel } from "../worker/load.ts";
 import { countingGpu } from "./counting-device.ts";
 
 export const PARTS = ["text", "embedding", "vision", "connector"] as const;
 export type Part = (typeof PARTS)[number];
-
-export const FORMATS = ["f32", "f16", "q8", "q4", "auto"] as const;
-export type Format = (typeof FORMATS)[number];
 
 /** What a checkpoint has on disk. */
 export interface PartSize {
@@ -36,7 +34,7 @@ export interface MemoryPlan {
   /** Numbers by their type in the files, such as "BF16". */
   readonly storedAs: readonly string[];
   readonly disk: Readonly<Record<Part, PartSize>>;
-  readonly gpu: Readonly<Record<Format, GpuPlan>>;
+  readonly gpu: Readonly<Record<QuantizationName, GpuPlan>>;
   readonly contextLength: number;
   /** What the model was made for. */
   readonly maxContextLength: number;
@@ -70,8 +68,8 @@ export async function planMemory(
   checkpoint: Checkpoint,
   options: Omit<ModelOptions, "quantization"> = {},
 ): Promise<MemoryPlan> {
-  const gpu = {} as Record<Format, GpuPlan>;
-  for (const format of FORMATS) gpu[format] = await planGpu(checkpoint, options, format);
+  const gpu = {} as Record<QuantizationName, GpuPlan>;
+  for (const format of QUANTIZATIONS) gpu[format] = await planGpu(checkpoint, options, format);
   const { model, engine } = planModel(countingGpu(), checkpoint, options);
   const { model_type } = checkpoint.files["config.json"] as { model_type: string };
   return {
@@ -103,7 +101,7 @@ function planDisk({ tensors }: Checkpoint): Record<Part, PartSize> {
 async function planGpu(
   checkpoint: Checkpoint,
   options: ModelOptions,
-  quantization: Format,
+  quantization: QuantizationName,
 ): Promise<GpuPlan> {
   const gpu = countingGpu();
   const { model, weights, engine } = planModel(gpu, checkpoint, { ...options, quantization });

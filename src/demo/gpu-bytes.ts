@@ -1,18 +1,12 @@
 import { affordableContext } from "../engine/kv-cache.ts";
-import type { WeightFormat } from "../gpu/weight.ts";
 import { chooseFormat } from "../weights/choose-format.ts";
-import { BLOCK } from "../weights/format.ts";
+import { rowBytes } from "../weights/format.ts";
+import { bf16 } from "../weights/formats/bf16.ts";
 import type { Offer, Part } from "./catalogue.ts";
 import type { Quantization } from "./settings.ts";
 
-/** A weight with its share of a scale. */
-export const BYTES_PER_WEIGHT: Readonly<Record<WeightFormat, number>> = {
-  f32: 4,
-  f16: 2,
-  bf16: 2,
-  q8: 1 + 8 / BLOCK,
-  q4: 0.5 + 4 / BLOCK,
-};
+/** Weights of a row that every format holds without a rest. */
+const ROW = 1024;
 
 /** What its keys and values take, for the context and the images that the engine gives it. */
 export function cacheBytes({ tokenBytes, contextLength, imageBytes = 0 }: Offer): number {
@@ -28,7 +22,7 @@ export function gpuBytes(offer: Offer, quantization: Quantization): number {
   const parts = Object.entries(weights) as [Part, number][];
   return parts.reduce((total, [part, count]) => {
     const role = part === "embedding" ? "embedding" : "layer";
-    const format = chooseFormat({ quantization, dtype: "BF16", D: BLOCK, checkpointBytes, role });
-    return total + count * BYTES_PER_WEIGHT[format];
+    const format = chooseFormat({ quantization, stored: bf16, D: ROW, checkpointBytes, role });
+    return total + (count / ROW) * rowBytes(format, ROW);
   }, cacheBytes(offer));
 }

@@ -1,7 +1,7 @@
 import { effect, signal } from "@preact/signals";
+import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
 
-export const QUANTIZATIONS = ["auto", "f32", "f16", "q8", "q4"] as const;
-export type Quantization = (typeof QUANTIZATIONS)[number];
+export { type QuantizationName as Quantization, QUANTIZATIONS };
 
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -10,7 +10,7 @@ export interface Settings {
   readonly maxTokens: number;
   readonly temperature: number;
   readonly systemPrompt: string;
-  readonly quantization: Quantization;
+  readonly quantization: QuantizationName;
   readonly theme: Theme;
 }
 

@@ -9,14 +9,17 @@ import {
   prepareImages,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
+import { referenceOf } from "../../tests/weight-formats.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Weight, type WeightFormat, weightBytes } from "../gpu/weight.ts";
+import { type Weight, weightBytes } from "../gpu/weight.ts";
 import type { Weights } from "../models/model.ts";
+import { allocateWeight } from "../weights/allocate-weight.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
-import { allocateWeight } from "../weights/format.ts";
-import { dequantize } from "../weights/pack.ts";
+import type { WeightFormat } from "../weights/format.ts";
+import { f32 } from "../weights/formats/f32.ts";
+import type { FormatName } from "../weights/formats/registry.ts";
 import { resolveSource } from "../weights/source.ts";
-import { writeWeightRows } from "../weights/write.ts";
+import { WeightWriter } from "../weights/weight-writer.ts";
 import type { Engine } from "./engine.ts";
 
 const OPTIONS = { contextLength: 512, prefillRows: 128 };
@@ -42,16 +45,18 @@ function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight):
   };
 }
 
-/** What the GPU holds, decoded by plain code into an f32 weight. */
+/** The weights on the GPU, decoded on the CPU into an f32 matrix. */
 async function toF32(weight: Weight): Promise<Weight> {
-  const [O, D] = weight.shape;
-  const plain = allocateWeight(gpu, `${weight.label} in f32`, O, D, "f32");
+  const [, D] = weight.shape;
+  const { unpack } = referenceOf(weight.format);
+  const plain = allocateWeight(gpu, `${weight.label} in f32`, weight.shape, f32);
+  const writer = new WeightWriter(gpu);
   for (const { first, rows, parts } of weight.slices) {
     const words = await Promise.all(
       parts.map(async (part) => new Uint32Array(await gpu.readBytes(part))),
     );
-    const values = dequantize(words, [rows, D], weight.format);
-    await writeWeightRows(gpu, plain, first, rows, new Uint8Array(values.buffer), "F32");
+    const values = unpack(words, [rows, D], weight.format as WeightFormat);
+    await writer.pack(plain, first, rows, new Uint8Array(values.buffer), f32);
   }
   return plain;
 }
@@ -73,7 +78,7 @@ describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) 
       return weight;
     });
     await buildEngine(gpu, model, watched, OPTIONS).prepare();
-    const formats = new Set<WeightFormat>([...seen].map((weight) => weight.format));
+    const formats = new Set([...seen].map((weight) => weight.format.name));
     expect([...formats]).toEqual([format]);
 
     const plain = new Map<Weight, Weight>();
@@ -89,7 +94,7 @@ describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) 
 });
 
 test("weights take the bytes that their format promises", async () => {
-  const bytes: Partial<Record<WeightFormat, number>> = {};
+  const bytes: Partial<Record<FormatName, number>> = {};
   for (const format of ["f32", "f16", "q8", "q4"] as const) {
     const { model, weights } = await openEngine(gpu, golden.checkpoint, format, OPTIONS);
     let sum = 0;

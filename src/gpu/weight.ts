@@ -1,21 +1,34 @@
 import type { Tensor } from "./tensor.ts";
 
 /**
- * A matrix `[O, D]` in some storage format. `code` is the format's WGSL; it binds `parts` at
- * group 1 in their order and defines at least
+ * How kernels read a matrix `[O, D]`. A kernel that multiplies by a matrix, or looks up its rows,
+ * is linked with `code`, which declares a slice's parts as bindings 0, 1, ... of group 1 and
+ * defines
  *
- *     fn weight4(o: u32, i: u32) -> vec4f   // W[o, 4i .. 4i+3]
+ *     fn weight_rows() -> u32                     // rows of the slice
+ *     fn weight4(o: u32, i: u32) -> vec4f         // weights 4i to 4i + 3 of row o
+ *     fn weight8(o: u32, i: u32) -> mat2x4f       // weights 8i to 8i + 7 of row o
  *
- * with `override D: u32` taken from the kernel that it is linked to.
+ * The kernel declares `override D: u32`, the weights in a row. `weight8` may return anything for
+ * weights beyond the end of the row.
  */
+export interface WeightLayout {
+  /** For messages and the names of kernels. */
+  readonly name: string;
+  /** WGSL as above. */
+  readonly code: string;
+  /** Values of the overrides that `code` declares. */
+  readonly constants: Readonly<Record<string, number>>;
+  /** Consecutive weights of a row that are stored together; a row can be cut between two blocks. */
+  readonly blockSize: number;
+}
+
+/** A matrix `[O, D]` on the GPU. */
 export interface Weight {
   readonly label: string;
   readonly shape: readonly [O: number, D: number];
-  readonly format: WeightFormat;
-  readonly code: string;
-  /** Overrides that the format's WGSL needs (its block, for example). */
-  readonly constants: Readonly<Record<string, number>>;
-  /** The matrix cut by rows, so that no piece is larger than a binding may be. */
+  readonly format: WeightLayout;
+  /** The matrix cut by weight rows, so that no part is larger than the device can bind. */
   readonly slices: readonly WeightSlice[];
 }
 
@@ -23,12 +36,11 @@ export interface WeightSlice {
   /** Index of the slice's first row in the matrix. */
   readonly first: number;
   readonly rows: number;
+  /** The buffers that `WeightLayout.code` binds, in its order. */
   readonly parts: readonly Tensor[];
 }
 
-export type WeightFormat = "f32" | "f16" | "bf16" | "q8" | "q4";
-
-/** @returns the bytes a weight takes on the GPU */
+/** @returns the bytes that a weight takes on the GPU */
 export function weightBytes(weight: Weight): number {
   let bytes = 0;
   for (const slice of weight.slices) {
@@ -38,17 +50,16 @@ export function weightBytes(weight: Weight): number {
 }
 
 /**
- * The same weights with each row cut into rows of D.
+ * The same weights, with each row cut into rows of D weights: `[O, n D]` becomes `[n O, D]`.
  *
- * @throws TypeError where rows are no multiple of D, or blocks of weights would lie across the cuts
+ * @throws TypeError when D does not divide the width, or a block of weights would be cut
  */
 export function splitRows(weight: Weight, D: number): Weight {
-  const { label, shape, format, constants, slices } = weight;
+  const { label, shape, format, slices } = weight;
   const [O, width] = shape;
-  const block = format === "q8" || format === "q4" ? (constants.BLOCK ?? 32) : 4;
-  if (width % D !== 0 || D % block !== 0) {
+  if (width % D !== 0 || D % format.blockSize !== 0) {
     throw new TypeError(
-      `splitRows: ${label} has rows of ${width} in ${format}, which can't be cut to ${D}`,
+      `splitRows: ${label} has rows of ${width} in ${format.name}, which can't be cut to ${D}`,
     );
   }
   const count = width / D;

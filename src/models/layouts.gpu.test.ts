@@ -11,7 +11,7 @@ import {
 import { testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
-import type { Quantization } from "../weights/gpu-weights.ts";
+import type { QuantizationName } from "../weights/formats/registry.ts";
 
 const OPTIONS = { contextLength: 512, prefillRows: 128 };
 
@@ -40,7 +40,7 @@ function renamed(checkpoint: Checkpoint, names: Names, column: 0 | 1): Checkpoin
 async function answers(
   checkpoint: Checkpoint,
   cases: readonly GoldenCase[],
-  quantization: Quantization,
+  quantization: QuantizationName,
 ): Promise<number[][]> {
   const { engine, model, weights } = await openEngine(gpu, checkpoint, quantization, OPTIONS);
   const all: number[][] = [];

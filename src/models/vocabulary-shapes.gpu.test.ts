@@ -6,8 +6,9 @@ import { bufferOf } from "../gpu/tensor.ts";
 import { embed } from "../ops/embed.ts";
 import { linear } from "../ops/linear.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
-import { allocateWeight } from "../weights/format.ts";
-import { writeWeightRows } from "../weights/write.ts";
+import { allocateWeight } from "../weights/allocate-weight.ts";
+import { f32 } from "../weights/formats/f32.ts";
+import { WeightWriter } from "../weights/weight-writer.ts";
 
 let gpu: Gpu;
 
@@ -23,18 +24,19 @@ test.each([
   "a vocabulary of $name's size in f32 is cut into bindings, looked up and multiplied",
   async (c) => {
     const { V, D } = c;
-    const table = allocateWeight(gpu, "embed_tokens", V, D, "f32");
+    const table = allocateWeight(gpu, "embed_tokens", [V, D], f32);
     expect(table.slices.length).toBe(c.slices);
     // Each row begins elsewhere in a pool of numbers: the pool's rest is prime, and longer than V.
     const pool = random(c.prime + D, 3);
     const row = (o: number) => pool.subarray((o * 6151) % c.prime).subarray(0, D);
+    const writer = new WeightWriter(gpu);
     const rows = 2048;
     const chunk = new Float32Array(rows * D);
     for (let first = 0; first < V; first += rows) {
       const count = Math.min(rows, V - first);
       for (let o = 0; o < count; o++) chunk.set(row(first + o), o * D);
       const bytes = new Uint8Array(chunk.buffer, 0, count * D * 4);
-      await writeWeightRows(gpu, table, first, count, bytes, "F32");
+      await writer.pack(table, first, count, bytes, f32);
     }
 
     const edges = table.slices.flatMap(({ first, rows }) => [first, first + rows - 1]);

@@ -19,7 +19,8 @@ function table(gpu: Gpu, values: Float32Array, D: number, sliceRows: number): We
     const part = values.subarray(first * D, (first + rows) * D);
     slices.push({ first, rows, parts: [gpu.tensor("w", [rows, D], "f32", part)] });
   }
-  return { label: "w", shape: [V, D], format: "f32", code: F32, constants: {}, slices };
+  const format = { name: "f32", code: F32, constants: {}, blockSize: 4 };
+  return { label: "w", shape: [V, D], format, slices };
 }
 
 describe("embed", () => {

@@ -37,10 +37,10 @@ export function embed(
     throw new TypeError(`embed: images are [${images.shape}], expected [N, ${D}]`);
   }
   const y = g.scratch([T, D], "embed");
-  const code = shader + row + table.code;
+  const code = shader + row + table.format.code;
   for (const slice of table.slices) {
     const shape = { D, V, FIRST: slice.first, SLICE_ROWS: slice.rows };
-    const constants = { ...table.constants, ...shape, SCALE: scale };
+    const constants = { ...table.format.constants, ...shape, SCALE: scale };
     g.dispatch({ name: "embed", code, constants }, [[rows, images, y], slice.parts], fold(T));
   }
   return y;

@@ -1,11 +1,14 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
+import { FORMAT_CASES, makeWeight, referenceOf } from "../../tests/weight-formats.ts";
 import { Gpu } from "../gpu/device.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Weight, WeightFormat } from "../gpu/weight.ts";
-import { type AllocateOptions, allocateWeight } from "../weights/format.ts";
-import { dequantize, packWeight } from "../weights/pack.ts";
-import { writeWeightRows } from "../weights/write.ts";
+import type { Weight } from "../gpu/weight.ts";
+import type { AllocateOptions } from "../weights/allocate-weight.ts";
+import { formatFits, type WeightFormat } from "../weights/format.ts";
+import { bf16 } from "../weights/formats/bf16.ts";
+import { f32 } from "../weights/formats/f32.ts";
+import { q4 } from "../weights/formats/q4.ts";
 import type { Activation } from "./activation.ts";
 import { linear } from "./linear.ts";
 
@@ -18,10 +21,9 @@ async function testWeight(
   options: AllocateOptions = {},
 ): Promise<{ weight: Weight; values: Float32Array }> {
   const source = random(O * D, O + D);
-  const weight = allocateWeight(gpu, "w", O, D, format, options);
-  await writeWeightRows(gpu, weight, 0, O, new Uint8Array(source.buffer), "F32");
-  const parts = packWeight(source, D, format, options.block);
-  return { weight, values: dequantize(parts, [O, D], format, options.block) };
+  const weight = await makeWeight(gpu, source, [O, D], format, options);
+  const { pack, unpack } = referenceOf(format);
+  return { weight, values: unpack(pack(source, D, format), [O, D], format) };
 }
 
 function release(gpu: Gpu, weight: Weight): void {
@@ -42,15 +44,6 @@ function product(x: Float32Array, w: Float32Array, D: number): Float64Array {
   return y;
 }
 
-const FORMATS: [WeightFormat, number][] = [
-  ["f32", 32],
-  ["f16", 32],
-  ["bf16", 32],
-  ["q8", 32],
-  ["q4", 32],
-  ["q4", 64],
-];
-
 describe("linear", () => {
   const shapes = [
     { D: 64, O: 131 },
@@ -60,22 +53,21 @@ describe("linear", () => {
     { D: 1096, O: 1 },
     { D: 520, O: 300 },
   ];
-  const cases = FORMATS.flatMap(([format, block]) =>
-    shapes.map((shape) => ({ format, block, ...shape })),
-  );
+  const packable = FORMAT_CASES.filter(({ format }) => format.packer);
+  const cases = packable.flatMap((one) => shapes.map((shape) => ({ ...one, ...shape })));
 
   const variants = [
     ...cases.map((matrix) => ({ variant: "direct" as const, ...matrix })),
     // Workgroup memory takes a software adapter seconds to compile: fewer shapes and formats.
     ...cases
-      .filter(({ D, format, block }) => D === 216 && (/^(f32|q8)$/.test(format) || block === 64))
+      .filter(({ D, title }) => D === 216 && /^(f32|q8|q4\/64)$/.test(title))
       .map((m) => ({ variant: "tiled" as const, ...m })),
   ];
 
-  test.each(variants)("$variant $format/$block [$O, $D], 1 to 65 rows", async (c) => {
-    const { variant, format, block, D, O } = c;
+  test.each(variants)("$variant $title [$O, $D], 1 to 65 rows", async (c) => {
+    const { variant, format, D, O } = c;
     const gpu = await testGpu();
-    const { weight, values } = await testWeight(gpu, O, D, format, { block });
+    const { weight, values } = await testWeight(gpu, O, D, format);
     const x = random(65 * D, 5);
     const expected = product(x, values, D);
     for (const T of variant === "direct" ? [1, 2, 3, 4, 5, 8, 9, 17, 64, 65] : [1, 3, 9, 65]) {
@@ -86,23 +78,26 @@ describe("linear", () => {
     release(gpu, weight);
   });
 
-  test.each(FORMATS.slice(0, 4))("%s: rows of 588, no multiple of 8", async (format) => {
-    const gpu = await testGpu();
-    const [O, D] = [37, 588];
-    const { weight, values } = await testWeight(gpu, O, D, format);
-    for (const T of [1, 6, 21]) {
-      const x = random(T * D, T);
-      const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
-      expectClose(y, product(x, values, D), 1e-5);
-    }
-  });
+  test.each(packable.filter(({ format }) => formatFits(format, 588)))(
+    "$title: rows of 588, no multiple of 8",
+    async ({ format }) => {
+      const gpu = await testGpu();
+      const [O, D] = [37, 588];
+      const { weight, values } = await testWeight(gpu, O, D, format);
+      for (const T of [1, 6, 21]) {
+        const x = random(T * D, T);
+        const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
+        expectClose(y, product(x, values, D), 1e-5);
+      }
+    },
+  );
 
   test("on a device without subgroups", async () => {
     const adapter = await navigator.gpu.requestAdapter();
     const gpu = new Gpu(await adapter!.requestDevice(), adapter!.info);
     onTestFinished(() => gpu.destroy());
     const [O, D] = [70, 72];
-    const { weight, values } = await testWeight(gpu, O, D, "q4");
+    const { weight, values } = await testWeight(gpu, O, D, q4);
     for (const T of [1, 2, 7, 18]) {
       const x = random(T * D, T);
       const y = await runOp(gpu, (g) =>
@@ -112,7 +107,7 @@ describe("linear", () => {
     }
   });
 
-  test.each(["f32", "q4"] as const)("%s: as many outputs as a vocabulary", async (format) => {
+  test.each([f32, q4])("$name: as many outputs as a vocabulary", async (format) => {
     const gpu = await testGpu();
     const [O, D] = [70_001, 32];
     const { weight, values } = await testWeight(gpu, O, D, format);
@@ -124,11 +119,11 @@ describe("linear", () => {
     release(gpu, weight);
   });
 
-  test.each(FORMATS)("%s/%i: a matrix in slices", async (format, block) => {
+  test.each(packable)("$title: a matrix in slices", async ({ format }) => {
     const gpu = await testGpu();
     const [O, D] = [150, 96];
-    const maxBytes = 41 * D * (format === "f32" ? 4 : format.endsWith("16") ? 2 : 1);
-    const { weight, values } = await testWeight(gpu, O, D, format, { block, maxBytes });
+    const maxBytes = 41 * 4 * Math.max(...format.parts.map(({ rowWords }) => rowWords(D)));
+    const { weight, values } = await testWeight(gpu, O, D, format, { maxBytes });
     expect(weight.slices.length).toBeGreaterThan(1);
     const bias = random(O, 3);
     for (const T of [1, 8, 33]) {
@@ -160,7 +155,7 @@ describe("linear", () => {
   test.each(epilogues)("epilogue: bias $bias, $activation, residual rows $R", async (c) => {
     const gpu = await testGpu();
     const [O, D] = [72, 64];
-    const { weight, values } = await testWeight(gpu, O, D, "bf16");
+    const { weight, values } = await testWeight(gpu, O, D, bf16);
     const bias = random(O, 11);
     const residual = random(c.R * O, 12);
     const tensor = (label: string, data: Float32Array, columns: number): Tensor =>
@@ -185,9 +180,8 @@ describe("linear", () => {
 
   test("activations of large values stay finite", async () => {
     const gpu = await testGpu();
-    const weight = allocateWeight(gpu, "w", 4, 4, "f32");
     const w = Float32Array.from({ length: 16 }, (_, i) => (i % 4 === 0 ? 1 : 0));
-    await writeWeightRows(gpu, weight, 0, 4, new Uint8Array(w.buffer), "F32");
+    const weight = await makeWeight(gpu, w, [4, 4], f32);
     for (const activation of Object.keys(activations) as Activation[]) {
       for (const value of [-3e4, -90, 90, 3e4]) {
         const x = gpu.tensor("x", [1, 4], "f32", Float32Array.of(value, 0, 0, 0));
@@ -199,7 +193,7 @@ describe("linear", () => {
 
   test("refuses shapes that don't fit", async () => {
     const gpu = await testGpu();
-    const { weight } = await testWeight(gpu, 8, 16, "f32");
+    const { weight } = await testWeight(gpu, 8, 16, f32);
     const x = gpu.tensor("x", [2, 16]);
     const record = (options: Parameters<typeof linear>[3], input = x) =>
       runOp(gpu, (g) => linear(g, input, weight, options));

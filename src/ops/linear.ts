@@ -88,7 +88,7 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
   const { name, code, rowTile, grid } = chooseKernel(g.gpu, T, variant);
   const linked = [
     code,
-    w.code,
+    w.format.code,
     options.bias ? bias : noBias,
     options.activation ? ACTIVATIONS[options.activation] : noActivation,
     options.residual ? residual : noResidual,
@@ -97,9 +97,14 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
   for (const { first, rows, parts } of w.slices) {
     g.dispatch(
       {
-        name: `${name} ${w.format} ${D}x${O}`,
+        name: `${name} ${w.format.name} ${D}x${O}`,
         code: linked,
-        constants: { D, ROW_TILE: rowTile, ...(first > 0 && { FIRST: first }), ...w.constants },
+        constants: {
+          D,
+          ROW_TILE: rowTile,
+          ...(first > 0 && { FIRST: first }),
+          ...w.format.constants,
+        },
       },
       [[x, y], parts, ...groups],
       grid(rows),

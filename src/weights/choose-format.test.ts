@@ -1,41 +1,60 @@
 import { describe, expect, test } from "vitest";
 import { chooseFormat } from "./choose-format.ts";
+import { bf16 } from "./formats/bf16.ts";
+import { f16 } from "./formats/f16.ts";
+import { f32 } from "./formats/f32.ts";
+import { q4InBlocksOf } from "./formats/q4.ts";
+import { WEIGHT_FORMATS } from "./formats/registry.ts";
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 
 describe("chooseFormat", () => {
   test.each([
-    [13 * MiB, "BF16", "layer", "bf16"],
-    [64 * MiB, "F32", "layer", "f32"],
-    [64 * MiB, "F16", "layer", "f16"],
-    [64 * MiB + 1, "BF16", "layer", "q8"],
-    [3 * GiB, "BF16", "layer", "q8"],
-    [3 * GiB + 1, "BF16", "layer", "q4"],
-    [9 * GiB, "BF16", "embedding", "q8"],
-    [9 * GiB, "BF16", "head", "q8"],
-    [9 * GiB, "BF16", "layer", "q4"],
-  ] as const)("auto at %i bytes, %s %s: %s", (checkpointBytes, dtype, role, format) => {
+    [13 * MiB, bf16, "layer", "bf16"],
+    [64 * MiB, f32, "layer", "f32"],
+    [64 * MiB, f16, "layer", "f16"],
+    [64 * MiB + 1, bf16, "layer", "q8"],
+    [3 * GiB, bf16, "layer", "q8"],
+    [3 * GiB + 1, bf16, "layer", "q4"],
+    [9 * GiB, bf16, "embedding", "q8"],
+    [9 * GiB, bf16, "head", "q8"],
+    [9 * GiB, bf16, "layer", "q4"],
+  ] as const)("auto at %i bytes, %o, a %s: %s", (checkpointBytes, stored, role, name) => {
     const quantization = "auto";
-    expect(chooseFormat({ quantization, dtype, D: 1024, checkpointBytes, role })).toBe(format);
+    const format = chooseFormat({ quantization, stored, D: 1024, checkpointBytes, role });
+    expect(format.name).toBe(name);
   });
 
-  test.each(["f32", "f16", "bf16", "q8", "q4"] as const)(
+  test.each(WEIGHT_FORMATS.map((format) => [format.name, format] as const))(
     "%s as asked, at any size",
-    (quantization) => {
+    (quantization, asked) => {
       for (const checkpointBytes of [MiB, 9 * GiB]) {
         const role = "head";
-        const format = chooseFormat({ quantization, dtype: "BF16", D: 64, checkpointBytes, role });
-        expect(format).toBe(quantization);
+        const format = chooseFormat({ quantization, stored: bf16, D: 64, checkpointBytes, role });
+        expect(format).toBe(asked);
       }
     },
   );
 
   test("takes the next wider format where rows don't fit", () => {
     const choose = (D: number) =>
-      chooseFormat({ quantization: "q4", dtype: "F16", D, checkpointBytes: MiB, role: "layer" });
+      chooseFormat({ quantization: "q4", stored: f16, D, checkpointBytes: MiB, role: "layer" })
+        .name;
     expect(choose(40)).toBe("q4");
     expect(choose(36)).toBe("q8");
     expect(choose(33)).toBe("f32");
+  });
+
+  test("keeps what is packed in the checkpoint", () => {
+    const stored = q4InBlocksOf(64);
+    const format = chooseFormat({
+      quantization: "q8",
+      stored,
+      D: 64,
+      checkpointBytes: 9 * GiB,
+      role: "layer",
+    });
+    expect(format).toBe(stored);
   });
 });

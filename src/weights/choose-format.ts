@@ -1,47 +1,46 @@
-import type { WeightFormat } from "../gpu/weight.ts";
-import { formatFits } from "./format.ts";
+import { formatFits, type WeightFormat } from "./format.ts";
+import { f32 } from "./formats/f32.ts";
+import { q4 } from "./formats/q4.ts";
+import { q8 } from "./formats/q8.ts";
+import { type FormatName, WEIGHT_FORMATS } from "./formats/registry.ts";
 import type { WeightRole } from "./weights.ts";
-import type { SourceType } from "./write.ts";
 
-/** A format for all matrices, or "auto": by the checkpoint's size. */
-export type Quantization = "auto" | WeightFormat;
-
-/** Up to here "auto" keeps a checkpoint as it is stored. */
+/** Up to this size "auto" keeps a checkpoint as it is stored. */
 const LOSSLESS_BYTES = 64 * 2 ** 20;
-/** Beyond here "auto" takes 4 bits, which makes a 4B model of bf16 fit in 3 GB. */
+/** Above this size "auto" takes 4 bits: a model of 4 billion parameters in bf16 then fits in 3 GB. */
 const LARGE_BYTES = 3 * 2 ** 30;
 
-const STORED: Readonly<Record<SourceType, WeightFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
-
 /**
- * Chooses how a matrix is stored on the GPU: as asked where rows of `D` weights can be, else the
- * next wider format.
- *
- * "f16" has no values beyond 65504: the published bf16 checkpoints have no such weights.
+ * Chooses the format of a matrix on the GPU: the one that was asked for, where it can hold rows of
+ * `D` weights, else its fallback, else the stored one, else f32.
  */
 export function chooseFormat({
   quantization,
-  dtype,
+  stored,
   D,
   checkpointBytes,
   role,
 }: {
-  readonly quantization: Quantization;
-  /** Of the matrix in the checkpoint. */
-  readonly dtype: SourceType;
+  readonly quantization: FormatName | "auto";
+  /** The format that keeps the matrix as the checkpoint stores it. */
+  readonly stored: WeightFormat;
   /** Weights in a row. */
   readonly D: number;
   readonly checkpointBytes: number;
   readonly role: WeightRole;
 }): WeightFormat {
-  const asked =
-    quantization === "auto" ? automatic(STORED[dtype], checkpointBytes, role) : quantization;
-  const wider: WeightFormat[] = asked === "q4" ? ["q4", "q8"] : [asked];
-  return [...wider, STORED[dtype]].find((format) => formatFits(format, D)) ?? "f32";
+  // A packed matrix is kept as it is: packing it anew would add a second error to its first.
+  if (!stored.elements) return stored;
+  let format: WeightFormat | undefined =
+    quantization === "auto"
+      ? automatic(stored, checkpointBytes, role)
+      : WEIGHT_FORMATS.find(({ name }) => name === quantization);
+  while (format && !formatFits(format, D)) format = format.fallback;
+  return format ?? (formatFits(stored, D) ? stored : f32);
 }
 
 function automatic(stored: WeightFormat, checkpointBytes: number, role: WeightRole): WeightFormat {
   if (checkpointBytes <= LOSSLESS_BYTES) return stored;
   // Rows that are looked up one by one, and logits, suffer most from few bits.
-  return checkpointBytes > LARGE_BYTES && role === "layer" ? "q4" : "q8";
+  return checkpointBytes > LARGE_BYTES && role === "layer" ? q4 : q8;
 }

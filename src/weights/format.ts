@@ -1,120 +1,140 @@
-import bf16 from "../../shaders/weights/bf16.wgsl?raw";
-import f16 from "../../shaders/weights/f16.wgsl?raw";
-import f32 from "../../shaders/weights/f32.wgsl?raw";
-import q4 from "../../shaders/weights/q4.wgsl?raw";
-import q8 from "../../shaders/weights/q8.wgsl?raw";
-import type { Gpu } from "../gpu/device.ts";
 import { type DType, ELEMENT_BYTES } from "../gpu/tensor.ts";
-import type { Weight, WeightFormat, WeightSlice } from "../gpu/weight.ts";
+import type { WeightLayout } from "../gpu/weight.ts";
+import type { TensorInfo } from "./safetensors.ts";
 
-/** Weights that share a scale. */
-export const BLOCK = 32;
+/**
+ * A way to store a matrix `[O, D]`. Everything about a format is in one file of `formats/`, beside
+ * its WGSL: how kernels decode it, how it is packed, what it can hold, and how it is found in a
+ * checkpoint.
+ */
+export interface WeightFormat<Name extends string = string> extends WeightLayout {
+  /** What users call the format. */
+  readonly name: Name;
+  /** The buffers of a matrix, in the order in which `code` binds them. */
+  readonly parts: readonly FormatPart[];
+  /** A row of weights must be a multiple of this. */
+  readonly rowMultiple: number;
+  /** Used for matrices whose rows this format can't hold. */
+  readonly fallback?: WeightFormat;
+  /** Packs rows on the GPU. Absent for formats that only checkpoints bring. */
+  readonly packer?: Packer;
+  /** The tensor elements whose bytes are this format's only part. */
+  readonly elements?: ElementType;
+  /**
+   * Finds a matrix that the checkpoint stores as several tensors (codes and scales, for example).
+   *
+   * @param name the matrix's name, such as "model.layers.0.mlp.up_proj.weight"
+   * @returns undefined when the checkpoint does not have it in this format
+   */
+  readonly findMatrix?: (
+    name: string,
+    tensors: ReadonlyMap<string, TensorInfo>,
+  ) => StoredMatrix | undefined;
+}
 
-/** One buffer of a format: how many 4-byte words of it a row of D weights takes. */
-interface Part {
+/** A format that users can ask for: matrices of any checkpoint can be packed in it. */
+export interface QuantizationFormat<Name extends string = string> extends WeightFormat<Name> {
+  /** Helps users to choose, in a few words. */
+  readonly summary: string;
+  readonly packer: Packer;
+}
+
+/** One buffer of a format. Its rows are the matrix's rows, side by side. */
+export interface FormatPart {
   readonly name: string;
   readonly dtype: DType;
-  readonly rowWords: (D: number, block: number) => number;
-}
-
-interface Format {
-  readonly code: string;
-  readonly parts: readonly Part[];
-  /** A row must be a multiple of this. */
-  readonly multiple: number;
-  readonly constants?: (block: number) => Record<string, number>;
-}
-
-const blocks = (D: number, block: number) => Math.ceil(D / block);
-
-const FORMATS: Readonly<Record<WeightFormat, Format>> = {
-  f32: { code: f32, multiple: 4, parts: [{ name: "f32", dtype: "f32", rowWords: (D) => D }] },
-  f16: { code: f16, multiple: 4, parts: [{ name: "f16", dtype: "u32", rowWords: (D) => D / 2 }] },
-  bf16: {
-    code: bf16,
-    multiple: 4,
-    parts: [{ name: "bf16", dtype: "u32", rowWords: (D) => D / 2 }],
-  },
-  // Ten bits a weight, of which nine are its code: eight in blocks of 16 would take as many, and err
-  // half as much again.
-  q8: {
-    code: q8,
-    multiple: 4,
-    parts: [
-      { name: "q8", dtype: "u32", rowWords: (D) => blocks(D, BLOCK) * (BLOCK / 4) },
-      { name: "block", dtype: "u32", rowWords: (D) => blocks(D, BLOCK) * 2 },
-    ],
-  },
-  q4: {
-    code: q4,
-    multiple: 8,
-    parts: [
-      { name: "q4", dtype: "u32", rowWords: (D) => blocks(D, 32) * 4 },
-      { name: "affine", dtype: "u32", rowWords: blocks },
-    ],
-    constants: (block) => ({ BLOCK: block }),
-  },
-};
-
-/** @returns whether rows of `D` weights can be stored in a format */
-export function formatFits(format: WeightFormat, D: number): boolean {
-  return D > 0 && D % FORMATS[format].multiple === 0;
-}
-
-export interface AllocateOptions {
-  /** Weights that share a scale: 32, or 64 in q4. */
-  readonly block?: number;
-  /** The most bytes that one buffer may have; by default what the device can bind. */
-  readonly maxBytes?: number;
+  /** @returns the 4-byte words that a row of D weights takes */
+  readonly rowWords: (D: number) => number;
 }
 
 /**
- * Makes an empty matrix `[O, D]` on the GPU, cut by rows where one buffer would not hold it.
+ * A kernel that packs rows of any format into this one. It is linked with the source's WGSL
+ * (`weight4`, at group 1), declares `override D: u32`, and binds at group 0
  *
- * @throws TypeError when the format can't hold rows of `D` weights
- * @throws RangeError when the shape is impossible, or one row larger than a buffer may be
+ *     @binding(0) var<storage, read> rows: vec2u;   // first row to write, number of rows
+ *     @binding(1) ...                               // this format's parts, read_write
+ *
+ * Each of its 64 lanes packs one unit: lane `id.x` packs unit `id.x` of the rows, row by row.
  */
-export function allocateWeight(
-  gpu: Gpu,
-  label: string,
-  O: number,
-  D: number,
-  format: WeightFormat,
-  { block = BLOCK, maxBytes = largestPart(gpu) }: AllocateOptions = {},
-): Weight {
-  if (!(Number.isInteger(O) && Number.isInteger(D) && O > 0 && D > 0)) {
-    throw new RangeError(`allocateWeight: ${label} is [${O}, ${D}], expected positive integers`);
-  }
-  const { code, parts, multiple, constants } = FORMATS[format];
-  if (!formatFits(format, D)) {
-    throw new TypeError(
-      `allocateWeight: ${label} has rows of ${D}, ${format} holds multiples of ${multiple}`,
-    );
-  }
-  if (block !== 32 && !(block === 64 && format === "q4")) {
-    throw new TypeError(`allocateWeight: ${label}: ${format} in blocks of ${block}`);
-  }
-  const widest = Math.max(...parts.map(({ rowWords }) => rowWords(D, block)));
-  const sliceRows = Math.floor(maxBytes / (widest * ELEMENT_BYTES));
-  if (sliceRows < 1) {
-    throw new RangeError(
-      `allocateWeight: ${label}: a row is ${widest * ELEMENT_BYTES} bytes, a buffer ${maxBytes}`,
-    );
-  }
-  const slices: WeightSlice[] = [];
-  for (let first = 0; first < O; first += sliceRows) {
-    const rows = Math.min(sliceRows, O - first);
-    slices.push({
-      first,
-      rows,
-      parts: parts.map(({ name, dtype, rowWords }) =>
-        gpu.tensor(`${label} ${name}`, [rows, rowWords(D, block)], dtype),
-      ),
-    });
-  }
-  return { label, shape: [O, D], format, code, constants: constants?.(block) ?? {}, slices };
+export interface Packer {
+  readonly code: string;
+  /** @returns the units in a row of D weights */
+  readonly rowUnits: (D: number) => number;
 }
 
-function largestPart({ device: { limits } }: Gpu): number {
-  return Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+/** An element type of a checkpoint. */
+export interface ElementType {
+  /** As safetensors spells it, such as "BF16". */
+  readonly dtype: string;
+  /**
+   * @param bytes whole elements, little-endian
+   * @returns their exact values
+   */
+  readonly toFloat32: (bytes: Uint8Array) => Float32Array;
+}
+
+/** A matrix as a checkpoint stores it. */
+export interface StoredMatrix {
+  readonly shape: readonly [O: number, D: number];
+  /** The format that keeps the matrix as it is stored. */
+  readonly format: WeightFormat;
+  readonly tensors: readonly StoredTensor[];
+  /**
+   * Begins to load the matrix.
+   *
+   * @param target rows of a weight on the GPU; it is in `format`, unless `format` has `elements`
+   * @returns for each of `tensors`, what its bytes are passed to
+   */
+  readonly writeTo: (target: RowTarget) => readonly WriteRows[];
+}
+
+/** A tensor of the checkpoint that shall be loaded. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly info: TensorInfo;
+  /** Equal parts that the bytes consist of. They are passed on in whole rows. */
+  readonly rows: number;
+}
+
+/** Takes rows `first ..< first + count` of a tensor; may keep `bytes` until it resolves. */
+export type WriteRows = (first: number, count: number, bytes: Uint8Array) => void | Promise<void>;
+
+/** Rows of a weight on the GPU that one stored matrix fills; they are counted from 0. */
+export interface RowTarget {
+  /** Copies the bytes of whole rows to one of the format's parts. */
+  copy(part: number, first: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * Packs rows `first ..< first + count`.
+   *
+   * @param bytes the rows in `source`, a format of one part
+   */
+  pack(first: number, count: number, bytes: Uint8Array, source: WeightFormat): Promise<void>;
+}
+
+/** A format on the CPU: what its packer must write bit for bit, and what its WGSL must decode. */
+export interface FormatReference {
+  /**
+   * @param values `[O, D]`, row-major
+   * @returns the words of each part
+   */
+  pack(values: Float32Array, D: number, format: WeightFormat): Uint32Array[];
+  /**
+   * @param parts the words of each part
+   * @returns `[O, D]`
+   */
+  unpack(
+    parts: readonly Uint32Array[],
+    shape: readonly [O: number, D: number],
+    format: WeightFormat,
+  ): Float32Array;
+}
+
+/** @returns whether rows of `D` weights can be stored in a format */
+export function formatFits(format: WeightFormat, D: number): boolean {
+  return D > 0 && D % format.rowMultiple === 0;
+}
+
+/** @returns the bytes that a row of `D` weights takes, over all parts */
+export function rowBytes(format: WeightFormat, D: number): number {
+  return format.parts.reduce((sum, { rowWords }) => sum + rowWords(D) * ELEMENT_BYTES, 0);
 }

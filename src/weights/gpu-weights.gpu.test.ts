@@ -1,13 +1,15 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { type StoredTensor, memoryStore, safetensors } from "../../tests/checkpoint.ts";
 import { expectClose, random, testGpu } from "../../tests/support.ts";
+import { readWeight } from "../../tests/weight-formats.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { openStore } from "../platform/store.ts";
+import type { WritableWeight } from "./allocate-weight.ts";
 import { deleteCached, listCached } from "./cache.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint } from "./checkpoint.ts";
 import { GpuWeights, type GpuWeightsOptions } from "./gpu-weights.ts";
-import { dequantize, fromBf16, fromF16, toBf16, toF16 } from "./pack.ts";
+import { fromBf16, fromF16, toBf16, toF16 } from "./half-floats.ts";
 import type { Progress } from "./progress.ts";
 import { resolveSource } from "./source.ts";
 
@@ -98,13 +100,9 @@ function open(files: object = FILES, options: OpenOptions = {}): Promise<Checkpo
 }
 
 /** What a matrix on the GPU holds, `[O, D]`. */
-async function readMatrix(gpu: Gpu, weight: Weight): Promise<Float32Array> {
-  const parts: Uint32Array[] = [];
+function readMatrix(gpu: Gpu, weight: Weight): Promise<Float32Array> {
   expect(weight.slices).toHaveLength(1);
-  for (const part of weight.slices[0]?.parts ?? []) {
-    parts.push(new Uint32Array(await gpu.readBytes(part)));
-  }
-  return dequantize(parts, weight.shape, weight.format);
+  return readWeight(gpu, weight as WritableWeight);
 }
 
 const valuesOf = (...names: (keyof typeof TENSORS)[]) =>
@@ -143,9 +141,9 @@ describe("GpuWeights", () => {
     const key = attention.matrix("k_proj.weight");
     await w.load(checkpoint);
 
-    expect(qkv).toMatchObject({ shape: [40, 64], format: "bf16" });
-    expect(down).toMatchObject({ shape: [17, 32], format: "f16" });
-    expect(patches).toMatchObject({ shape: [12, 48], format: "f32" });
+    expect(qkv).toMatchObject({ shape: [40, 64], format: { name: "bf16" } });
+    expect(down).toMatchObject({ shape: [17, 32], format: { name: "f16" } });
+    expect(patches).toMatchObject({ shape: [12, 48], format: { name: "f32" } });
     expect(biases.shape).toEqual([19]);
     expect(positions.shape).toEqual([9, 20]);
     const names = ["q", "k", "v"].map((n) => `model.layers.0.self_attn.${n}_proj.weight`);
@@ -172,7 +170,7 @@ describe("GpuWeights", () => {
     const embed = w.matrix("model.embed_tokens.weight");
     const norm = w.vector("model.layers.0.input_layernorm.weight");
     await w.load(checkpoint);
-    expect(embed.format).toBe(quantization);
+    expect(embed.format.name).toBe(quantization);
     expectClose(await readMatrix(gpu, embed), valuesOf("model.embed_tokens.weight"), tolerance);
     expect(await gpu.read(norm)).toEqual(valuesOf("model.layers.0.input_layernorm.weight"));
   });

@@ -1,32 +1,22 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
 import { type Weight, weightBytes } from "../gpu/weight.ts";
+import { allocateWeight, type WritableWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Quantization, chooseFormat } from "./choose-format.ts";
-import { allocateWeight } from "./format.ts";
-import type { WriteRows } from "./row-writer.ts";
-import type { TensorInfo } from "./safetensors.ts";
-import { suggestNames } from "./suggest-names.ts";
-import { toFloat32 } from "./to-float32.ts";
-import { type UploadOptions, type Wanted, upload } from "./upload.ts";
+import { chooseFormat } from "./choose-format.ts";
+import { findMatrix, findVector, hasTensor, type NamedTensors } from "./find-tensors.ts";
+import type { StoredMatrix } from "./format.ts";
+import { f32 } from "./formats/f32.ts";
+import type { FormatName } from "./formats/registry.ts";
+import { type LoadOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
+import { WeightWriter } from "./weight-writer.ts";
 import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
-import { type SourceType, releaseStaging, writeWeightRows } from "./write.ts";
-
-export type { Quantization };
 
 export interface GpuWeightsOptions {
-  readonly quantization?: Quantization;
-  /** The checkpoint's name of a tensor that it doesn't have under the name asked for. */
-  readonly rename?: (name: string) => string;
-}
-
-const SOURCE_TYPES: readonly string[] = ["F32", "F16", "BF16"] satisfies SourceType[];
-
-/** A tensor that was asked for and that there is. */
-interface Found {
-  readonly name: string;
-  readonly info: TensorInfo;
-  readonly dtype: SourceType;
+  /** The format of all matrices, or "auto", which chooses by the checkpoint's size. */
+  readonly quantization?: FormatName | "auto" | undefined;
+  /** The checkpoint's name of a tensor that it does not have under the model's name. */
+  readonly rename?: ((name: string) => string) | undefined;
 }
 
 /** What a tensor of the checkpoint, or several in one, takes on the GPU. */
@@ -58,11 +48,12 @@ interface RecordedVector {
 export class GpuWeights implements Weights {
   readonly #gpu: Gpu;
   readonly #checkpoint: Pick<Checkpoint, "id" | "tensors" | "weightBytes">;
-  readonly #quantization: Quantization;
-  readonly #rename: (name: string) => string;
+  readonly #tensors: NamedTensors;
+  readonly #quantization: FormatName | "auto";
   readonly #matrices = new Map<string, RecordedMatrix>();
   readonly #vectors = new Map<string, RecordedVector>();
-  readonly #wanted: Wanted[] = [];
+  /** What fills each matrix and vector, given the writer of a load. */
+  readonly #fills: ((writer: WeightWriter) => WantedTensor[])[] = [];
   #closed = false;
 
   constructor(
@@ -72,8 +63,8 @@ export class GpuWeights implements Weights {
   ) {
     this.#gpu = gpu;
     this.#checkpoint = checkpoint;
+    this.#tensors = { checkpoint, rename };
     this.#quantization = quantization;
-    this.#rename = rename;
   }
 
   under(prefix: string): Weights {
@@ -85,8 +76,7 @@ export class GpuWeights implements Weights {
   }
 
   has(name: string): boolean {
-    const { tensors } = this.#checkpoint;
-    return tensors.has(name) || tensors.has(this.#rename(name));
+    return hasTensor(this.#tensors, name);
   }
 
   matrix(names: TensorNames): Weight {
@@ -106,21 +96,25 @@ export class GpuWeights implements Weights {
   }
 
   /**
-   * Fills all that was asked for; resolves when everything is on the GPU. Nothing new can be asked
-   * for from then on. After a failure it can be called again.
+   * Fills all matrices and vectors in one pass over the files; resolves when the GPU has them. New
+   * ones can't be asked for from then on. It can be called again after a failure.
    *
    * @throws DeviceLostError, the signal's reason, or what `checkpoint.stream` throws
    */
-  async load(checkpoint: Pick<Checkpoint, "stream">, options: UploadOptions = {}): Promise<void> {
+  async load(checkpoint: Pick<Checkpoint, "stream">, options: LoadOptions = {}): Promise<void> {
     if (this.#closed) throw new Error(`load: the weights of ${this.#checkpoint.id} were loaded`);
     this.#closed = true;
+    const writer = new WeightWriter(this.#gpu);
     try {
-      await upload(this.#gpu, checkpoint, this.#wanted, options);
+      const wanted = this.#fills.flatMap((fill) => fill(writer));
+      await loadTensors(checkpoint, wanted, options);
+      await writer.finish();
+      options.signal?.throwIfAborted();
     } catch (error) {
       this.#closed = false;
       throw error;
     } finally {
-      releaseStaging(this.#gpu);
+      writer.dispose();
     }
   }
 
@@ -181,63 +175,59 @@ export class GpuWeights implements Weights {
     return recorded.tensor;
   }
 
-  #recordMatrix(names: readonly string[], role: WeightRole): Weight {
-    const found = names.map((name) => this.#find(name));
-    const { info, dtype } = found[0] as Found;
-    const D = elementCount(info.shape.slice(1));
-    const shapes = found.map(({ name, info }) => `${name} [${info.shape}]`).join(", ");
-    if (found.some(({ info: { shape } }) => shape.length < 2)) {
-      throw new TypeError(`matrix: ${shapes}, expected two dimensions or more`);
-    }
-    if (found.some(({ info: { shape } }) => elementCount(shape.slice(1)) !== D)) {
+  #recordMatrix(names: readonly string[], role: WeightRole): WritableWeight {
+    this.#checkOpen(names);
+    const stored = names.map((name) => findMatrix(this.#tensors, name));
+    const { shape, format } = stored[0] as StoredMatrix;
+    const D = shape[1];
+    if (stored.some(({ shape }) => shape[1] !== D)) {
+      const shapes = stored.map(({ shape }, i) => `${names[i]} [${shape}]`).join(", ");
       throw new TypeError(`matrix: rows of different lengths can't be stacked: ${shapes}`);
     }
-    const format = chooseFormat({
+    const alike = stored.every((other) => other.format === format);
+    if (!alike && stored.some(({ format }) => !format.elements)) {
+      const formats = stored.map(({ format }, i) => `${names[i]} in ${format.name}`).join(", ");
+      throw new TypeError(`matrix: packed rows of different formats can't be stacked: ${formats}`);
+    }
+    const chosen = chooseFormat({
       quantization: this.#quantization,
-      dtype: found.every((other) => other.dtype === dtype) ? dtype : "F32",
+      stored: alike ? format : f32,
       D,
       checkpointBytes: this.#checkpoint.weightBytes,
       role,
     });
-    const rows = found.map(({ info }) => info.shape[0] as number);
-    const weight = allocateWeight(this.#gpu, names.join(" "), sum(rows), D, format);
-    found.forEach(({ name, info, dtype }, i) => {
-      const offset = sum(rows.slice(0, i));
-      const write: WriteRows = (first, count, bytes) =>
-        writeWeightRows(this.#gpu, weight, offset + first, count, bytes, dtype);
-      this.#wanted.push({ name, info, rows: rows[i] as number, write });
+    const rows = stored.map(({ shape: [O] }) => O);
+    const weight = allocateWeight(this.#gpu, names.join(" "), [sum(rows), D], chosen);
+    stored.forEach(({ tensors, writeTo }, i) => {
+      const firstRow = sum(rows.slice(0, i));
+      this.#fills.push((writer) => {
+        const writes = writeTo(writer.target(weight, firstRow));
+        return tensors.map((tensor, t) => ({ ...tensor, write: writes[t]! }));
+      });
     });
     return weight;
   }
 
   #recordVector(names: readonly string[]): Tensor {
-    const found = names.map((name) => this.#find(name));
-    const counts = found.map(({ info }) => elementCount(info.shape));
-    const shape = (found.length === 1 && found[0]?.info.shape) || [sum(counts)];
+    this.#checkOpen(names);
+    const stored = names.map((name) => findVector(this.#tensors, name));
+    const counts = stored.map(({ info }) => elementCount(info.shape));
+    const shape = (stored.length === 1 && stored[0]?.info.shape) || [sum(counts)];
     const tensor = this.#gpu.tensor(names.join(" "), shape);
-    found.forEach(({ name, info, dtype }, i) => {
+    stored.forEach(({ name, info, elements }, i) => {
       const offset = sum(counts.slice(0, i));
-      const write: WriteRows = (first, _, bytes) =>
-        this.#gpu.write(tensor, toFloat32(bytes, dtype), offset + first);
-      this.#wanted.push({ name, info, rows: counts[i] as number, write });
+      const write = (first: number, _: number, bytes: Uint8Array) =>
+        this.#gpu.write(tensor, elements.toFloat32(bytes), offset + first);
+      this.#fills.push(() => [{ name, info, rows: counts[i] as number, write }]);
     });
     return tensor;
   }
 
-  #find(asked: string): Found {
-    const { id, tensors } = this.#checkpoint;
-    if (this.#closed)
-      throw new Error(`${asked} is asked for after the weights of ${id} were loaded`);
-    const name = tensors.has(asked) ? asked : this.#rename(asked);
-    const info = tensors.get(name);
-    if (!info) {
-      const near = suggestNames(asked, [...tensors.keys()]).join(", ");
-      throw new Error(`${id} has no tensor ${asked}; closest are: ${near || "none"}`);
-    }
-    if (!SOURCE_TYPES.includes(info.dtype)) {
-      throw new TypeError(`${name} is ${info.dtype}, expected F32, F16 or BF16`);
-    }
-    return { name, info, dtype: info.dtype as SourceType };
+  #checkOpen(names: readonly string[]): void {
+    if (!this.#closed) return;
+    throw new Error(
+      `${names.join(", ")}: asked for after the weights of ${this.#checkpoint.id} were loaded`,
+    );
   }
 }
 

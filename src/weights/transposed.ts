@@ -1,12 +1,12 @@
-import code from "../../shaders/weights/f32-transposed.wgsl?raw";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
+import code from "./f32-transposed.wgsl?raw";
 
 /**
- * A matrix that is stored the other way round.
+ * A matrix whose transpose is stored.
  *
- * @param stored `[D, O]`, D a multiple of 4; one binding must hold it
- * @returns its transpose `[O, D]`
+ * @param stored `[D, O]` in f32, D a multiple of 4; one binding must hold it
+ * @returns `[O, D]`
  * @throws TypeError when the shape does not fit
  */
 export function transposed(stored: Tensor): Weight {
@@ -15,6 +15,11 @@ export function transposed(stored: Tensor): Weight {
   if (shape.length !== 2 || D % 4 !== 0) {
     throw new TypeError(`transposed: ${label} is [${shape}], expected [a multiple of 4, O]`);
   }
-  const slices = [{ first: 0, rows: O, parts: [stored] }];
-  return { label, shape: [O, D], format: "f32", code, constants: { O }, slices };
+  return {
+    label,
+    shape: [O, D],
+    // A row can't be cut: the weights of a column are stored together.
+    format: { name: "f32", code, constants: { O }, blockSize: D },
+    slices: [{ first: 0, rows: O, parts: [stored] }],
+  };
 }

@@ -1,3 +1,4 @@
+import type { QuantizationName } from "../weights/formats/registry.ts";
 import type { OnProgress } from "../weights/progress.ts";
 
 /** What a page asks of `load`, as it crosses to the worker. */
@@ -5,7 +6,7 @@ export interface ServeOptions {
   /** What relative URLs, of the model and of images, are resolved against. */
   readonly base: string;
   /** How matrices are kept on the GPU; "auto" is the checkpoint's own form. Default "auto". */
-  readonly quantization?: "auto" | "f32" | "f16" | "q8" | "q4";
+  readonly quantization?: QuantizationName;
   /** Tokens that prompt and answer may have together; default and limit: the checkpoint's. */
   readonly contextLength?: number;
   /** Image rows that one image may take in the prompt; larger ones are shrunk. Default 2048. */

@@ -1,14 +1,13 @@
-/** Writes rows `first ..< first + count`; may keep `bytes` until it resolves, not longer. */
-export type WriteRows = (first: number, count: number, bytes: Uint8Array) => void | Promise<void>;
+import type { WriteRows } from "./format.ts";
 
-/** Takes a tensor's bytes in pieces cut anywhere, and writes them as whole rows. */
-export class RowWriter {
+/** Takes a tensor's bytes in pieces that are cut anywhere, and passes them on in whole rows. */
+export class RowChunker {
   readonly #rowBytes: number;
   readonly #write: WriteRows;
   /** The beginning of a row whose end has not come yet. */
   readonly #partial: Uint8Array;
   #partialBytes = 0;
-  /** Rows written. */
+  /** Rows passed on so far. */
   rows = 0;
 
   constructor(rowBytes: number, write: WriteRows) {

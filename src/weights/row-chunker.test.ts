@@ -1,23 +1,23 @@
 import { describe, expect, test } from "vitest";
-import { RowWriter } from "./row-writer.ts";
+import { RowChunker } from "./row-chunker.ts";
 
 /** Pushes 0, 1, 2 ... cut into pieces of these sizes. */
 async function write(rowBytes: number, sizes: readonly number[]) {
   const written: { first: number; count: number; bytes: number[] }[] = [];
-  const writer = new RowWriter(rowBytes, async (first, count, bytes) => {
+  const chunker = new RowChunker(rowBytes, async (first, count, bytes) => {
     await null;
     written.push({ first, count, bytes: [...bytes] });
   });
   let next = 0;
   for (const size of sizes) {
     const piece = Uint8Array.from({ length: size }, () => next++);
-    await writer.push(piece);
+    await chunker.push(piece);
     piece.fill(255);
   }
-  return { written, rows: writer.rows };
+  return { written, rows: chunker.rows };
 }
 
-describe("RowWriter", () => {
+describe("RowChunker", () => {
   test.each([
     [4, [12]],
     [4, [1, 1, 1, 1, 1, 7]],

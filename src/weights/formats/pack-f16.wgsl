@@ -1,6 +1,6 @@
-// Source rows as half floats. One lane writes four weights.
+// Packs rows as half floats. One lane packs four weights.
 
-@group(0) @binding(0) var<storage, read> rows: vec2u;                // first row, count
+@group(0) @binding(0) var<storage, read> rows: vec2u;                // first row to write, number of rows
 @group(0) @binding(1) var<storage, read_write> packed: array<vec2u>;  // [O, D/4] 4 x f16
 
 const LANES = 64u;

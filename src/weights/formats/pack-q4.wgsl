@@ -1,8 +1,8 @@
-// q = round((w - b) / s), b = min w, s = (max w - min w) / 15 over a block; s and b are rounded to
-// f16 first, so that q makes up for their rounding. One lane packs one block; what the last one of
-// a row lacks is 0.
+// q = round((w - b) / s), where b = min w and s = (max w - min w) / 15 over a block. s and b are rounded
+// to f16 first, so that q makes up for their rounding. One lane packs one block. Codes beyond the end
+// of a row are 0.
 
-@group(0) @binding(0) var<storage, read> rows: vec2u;               // first row, count
+@group(0) @binding(0) var<storage, read> rows: vec2u;               // first row to write, number of rows
 @group(0) @binding(1) var<storage, read_write> packed: array<u32>;  // [O, 4 * ceil(D/32)] 8 x 4 bits
 @group(0) @binding(2) var<storage, read_write> affine: array<u32>;  // [O, ceil(D/BLOCK)] s and b, f16
 

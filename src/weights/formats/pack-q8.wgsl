@@ -1,11 +1,10 @@
-// q = round((w - b) / s), b = min w, s = (max w - b) / 511 over a block of 32; b is rounded down to
-// bf16, s up, so that no weight lies outside what q can tell. Word j of a block gets weights 4j to
-// 4j+2 and the upper five bits of 4j+3, whose lower four become nibble j of the block's own word. One
-// lane packs one block; what the last one of a row lacks is 0.
+// q = round((w - b) / s), where b = min w and s = (max w - b) / 511 over a block of 32 weights. b is
+// rounded down to bf16, and s up, so that q can represent every weight of the block. q8.wgsl says how
+// the codes are laid out. One lane packs one block. Codes beyond the end of a row are 0.
 
-@group(0) @binding(0) var<storage, read> rows: vec2u;                 // first row, count
-@group(0) @binding(1) var<storage, read_write> packed: array<u32>;    // [O, 8 * ceil(D/32)] 3 x 9 + 5 bits
-@group(0) @binding(2) var<storage, read_write> blocks: array<vec2u>;  // [O, ceil(D/32)] 8 nibbles; s, b: bf16
+@group(0) @binding(0) var<storage, read> rows: vec2u;                 // first row to write, number of rows
+@group(0) @binding(1) var<storage, read_write> packed: array<u32>;    // [O, 8 * ceil(D/32)] code words
+@group(0) @binding(2) var<storage, read_write> blocks: array<vec2u>;  // [O, ceil(D/32)] nibble word; s, b in bf16
 
 const LANES = 64u;
 const BLOCK = 32u;
@@ -28,12 +27,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   let least = min(min(low.x, low.y), min(low.z, low.w));
   let most = max(max(high.x, high.y), max(high.z, high.w));
-  // Floats of one sign are ordered as their bits are.
+  // Among floats of one sign, a larger magnitude has larger bits.
   let bias_bits = (bitcast<u32>(least) + select(0u, 0xffffu, least < 0.0)) & 0xffff0000u;
   let bias = bitcast<f32>(bias_bits);
   let scale_bits = (bitcast<u32>((most - bias) * (1.0 / 511.0)) + 0xffffu) & 0xffff0000u;
   let scale = bitcast<f32>(scale_bits);
-  // What is less has no finite inverse, or is taken for 0.
+  // A subnormal scale has no finite inverse, or is read as 0.
   let inverse = select(0.0, 1.0 / scale, scale >= 0x1p-126f);
 
   let block = rows.x * BLOCKS + unit;

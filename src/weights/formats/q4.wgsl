@@ -1,5 +1,5 @@
-// w[o, k] = s[o, k/BLOCK] * q[o, k] + b[o, k/BLOCK], q of four bits, the lowest of a word first.
-// Rows are filled up to whole blocks of 32.
+// w[o, k] = s[o, k/BLOCK] * q[o, k] + b[o, k/BLOCK], where q has four bits. The lowest bits of a word
+// are its first code. The codes of a row are filled up to a multiple of 32.
 
 @group(1) @binding(0) var<storage, read> w: array<u32>;         // [O, 4 * ceil(D/32)] 8 x 4 bits
 @group(1) @binding(1) var<storage, read> w_affine: array<u32>;  // [O, ceil(D/BLOCK)] s and b, f16
@@ -8,19 +8,19 @@ override BLOCK: u32;  // 32 or 64
 override ROW_WORDS: u32 = (D + 31u) / 32u * 4u;
 override ROW_BLOCKS: u32 = (D + BLOCK - 1u) / BLOCK;
 
-/// Rows of the matrix, or of the slice of it that is bound.
+/// Rows of the bound slice of the matrix.
 fn weight_rows() -> u32 {
   return arrayLength(&w) / ROW_WORDS;
 }
 
-/// Weights o, 4i .. 4i+3.
+/// Weights 4i to 4i + 3 of row o.
 fn weight4(o: u32, i: u32) -> vec4f {
   let word = w[o * ROW_WORDS + i / 2u] >> (i % 2u * 16u);
   let affine = unpack2x16float(w_affine[o * ROW_BLOCKS + i / (BLOCK / 4u)]);
   return affine.x * vec4f((vec4u(word) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)) + affine.y;
 }
 
-/// Weights o, 8i .. 8i+7; undefined beyond the row.
+/// Weights 8i to 8i + 7 of row o. Weights beyond the row are undefined.
 fn weight8(o: u32, i: u32) -> mat2x4f {
   let word = vec4u(w[o * ROW_WORDS + i]);
   let affine = unpack2x16float(w_affine[o * ROW_BLOCKS + i / (BLOCK / 8u)]);

@@ -1,6 +1,6 @@
-// Source rows as 32-bit floats. One lane writes four weights.
+// Packs rows as 32-bit floats. One lane packs four weights.
 
-@group(0) @binding(0) var<storage, read> rows: vec2u;                // first row, count
+@group(0) @binding(0) var<storage, read> rows: vec2u;                // first row to write, number of rows
 @group(0) @binding(1) var<storage, read_write> packed: array<vec4f>;  // [O, D/4]
 
 const LANES = 64u;

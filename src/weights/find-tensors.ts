@@ -1,0 +1,87 @@
+import { elementCount } from "../gpu/tensor.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { ElementType, StoredMatrix } from "./format.ts";
+import { ELEMENT_FORMATS, WEIGHT_FORMATS } from "./formats/registry.ts";
+import type { TensorInfo } from "./safetensors.ts";
+import { suggestNames } from "./suggest-names.ts";
+
+/** The tensors of a checkpoint, by the names that a model uses. */
+export interface NamedTensors {
+  readonly checkpoint: Pick<Checkpoint, "id" | "tensors">;
+  /** The checkpoint's name of a tensor that it does not have under the model's name. */
+  readonly rename: (name: string) => string;
+}
+
+/** A tensor of numbers. */
+export interface StoredVector {
+  readonly name: string;
+  readonly info: TensorInfo;
+  readonly elements: ElementType;
+}
+
+export function hasTensor(tensors: NamedTensors, name: string): boolean {
+  return findPacked(tensors, name) !== undefined || findInfo(tensors, name) !== undefined;
+}
+
+/**
+ * @throws Error when the checkpoint has no such matrix
+ * @throws TypeError when it is no matrix, or in no format that is known
+ */
+export function findMatrix(tensors: NamedTensors, asked: string): StoredMatrix {
+  const packed = findPacked(tensors, asked);
+  if (packed) return packed;
+  const { name, info, format } = findElements(tensors, asked);
+  const [O = 0, ...rest] = info.shape;
+  if (rest.length === 0) {
+    throw new TypeError(`matrix: ${name} is [${info.shape}], expected two dimensions or more`);
+  }
+  return {
+    shape: [O, elementCount(rest)],
+    format,
+    tensors: [{ name, info, rows: O }],
+    writeTo: (target) => [(first, count, bytes) => target.pack(first, count, bytes, format)],
+  };
+}
+
+/**
+ * @throws Error when the checkpoint has no such tensor
+ * @throws TypeError when its elements are no floats
+ */
+export function findVector(tensors: NamedTensors, asked: string): StoredVector {
+  const { name, info, format } = findElements(tensors, asked);
+  return { name, info, elements: format.elements };
+}
+
+/** Finds a matrix that is several tensors. */
+function findPacked({ checkpoint, rename }: NamedTensors, asked: string): StoredMatrix | undefined {
+  for (const name of new Set([asked, rename(asked)])) {
+    for (const { findMatrix } of WEIGHT_FORMATS) {
+      const matrix = findMatrix?.(name, checkpoint.tensors);
+      if (matrix) return matrix;
+    }
+  }
+  return undefined;
+}
+
+function findInfo({ checkpoint: { tensors }, rename }: NamedTensors, asked: string) {
+  const name = tensors.has(asked) ? asked : rename(asked);
+  const info = tensors.get(name);
+  return info && { name, info };
+}
+
+/** Finds a tensor of floats. */
+function findElements(tensors: NamedTensors, asked: string) {
+  const found = findInfo(tensors, asked);
+  if (!found) {
+    const { id, tensors: all } = tensors.checkpoint;
+    const near = suggestNames(asked, [...all.keys()]).join(", ");
+    throw new Error(`${id} has no tensor ${asked}; closest are: ${near || "none"}`);
+  }
+  const { name, info } = found;
+  const format = ELEMENT_FORMATS.get(info.dtype);
+  if (!format) {
+    const dtypes = [...ELEMENT_FORMATS.keys()].join(", ");
+    throw new TypeError(`${name} is ${info.dtype}, expected one of ${dtypes}`);
+  }
+  return { name, info, format };
+}

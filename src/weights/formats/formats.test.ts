@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { random } from "../../../tests/support.ts";
+import { FORMAT_CASES } from "../../../tests/weight-formats.ts";
+import { formatFits, rowBytes } from "../format.ts";
+import { fromBf16, fromF16, toBf16, toF16 } from "../half-floats.ts";
+import { bf16 } from "./bf16.ts";
+import { f16 } from "./f16.ts";
+import { f32 } from "./f32.ts";
+import { q4 } from "./q4.ts";
+import { q8, q8Reference } from "./q8.ts";
+import { QUANTIZATIONS, WEIGHT_FORMATS } from "./registry.ts";
+
+test("every format has a line in the table of format cases", () => {
+  const names = new Set(FORMAT_CASES.map(({ format }) => format.name));
+  expect([...names].sort()).toEqual(WEIGHT_FORMATS.map(({ name }) => name).sort());
+});
+
+test("users can ask for all formats but those that only checkpoints bring", () => {
+  expect(QUANTIZATIONS).toEqual(["f32", "f16", "q8", "q4", "auto"]);
+});
+
+describe("half floats", () => {
+  test("every one is the nearest to its own value", () => {
+    const all = Array.from({ length: 65536 }, (_, bits) => bits);
+    const f16 = all.filter((bits) => !Number.isNaN(fromF16(bits)));
+    const bf16 = all.filter((bits) => !Number.isNaN(fromBf16(bits)));
+    expect(f16.map((bits) => toF16(fromF16(bits)))).toEqual(f16);
+    expect(bf16.map((bits) => toBf16(fromBf16(bits)))).toEqual(bf16);
+  });
+
+  test.each([
+    [1 + 2 ** -11, 0x3c00],
+    [1 + 3 * 2 ** -11, 0x3c02],
+    [1 + 2 ** -11 + 2 ** -20, 0x3c01],
+    [2 - 2 ** -12, 0x4000],
+    [2 ** -25, 0],
+    [1.5 * 2 ** -24, 2],
+    [65519, 0x7bff],
+    [-65520, 0xfc00],
+  ])("f16 of %f rounds to nearest, ties to even", (value, bits) => {
+    expect(toF16(value)).toBe(bits);
+  });
+
+  test.each([
+    [1 + 2 ** -8, 0x3f80],
+    [1 + 3 * 2 ** -8, 0x3f82],
+    [1 + 2 ** -8 + 2 ** -20, 0x3f81],
+  ])("bf16 of %f rounds to nearest, ties to even", (value, bits) => {
+    expect(toBf16(value)).toBe(bits);
+  });
+});
+
+test.each(FORMAT_CASES)("$title is undone to within half a step", (c) => {
+  const { format, reference, error } = c;
+  const [O, D] = [5, 200];
+  const values = random(O * D, 4);
+  const back = reference.unpack(reference.pack(values, D, format), [O, D], format);
+  expect(back).toHaveLength(O * D);
+  values.forEach((value, i) => expect(Math.abs(value - back[i]!)).toBeLessThanOrEqual(error));
+});
+
+test.each([1e-30, 1e-5, 1, 1e30])("q8 is as exact for weights of %d", (size) => {
+  const values = random(320, 6).map((value) => value * size);
+  const back = q8Reference.unpack(q8Reference.pack(values, 64, q8), [5, 64], q8);
+  const errors = values.map((value, i) => Math.abs(value - back[i]!));
+  expect(Math.max(...errors)).toBeLessThan((1 / 511 + 5e-4) * size);
+});
+
+test("formatFits", () => {
+  expect([4, 588].every((D) => formatFits(q8, D) && formatFits(bf16, D))).toBe(true);
+  expect([200, 1096].every((D) => formatFits(q4, D))).toBe(true);
+  expect([588, 6, 0].some((D) => formatFits(q4, D))).toBe(false);
+  expect([6, 0].some((D) => formatFits(f32, D))).toBe(false);
+});
+
+test("rowBytes", () => {
+  expect([f32, f16, bf16, q8, q4].map((format) => rowBytes(format, 640))).toEqual([
+    2560, 1280, 1280, 800, 400,
+  ]);
+});

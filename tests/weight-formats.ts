@@ -1,0 +1,74 @@
+import type { Gpu } from "../src/gpu/device.ts";
+import type { Weight } from "../src/gpu/weight.ts";
+import {
+  allocateWeight,
+  type AllocateOptions,
+  type WritableWeight,
+} from "../src/weights/allocate-weight.ts";
+import type { FormatReference, WeightFormat } from "../src/weights/format.ts";
+import { bf16, bf16Reference } from "../src/weights/formats/bf16.ts";
+import { f16, f16Reference } from "../src/weights/formats/f16.ts";
+import { f32, f32Reference } from "../src/weights/formats/f32.ts";
+import { q4, q4InBlocksOf, q4Reference } from "../src/weights/formats/q4.ts";
+import { q8, q8Reference } from "../src/weights/formats/q8.ts";
+import { WeightWriter } from "../src/weights/weight-writer.ts";
+
+/** A format as the tests of all formats see it. */
+export interface FormatCase {
+  readonly title: string;
+  readonly format: WeightFormat;
+  readonly reference: FormatReference;
+  /** The largest error of weights in [-1, 1). */
+  readonly error: number;
+}
+
+/** Every format, one line each, and the layouts that only some checkpoints have. */
+export const FORMAT_CASES: readonly FormatCase[] = [
+  { title: "f32", format: f32, reference: f32Reference, error: 0 },
+  // Half a step: of a mantissa, of 2/511, of 2/15, and what 16 bits of scale add.
+  { title: "f16", format: f16, reference: f16Reference, error: 2 ** -12 },
+  { title: "bf16", format: bf16, reference: bf16Reference, error: 2 ** -9 },
+  { title: "q8", format: q8, reference: q8Reference, error: 1 / 511 + 5e-4 },
+  { title: "q4/32", format: q4, reference: q4Reference, error: 1 / 15 + 2e-3 },
+  { title: "q4/64", format: q4InBlocksOf(64), reference: q4Reference, error: 1 / 15 + 2e-3 },
+];
+
+/** @returns a format's reference; throws Error when `FORMAT_CASES` has no line for the format */
+export function referenceOf({ name }: { readonly name: string }): FormatReference {
+  const found = FORMAT_CASES.find(({ format }) => format.name === name);
+  if (!found) throw new Error(`referenceOf: FORMAT_CASES has no line for ${name}`);
+  return found.reference;
+}
+
+/** @returns `values` `[O, D]` as a matrix on the GPU in a format */
+export async function makeWeight(
+  gpu: Gpu,
+  values: Float32Array,
+  [O, D]: readonly [O: number, D: number],
+  format: WeightFormat,
+  options?: AllocateOptions,
+): Promise<WritableWeight> {
+  const weight = allocateWeight(gpu, "w", [O, D], format, options);
+  const writer = new WeightWriter(gpu);
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  await writer.pack(weight, 0, O, bytes, f32);
+  writer.dispose();
+  return weight;
+}
+
+/** @returns the words of each part of a matrix on the GPU, slices joined */
+export async function readParts(gpu: Gpu, weight: Weight): Promise<Uint32Array[]> {
+  const parts: number[][] = [];
+  for (const slice of weight.slices) {
+    for (const [i, part] of slice.parts.entries()) {
+      (parts[i] ??= []).push(...new Uint32Array(await gpu.readBytes(part)));
+    }
+  }
+  return parts.map((words) => Uint32Array.from(words));
+}
+
+/** @returns `[O, D]` of a matrix on the GPU, decoded on the CPU */
+export async function readWeight(gpu: Gpu, weight: WritableWeight): Promise<Float32Array> {
+  const parts = await readParts(gpu, weight);
+  return referenceOf(weight.format).unpack(parts, weight.shape, weight.format);
+}
