@@ -16,9 +16,9 @@ import type {
   Usage,
   Vlm,
 } from "./index.ts";
+import type { chatCompletionRequest } from "./openai/chat-completions-request.ts";
 import type { responseRequest } from "./openai/responses-request.ts";
 import type { completionRequest } from "./openai/text-completions.ts";
-import type { chatCompletionRequest } from "./openai/validate.ts";
 
 // All of this is checked by the compiler (`npm run types`).
 

@@ -1,13 +1,13 @@
 import { type ChatRequest, chat } from "../chat/chat.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
 import { wholeChatCompletion, chatCompletionChunks } from "./chat-completions-output.ts";
+import { chatMessages, validateChatCompletion } from "./chat-completions-request.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
 import { effortVariables } from "./reasoning-effort.ts";
 import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
 import { toolOptions } from "./tools.ts";
-import { chatMessages, validateChatCompletion } from "./validate.ts";
 import type { ChatCompletionRequest } from "./wire.ts";
 
 /** `POST chat/completions` */

@@ -15,9 +15,9 @@ import {
   value,
   within,
 } from "../../tests/refusals.ts";
+import { chatCompletionRequest } from "./chat-completions-request.ts";
 import { completionRequest } from "./text-completions.ts";
 import { detokenizeRequest, tokenizeRequest } from "./tokenize.ts";
-import { chatCompletionRequest } from "./validate.ts";
 
 const jsonSchema = (at: string, rows: readonly Refusal[], put: (value: unknown) => object) =>
   within(`.json_schema${at}`, rows, (value) => ({ type: "json_schema", json_schema: put(value) }));

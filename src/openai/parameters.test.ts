@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { chatCompletionRequest, validateChatCompletion } from "./chat-completions-request.ts";
 import { UNSUPPORTED_CHAT_FIELDS } from "./unsupported.ts";
-import { chatCompletionRequest, validateChatCompletion } from "./validate.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/parameters.md"), "utf8");
 

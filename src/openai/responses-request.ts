@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { answerFields } from "./answer-fields.ts";
+import { chatCompletionRequest } from "./chat-completions-request.ts";
 import { OpenAIError } from "./errors.ts";
 import { EFFORTS } from "./reasoning-effort.ts";
 import type {
@@ -10,13 +12,7 @@ import type {
 } from "./responses-wire.ts";
 import { functionName, parameters } from "./tools.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
-import {
-  answerFields,
-  chatCompletionRequest,
-  checkShape,
-  integerIn,
-  valueError,
-} from "./validate.ts";
+import { checkShape, integerIn, valueError } from "./validate.ts";
 
 const functionType = z.literal("function", "'function'");
 

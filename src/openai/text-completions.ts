@@ -2,15 +2,17 @@ import * as z from "zod/mini";
 import type { ChatAnswer, AnswerDelta } from "../chat/answer-types.ts";
 import { complete } from "../chat/complete.ts";
 import { totalUsage } from "../chat/usage.ts";
+import { answerFields } from "./answer-fields.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
 import type { AnswerIdentity } from "./chat-completions-output.ts";
+import { chatCompletionRequest } from "./chat-completions-request.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
 import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
 import { isEmpty, refuseFields } from "./unsupported.ts";
 import { completionUsage } from "./usage.ts";
-import { answerFields, chatCompletionRequest, checkShape, integerIn } from "./validate.ts";
+import { checkShape, integerIn } from "./validate.ts";
 import type {
   Completion,
   CompletionChoice,

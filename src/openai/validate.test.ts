@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { chatMessages, validateChatCompletion } from "./chat-completions-request.ts";
 import { OpenAIError } from "./errors.ts";
-import { chatMessages, validateChatCompletion } from "./validate.ts";
 
 const HELLO = [{ role: "user", content: "Hello" }];
 const url = "data:,";

@@ -1,0 +1,44 @@
+import * as z from "zod/mini";
+import { integerIn, numberIn } from "./validate.ts";
+
+/** No text has half of a surrogate pair, so that it could only match within a character. */
+const stopString = z.string().check(
+  z.minLength(1),
+  z.refine((stop) => !/\p{Surrogate}/u.test(stop), "whole characters"),
+);
+
+const PENALTY = "a number greater than 0, at most 2";
+const repetitionPenalty = z.number(PENALTY).check(z.refine((n) => n > 0 && n <= 2, PENALTY));
+
+/** 64 bits, of which a JavaScript number holds the greater ones. */
+const SEED = `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`;
+const seed = z
+  .number(SEED)
+  .check(z.refine((n) => Number.isInteger(n) && Math.abs(n) <= 2 ** 63, SEED));
+
+const logitBias = z
+  .record(z.string(), numberIn(-100, 100))
+  .check(
+    z.refine((bias) => Object.keys(bias).every((id) => /^\d+$/.test(id)), "token ids as keys"),
+  );
+
+/** What every request for an answer may ask: `AnswerRequest`. */
+export const answerFields = {
+  model: z.nullish(z.string()),
+  temperature: z.nullish(numberIn(0, 2)),
+  top_p: z.nullish(numberIn(0, 1)),
+  top_k: z.nullish(integerIn(-1)),
+  min_p: z.nullish(numberIn(0, 1)),
+  frequency_penalty: z.nullish(numberIn(-2, 2)),
+  presence_penalty: z.nullish(numberIn(-2, 2)),
+  repetition_penalty: z.nullish(repetitionPenalty),
+  logit_bias: z.nullish(logitBias),
+  seed: z.nullish(seed),
+  min_tokens: z.nullish(integerIn(0)),
+  stop: z.nullish(z.union([stopString, z.array(stopString)])),
+  stop_token_ids: z.nullish(z.array(integerIn(0))),
+  ignore_eos: z.nullish(z.boolean()),
+  no_stop_trim: z.nullish(z.boolean()),
+  skip_special_tokens: z.nullish(z.boolean()),
+  cache_salt: z.nullish(z.string()),
+};
