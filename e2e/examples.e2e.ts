@@ -145,7 +145,7 @@ describe("examples/plain", () => {
     const image = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
     await page.getByLabel("Image").setInputFiles(image);
     await ask(page, "What's in this image?");
-    await page.getByRole("alert").filter({ hasText: "The image does not decode" }).waitFor();
+    await page.getByRole("alert").filter({ hasText: "The image can't be decoded" }).waitFor();
   });
 });
 
@@ -186,7 +186,7 @@ describe("examples/react", () => {
     const image = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
     await page.getByLabel("Image").setInputFiles(image);
     await ask(page, "What's in this image?");
-    await page.getByRole("alert").filter({ hasText: "The image does not decode" }).waitFor();
+    await page.getByRole("alert").filter({ hasText: "The image can't be decoded" }).waitFor();
   });
 
   test("is built for production", () =>

@@ -159,9 +159,13 @@ describe("webvlm serve", () => {
   });
 
   test.each([
-    ["that is not there", () => `${imagesUrl}/nothing.png`, /its server answered 404/],
+    ["that is not there", () => `${imagesUrl}/nothing.png`, /the server answered 404/],
     ["whose server is not there", () => "http://127.0.0.1:1/x.png", /ECONNREFUSED.*data: URL/],
-    ["in a file", () => "file:///etc/passwd", /file: URLs are not read; send it as a data: URL/],
+    [
+      "in a file",
+      () => "file:///etc/passwd",
+      /file: URLs are not supported; send a data: URL instead/,
+    ],
     ["in the local network", () => "http://10.1.2.3/x.png", /--allow-private-images/],
     ["that is no URL", () => "images/x.png", /neither a URL nor base64/],
   ])("an image %s is told", async (_, url, message) => {

@@ -52,7 +52,7 @@ describe("webvlm ask", () => {
     const image = join(IMAGES, "cases.json");
     const { code, stdout, stderr } = await webvlm(["ask", image, "What is it?"]);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^webvlm: The image does not decode/m);
+    expect(stderr).toMatch(/^webvlm: The image can't be decoded/m);
   });
 });
 

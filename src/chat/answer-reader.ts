@@ -2,34 +2,34 @@ import { type ThinkingState, ThinkingParser, THINKING_TOKENS } from "./reasoning
 import { type ToolParserOptions, ToolParser } from "./tool-parser.ts";
 import type { ToolCallDelta } from "./tools.ts";
 
-/** What is told apart in an answer. */
+/** Which parts of an answer are separated from its text. */
 export interface ReaderOptions {
-  /** None: the model has no spans of reasoning. */
+  /** Undefined for a model without `<think>` blocks. */
   readonly thinking?: {
-    /** Where the answer begins. */
+    /** The state at the beginning of the answer. */
     readonly state: ThinkingState;
-    /** Whether the span is told apart, or is text like the rest. */
+    /** Whether reasoning is separated from the text, or stays in it with its tags. */
     readonly isSeparate: boolean;
   };
-  /** None: calls are text. */
+  /** Undefined: tool calls stay in the text. */
   readonly calls?: ToolParserOptions;
-  /** The answer goes on the prompt's last text, rather than begins one. */
+  /** Whether the answer continues the prompt's last text instead of beginning a new one. */
   readonly continuesPrompt?: boolean;
 }
 
-/** What a piece of an answer brought; what is not there was not in it. */
+/** A piece of an answer, separated. Parts that the piece does not have are undefined. */
 export interface AnswerPiece {
   readonly text: string;
   readonly reasoning?: string;
   readonly toolCalls?: readonly ToolCallDelta[];
 }
 
-/** The tokens that the reading needs to see, special or not. */
+/** Tokens that must not be skipped even where they are special: the reader looks for them. */
 export function keptTokensOf({ thinking, calls }: ReaderOptions): readonly string[] {
   return [...(thinking ? THINKING_TOKENS : []), ...(calls?.format.tokens ?? [])];
 }
 
-/** Tells an answer's reasoning, its text and its calls of tools apart, as it comes. */
+/** Separates reasoning, text and tool calls in an answer that arrives in pieces. */
 export class AnswerReader {
   readonly #thinking: ThinkingParser | undefined;
   readonly #isSeparate: boolean;
@@ -38,11 +38,11 @@ export class AnswerReader {
   constructor({ thinking, calls }: ReaderOptions) {
     this.#isSeparate = thinking?.isSeparate ?? false;
     this.#thinking =
-      thinking && new ThinkingParser(thinking.state, { keepsMarks: !this.#isSeparate });
+      thinking && new ThinkingParser(thinking.state, { keepsTags: !this.#isSeparate });
     this.#calls = calls && new ToolParser(calls);
   }
 
-  /** Whether a span of reasoning is open. */
+  /** Whether a `<think>` block is open. */
   get isThinking(): boolean {
     return this.#thinking?.isInside ?? false;
   }
@@ -51,7 +51,7 @@ export class AnswerReader {
     return (this.#calls?.count ?? 0) > 0;
   }
 
-  /** Whether nothing that follows counts. */
+  /** Whether the answer is complete, so that the rest can be ignored. */
   get isDone(): boolean {
     return this.#calls?.isDone ?? false;
   }
@@ -61,7 +61,7 @@ export class AnswerReader {
     return this.#piece(reasoning, this.#calls?.push(text) ?? { text, calls: [] });
   }
 
-  /** What was held back, when no more text comes. */
+  /** @returns the text that was held back; call it once the answer has ended */
   end(): AnswerPiece {
     const { reasoning, text } = this.#thinking?.end() ?? { reasoning: "", text: "" };
     const pushed = this.#calls?.push(text) ?? { text, calls: [] };
@@ -81,7 +81,7 @@ export class AnswerReader {
   }
 }
 
-/** Two pieces as one. */
+/** Joins two successive pieces. */
 export function joinPieces(first: AnswerPiece, second: AnswerPiece): AnswerPiece {
   return answerPiece(first.text + second.text, (first.reasoning ?? "") + (second.reasoning ?? ""), [
     ...(first.toolCalls ?? []),

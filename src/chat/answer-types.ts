@@ -5,61 +5,59 @@ import type { TokenLogprobs } from "./logprobs.ts";
 import type { TokenizedPrompt } from "./prompt.ts";
 import type { AnswerUsage } from "./usage.ts";
 
-/** How to answer; what is left out is as the checkpoint says. */
+/** How to answer. The checkpoint's generation_config.json has the defaults for sampling. */
 export interface AnswerOptions {
-  /** Default: as many as the context has room for. */
+  /** Default: all that fit into the context. */
   readonly maxTokens?: number;
   /** Strings that end the answer. */
   readonly stop?: readonly string[];
-  /** Tokens that end the answer besides the checkpoint's own. */
+  /** Tokens that end the answer, in addition to the checkpoint's own. */
   readonly stopTokenIds?: readonly number[];
-  /** Leave the stop string, or the stop token's text, in the answer. Default false. */
+  /** Keep the stop string, or the stop token's text, in the answer. Default false. */
   readonly keepStop?: boolean;
-  /** Go on after the checkpoint's end-of-sequence tokens. */
+  /** Continue after the checkpoint's end-of-sequence tokens. Default false. */
   readonly ignoreEos?: boolean;
-  /** Default true. */
+  /** Leave special tokens out of the text. Default true. */
   readonly skipSpecialTokens?: boolean;
-  /** What the answer must match. Default: anything. */
+  /** The format that the answer must match. Default: any text. */
   readonly format?: AnswerFormat;
   readonly sampling?: Partial<Sampling>;
-  /** Draw no stop token before this many tokens. Default 0. */
+  /** Sample no stop token before this many tokens. Default 0. */
   readonly minTokens?: number;
-  /** Tell logprobs, with those of this many of the most likely tokens, 0 to 20. Default: tell none. */
+  /** Report logprobs, and those of the 0 to 20 most likely tokens. Default: report none. */
   readonly logprobs?: number;
-  /** Share cached keys and values only with requests of the same salt. Default "". */
+  /** Share the prefix cache only with requests that have the same salt. Default "". */
   readonly cacheSalt?: string;
-  /** How many answers there are; the i-th is drawn with `seed` + i. Default 1. */
+  /** Number of answers. The i-th is sampled with `seed` + i. Default 1. */
   readonly choices?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Why an answer ended: the stop token's id or the stop string, null at the length limit. */
+/** Why an answer ended. */
 export interface Finish {
-  /** "tool_calls": it ended by itself, and called tools. */
+  /** "tool_calls": the answer stopped by itself and calls tools. */
   readonly reason: "stop" | "length" | "tool_calls";
+  /** The stop token's id or the stop string; null if neither ended the answer. */
   readonly matched: number | string | null;
 }
 
-/**
- * What one more token brought; the text, which has neither reasoning nor calls of tools in it, may be
- * empty.
- */
+/** What one token adds to an answer. The text, which excludes reasoning and tool calls, may be empty. */
 export interface AnswerDelta extends AnswerPiece {
-  /** Which choice it belongs to: one comes after another. */
+  /** The index of the choice. Choices come one after another. */
   readonly choice: number;
-  /** The token; none where the text was held back from an earlier one. */
+  /** Undefined if the delta only has text that was held back before. */
   readonly token?: number;
-  /** The token's logprobs where they are asked for; none of a stop token that is not in the text. */
+  /** The token's logprobs, if requested. A stop token has none unless it is kept in the text. */
   readonly logprobs?: TokenLogprobs;
   /** On the last delta of a choice only. */
   readonly finish?: Finish;
 }
 
-/** An answer under way. */
+/** A running answer. */
 export interface ChatAnswer {
   readonly prompt: TokenizedPrompt;
-  /** Counts on as the deltas are read. */
+  /** Grows as the deltas are read. */
   readonly usage: AnswerUsage;
-  /** Runs the model as it is iterated; returning from it stops the model. */
+  /** Runs the model while it is iterated. Returning from it stops the model. */
   readonly deltas: AsyncGenerator<AnswerDelta, void, void>;
 }

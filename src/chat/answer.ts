@@ -11,16 +11,16 @@ import { RequestError } from "./request-error.ts";
 import { textDeltas } from "./text-deltas.ts";
 import { UsageCounter } from "./usage.ts";
 
-/** More than a prompt ends with of a character, or of a run of tokens that are bytes. */
+/** More tokens than the last character of a prompt, or a run of byte tokens at its end, can have. */
 const HELD_TOKENS = 256;
 
 /**
- * The answer to a prompt.
+ * Answers a prompt. The model runs once the deltas of the result are read.
  *
- * @param subject the part of the request that the prompt was made of, for errors
- * @param reading what is told apart in the answer; default: nothing
- * @throws RequestError when the prompt leaves no room for the answer, or a value does not fit the
- * model
+ * @param subject the field of the request that the prompt was made from, for errors
+ * @param reading the parts to separate from the answer's text. Default: none
+ * @throws RequestError when the prompt leaves no room for the answer, the format can't be enforced,
+ *   or a value does not fit the model
  */
 export function answerPrompt(
   model: ChatModel,
@@ -43,7 +43,7 @@ export function answerPrompt(
     if (state === "outside") return constraint;
     return constrainAfterThinking(constraint, model.tokenizer, state, stopTokenIds);
   };
-  if (format) constraintOf(format); // what is wrong with it is told before anything is run
+  if (format) constraintOf(format); // reports an invalid format before the model runs
   const usage = new UsageCounter(prompt);
   const run = (choice: number) =>
     model.generator.generate({
@@ -52,7 +52,8 @@ export function answerPrompt(
       maxTokens,
       stopTokenIds,
       sampling: { ...sampling, seed: choiceSeed(sampling.seed, choice) },
-      // Of a format, the constraint sees to it: the engine would keep a complete one from its end.
+      // With a format, the constraint enforces it: the engine would forbid the stop token even where
+      // nothing else may follow.
       minTokens: format ? 0 : minTokens,
       ...(format && { constraint: constraintOf(format) }),
       logprobs,
@@ -74,12 +75,16 @@ export function answerPrompt(
   return { prompt, usage, deltas: deltas() };
 }
 
-/** `seed` + `choice`, apart from one another even where a number holds no such integer. */
+/** `seed` + `choice`, distinct even where `seed` is beyond the integers that a number can hold. */
 function choiceSeed(seed: number, choice: number): number {
   return choice === 0 ? seed : (seed % 2 ** 52) + choice;
 }
 
-/** How many tokens the answer may have. Throws RequestError when they do not fit. */
+/**
+ * The maximum number of tokens of an answer.
+ *
+ * @throws RequestError when they don't fit into the context
+ */
 function answerLength(
   prompt: TokenizedPrompt,
   asked: number | undefined,

@@ -13,32 +13,33 @@ import type { ToolFormat } from "./tool-format.ts";
 import { toolCallFormat } from "./tool-grammar.ts";
 import { type Tool, type ChatToolChoice, toolsForChoice } from "./tools.ts";
 
-/** What to answer, and how. */
+/** A conversation, and how to answer it. */
 export interface ChatRequest extends AnswerOptions, PromptOptions {
   readonly messages: readonly ChatMessage[];
-  /** The functions that the model may call; their names are unique. */
+  /** The functions that the model may call. Their names must be unique. */
   readonly tools?: readonly Tool[];
   /** Default: "auto". */
   readonly toolChoice?: ChatToolChoice;
   /** Whether an answer may make more than one call. Default true. */
   readonly parallelToolCalls?: boolean;
   /**
-   * Give a call's arguments as they come, as a stream wants them. A call that turns out malformed
-   * can't be taken back then; otherwise it stays text. Default false.
+   * Return a call's arguments piece by piece, as streams need them. A call that turns out to be
+   * malformed can't be withdrawn then; by default it becomes text. Default false.
    */
   readonly streamArguments?: boolean;
   /**
-   * Whether `<think>` spans are told apart from the text. Default: where the template or the
-   * tokenizer knows them.
+   * Whether `<think>` blocks are separated from the text. Default: if the chat template or the
+   * tokenizer has `<think>`.
    */
   readonly separateReasoning?: boolean;
 }
 
 /**
- * Prepares the prompt of a conversation, images included, and the answer to it.
+ * Answers a conversation: loads its images, makes the prompt, and prepares the answer. The model
+ * runs once the deltas of the result are read.
  *
- * @throws RequestError when the request can't be answered; the signal's reason when aborted. The
- * deltas throw what the generator throws.
+ * @throws RequestError when the request can't be answered; the signal's reason when it is aborted.
+ *   The deltas throw what the generator throws.
  */
 export async function chat(model: ChatModel, request: ChatRequest): Promise<ChatAnswer> {
   const { messages, signal } = request;
@@ -56,7 +57,7 @@ export async function chat(model: ChatModel, request: ChatRequest): Promise<Chat
   return answerPrompt(model, prompt, images, { ...request, format }, "messages", reading);
 }
 
-/** How calls of tools are read, and what the answer must match for them. */
+/** How tool calls are parsed, and the format that the answer must match because of them. */
 function callsOf(
   request: ChatRequest,
   tools: readonly Tool[],
@@ -65,7 +66,7 @@ function callsOf(
   const { toolChoice: choice = "auto", parallelToolCalls = true, streamArguments } = request;
   if (!taught) return { format: request.format };
   const isSingle = !parallelToolCalls || typeof choice === "object";
-  // What can't be forced in the way that the template teaches is forced in Hermes'.
+  // If calls can't be enforced in the template's format, they are enforced in Hermes' format.
   const isForced = choice !== "auto" || request.format !== undefined;
   const format = isForced && !taught.forced ? HERMES : taught;
   const names = new Set(tools.map((tool) => tool.function.name));
@@ -76,7 +77,7 @@ function callsOf(
   };
 }
 
-/** How reasoning is read; undefined where the model has none. */
+/** How reasoning is parsed; undefined for a model without `<think>` blocks. */
 function thinkingOf(
   { template, tokenizer }: ChatModel,
   { messages, continueFinalMessage, separateReasoning }: ChatRequest,

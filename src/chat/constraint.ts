@@ -6,20 +6,20 @@ import type { AnswerOptions } from "./answer-types.ts";
 import type { AnswerFormat } from "./format.ts";
 import { RequestError } from "./request-error.ts";
 
-/** Which tokens end an answer, and when. */
+/** The tokens that end an answer, and when they may. */
 export interface AnswerStop {
   readonly stopTokenIds: readonly number[];
-  /** Of these: what ends the answer only where nothing else may come. */
+  /** Those of `stopTokenIds` that end the answer only if no other token is allowed. */
   readonly lastResortIds: readonly number[];
-  /** Before so many tokens, the answer ends only where nothing else may come. */
+  /** An answer shorter than this ends only if no other token is allowed. */
   readonly minTokens: number;
 }
 
 /**
- * How an answer ends.
+ * The stop rules of an answer.
  *
- * @param eos the checkpoint's own stop tokens; where they are to be ignored, a format that is
- * complete must still end somehow
+ * @param eos the checkpoint's own stop tokens. With `ignoreEos` they still end an answer with a
+ *   format, once it is complete and nothing else may follow.
  */
 export function answerStop(
   { format, ignoreEos = false, stopTokenIds = [], minTokens = 0 }: AnswerOptions,
@@ -33,9 +33,9 @@ export function answerStop(
 }
 
 /**
- * A fresh constraint for one answer. Its end is drawn where the answer matches, and nowhere else.
+ * A new constraint for one answer. It allows stop tokens only where the answer matches the format.
  *
- * @throws RequestError for a format that can't be honoured
+ * @throws RequestError for a format that can't be enforced
  */
 export function formatConstraint(
   grammars: GrammarCompiler,
@@ -44,21 +44,23 @@ export function formatConstraint(
 ): TokenConstraint {
   const matcher = matcherOf(grammars, format);
   const { stopTokenIds, lastResortIds, minTokens } = end;
-  let drawn = 0;
+  let sampled = 0;
   return {
     mask(words) {
       matcher.mask(words);
-      // Such a token may be part of a text too; but the answer would end with it.
+      // The grammar may allow a stop token as text, but sampling it would end the answer.
       for (const id of stopTokenIds) forbid(words, id);
-      const goesOn = words.some((word) => word !== 0);
-      // Where a vocabulary can't spell what must come, the answer ends too soon rather than never.
-      if (goesOn && (!matcher.complete || drawn < minTokens)) return true;
-      const ids = goesOn ? stopTokenIds.filter((id) => !lastResortIds.includes(id)) : stopTokenIds;
+      const canContinue = words.some((word) => word !== 0);
+      // If the vocabulary can't spell what must follow, the answer ends early rather than never.
+      if (canContinue && (!matcher.complete || sampled < minTokens)) return true;
+      const ids = canContinue
+        ? stopTokenIds.filter((id) => !lastResortIds.includes(id))
+        : stopTokenIds;
       for (const id of ids) allow(words, id);
       return true;
     },
     accept(token) {
-      drawn++;
+      sampled++;
       if (!stopTokenIds.includes(token)) matcher.accept(token);
     },
   };

@@ -96,7 +96,7 @@ describe("continuing the final message", () => {
   });
 
   test.each<[string, ChatMessage[], string | undefined, RegExp]>([
-    ["a user's message", [HELLO], undefined, /expected the last message to be the assistant's/],
+    ["a user's message", [HELLO], undefined, /expected the last message to be from the assistant/],
     ["no text", [HELLO, { role: "assistant", content: [] }], undefined, /to have text/],
     [
       "a message that the template drops",

@@ -2,20 +2,20 @@ import type { ChatMessage, ContentPart } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 
 /**
- * Marks where the text of the last message ends, as Transformers does for
- * `continue_final_message`: the space behind the mark tells whether the template trims.
+ * Puts a mark at the end of the last message's text, as Transformers does for
+ * `continue_final_message`. A space follows the mark: if the rendered text lacks it, the template
+ * trims messages.
  *
- * @param end a character that no message contains
- * @throws RequestError when the last message is not the assistant's, calls tools, or has no
- * text
+ * @param end the mark: a character that no message contains
+ * @throws RequestError when the last message is not from the assistant, calls tools, or has no text
  */
 export function markEnd(messages: readonly ChatMessage[], end: string): ChatMessage[] {
   const last = messages.at(-1);
   if (last?.role !== "assistant") {
-    throw refusal(`the last message to be the assistant's, but it is the ${last?.role}'s`);
+    throw refusal(`the last message to be from the assistant, but it is from the ${last?.role}`);
   }
   if (last.toolCalls && last.toolCalls.length > 0) {
-    throw refusal("the last message to be text, but it calls tools");
+    throw refusal("the last message to have no tool calls, but it has some");
   }
   const marked = { ...last, content: markContent(last.content, `${end} `) };
   return [...messages.slice(0, -1), marked];
@@ -31,14 +31,15 @@ function markContent(content: ChatMessage["content"], mark: string): ChatMessage
 }
 
 /**
- * Cuts a rendered conversation at the mark. Where the template trims the message, what the message
- * ends with is trimmed too.
+ * Cuts a rendered conversation at the mark. If the template trims messages, spaces before the mark
+ * are trimmed too.
  *
- * @throws RequestError when the template leaves the last message out
+ * @throws RequestError when the template leaves out the last message
  */
 export function cutAtEnd(rendered: string, end: string): string {
   const at = rendered.lastIndexOf(end);
-  if (at < 0) throw refusal("the chat template to write the last message, but it left it out");
+  if (at < 0)
+    throw refusal("the chat template to write the last message, but the template leaves it out");
   const kept = rendered.slice(0, at);
   return rendered[at + 1] === " " ? kept : kept.trimEnd();
 }

@@ -2,7 +2,7 @@ import type { Sampling } from "../engine/generation.ts";
 import type { CheckpointFiles } from "../models/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
-/** What a checkpoint says about generation, for requests that say nothing. */
+/** A checkpoint's settings for generation: the defaults of requests. */
 export interface GenerationDefaults {
   readonly sampling: Omit<Sampling, "seed">;
   /** Every token that ends an answer. */
@@ -25,11 +25,12 @@ interface Config {
 }
 
 /**
- * Reads generation_config.json as Hugging Face does: without `do_sample` it is greedy, and
- * `repetition_penalty` counts either way. The end of
- * an answer is any end-of-sequence token that generation_config.json, config.json or the tokenizer
- * names; the text model's own only counts when neither file has one, since it is often left at a
- * class default.
+ * Reads generation_config.json as Hugging Face does: without `do_sample` sampling is greedy, and
+ * `repetition_penalty` applies either way.
+ *
+ * An answer ends at any end-of-sequence token of generation_config.json, config.json or the
+ * tokenizer. The one of `text_config` counts only if neither file has another, since it is often
+ * left at the default of its class.
  */
 export function generationDefaults(
   files: CheckpointFiles,

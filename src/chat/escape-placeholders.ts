@@ -2,7 +2,11 @@ import type { ChatMessage } from "./messages.ts";
 import { RequestError } from "./request-error.ts";
 import type { Tool } from "./tools.ts";
 
-/** Two private-use characters that a request does not contain. */
+/**
+ * Two private-use characters that a request does not contain.
+ *
+ * @throws RequestError when it contains all but one of them
+ */
 export function unusedCharacters(request: unknown): readonly [string, string] {
   const used = new Set(JSON.stringify(request));
   const unused: string[] = [];
@@ -19,8 +23,8 @@ export function unusedCharacters(request: unknown): readonly [string, string] {
 }
 
 /**
- * Puts `mark` behind the first character of each literal in what messages say. A literal that is
- * spread over several parts is found too, since templates may write these without a gap.
+ * Puts `mark` after the first character of each literal in a message, so that the literal is text.
+ * Literals that span several content parts are found too: templates may join parts without a gap.
  */
 export function escapeMessage(
   message: ChatMessage,
@@ -35,28 +39,28 @@ export function escapeMessage(
     ...(toolCalls && {
       toolCalls: toolCalls.map((call) => ({
         ...call,
-        // Guarded as what the JSON means: in JSON itself a literal may be written with escapes.
+        // Escaped in the parsed value: in the JSON text, a literal may be hidden by JSON escapes.
         arguments: JSON.stringify(escapeJson(JSON.parse(call.arguments), literals, mark)),
       })),
     }),
   };
 }
 
-/** The same for what tools are described by. */
+/** Escapes literals in a tool's description and schema. */
 export function escapeTool(tool: Tool, literals: readonly string[], mark: string): Tool {
   return escapeJson(tool, literals, mark) as Tool;
 }
 
-/** The same for all strings of a JSON value, keys included. */
+/** Escapes literals in all strings of a JSON value, keys included. */
 function escapeJson(value: unknown, literals: readonly string[], mark: string): unknown {
   if (typeof value === "string") return escapeText(value, literals, mark);
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((element) => escapeJson(element, literals, mark));
-  const guarded = Object.entries(value).map(([key, inner]) => [
+  const escaped = Object.entries(value).map(([key, inner]) => [
     escapeText(key, literals, mark),
     escapeJson(inner, literals, mark),
   ]);
-  return Object.fromEntries(guarded);
+  return Object.fromEntries(escaped);
 }
 
 function escapeContent(
@@ -66,10 +70,10 @@ function escapeContent(
 ): ChatMessage["content"] {
   if (typeof content === "string") return escapeText(content, literals, mark);
   const texts = content.flatMap((part) => (part.type === "text" ? [part.text] : []));
-  const guarded = escapeTexts(texts, literals, mark);
+  const escaped = escapeTexts(texts, literals, mark);
   let next = 0;
   return content.map((part) =>
-    part.type === "text" ? { ...part, text: guarded[next++] as string } : part,
+    part.type === "text" ? { ...part, text: escaped[next++] as string } : part,
   );
 }
 
@@ -78,10 +82,10 @@ function escapeText(text: string, literals: readonly string[], mark: string): st
 }
 
 function escapeTexts(texts: readonly string[], literals: readonly string[], mark: string) {
-  const whole = texts.join("");
+  const joined = texts.join("");
   const cuts = new Set<number>();
   for (const literal of literals) {
-    for (let at = whole.indexOf(literal); at >= 0; at = whole.indexOf(literal, at + 1)) {
+    for (let at = joined.indexOf(literal); at >= 0; at = joined.indexOf(literal, at + 1)) {
       cuts.add(at + 1);
     }
   }

@@ -2,8 +2,8 @@ import type { GrammarSource } from "../grammar/source.ts";
 
 export type { JsonSchema, TagFormat } from "../grammar/source.ts";
 
-/** What an answer must match; the tokens that would leave it are never drawn. */
+/** A format that an answer must match. Tokens that would violate it are never sampled. */
 export type AnswerFormat = GrammarSource & {
-  /** The field of the request that it was made of, for errors. Default "format". */
+  /** The field of the request that asks for it, for errors. Default "format". */
   readonly subject?: "format" | "tools";
 };

@@ -1,44 +1,45 @@
 import { ImageError } from "./image-error.ts";
 import { sniffMediaType } from "./media-type.ts";
 
-/** How images are read. */
+/** How image files are read. */
 export interface ImageFileOptions {
   readonly fetch: typeof fetch;
-  /** What relative URLs are relative to; without it there are none. */
+  /** The base of relative URLs. Without it, relative URLs are errors. */
   readonly baseUrl?: string;
-  /** A download that takes longer fails. */
+  /** Maximum duration of a download, in milliseconds. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
 }
 
-/** An image file as it was given, undecoded. */
+/** An image file, not decoded. */
 export interface ImageFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The media type that its URL or server claims. */
+  /** The media type that the URL or the server states. */
   readonly claimedType: string | undefined;
 }
 
 /**
- * Reads what an `image_url.url` means: http(s), data, blob or relative URL, or bare base64.
+ * Reads the image file of an `image_url.url`.
  *
+ * @param url an http(s), data, blob or relative URL, or base64 without a URL
  * @throws ImageError when it can't be read; the signal's reason when it is aborted
  */
 export async function readImageFile(
   url: string,
-  reading: ImageFileOptions,
+  options: ImageFileOptions,
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const file =
-    readDataUrl(url, reading) ??
-    readBareBase64(url, reading) ??
-    (await download(url, reading, signal));
+    readDataUrl(url, options) ??
+    readBareBase64(url, options) ??
+    (await download(url, options, signal));
   if (file.bytes.length === 0) {
     throw new ImageError("empty_image_file", "The image is empty: it has 0 bytes.");
   }
   return file;
 }
 
-function readDataUrl(url: string, reading: ImageFileOptions): ImageFile | undefined {
+function readDataUrl(url: string, options: ImageFileOptions): ImageFile | undefined {
   const header = /^data:([^,]*),/i.exec(url);
   if (!header) {
     if (!/^data:/i.test(url)) return undefined;
@@ -48,22 +49,22 @@ function readDataUrl(url: string, reading: ImageFileOptions): ImageFile | undefi
   const data = url.slice(header[0].length);
   const base64 = parameters.at(-1)?.toLowerCase() === "base64";
   const bytes = base64
-    ? decodeBase64(percentDecodeText(data), reading)
-    : percentDecode(data, reading);
+    ? decodeBase64(percentDecodeText(data), options)
+    : percentDecode(data, options);
   return { bytes, claimedType: type.toLowerCase() || undefined };
 }
 
 /**
- * Base64 without a URL around it. A relative URL can consist of the same characters, so it must
- * begin like an image file, or be longer than a path would be.
+ * Reads base64 without a URL. A relative URL may consist of the same characters, so the base64 must
+ * begin like an image file or be longer than a path would be.
  */
-function readBareBase64(url: string, reading: ImageFileOptions): ImageFile | undefined {
+function readBareBase64(url: string, options: ImageFileOptions): ImageFile | undefined {
   const start = url.trimStart().slice(0, 64);
   if (!/^[A-Za-z0-9+/_-]{16}/.test(start)) return undefined;
   const looksLikeImage = sniffMediaType(startOfBase64(start))?.startsWith("image/");
   const tooLongForPath = url.length > 2048 && /^[A-Za-z0-9+/_\s-]+=*\s*$/.test(url);
   if (!looksLikeImage && !tooLongForPath) return undefined;
-  return { bytes: decodeBase64(url, reading), claimedType: undefined };
+  return { bytes: decodeBase64(url, options), claimedType: undefined };
 }
 
 function startOfBase64(text: string): Uint8Array {
@@ -84,7 +85,7 @@ function decodeBase64(text: string, { maxBytes }: ImageFileOptions): Uint8Array<
   return bytes;
 }
 
-/** Decodes both alphabets; throws when a character belongs to neither. */
+/** Decodes base64 of both alphabets. @throws DOMException for a character of neither */
 function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
   const bytes = new Uint8Array(binary.length);
@@ -92,7 +93,7 @@ function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Base64 in a URL may have its `+`, `/` and `=` escaped. */
+/** Decodes base64 of a URL, where `+`, `/` and `=` may be escaped. */
 function percentDecodeText(text: string): string {
   return text.includes("%") ? new TextDecoder("latin1").decode(percentDecoded(text)) : text;
 }
@@ -103,7 +104,7 @@ function percentDecode(text: string, { maxBytes }: ImageFileOptions) {
   return bytes;
 }
 
-/** URL percent-decoding: `%XX` is a byte, everything else its UTF-8. */
+/** Percent-decodes text: `%XX` is a byte, any other character its UTF-8 bytes. */
 function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
   const input = new TextEncoder().encode(text);
   const output = new Uint8Array(input.length);
@@ -119,33 +120,34 @@ function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
 
 async function download(
   url: string,
-  reading: ImageFileOptions,
+  options: ImageFileOptions,
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const failed = (why: string, cause?: unknown) =>
     new ImageError("failed_to_download_image", `The image can't be read: ${why}`, {
       cause,
     });
-  const address = URL.parse(url, reading.baseUrl);
-  if (!address) throw failed("its url is neither a URL nor base64.");
+  const address = URL.parse(url, options.baseUrl);
+  if (!address) throw failed("'url' is neither a URL nor base64.");
   if (!["http:", "https:", "blob:"].includes(address.protocol)) {
-    throw failed(`${address.protocol} URLs are not read; send it as a data: URL.`);
+    throw failed(`${address.protocol} URLs are not supported; send a data: URL instead.`);
   }
-  const timeout = AbortSignal.timeout(reading.timeoutMs);
+  const timeout = AbortSignal.timeout(options.timeoutMs);
   try {
-    const response = await reading.fetch(address.href, {
+    const response = await options.fetch(address.href, {
       signal: AbortSignal.any([signal, timeout]),
     });
     if (!response.ok) {
       void response.body?.cancel();
-      throw failed(`its server answered ${response.status}.`);
+      throw failed(`the server answered ${response.status}.`);
     }
     const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-    return { bytes: await readBody(response, reading.maxBytes), claimedType: type };
+    return { bytes: await readBody(response, options.maxBytes), claimedType: type };
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof ImageError) throw cause;
-    if (timeout.aborted) throw failed(`it took longer than ${reading.timeoutMs} ms.`, cause);
+    if (timeout.aborted)
+      throw failed(`the download took longer than ${options.timeoutMs} ms.`, cause);
     throw failed(`${(cause as Error).message}.`, cause);
   }
 }
@@ -157,7 +159,7 @@ async function readBody(response: Response, maxBytes: number): Promise<Uint8Arra
   for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
     size += read.value.length;
     if (size > maxBytes) {
-      void reader?.cancel(); // the rest need not be downloaded
+      void reader?.cancel(); // stops the download
       throw tooLarge(maxBytes);
     }
     parts.push(read.value);

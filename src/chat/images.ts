@@ -11,12 +11,12 @@ import { type PartPosition, RequestError } from "./request-error.ts";
 
 /** How images are read and decoded. */
 export interface ImageOptions extends ImageFileOptions {
-  /** Rejects when the bytes are no image that it knows. */
+  /** Rejects bytes that are not an image of a supported type. */
   decodeImage(file: Blob): Promise<DecodedImage>;
   readonly maxPixels: number;
 }
 
-/** Image types that not every platform decodes; failing on one is not the file's fault. */
+/** Image types that not every platform decodes: if decoding fails, the file may still be valid. */
 const RARE_TYPES = new Set([
   "image/heic",
   "image/tiff",
@@ -63,10 +63,10 @@ export async function prepareImages(
   }
 }
 
-/** Tells apart what the model sees: the file, and how it is cut. */
+/** A key for what the model sees: a hash of the file and its layout. */
 function imageKey(file: Uint8Array, layout: ImageLayout): string {
-  const cut = utf8ToBytes(JSON.stringify(layout));
-  return bytesToHex(sha256.create().update(file).update(cut).digest());
+  const layoutBytes = utf8ToBytes(JSON.stringify(layout));
+  return bytesToHex(sha256.create().update(file).update(layoutBytes).digest());
 }
 
 function imageParts(
@@ -87,7 +87,9 @@ async function decode(file: ImageFile, options: ImageOptions): Promise<DecodedIm
   const sniffed = sniffMediaType(file.bytes);
   const type = sniffed ?? file.claimedType ?? "application/octet-stream";
   const unsupported = (cause?: unknown) =>
-    new ImageError("unsupported_image_media_type", `Images can't be ${type}.`, { cause });
+    new ImageError("unsupported_image_media_type", `Images of type ${type} are not supported.`, {
+      cause,
+    });
   if (!type.startsWith("image/") && type !== "application/octet-stream") throw unsupported();
 
   let image;
@@ -98,14 +100,14 @@ async function decode(file: ImageFile, options: ImageOptions): Promise<DecodedIm
       throw new ImageError("image_too_large", cause.message, { cause });
     }
     if (RARE_TYPES.has(type)) throw unsupported(cause);
-    const message = `The image does not decode: ${(cause as Error).message}`;
+    const message = `The image can't be decoded: ${(cause as Error).message}`;
     throw new ImageError("image_parse_error", message, { cause });
   }
   const { width, height } = image;
   const size = `The image is ${width} x ${height} pixels`;
   if (width < 1 || height < 1) throw new ImageError("image_too_small", `${size}.`);
   if (width * height > options.maxPixels) {
-    const message = `${size}, more than ${options.maxPixels} in all.`;
+    const message = `${size}, but at most ${options.maxPixels} pixels are allowed.`;
     throw new ImageError("image_too_large", message);
   }
   return image;
@@ -121,7 +123,7 @@ function layOut(
     return processor.layout(width, height, detail, images);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    // A processor refuses only what has too few pixels along one side for it.
+    // A processor rejects only images with too few pixels along one side.
     const message = `The image is ${width} x ${height} pixels: ${cause.message}`;
     throw new ImageError("image_too_small", message, { cause });
   }

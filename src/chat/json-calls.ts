@@ -9,7 +9,7 @@ import type {
   WrittenCall,
 } from "./tool-format.ts";
 
-/** `<tool_call>` around each `{"name": …, "arguments": …}`: Hermes, and Qwen after it. */
+/** `<tool_call>` around each `{"name": …, "arguments": …}`: the format of Hermes and Qwen. */
 export const HERMES: ToolFormat = {
   mark: "<tool_call>",
   tokens: ["<tool_call>", "</tool_call>"],
@@ -24,7 +24,7 @@ export const HERMES: ToolFormat = {
   },
 };
 
-/** Answers that are `{"name": …, "parameters": …}`, several with semicolons between: Llama 3. */
+/** An answer of `{"name": …, "parameters": …}` objects, separated by semicolons: Llama 3. */
 export const LLAMA: ToolFormat = {
   mark: "<|python_tag|>",
   opening: "{",
@@ -43,21 +43,21 @@ function written({ name, arguments: values }: WrittenCall, key: string): string 
   return spacedJson({ name, [key]: values });
 }
 
-/** What stands behind and between objects, spaces aside; either may be empty. */
+/** The text after each object and between objects, without spaces. Either may be empty. */
 interface Punctuation {
   readonly end: string;
   readonly separator: string;
 }
 
-/** Reads objects that each are a call. */
+/** Reads a sequence of JSON objects, each of them a call. */
 class JsonCalls implements CallReader {
   readonly #reading: CallReaderOptions;
   readonly #punctuation: Punctuation;
-  /** What came since the end of the last call. */
+  /** The text since the end of the last call. */
   #text = "";
-  /** How much of that the call under way was given. */
+  /** How many characters of it the current call has received. */
   #given = 0;
-  /** The call under way; none: behind one. */
+  /** The current call; undefined between calls. */
   #call: CallObject | undefined;
 
   constructor(reading: CallReaderOptions, punctuation: Punctuation) {
@@ -76,8 +76,8 @@ class JsonCalls implements CallReader {
   }
 
   end(): CallReaderResult {
-    // What has been told of a call stays, even where the answer ends in the middle of it.
-    return { pieces: [], rest: this.#call?.isTold ? "" : this.#text };
+    // The pieces of a call that were returned stay valid, even if the answer ends within the call.
+    return { pieces: [], rest: this.#call?.hasBegun ? "" : this.#text };
   }
 
   #readCall(call: CallObject, pieces: CallPiece[]): "wait" | { rest: string } | undefined {
@@ -89,7 +89,7 @@ class JsonCalls implements CallReader {
     this.#given += call.push(this.#text.slice(this.#given), pieces);
     if (call.state === "open") return "wait";
     if (call.state === "broken") {
-      return { rest: call.isTold ? this.#text.slice(this.#given) : this.#text };
+      return { rest: call.hasBegun ? this.#text.slice(this.#given) : this.#text };
     }
     this.#text = this.#text.slice(this.#given);
     this.#call = undefined;
@@ -102,30 +102,30 @@ class JsonCalls implements CallReader {
     if (next === "") return "wait";
     if (end !== "" && next.startsWith(end)) return { rest: next.slice(end.length) };
     if (end.startsWith(next)) return "wait";
-    const behind = next.slice(separator.length).trimStart();
-    if (!next.startsWith(separator) || (behind !== "" && !behind.startsWith("{"))) {
+    const after = next.slice(separator.length).trimStart();
+    if (!next.startsWith(separator) || (after !== "" && !after.startsWith("{"))) {
       return { rest: this.#text };
     }
-    if (behind === "") return "wait";
-    this.#given = this.#text.length - behind.length;
+    if (after === "") return "wait";
+    this.#given = this.#text.length - after.length;
     this.#call = new CallObject(this.#reading);
     return undefined;
   }
 }
 
-/** What the object of a call begins with; another one is not a call. */
+/** The possible first keys of a call. An object with another first key is not a call. */
 const FIRST_KEYS = ["name", "arguments", "parameters", "id", "type"];
 
 const ARGUMENTS_KEYS = ["arguments", "parameters"];
 
-/** Reads one call's object. */
+/** Reads the object of one call. */
 class CallObject {
   readonly #reading: CallReaderOptions;
   readonly #object = new JsonObject();
   #isCall = true;
   #isNamed = false;
-  /** How many characters of the arguments were told. */
-  #told = 0;
+  /** How many characters of the arguments were returned. */
+  #returned = 0;
 
   constructor(reading: CallReaderOptions) {
     this.#reading = reading;
@@ -135,64 +135,64 @@ class CallObject {
     return this.#isCall ? this.#object.state : "broken";
   }
 
-  /** Whether any of it was told. */
-  get isTold(): boolean {
+  /** Whether a piece of the call was returned. */
+  get hasBegun(): boolean {
     return this.#isNamed;
   }
 
   /**
-   * @param pieces receives what is certain now
-   * @returns how many characters it took
+   * @param pieces receives the pieces that are certain now
+   * @returns how many characters belong to the object
    */
   push(text: string, pieces: CallPiece[]): number {
     const taken = this.#object.push(text);
-    if (this.#isNamed || this.#check()) this.#tell(pieces);
+    if (this.#isNamed || this.#check()) this.#addPieces(pieces);
     return taken;
   }
 
-  /** Finds out whether the object is a call. @returns whether that is certain */
+  /** Checks whether the object is a call. @returns whether it certainly is */
   #check(): boolean {
     const { members, state } = this.#object;
     const [first] = members.keys();
     const name = this.#value("name");
-    const isWhole = state === "whole";
+    const isComplete = state === "complete";
     if (first !== undefined && !FIRST_KEYS.includes(first)) this.#isCall = false;
     if (name !== undefined && !this.#reading.names.has(name as string)) this.#isCall = false;
-    if (isWhole && (name === undefined || this.#arguments() === undefined)) this.#isCall = false;
+    if (isComplete && (name === undefined || this.#arguments() === undefined)) this.#isCall = false;
     if (!this.#isCall || name === undefined) return false;
-    return isWhole || (this.#reading.early && this.#soFar().startsWith("{"));
+    return isComplete || (this.#reading.early && this.#argumentsSoFar().startsWith("{"));
   }
 
-  #tell(pieces: CallPiece[]): void {
+  #addPieces(pieces: CallPiece[]): void {
     if (!this.#isNamed) pieces.push({ name: this.#value("name") as string });
     this.#isNamed = true;
-    const isWhole = this.#object.state === "whole";
-    const all = isWhole ? (this.#arguments() as string) : this.#soFar();
-    if (all.length > this.#told) pieces.push({ arguments: all.slice(this.#told) });
-    this.#told = all.length;
-    if (isWhole) pieces.push({ whole: true });
+    const isComplete = this.#object.state === "complete";
+    const all = isComplete ? (this.#arguments() as string) : this.#argumentsSoFar();
+    if (all.length > this.#returned) pieces.push({ arguments: all.slice(this.#returned) });
+    this.#returned = all.length;
+    if (isComplete) pieces.push({ isComplete: true });
   }
 
-  /** The arguments' text as far as it has come. */
-  #soFar(): string {
+  /** The text of the arguments so far. */
+  #argumentsSoFar(): string {
     const { members, text } = this.#object;
     const member = [...members].find(([key]) => ARGUMENTS_KEYS.includes(key));
     return member ? text.slice(member[1].from, member[1].to) : "";
   }
 
-  /** The arguments of a whole object; undefined where they are not an object's. */
+  /** The arguments of a complete call; undefined if they are not a JSON object. */
   #arguments(): string | undefined {
-    const text = this.#soFar();
+    const text = this.#argumentsSoFar();
     if (text === "" || text === "null") return "{}";
     if (text.startsWith("{")) return text;
-    // Some models write the JSON of the arguments into a string.
+    // Some models write the arguments as a string that contains JSON.
     const inner: unknown = text.startsWith('"') ? JSON.parse(text) : undefined;
     const object = new JsonObject();
     const isObject = typeof inner === "string" && object.push(inner) === inner.length;
-    return isObject && object.state === "whole" ? inner : undefined;
+    return isObject && object.state === "complete" ? inner : undefined;
   }
 
-  /** The value of a member that is whole. */
+  /** The value of a member, if it is complete. */
   #value(key: string): unknown {
     const { from, to } = this.#object.members.get(key) ?? {};
     return to === undefined ? undefined : JSON.parse(this.#object.text.slice(from, to));

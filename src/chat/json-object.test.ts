@@ -11,7 +11,7 @@ describe("a JSON object", () => {
       for (const character of text.slice(0, -1)) expect(object.push(character)).toBe(1);
       expect(object.state).toBe("open");
       expect(object.push(`}${behind}`)).toBe(1);
-      expect(object).toMatchObject({ state: "whole", text });
+      expect(object).toMatchObject({ state: "complete", text });
       const whole = new JsonObject();
       expect(whole.push(text + behind)).toBe(text.length);
       expect(whole.members).toEqual(object.members);
@@ -57,7 +57,7 @@ describe("a JSON object", () => {
         parsed = undefined;
       }
       const object = new JsonObject();
-      const isAll = object.push(text) === text.length && object.state === "whole";
+      const isAll = object.push(text) === text.length && object.state === "complete";
       const keys = [...text.matchAll(/"(a|b)"\s*:/g)].map(([, key]) => key);
       if (new Set(keys).size === keys.length) expect(isAll).toBe(parsed !== undefined);
       else if (parsed === undefined) expect(isAll).toBe(false);

@@ -1,14 +1,14 @@
-/** "whole": its last brace has come; "broken": it is not JSON, or has a key twice. */
-export type ObjectState = "open" | "whole" | "broken";
+/** "complete": the last brace was read. "broken": the text is not JSON, or a key occurs twice. */
+export type ObjectState = "open" | "complete" | "broken";
 
-/** Where the value of a member stands in the object's text. */
+/** The range of a member's value in the object's text. */
 export interface Member {
   readonly from: number;
-  /** Behind its last character; none while it is still coming. */
+  /** The end, exclusive; undefined while the value is incomplete. */
   readonly to?: number;
 }
 
-/** What may come next, outside of strings, numbers and words. */
+/** What may follow, outside of strings, numbers and words. */
 type Expected = "object" | "value" | "element" | "key" | "first key" | "colon" | "comma";
 
 const SPACE = /[ \t\n\r]/;
@@ -18,24 +18,24 @@ const NUMBER_START = /^-?(?:(?:0|[1-9]\d*)(?:\.\d*)?(?:(?<=\d)[eE](?:[+-]?\d*))?
 const ESCAPE_START = /^\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{0,4})?$/;
 const ESCAPE = /^\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})$/;
 
-/** Follows a JSON object (RFC 8259) that comes in pieces. */
+/** Parses a JSON object (RFC 8259) that arrives in pieces. */
 export class JsonObject {
-  /** What was taken so far, from the first brace on. */
+  /** The text that was read so far, from the first brace. */
   text = "";
   state: ObjectState = "open";
-  /** The object's own members, in order. */
+  /** The members of the object itself, not of inner objects, in order. */
   readonly members = new Map<string, Member>();
-  /** The brackets that are open. */
+  /** The open brackets, outermost first. */
   readonly #open: ("{" | "[")[] = [];
   #expected: Expected = "object";
-  /** A string, number or word that is under way, by where it begins. */
+  /** The current string, number or word, and its start. */
   #scalar: { kind: "string" | "number" | "word"; from: number } | undefined;
-  /** The part of a string's escape that has come. */
+  /** The incomplete escape sequence of the current string. */
   #escape = "";
   #isKey = false;
   #key = "";
 
-  /** @returns how many characters it took: not what breaks it, nor what is behind its end */
+  /** @returns how many characters belong to the object: up to its end, or to the first error */
   push(text: string): number {
     for (let taken = 0; taken < text.length; taken++) {
       if (this.state !== "open") return taken;
@@ -57,7 +57,7 @@ export class JsonObject {
     if (kind === "word") {
       const word = soFar + character;
       if (WORDS.includes(word)) this.#endScalar(1);
-      return WORDS.some((whole) => whole.startsWith(word));
+      return WORDS.some((full) => full.startsWith(word));
     }
     if (NUMBER_START.test(soFar + character)) return true;
     if (!NUMBER.test(soFar)) return false;
@@ -75,7 +75,7 @@ export class JsonObject {
     return character >= " ";
   }
 
-  /** @param ahead how many of its characters are not in the text yet */
+  /** @param ahead how many of the scalar's characters are not in `text` yet */
   #endScalar(ahead: 0 | 1): void {
     const { from } = this.#scalar as { from: number };
     this.#scalar = undefined;
@@ -136,7 +136,7 @@ export class JsonObject {
   /** Closes the innermost bracket. */
   #end(): true {
     this.#open.pop();
-    if (this.#open.length === 0) this.state = "whole";
+    if (this.#open.length === 0) this.state = "complete";
     else this.#endValue(1);
     return true;
   }

@@ -1,34 +1,34 @@
 import type { GeneratedToken } from "../engine/generation.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
-/** A token with its logprob. */
+/** A token and its logprob. */
 export interface TokenLogprob {
-  /** The token's text, or `bytes:\xf0\x9f` where it is not made of whole characters. */
+  /** The token's text, or `bytes:\xf0\x9f` if it is not made of whole characters. */
   readonly token: string;
-  /** What the token stands for, in UTF-8. */
+  /** The UTF-8 bytes of the token. */
   readonly bytes: readonly number[];
   /** Natural logarithm of the probability. */
   readonly logprob: number;
 }
 
-/** The logprobs at one place of an answer. */
+/** The logprobs at one position of an answer. */
 export interface TokenLogprobs extends TokenLogprob {
-  /** The most likely tokens there, the most likely first. */
+  /** The most likely tokens at this position, the most likely first. */
   readonly top: readonly TokenLogprob[];
 }
 
-/** @returns what a generator tells of a token, in text; undefined when it tells nothing */
+/** @returns the logprobs of a token with texts; undefined if the generator reported none */
 export function tokenLogprobs(
   tokenizer: Tokenizer,
   { token: id, logprobs }: GeneratedToken,
 ): TokenLogprobs | undefined {
   if (!logprobs) return undefined;
   const { logprob, top } = logprobs;
-  const told = (id: number, logprob: number): TokenLogprob => {
+  const withText = (id: number, logprob: number): TokenLogprob => {
     const bytes = [...tokenizer.bytes(id)];
     return { token: tokenText(bytes), bytes, logprob };
   };
-  return { ...told(id, logprob), top: top.map((other) => told(other.id, other.logprob)) };
+  return { ...withText(id, logprob), top: top.map((other) => withText(other.id, other.logprob)) };
 }
 
 function tokenText(bytes: readonly number[]): string {

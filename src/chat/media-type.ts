@@ -1,6 +1,6 @@
 const ASCII = new TextDecoder("latin1");
 
-/** Media types by how a file begins; `from` is where the magic bytes stand. */
+/** Media types by the magic bytes of a file, which begin at index `from`. */
 const SIGNATURES: readonly { type: string; magic: string; from?: number }[] = [
   { type: "image/png", magic: "\x89PNG\r\n\x1a\n" },
   { type: "image/jpeg", magic: "\xff\xd8\xff" },
@@ -25,7 +25,7 @@ const SIGNATURES: readonly { type: string; magic: string; from?: number }[] = [
   { type: "audio/ogg", magic: "OggS" },
 ];
 
-/** The media type that the first bytes of a file tell, undefined when they tell none. */
+/** @returns the media type of a file by its first bytes; undefined if they are not known */
 export function sniffMediaType(bytes: Uint8Array): string | undefined {
   const start = ASCII.decode(bytes.subarray(0, 512));
   const known = SIGNATURES.find(({ magic, from = 0 }) => start.startsWith(magic, from));

@@ -2,7 +2,7 @@ import type { ChatMessage, ContentPart } from "./messages.ts";
 
 type Content = ChatMessage["content"];
 
-/** Two contents with a text between them; texts that meet become one part. */
+/** Joins two contents with a text between them. Adjacent texts become one part. */
 export function joinContent(before: Content, between: string, after: Content): Content {
   if (typeof before === "string" && typeof after === "string") return before + between + after;
   const first = partsOf(before);
@@ -18,12 +18,12 @@ export function joinContent(before: Content, between: string, after: Content): C
   ];
 }
 
-/** A content between two texts. */
+/** Puts a content between two texts. */
 export function encloseContent(begin: string, content: Content, end: string): Content {
   return joinContent(joinContent(begin, "", content), "", end);
 }
 
-/** The texts of a content, one behind the other. */
+/** The concatenated texts of a content. */
 export function contentText(content: Content): string {
   return partsOf(content)
     .map((part) => (part.type === "text" ? part.text : ""))

@@ -5,11 +5,11 @@ export interface ChatMessage {
   readonly role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
   readonly content: string | readonly ContentPart[];
   readonly name?: string;
-  /** An assistant's. */
+  /** Only in messages from the assistant. */
   readonly toolCalls?: readonly ToolCall[];
-  /** A tool's: the id of the call that it answers. */
+  /** Only in messages from a tool: the id of the call that it answers. */
   readonly toolCallId?: string;
-  /** An assistant's: what it thought before it wrote `content`. */
+  /** Only in messages from the assistant: the reasoning before `content`. */
   readonly reasoning?: string;
 }
 
@@ -23,11 +23,11 @@ export interface TextPart {
 export interface ImagePart {
   readonly type: "image_url";
   readonly image_url: {
-    /** http(s), data, blob or relative URL, or bare base64. */
+    /** An http(s), data, blob or relative URL, or base64 without a URL. */
     readonly url: string;
     readonly detail?: DetailLevel;
   };
 }
 
-/** How much of a model's budget an image may take. */
+/** How much of the model's token budget an image may take. */
 export type DetailLevel = "auto" | "low" | "high";

@@ -6,12 +6,12 @@ import { Tokenizer } from "../text/tokenizer.ts";
 import { type GenerationDefaults, generationDefaults } from "./defaults.ts";
 import type { ImageOptions } from "./images.ts";
 
-/** A loaded model with all that a conversation needs. */
+/** A loaded model, and everything else that a conversation needs. */
 export interface ChatModel {
   readonly generator: TokenGenerator;
   readonly processor: ImageProcessor;
   readonly tokenizer: Tokenizer;
-  /** What answers are kept to formats by. */
+  /** Compiles answer formats to token masks. */
   readonly grammars: GrammarCompiler;
   readonly template: ChatTemplate;
   readonly defaults: GenerationDefaults;
@@ -25,10 +25,10 @@ export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
   Partial<ImageOptions>;
 
 /**
- * Makes a chat model of a checkpoint's files (tokenizer.json, tokenizer_config.json, the chat
+ * Makes a chat model from a checkpoint's files (tokenizer.json, tokenizer_config.json, the chat
  * template, generation_config.json and config.json) and the engine that runs it.
  *
- * @throws Error when tokenizer.json is missing, TemplateError when there is no chat template
+ * @throws Error when tokenizer.json is missing; TemplateError when there is no chat template
  */
 export function chatModel(files: CheckpointFiles, options: ChatModelOptions): ChatModel {
   const { generator, processor, ...images } = options;

@@ -1,8 +1,9 @@
 /**
- * Where the longest end of a text begins that could be the beginning of one of these strings: what
- * is before it can't be a part of one. The text's length when there is no such end.
+ * The start of the longest suffix of `text` that is a prefix of one of `strings`. No string can begin
+ * before it, whatever text follows.
  *
- * @param strings none of which the text contains
+ * @param strings strings that `text` doesn't contain
+ * @returns an index into `text`; its length if no suffix matches
  */
 export function partialMatchStart(text: string, strings: readonly string[]): number {
   const longest = Math.max(0, ...strings.map((string) => string.length));

@@ -10,14 +10,14 @@ import { type TemplateVariant, templateVariants } from "./template-variants.ts";
 import type { ToolFormat } from "./tool-format.ts";
 import type { Tool } from "./tools.ts";
 
-/** A conversation as token ids. */
+/** A prompt as text and as token ids. */
 export interface TokenizedPrompt {
-  /** The rendered template with its images expanded: what `ids` are the tokens of. */
+  /** The text of `ids`, with the placeholder of each image expanded to its tokens. */
   readonly text: string;
   readonly ids: readonly number[];
-  /** How many of the ids stand for image rows. */
+  /** How many of the ids stand for image embeddings. */
   readonly imageTokens: number;
-  /** How the model was told to call tools. */
+  /** The format in which the model was asked to call tools; undefined without tools. */
   readonly toolFormat?: ToolFormat;
 }
 
@@ -30,20 +30,20 @@ export interface PromptModel {
 export interface PromptOptions {
   /** Variables for the chat template. */
   readonly templateVariables?: Readonly<Record<string, unknown>>;
-  /** Go on with the last message, which is the assistant's, instead of answering it. */
+  /** Continue the last message, which must be from the assistant, instead of answering it. */
   readonly continueFinalMessage?: boolean;
-  /** The functions that the model is told of. */
+  /** The functions that the prompt describes. */
   readonly tools?: readonly Tool[];
 }
 
 /**
- * Renders the chat template, puts each image's own text where the template has a placeholder, and
- * tokenizes the result. Placeholders that somebody wrote into a message stay plain text. What the
- * template does not write, or refuses, is put into other messages: tools, calls, results, systems.
+ * Renders the chat template, replaces the placeholder of each image by the image's tokens, and
+ * tokenizes the result. Placeholders in the text of a message stay text. Tools, calls, results and
+ * system messages that the template does not support become text of other messages.
  *
  * @param images in message order
- * @throws RequestError when the template refuses the messages or drops an image, there is none for
- * a model that needs one, or nothing to continue
+ * @throws RequestError when the template refuses the messages or leaves out an image or a tool, when
+ *   the model needs an image but there is none, or when there is no message to continue
  */
 export function buildPrompt(
   { template, tokenizer, processor }: PromptModel,
@@ -59,21 +59,21 @@ export function buildPrompt(
   const literals = imageToken === undefined ? [placeholder] : [placeholder, imageToken];
   const { templateVariables, continueFinalMessage = false, tools = [] } = options;
   const [mark, end] = unusedCharacters([messages, tools]);
-  const guarded = messages.map((message) => escapeMessage(message, literals, mark));
-  const guardedTools = tools.map((tool) => escapeTool(tool, literals, mark));
-  const ended = continueFinalMessage ? markEnd(guarded, end) : guarded;
+  const escaped = messages.map((message) => escapeMessage(message, literals, mark));
+  const escapedTools = tools.map((tool) => escapeTool(tool, literals, mark));
+  const ended = continueFinalMessage ? markEnd(escaped, end) : escaped;
 
-  const forms = templateVariants(ended, guardedTools, template, placeholder);
+  const forms = templateVariants(ended, escapedTools, template, placeholder);
   const { written: around, format } = firstWritten(forms, (form) => {
-    const whole = render(template, form.messages, {
+    const rendered = render(template, form.messages, {
       ...templateVariables,
       ...(continueFinalMessage && { add_generation_prompt: false }),
       ...(form.tools.length > 0 && { tools: form.tools }),
     });
-    if (!tools.every((tool) => whole.includes(tool.function.name))) {
+    if (!tools.every((tool) => rendered.includes(tool.function.name))) {
       throw refusal("the chat template leaves out some of the tools.");
     }
-    const pieces = (continueFinalMessage ? cutAtEnd(whole, end) : whole).split(placeholder);
+    const pieces = (continueFinalMessage ? cutAtEnd(rendered, end) : rendered).split(placeholder);
     if (pieces.length - 1 === images.length) return pieces;
     throw refusal(
       `the chat template writes ${pieces.length - 1} of the ${images.length} images ` +
@@ -84,7 +84,7 @@ export function buildPrompt(
   const pieces = frame?.(around, { isOpen }) ?? around;
   const expanded = pieces.reduce((text, next, i) => text + images[i - 1]?.layout.prompt + next);
 
-  // Cut at the marks, so that the tokenizer never sees a guarded literal in one piece.
+  // Tokenized between the marks, so that the tokenizer never sees an escaped literal as a whole.
   const { bos_token: bos } = tokenizer.namedTokens;
   const ids = expanded.split(mark).flatMap((piece, i) =>
     tokenizer.encode(piece, {
@@ -100,7 +100,11 @@ export function buildPrompt(
   return { text, ids, imageTokens, ...(tools.length > 0 && { toolFormat: format }) };
 }
 
-/** The first form of a conversation that can be written; what is wrong with the first if none can. */
+/**
+ * Writes the first form of a conversation that can be written.
+ *
+ * @throws the error of the first form, if none can be written
+ */
 function firstWritten<T>(
   forms: Iterable<TemplateVariant>,
   write: (form: TemplateVariant) => T,

@@ -1,4 +1,4 @@
-/** Thrown where the text ends in the middle of something. */
+/** Thrown when the text ends within a literal or before an expected one. */
 export class UnfinishedError extends Error {}
 
 const WORDS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
@@ -22,44 +22,50 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\n": "",
 };
 
-/** How many hexadecimal digits follow. */
+/** Escapes with a number of hexadecimal digits. */
 const HEX_ESCAPES: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
-/** Reads Python's literals, as JSON, from a text that may go on. */
+/** Converts Python literals to JSON, in a text that may be incomplete. */
 export class PythonReader {
   readonly #text: string;
+  /** The index of the next character. */
   at = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  /** Takes what is next, behind spaces. @throws SyntaxError when it is something else */
+  /** Skips spaces and takes this character. @throws SyntaxError for another one */
   take(expected: string): void {
     if (!this.takeIf(expected)) this.fail(`'${expected}'`);
   }
 
-  /** Takes what is next, behind spaces, if it is this one character. */
+  /** Skips spaces and takes the next character if it is this one. */
   takeIf(expected: string): boolean {
     const found = this.next() === expected;
     if (found) this.at++;
     return found;
   }
 
-  /** The next character behind spaces. @throws UnfinishedError when there is none */
+  /** Skips spaces. @returns the next character @throws UnfinishedError at the end of the text */
   next(): string {
     while (/\s/.test(this.#text[this.at] ?? "")) this.at++;
     return this.#peek();
   }
 
-  /** Takes what the pattern, which is sticky, finds behind spaces; more may be to come. */
+  /**
+   * Skips spaces and takes what the pattern matches.
+   *
+   * @param pattern a sticky expression
+   * @throws SyntaxError when it does not match; UnfinishedError when the match may be incomplete
+   */
   match(pattern: RegExp, expected: string): string {
     this.next();
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.#text)?.[0];
     if (found === undefined) return this.fail(expected);
     this.at += found.length;
-    this.#peek(); // whether it ends here
+    this.#peek(); // at the end of the text, the match may be incomplete
     return found;
   }
 
@@ -67,7 +73,7 @@ export class PythonReader {
     throw new SyntaxError(`expected ${expected} at ${this.at}`);
   }
 
-  /** @returns the JSON of the literal that is next */
+  /** Takes a literal. @returns its JSON */
   literal(): string {
     const character = this.next();
     if (character === "'" || character === '"') return JSON.stringify(this.#string());
@@ -80,7 +86,7 @@ export class PythonReader {
     return value === undefined ? this.fail("a literal") : JSON.stringify(value);
   }
 
-  /** Takes a list in brackets; a comma may end it. */
+  /** Takes a list in brackets; a comma may follow its last element. */
   list<T>(open: string, close: string, element: () => T): T[] {
     this.take(open);
     const elements: T[] = [];
@@ -131,7 +137,7 @@ export class PythonReader {
     return quote;
   }
 
-  /** What the escape stands for whose backslash was taken; an unknown one for itself. */
+  /** Takes an escape after its backslash. @returns its character; an unknown escape unchanged */
   #escape(): string {
     const letter = this.#peek();
     this.at++;

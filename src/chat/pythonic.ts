@@ -8,7 +8,7 @@ import type {
   WrittenCall,
 } from "./tool-format.ts";
 
-/** Answers that are a list of Python's calls: `[f(a=1, b="x"), g()]`. */
+/** An answer that is a list of Python calls: `[f(a=1, b="x"), g()]`. */
 export const PYTHONIC: ToolFormat = {
   opening: "[",
   tokens: [],
@@ -16,7 +16,7 @@ export const PYTHONIC: ToolFormat = {
   write: writtenList,
 };
 
-/** Such a list between marks. */
+/** A list of Python calls between special tokens: LFM2. */
 export const LFM2: ToolFormat = {
   mark: "<|tool_call_start|>",
   tokens: ["<|tool_call_start|>", "<|tool_call_end|>"],
@@ -43,15 +43,15 @@ function pythonOf(value: unknown): string {
   return `{${entries.join(", ")}}`;
 }
 
-/** Reads a list of calls, which count once all of it is there. */
+/** Reads a list of calls. It returns them once the list is complete. */
 class PythonCalls implements CallReader {
   readonly #names: ReadonlySet<string>;
   readonly #end: string;
-  /** What came, or what came behind the list once it is whole. */
+  /** The text so far; once the list is complete, the text after it. */
   #text = "";
-  #isWhole = false;
+  #isComplete = false;
 
-  /** @param end what stands behind the list; may be empty */
+  /** @param end the text after the list; may be empty */
   constructor({ names }: CallReaderOptions, end: string) {
     this.#names = names;
     this.#end = end;
@@ -60,13 +60,13 @@ class PythonCalls implements CallReader {
   push(text: string): CallReaderResult {
     this.#text += text;
     const pieces: CallPiece[] = [];
-    if (!this.#isWhole) {
+    if (!this.#isComplete) {
       const read = callsIn(this.#text, this.#names);
       if (read === "unfinished") return { pieces };
       if (read === "none") return { pieces, rest: this.#text };
       pieces.push(...read.pieces);
       this.#text = this.#text.slice(read.length);
-      this.#isWhole = true;
+      this.#isComplete = true;
     }
     const next = this.#text.trimStart();
     if (this.#end !== "" && next.startsWith(this.#end)) {
@@ -81,7 +81,7 @@ class PythonCalls implements CallReader {
   }
 }
 
-/** The calls of the list that a text begins with. */
+/** The calls of the list at the beginning of a text. */
 function callsIn(
   text: string,
   names: ReadonlySet<string>,
@@ -104,9 +104,9 @@ function call(reader: PythonReader, names: ReadonlySet<string>): CallPiece[] {
   reader.list("(", ")", () => {
     const key = reader.match(/[A-Za-z_]\w*/y, "the name of an argument");
     reader.take("=");
-    if (given.has(key)) reader.fail("an argument once");
+    if (given.has(key)) reader.fail("another argument");
     given.set(key, reader.literal());
   });
   const entries = [...given].map(([key, value]) => `${JSON.stringify(key)}: ${value}`);
-  return [{ name }, { arguments: `{${entries.join(", ")}}` }, { whole: true }];
+  return [{ name }, { arguments: `{${entries.join(", ")}}` }, { isComplete: true }];
 }

@@ -12,8 +12,8 @@ import {
   thinkingState,
 } from "./reasoning.ts";
 
-function read(state: ThinkingState, pieces: readonly string[], keepsMarks = false) {
-  const parser = new ThinkingParser(state, { keepsMarks });
+function read(state: ThinkingState, pieces: readonly string[], keepsTags = false) {
+  const parser = new ThinkingParser(state, { keepsTags });
   const told = [...pieces.map((piece) => parser.push(piece)), parser.end()];
   return {
     reasoning: told.map(({ reasoning }) => reasoning).join(""),
@@ -56,10 +56,10 @@ describe("reasoning", () => {
       fc.array(fragments, { maxLength: 10 }),
       fc.constantFrom<ThinkingState>("start", "inside", "outside"),
       fc.boolean(),
-      (pieces, state, keepsMarks) => {
-        const whole = read(state, [pieces.join("")], keepsMarks);
-        expect(read(state, pieces, keepsMarks)).toEqual(whole);
-        expect(read(state, [...pieces.join("")], keepsMarks)).toEqual(whole);
+      (pieces, state, keepsTags) => {
+        const whole = read(state, [pieces.join("")], keepsTags);
+        expect(read(state, pieces, keepsTags)).toEqual(whole);
+        expect(read(state, [...pieces.join("")], keepsTags)).toEqual(whole);
       },
     );
     fc.assert(property, { numRuns: 500 });

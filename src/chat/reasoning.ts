@@ -7,21 +7,22 @@ import { partialMatchStart } from "./partial-match.ts";
 const BEGIN = "<think>";
 const END = "</think>";
 
-/** What reasoning stands between, which a tokenizer may have as special tokens. */
+/** The tags around reasoning. A tokenizer may have them as special tokens. */
 export const THINKING_TOKENS: readonly string[] = [BEGIN, END];
 
-/** Where an answer is: at its beginning, where a span of reasoning may open, in it or past it. */
+/** A position in an answer: at its start, where a `<think>` block may open, inside it, or outside. */
 export type ThinkingState = "start" | "inside" | "outside";
 
-/** Whether a model may reason in a span of its own, as far as its files tell. */
+/** Whether a model writes `<think>` blocks, judging by its template and tokenizer. */
 export function supportsThinking(templateSource: string, tokenizer: Tokenizer): boolean {
   return templateSource.includes(BEGIN) || tokenizer.id(BEGIN) !== undefined;
 }
 
 /**
- * Where the answer to a prompt begins: templates may open the span, or close an empty one.
+ * The state at the beginning of an answer. The template may have opened a `<think>` block, or written
+ * an empty one.
  *
- * @param continued the text that the answer goes on with, if any
+ * @param continued the text that the answer continues, if any
  */
 export function thinkingState(prompt: string, continued = ""): ThinkingState {
   if (continued !== "") {
@@ -31,28 +32,28 @@ export function thinkingState(prompt: string, continued = ""): ThinkingState {
   return /<\/think>\s*$/.test(prompt) ? "outside" : "start";
 }
 
-/** What a piece of an answer comes to. */
+/** A piece of an answer, separated. */
 export interface ParsedReasoning {
   readonly reasoning: string;
-  /** Text that is not of the span. */
+  /** Text outside of the `<think>` block. */
   readonly text: string;
 }
 
 /**
- * Tells the reasoning that an answer begins with, from `<think>` to `</think>`, from the rest of it,
- * whatever the pieces are in which it comes. The marks, and the spaces inside and behind them, belong
- * to neither.
+ * Separates the `<think>` block at the beginning of an answer from the text after it. The result does
+ * not depend on how the answer is cut into pieces. The tags belong to neither part, nor do the spaces
+ * at both ends of the block and after it.
  */
 export class ThinkingParser {
-  readonly #keepsMarks: boolean;
-  #state: ThinkingState | "behind";
+  readonly #keepsTags: boolean;
+  #state: ThinkingState | "after";
   #held = "";
   #hasReasoned = false;
 
-  /** @param options `keepsMarks`: marks and spaces are part of the reasoning */
-  constructor(state: ThinkingState, options: { keepsMarks?: boolean } = {}) {
+  /** @param options `keepsTags`: tags and spaces are part of the reasoning */
+  constructor(state: ThinkingState, options: { keepsTags?: boolean } = {}) {
     this.#state = state;
-    this.#keepsMarks = options.keepsMarks ?? false;
+    this.#keepsTags = options.keepsTags ?? false;
   }
 
   get isInside(): boolean {
@@ -63,14 +64,14 @@ export class ThinkingParser {
     this.#held += text;
     let reasoning = this.#state === "start" ? this.#begin() : "";
     if (this.#state === "inside") reasoning += this.#think();
-    if (this.#state === "behind") {
+    if (this.#state === "after") {
       this.#held = this.#held.trimStart();
       if (this.#held !== "") this.#state = "outside";
     }
     return { reasoning, text: this.#state === "outside" ? this.#take() : "" };
   }
 
-  /** What was held back, when no more text comes. */
+  /** @returns the text that was held back; call it once the answer has ended */
   end(): ParsedReasoning {
     const rest = this.#take();
     return this.isInside ? { reasoning: rest, text: "" } : { reasoning: "", text: rest };
@@ -80,24 +81,24 @@ export class ThinkingParser {
     const start = this.#held.trimStart();
     if (start.startsWith(BEGIN)) {
       this.#state = "inside";
-      const mark = this.#take(this.#held.length - start.length + BEGIN.length);
-      return this.#keepsMarks ? mark : "";
+      const tag = this.#take(this.#held.length - start.length + BEGIN.length);
+      return this.#keepsTags ? tag : "";
     }
     if (!BEGIN.startsWith(start)) this.#state = "outside";
     return "";
   }
 
   #think(): string {
-    if (!this.#keepsMarks && !this.#hasReasoned) this.#held = this.#held.trimStart();
+    if (!this.#keepsTags && !this.#hasReasoned) this.#held = this.#held.trimStart();
     const end = this.#held.indexOf(END);
     const certain = end < 0 ? partialMatchStart(this.#held, [END]) : end;
     const text = this.#held.slice(0, certain);
-    const kept = this.#keepsMarks ? text : text.trimEnd();
+    const kept = this.#keepsTags ? text : text.trimEnd();
     this.#hasReasoned ||= kept !== "";
     if (end < 0) return this.#take(kept.length);
-    const mark = this.#take(end + END.length).slice(end);
-    this.#state = this.#keepsMarks ? "outside" : "behind";
-    return this.#keepsMarks ? kept + mark : kept;
+    const tag = this.#take(end + END.length).slice(end);
+    this.#state = this.#keepsTags ? "outside" : "after";
+    return this.#keepsTags ? kept + tag : kept;
   }
 
   #take(length = this.#held.length): string {
@@ -108,10 +109,10 @@ export class ThinkingParser {
 }
 
 /**
- * A constraint on what comes behind the reasoning, which itself is free. Where the span may open but
- * has not, its first token may be drawn beside what the constraint allows.
+ * Applies a constraint to the text after the `<think>` block only. At the start of an answer, the
+ * token `<think>` is allowed in addition to the tokens that the constraint allows.
  *
- * @param stopTokenIds what would end the answer, which the reasoning may not
+ * @param stopTokenIds tokens that the reasoning must not contain, since they would end the answer
  */
 export function constrainAfterThinking(
   constraint: TokenConstraint,

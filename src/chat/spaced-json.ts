@@ -1,4 +1,4 @@
-/** JSON with the spaces that Python puts into it: what models have been trained with. */
+/** JSON with a space after each comma and colon, as Python's `json.dumps` writes it for training. */
 export function spacedJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) return `[${value.map(spacedJson).join(", ")}]`;

@@ -1,20 +1,20 @@
 import { partialMatchStart } from "./partial-match.ts";
 
-/** What a `StopStrings` lets through, and the stop string that ended it. */
+/** The text before a stop string, and the stop string once it was found. */
 export interface PassedText {
   readonly text: string;
   readonly matched?: string;
 }
 
 /**
- * Finds the first stop string in a text that comes in pieces. Nothing of a stop string is let
- * through, so the end of the text is held back for as long as it could begin one.
+ * Finds the first stop string in a text that arrives in pieces. It returns no part of a stop string,
+ * so it holds back the end of the text while that may be the beginning of one.
  */
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = "";
 
-  /** @param stops not empty strings; the one that is complete first ends the text */
+  /** @param stops non-empty strings; the one that ends first wins */
   constructor(stops: readonly string[]) {
     this.#stops = stops;
   }
@@ -32,14 +32,14 @@ export class StopStrings {
     return { text: buffer.slice(0, keep) };
   }
 
-  /** Returns what was held back, when no more text comes. */
+  /** @returns the text that was held back; call it once the text has ended */
   end(): string {
     const held = this.#held;
     this.#held = "";
     return held;
   }
 
-  /** The match that ends first, and the longest of those, so that pieces make no difference. */
+  /** The match that ends first, then the longest, so that the result does not depend on the pieces. */
   #first(buffer: string): { start: number; stop: string } | undefined {
     let best: { start: number; end: number; stop: string } | undefined;
     for (const stop of this.#stops) {

@@ -7,21 +7,21 @@ import { toolFormat } from "./tool-formats.ts";
 import { templateTools, toolTurnsAsText, withTools, writtenCall } from "./tool-prompt.ts";
 import type { Tool } from "./tools.ts";
 
-/** A conversation in a form that a template may take. */
+/** A conversation in a form that a template may accept. */
 export interface TemplateVariant {
   readonly messages: readonly TemplateMessage[];
-  /** For the template's variable of that name. */
+  /** The value of the template's variable `tools`. */
   readonly tools: readonly object[];
-  /** How calls are asked for, and past ones written. */
+  /** The format of tool calls, both past and future. */
   readonly format: ToolFormat;
 }
 
 /**
- * The forms of a conversation, the likeliest first: a template writes most of it its own way. What it
- * does not write, or refuses, is put into other messages, first where it is known not to write that,
- * then step by step where it only turned out so.
+ * The forms of a conversation, best first. In the best form the template writes everything that it
+ * is known to support, and the rest (tools, calls, results, system messages) is text of other
+ * messages. Later forms leave less to the template, in case it refuses more than its probes showed.
  *
- * @param placeholder what stands for an image in a content that is a string
+ * @param placeholder the text for an image in a content that is a string
  */
 export function* templateVariants(
   messages: readonly ChatMessage[],
@@ -38,52 +38,52 @@ export function* templateVariants(
   const seen = new Set<string>();
   for (const { ownWay, ...asText } of plans) {
     const format = ownWay ? toolFormat(source) : HERMES;
-    const told = ownWay || tools.length === 0 ? messages : withTools(messages, tools);
-    const turns = toolTurnsAsText(told, format, asText);
+    const instructed = ownWay || tools.length === 0 ? messages : withTools(messages, tools);
+    const turns = toolTurnsAsText(instructed, format, asText);
     const inUser = systemInUser(turns);
     for (const form of writes.system || writes.developer ? [turns, inUser] : [inUser]) {
-      const rendition = {
+      const variant = {
         messages: forTemplate(form, template, placeholder),
         tools: ownWay ? templateTools(tools) : [],
         format,
       };
-      const key = JSON.stringify(rendition);
-      if (!seen.has(key)) yield rendition;
+      const key = JSON.stringify(variant);
+      if (!seen.has(key)) yield variant;
       seen.add(key);
     }
   }
 }
 
-/** The conversation with what systems say at the beginning of the user's message behind it. */
+/** Moves system messages into the user's message after them. */
 function systemInUser(messages: readonly ChatMessage[]): ChatMessage[] {
   const turns: ChatMessage[] = [];
-  let said: ChatMessage["content"] | undefined;
+  let system: ChatMessage["content"] | undefined;
   for (const message of messages) {
     const { role, content } = message;
     if (role === "system" || role === "developer") {
-      said = said === undefined ? content : joinContent(said, "\n\n", content);
-    } else if (role === "user" && said !== undefined) {
-      turns.push({ ...message, content: joinContent(said, "\n\n", content) });
-      said = undefined;
+      system = system === undefined ? content : joinContent(system, "\n\n", content);
+    } else if (role === "user" && system !== undefined) {
+      turns.push({ ...message, content: joinContent(system, "\n\n", content) });
+      system = undefined;
     } else {
       turns.push(message);
     }
   }
-  return said === undefined ? turns : [...turns, { role: "user", content: said }];
+  return system === undefined ? turns : [...turns, { role: "user", content: system }];
 }
 
-/** The forms of role and content that the template knows. */
+/** The messages with the roles and contents that the template supports. */
 function forTemplate(
   messages: readonly ChatMessage[],
   template: ChatTemplate,
   placeholder: string,
 ): TemplateMessage[] {
-  const called = new Map<string | undefined, string>();
+  const callNames = new Map<string | undefined, string>();
   return messages.map((message) => {
     const { name, reasoning, toolCalls = [], toolCallId } = message;
-    for (const call of toolCalls) called.set(call.id, call.name);
+    for (const call of toolCalls) callNames.set(call.id, call.name);
     const role = templateRole(message.role, template);
-    const knownName = name ?? (role === "tool" ? called.get(toolCallId) : undefined);
+    const knownName = name ?? (role === "tool" ? callNames.get(toolCallId) : undefined);
     return {
       role,
       content: templateContent(message, template, placeholder),
@@ -119,7 +119,7 @@ function templateContent(
   const parts = content.map((part): TemplatePart =>
     part.type === "text" ? part : { type: "image" },
   );
-  // Templates that write lists may dump those of tools, whose results mostly are strings.
+  // Templates that accept lists may print those of tool results as they are: these are strings.
   const isResult = role === "tool" || role === "function";
   const isString = string && isResult && parts.every(({ type }) => type === "text");
   if ((list || !string) && !isString) return parts;

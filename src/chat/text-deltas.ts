@@ -11,19 +11,19 @@ export interface TextOptions extends Pick<
 > {
   readonly stopTokenIds: ReadonlySet<number>;
   readonly reading: ReaderOptions;
-  /** Tokens whose text the answer goes on. */
+  /** The last tokens of the prompt, if the answer continues their text. */
   readonly after: readonly number[];
 }
 
 /** A delta of one choice. */
 export interface TextDelta extends Omit<AnswerDelta, "choice"> {
-  /** Whether the token belongs to a `<think>` block, the tags included. */
+  /** Whether the token belongs to a `<think>` block or its tags. */
   readonly isReasoning: boolean;
 }
 
 /**
- * The text of one choice as its tokens come, up to its stop. Stop strings are looked for in all that
- * the model writes, its reasoning and its calls of tools too.
+ * Turns the tokens of one choice into deltas, up to its stop. Stop strings apply to everything that
+ * the model writes, including reasoning and tool calls.
  */
 export async function* textDeltas(
   tokenizer: Tokenizer,
@@ -40,7 +40,7 @@ export async function* textDeltas(
   let stopLogprobs: TokenLogprobs | undefined;
   let ended: Finish = { reason: "length", matched: null };
 
-  const upTo = (matched: string) => (keepStop ? matched : "");
+  const keptStop = (matched: string) => (keepStop ? matched : "");
   const lastText = (text: string) => joinPieces(reader.push(text), reader.end());
   const finished = ({ reason, matched }: Finish): Finish => ({
     reason: reason === "stop" && reader.hasCalls ? "tool_calls" : reason,
@@ -50,7 +50,7 @@ export async function* textDeltas(
   for await (const generated of tokens) {
     const id = generated.token;
     const logprobs = tokenLogprobs(tokenizer, generated);
-    const told = { token: id, ...(logprobs && { logprobs }) };
+    const tokenFields = { token: id, ...(logprobs && { logprobs }) };
     if (stopTokenIds.has(id)) {
       ended = { reason: "stop", matched: id };
       stopToken = id;
@@ -60,17 +60,17 @@ export async function* textDeltas(
     const wasThinking = reader.isThinking;
     const { text, matched } = stops.push(detokenizer.push(id));
     if (matched !== undefined) {
-      const last = { ...lastText(text + upTo(matched)), isReasoning: wasThinking };
-      yield { ...last, ...told, finish: finished({ reason: "stop", matched }) };
+      const last = { ...lastText(text + keptStop(matched)), isReasoning: wasThinking };
+      yield { ...last, ...tokenFields, finish: finished({ reason: "stop", matched }) };
       return;
     }
     const piece = reader.push(text);
     const read = { ...piece, isReasoning: wasThinking || reader.isThinking };
     if (reader.isDone) {
-      yield { ...read, ...told, finish: finished({ reason: "stop", matched: null }) };
+      yield { ...read, ...tokenFields, finish: finished({ reason: "stop", matched: null }) };
       return;
     }
-    yield { ...read, ...told };
+    yield { ...read, ...tokenFields };
   }
 
   const kept = keepStop && stopToken !== undefined ? detokenizer.push(stopToken) : "";
@@ -81,6 +81,6 @@ export async function* textDeltas(
     ...(stopLogprobs && { logprobs: stopLogprobs }),
   };
   if (matched !== undefined) ended = { reason: "stop", matched };
-  const rest = lastText(text + (matched === undefined ? stops.end() : upTo(matched)));
+  const rest = lastText(text + (matched === undefined ? stops.end() : keptStop(matched)));
   yield { ...rest, ...last, finish: finished(ended) };
 }

@@ -1,54 +1,54 @@
-/** A way in which models write calls of tools. */
+/** A format in which models write tool calls. */
 export interface ToolFormat {
-  /** What begins calls, anywhere in an answer. */
+  /** The text that begins calls anywhere in an answer. */
   readonly mark?: string;
-  /** What begins calls at the beginning of an answer, spaces aside. */
+  /** The text that begins calls at the start of an answer, after optional spaces. */
   readonly opening?: string;
-  /** What the format is made of that a tokenizer may have as special tokens. */
+  /** Texts of the format that a tokenizer may have as special tokens. */
   readonly tokens: readonly string[];
-  /** Reads on from behind the mark, or from the opening on. */
-  calls(reading: CallReaderOptions): CallReader;
-  /** Past calls as the model would have written them. */
+  /** A reader of calls. Its text begins after `mark`, or with `opening`. */
+  calls(options: CallReaderOptions): CallReader;
+  /** Writes past calls as the model would have written them. */
   write(calls: readonly WrittenCall[]): string;
-  /** How calls can be forced; none: only in another format. */
+  /** How a grammar can enforce calls; undefined for a format where it can't. */
   readonly forced?: ForcedCalls;
 }
 
 /** How calls are read. */
 export interface CallReaderOptions {
-  /** The tools that there are: a call of another one is text. */
+  /** The names of the tools. A call with another name is text. */
   readonly names: ReadonlySet<string>;
-  /** Give arguments as they come, rather than when the call is whole. */
+  /** Return arguments piece by piece instead of once the call is complete. */
   readonly early: boolean;
 }
 
-/** Reads calls that come in pieces, up to where something else follows. */
+/** Reads calls that arrive in pieces, up to the first text that is not a call. */
 export interface CallReader {
   push(text: string): CallReaderResult;
-  /** No more text comes. */
+  /** Ends the text. */
   end(): CallReaderResult;
 }
 
-/** What a piece of text brought. */
+/** The calls in a piece of text. */
 export interface CallReaderResult {
   readonly pieces: readonly CallPiece[];
-  /** Where the calls have ended: the text behind the last of them, or all of it if there was none. */
+  /** Once the calls have ended: the text after the last call, or all text if there was no call. */
   readonly rest?: string;
 }
 
-/** A part of a call: its name first, then its arguments, then its end. */
+/** A part of a call: first its name, then its arguments in one or more pieces, then its end. */
 export type CallPiece =
-  { readonly name: string } | { readonly arguments: string } | { readonly whole: true };
+  { readonly name: string } | { readonly arguments: string } | { readonly isComplete: true };
 
-/** A call as formats write it. */
+/** A call to write, with parsed arguments. */
 export interface WrittenCall {
   readonly name: string;
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
-/** What stands around the JSON of a call's arguments. */
+/** The texts around the JSON of a call's arguments, for a grammar that enforces calls. */
 export interface ForcedCalls {
-  /** What nothing but a call begins with. */
+  /** A text that only calls begin with. */
   readonly trigger: string;
   begin(name: string): string;
   readonly end: string;

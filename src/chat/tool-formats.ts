@@ -3,10 +3,8 @@ import { LFM2, PYTHONIC } from "./pythonic.ts";
 import type { ToolFormat } from "./tool-format.ts";
 
 /**
- * The format that a chat template teaches, told by the marks in it: that of Hermes, which Qwen has
- * too, if there are none.
- *
- * @param template the template's source
+ * The format of tool calls that a chat template asks for, found by the texts in its source. Without
+ * any of them it is the format of Hermes and Qwen.
  */
 export function toolFormat(template: string): ToolFormat {
   if (template.includes("<tool_call>")) return HERMES;

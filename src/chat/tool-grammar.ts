@@ -2,21 +2,22 @@ import type { AnswerFormat, JsonSchema, TagFormat } from "./format.ts";
 import type { ForcedCalls } from "./tool-format.ts";
 import type { Tool, ChatToolChoice } from "./tools.ts";
 
-/** How an answer is kept to calls of tools. */
+/** What the tool calls of an answer must be. */
 export interface ToolCallRules {
   readonly tools: readonly Tool[];
   readonly choice: ChatToolChoice;
-  /** At most one call. */
+  /** Whether only one call is allowed. */
   readonly isSingle: boolean;
   readonly forced: ForcedCalls;
-  /** What the answer must match where it is not calls. */
+  /** The format of an answer that has no calls. */
   readonly content?: AnswerFormat;
 }
 
 /**
- * What an answer must match for its calls to be as they must: it is calls where one is required, and
- * those of strict tools have the arguments that their schemas describe. Undefined where it may be
- * anything.
+ * The format that enforces `tool_choice` and strict tools: the answer consists of calls if one is
+ * required, and the arguments of strict tools match their schemas.
+ *
+ * @returns undefined if nothing has to be enforced
  */
 export function toolCallFormat(rules: ToolCallRules): AnswerFormat | undefined {
   const { tools, choice, isSingle, forced, content } = rules;
@@ -57,7 +58,7 @@ function isStrict(tool: Tool): boolean {
   return tool.function.strict ?? false;
 }
 
-/** The schema of a tool's arguments, which are an object. */
+/** The schema of a tool's arguments, which must be an object. */
 function argumentsSchema({ function: { parameters } }: Tool): JsonSchema {
   if (parameters === undefined) return { type: "object", additionalProperties: false };
   return typeof parameters === "object" ? { type: "object", ...parameters } : { type: "object" };

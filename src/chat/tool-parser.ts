@@ -8,37 +8,37 @@ import type {
 } from "./tool-format.ts";
 import type { ToolCallDelta } from "./tools.ts";
 
-/** What a piece of an answer comes to. */
+/** A piece of an answer, separated. */
 export interface ParsedText {
-  /** Text that is not of calls. */
+  /** Text outside of calls. */
   readonly text: string;
   readonly calls: readonly ToolCallDelta[];
 }
 
 export interface ToolParserOptions extends CallReaderOptions {
   readonly format: ToolFormat;
-  /** Nothing counts behind the first call. */
+  /** Ignore everything after the first call. */
   readonly isSingle: boolean;
 }
 
 /**
- * Tells calls of tools from the text around them, in an answer that comes in pieces. Whatever the
- * pieces are, the text and the calls are the same. Spaces around calls belong to neither; what only
- * begins like a call, or calls a tool that there is not, is text.
+ * Separates tool calls from the text around them, in an answer that arrives in pieces. The result
+ * does not depend on how the answer is cut into pieces. Spaces around calls are dropped. A call that
+ * is malformed, or that names an unknown tool, is text.
  */
 export class ToolParser {
   readonly #options: ToolParserOptions;
-  /** What came and is neither text nor of a call yet. */
+  /** Text that may still become the beginning of a call. */
   #held = "";
   #reader: CallReader | undefined;
-  /** The mark that calls are read behind, as long as there are none. */
+  /** The mark before the current calls, until the first call is certain. */
   #mark = "";
-  /** Whether nothing but spaces came yet. */
+  /** Whether the answer has only had spaces so far. */
   #isStart = true;
-  /** Spaces that are text only if text follows. */
+  /** Spaces that become text if more text follows. */
   #spaces = "";
-  /** Whether a call was the last that came. */
-  #isBehindCall = false;
+  /** Whether the last piece was a call. */
+  #isAfterCall = false;
   #text = "";
   #calls: ToolCallDelta[] = [];
   #count = 0;
@@ -53,7 +53,7 @@ export class ToolParser {
     return this.#count;
   }
 
-  /** Whether the only call that counts is whole. */
+  /** Whether the single allowed call is complete. */
   get isDone(): boolean {
     return this.#isDone;
   }
@@ -63,10 +63,10 @@ export class ToolParser {
     return this.#take();
   }
 
-  /** What was held back, when no more text comes. */
+  /** @returns the text that was held back; call it once the answer has ended */
   end(): ParsedText {
-    // What is behind a mark that began no call may have calls in it.
-    while (this.#reader && !this.#isDone) this.#read(this.#goOn(this.#reader.end()));
+    // After a mark that began no call, the text may contain calls.
+    while (this.#reader && !this.#isDone) this.#read(this.#addCalls(this.#reader.end()));
     this.#addText(this.#held);
     this.#text += this.#spaces;
     this.#held = this.#spaces = "";
@@ -83,11 +83,11 @@ export class ToolParser {
   #read(text: string | undefined): void {
     let rest = text;
     while (rest !== undefined && !this.#isDone) {
-      rest = this.#reader ? this.#goOn(this.#reader.push(rest)) : this.#readText(rest);
+      rest = this.#reader ? this.#addCalls(this.#reader.push(rest)) : this.#readText(rest);
     }
   }
 
-  /** @returns what calls are to be read from */
+  /** @returns the text to read calls from, if calls begin */
   #readText(text: string): string | undefined {
     this.#held += text;
     const { mark, opening } = this.#options.format;
@@ -114,8 +114,8 @@ export class ToolParser {
     return rest;
   }
 
-  /** @returns where the calls have ended, what is behind them */
-  #goOn({ pieces, rest }: CallReaderResult): string | undefined {
+  /** @returns the text after the calls, if they have ended */
+  #addCalls({ pieces, rest }: CallReaderResult): string | undefined {
     for (const piece of pieces) {
       this.#addPiece(piece);
       if (this.#isDone) return undefined;
@@ -131,7 +131,7 @@ export class ToolParser {
       const id = `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
       this.#calls.push({ index: this.#count++, id, name: piece.name, arguments: "" });
       this.#spaces = this.#mark = "";
-      this.#isBehindCall = true;
+      this.#isAfterCall = true;
     } else if ("arguments" in piece) {
       this.#calls.push({ index: this.#count - 1, arguments: piece.arguments });
     } else {
@@ -140,12 +140,12 @@ export class ToolParser {
   }
 
   #addText(text: string): void {
-    const all = this.#isBehindCall ? text.trimStart() : this.#spaces + text;
+    const all = this.#isAfterCall ? text.trimStart() : this.#spaces + text;
     if (all === "") return;
     const kept = all.trimEnd();
     this.#text += kept;
     this.#spaces = all.slice(kept.length);
     this.#isStart &&= kept === "";
-    this.#isBehindCall = false;
+    this.#isAfterCall = false;
   }
 }

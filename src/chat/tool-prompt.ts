@@ -4,7 +4,7 @@ import { spacedJson } from "./spaced-json.ts";
 import type { ToolFormat, WrittenCall } from "./tool-format.ts";
 import type { Tool, ToolCall } from "./tools.ts";
 
-/** Tools as chat templates read them. */
+/** Tools in the shape that chat templates read. */
 export function templateTools(tools: readonly Tool[]): object[] {
   return tools.map(({ type, function: { name, description, parameters } }) => ({
     type,
@@ -17,8 +17,8 @@ export function templateTools(tools: readonly Tool[]): object[] {
 }
 
 /**
- * The conversation with what the tools are and how to call them in its system message, in Hermes'
- * words: for templates that do not write tools.
+ * Adds the tools, and how to call them, to the system message, in the words of Hermes. This is for
+ * templates that do not write tools.
  */
 export function withTools(messages: readonly ChatMessage[], tools: readonly Tool[]): ChatMessage[] {
   const instructions = [
@@ -44,15 +44,15 @@ export function withTools(messages: readonly ChatMessage[], tools: readonly Tool
   return [{ ...first, content: joinContent(first.content, "\n\n", instructions) }, ...others];
 }
 
-/** Which turns of tools become text. */
+/** Which messages about tools become text. */
 export interface AsText {
   readonly calls: boolean;
   readonly results: boolean;
 }
 
 /**
- * The conversation with past calls written as the model would have, and results in messages of the
- * user: for templates that do not write them.
+ * Writes past calls as the model would have written them, and results as messages from the user.
+ * This is for templates that do not write calls or results.
  */
 export function toolTurnsAsText(
   messages: readonly ChatMessage[],
@@ -60,7 +60,7 @@ export function toolTurnsAsText(
   asText: AsText,
 ): ChatMessage[] {
   const turns: ChatMessage[] = [];
-  let results: ChatMessage["content"] | undefined; // those of the turns before
+  let results: ChatMessage["content"] | undefined; // of the preceding messages
   for (const message of messages) {
     const { role, content, toolCalls = [] } = message;
     if (asText.results && (role === "tool" || role === "function")) {
@@ -68,7 +68,7 @@ export function toolTurnsAsText(
       results = results === undefined ? result : joinContent(results, "\n", result);
       continue;
     }
-    // Templates may want the user's and the assistant's turns to alternate.
+    // Templates may require messages from the user and the assistant to alternate.
     const isJoined = results !== undefined && role === "user";
     if (results !== undefined && isJoined) {
       turns.push({ ...message, content: joinContent(results, "\n", content) });

@@ -1,22 +1,23 @@
 import type { JsonSchema } from "./format.ts";
 import { RequestError } from "./request-error.ts";
 
-/** A function that the model may call, in OpenAI's shape: chat templates read it so. */
+/** A function that the model may call, in OpenAI's shape, which chat templates read too. */
 export interface Tool {
   readonly type: "function";
   readonly function: {
     readonly name: string;
     readonly description?: string;
-    /** JSON schema of the arguments; none takes no arguments. */
+    /** JSON schema of the arguments; undefined for a function without arguments. */
     readonly parameters?: JsonSchema;
+    /** Make the arguments of every call match `parameters`. */
     readonly strict?: boolean;
   };
 }
 
-/** Whether the model may, must or must not call a tool; a name: it must call this one. */
+/** Whether the model may, must not or must call a tool, or must call the named tool. */
 export type ChatToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
-/** A call that the model has made, in a message of the assistant. */
+/** A past call, in a message from the assistant. */
 export interface ToolCall {
   readonly id: string;
   readonly name: string;
@@ -24,21 +25,22 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
-/** What one more token brought to a tool call. */
+/** What one token adds to a tool call. */
 export interface ToolCallDelta {
-  /** Number of the call in its choice. */
+  /** The index of the call in its choice. */
   readonly index: number;
-  /** With the first delta of a call. */
+  /** Only in the first delta of a call. */
   readonly id?: string;
+  /** Only in the first delta of a call. */
   readonly name?: string;
-  /** Goes on after what came before. */
+  /** Follows the arguments of earlier deltas. */
   readonly arguments: string;
 }
 
 /**
- * The tools that the model is told of: of those with a choice of one, only that.
+ * The tools that the prompt describes: all, none, or only the one that must be called.
  *
- * @throws RequestError when the choice needs a tool that there is not
+ * @throws RequestError when the choice requires a tool that is not in `tools`
  */
 export function toolsForChoice(
   tools: readonly Tool[] = [],

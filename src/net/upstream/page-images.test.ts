@@ -112,7 +112,7 @@ describe("what can't be read is told", () => {
   test.each([
     ["missing.png", "failed_to_download_image", /answered 404/],
     ["blob:https://app.example/gone", "failed_to_download_image", /answered 404/],
-    ["/app-route", "unsupported_image_media_type", /Images can't be text\/html/],
+    ["/app-route", "unsupported_image_media_type", /Images of type text\/html are not supported/],
   ])("%s", async (url, code, message) => {
     await expect(inline(chat("circle.png", url))).rejects.toMatchObject({
       name: "OpenAIError",

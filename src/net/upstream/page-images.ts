@@ -45,7 +45,7 @@ export async function inlinePageImages(
         const type = sniffMediaType(bytes) ?? claimedType ?? "application/octet-stream";
         // Such as the page that an app's server answers any unknown path with.
         if (!type.startsWith("image/") && type !== "application/octet-stream") {
-          const message = `Images can't be ${type}.`;
+          const message = `Images of type ${type} are not supported.`;
           const code = "unsupported_image_media_type";
           throw new OpenAIError(400, message, { code, param });
         }
