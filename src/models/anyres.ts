@@ -1,18 +1,18 @@
 import type { Size } from "./model.ts";
 
 /**
- * The arithmetic of LLaVA's images of any resolution (arXiv 2408.03326, appendix): an image is fit
- * into the best of some canvases of whole tiles, and of its features those of the padding are dropped.
+ * The arithmetic of LLaVA's AnyRes (arXiv 2408.03326, appendix): an image is fit into the best of
+ * several canvases, each of whole tiles. The features of the padding are dropped.
  */
 
-/** A rectangle of features, and the size that it is shrunk to. */
+/** The features of a canvas that show the image: a rectangle, and the size it is shrunk to. */
 export interface Kept extends Size {
   readonly x: number;
   readonly y: number;
   readonly shrunk: Size;
 }
 
-/** The canvas that keeps most of an image's pixels, and of several the smallest. */
+/** The canvas that keeps most of an image's pixels. Ties go to the smallest canvas. */
 export function bestCanvas(size: Size, canvases: readonly Size[]): Size | undefined {
   const pixels = size.width * size.height;
   let best: Size | undefined;
@@ -30,7 +30,7 @@ export function bestCanvas(size: Size, canvases: readonly Size[]): Size | undefi
   return best;
 }
 
-/** The size of an image that fills a canvas along one edge. */
+/** The size of an image that is scaled to fill a canvas along one edge. */
 export function fitInto({ width, height }: Size, canvas: Size): Size {
   const [across, down] = [canvas.width / width, canvas.height / height];
   return across < down
@@ -41,11 +41,11 @@ export function fitInto({ width, height }: Size, canvas: Size): Size {
 /**
  * The features of a canvas that show the image.
  *
- * @param size of the image in pixels
- * @param grid features of the whole canvas
- * @param most features that are not worth shrinking
+ * @param size the image's, in pixels
+ * @param grid the canvas's, in features
+ * @param maxFeatures features are shrunk to about this many, unless that is by a factor below 1.1
  */
-export function keptFeatures(size: Size, grid: Size, most: number): Kept {
+export function keptFeatures(size: Size, grid: Size, maxFeatures: number): Kept {
   const wide = size.width / size.height > grid.width / grid.height;
   const shown = wide
     ? roundDown(size.height * (grid.width / size.width))
@@ -53,12 +53,12 @@ export function keptFeatures(size: Size, grid: Size, most: number): Kept {
   const margin = Math.floor(((wide ? grid.height : grid.width) - shown) / 2);
   const [x, y] = wide ? [0, margin] : [margin, 0];
   const [width, height] = [grid.width - 2 * x, grid.height - 2 * y];
-  const ratio = Math.sqrt((height * width) / most);
+  const ratio = Math.sqrt((height * width) / maxFeatures);
   const shrink = (length: number) => (ratio > 1.1 ? floorDivide(length, ratio) : length);
   return { x, y, width, height, shrunk: { width: shrink(width), height: shrink(height) } };
 }
 
-/** Down to a whole number, but up where only rounding errors are missing. */
+/** Rounds down, except where only a rounding error is missing to the next integer. */
 function roundDown(x: number): number {
   return Math.trunc(Math.round(x * 1e7) / 1e7);
 }

@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
 import { Positive } from "./config.ts";
 
-/** How the layers of Gemma 2 and 3 differ from one another. */
+/** Layers of Gemma 2 and 3 attend to a sliding window or to everything. */
 export const LayerType = z.enum(["sliding_attention", "full_attention"]);
 
 export type LayerType = z.output<typeof LayerType>;
 
-/** Fields of `text_config` that Gemma 2 and 3 share, with the defaults of both transformers classes. */
+/** Fields of `text_config` with the same defaults in transformers' Gemma 2 and Gemma 3 classes. */
 export const LayeredFields = {
   hidden_size: z._default(z.int(), 2304),
   num_hidden_layers: z._default(z.int(), 26),
@@ -27,9 +27,11 @@ interface LayerSettings {
 }
 
 /**
- * @param period a layer of this many sees everything, the last of them, unless the settings list them
+ * The types of all layers.
+ *
+ * @param period without `layer_types`, every layer of this many attends to everything
  * @returns `[num_hidden_layers]`
- * @throws Error where they list another number of layers
+ * @throws Error when `layer_types` lists another number of layers
  */
 export function layerTypes(
   { num_hidden_layers, layer_types }: LayerSettings,
@@ -42,6 +44,6 @@ export function layerTypes(
     );
   if (types.length === num_hidden_layers) return types;
   throw new Error(
-    `config.json: text_config.layer_types: ${types.length}, expected ${num_hidden_layers}`,
+    `config.json: text_config.layer_types: ${types.length} layers, expected ${num_hidden_layers}`,
   );
 }

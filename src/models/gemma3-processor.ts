@@ -32,9 +32,9 @@ const Settings = z.object({
 });
 
 /**
- * The image processing of Gemma 3: an image is squashed to a square. Where the settings have
- * `do_pan_and_scan`, a long one is seen a second time, cut along its longer edge into crops that are
- * squashed as well; low detail leaves them out, and `maxImageTokens` allows as many as fit.
+ * The image processing of Gemma 3. An image is resized to a square whatever its proportions. With the
+ * setting `do_pan_and_scan`, a long image is also cut along its longer edge into crops, and each crop
+ * is resized to the square. Low detail has no crops, and `maxImageTokens` limits their number.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -83,21 +83,21 @@ export function gemma3Processor(
   };
 }
 
-/** What an image and its crops are introduced by. */
+/** The text of an image with crops. */
 function withCrops(one: string, count: number): string {
   const crops = new Array<string>(count).fill(one).join(" ");
   return `Here is the original image ${one} and here are some crops to help you see better ${crops}`;
 }
 
 interface CropRules {
-  /** Of a crop's edges, in pixels. */
+  /** Shortest edge of a crop, in pixels. */
   readonly minSize: number;
   readonly maxCount: number;
-  /** Least ratio of the longer edge to the shorter one. */
+  /** An image with a lower ratio of the longer to the shorter edge has no crops. */
   readonly minRatio: number;
 }
 
-/** @returns undefined where there are no crops */
+/** @returns undefined where images have no crops */
 function cropRules(settings: z.output<typeof Settings>, affordable: number): CropRules | undefined {
   if (!settings.do_pan_and_scan || affordable < 2) return undefined;
   return {
@@ -107,7 +107,7 @@ function cropRules(settings: z.output<typeof Settings>, affordable: number): Cro
   };
 }
 
-/** Equal parts along the longer edge, about square; none where an image is not long enough. */
+/** Equal parts along the longer edge, about square. An image that is not long enough has none. */
 function panAndScan(width: number, height: number, rules: CropRules | undefined): Rectangle[] {
   if (!rules) return [];
   const [longer, shorter] = width >= height ? [width, height] : [height, width];

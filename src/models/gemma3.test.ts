@@ -60,7 +60,7 @@ describe("gemma3", () => {
     [{ attention_bias: true }, "attention_bias"],
     [{ hidden_activation: "silu" }, "hidden_activation"],
     [{ layer_types: ["chunked_attention"] }, "layer_types"],
-    [{ layer_types: ["full_attention"] }, "text_config.layer_types: 1, expected 34"],
+    [{ layer_types: ["full_attention"] }, "text_config.layer_types: 1 layers, expected 34"],
     [{ rope_scaling: { rope_type: "yarn", factor: 8 } }, "text_config: rope_type is yarn"],
     [{ rope_scaling: { rope_type: "linear" } }, "text_config.rope_scaling: factor"],
     [

@@ -3,8 +3,8 @@ import { Positive, parse } from "./config.ts";
 import type { CheckpointFiles, ImageProcessor, ResizeFilter, Size } from "./model.ts";
 
 /**
- * Reads the image processor's settings by a family's schema: preprocessor_config.json, or the part
- * of processor_config.json that transformers 5 may write in its place.
+ * Reads the image processor's settings by a family's schema. They are preprocessor_config.json, or
+ * the part of processor_config.json that transformers 5 may write instead.
  *
  * @throws Error naming the file and the first field that is wrong
  */
@@ -20,26 +20,31 @@ export function parseImageSettings<T extends z.ZodMiniType>(
   return parse(schema, value, name);
 }
 
-/** Pillow's numbers of the filters, as `resample` has them. */
+/** The values of `resample`, which are Pillow's numbers of its filters. */
 const RESAMPLE: Readonly<Record<number, ResizeFilter>> = {
   1: "lanczos",
   2: "bilinear",
   3: "bicubic",
 };
 
-/** Throws Error where `resample` is a filter that there is no kernel for. */
+/** Throws Error when no kernel computes the filter that `resample` names. */
 export function resizeFilter(resample: number): ResizeFilter {
   const filter = RESAMPLE[resample];
-  if (!filter) throw new Error(`preprocessor_config.json: resample ${resample} is not known`);
+  if (!filter) {
+    const known = Object.keys(RESAMPLE).join(", ");
+    throw new Error(`preprocessor_config.json: resample ${resample}, supported: ${known}`);
+  }
   return filter;
 }
 
-/** Mean or std of each channel, as CLIP's and SigLIP's image processors have them by default. */
+/** Default mean and std per channel of CLIP's image processor. */
 export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
+
+/** Default mean, and std, per channel of SigLIP's image processor. */
 export const HALF = [0.5, 0.5, 0.5];
 
-/** The settings' fields that `normalization` reads, with a family's defaults. */
+/** The fields that `normalization` reads, with the defaults of a transformers class. */
 export function normalizationFields(mean: readonly number[], std: readonly number[]) {
   return {
     do_rescale: z._default(z.boolean(), true),
@@ -54,8 +59,10 @@ export function normalizationFields(mean: readonly number[], std: readonly numbe
 export const PixelSize = z.object({ height: Positive, width: Positive });
 
 /**
- * The fields of SigLIP's image processor, which squashes an image to one size, with the defaults of
- * transformers' class.
+ * The fields of image processors that resize an image to one size whatever its proportions, with the
+ * defaults of transformers' SigLIP class.
+ *
+ * @param resample the default filter
  */
 export function squashFields(resample: number) {
   return {
@@ -66,16 +73,17 @@ export function squashFields(resample: number) {
   };
 }
 
-/** The fields of a SigLIP tower's `vision_config` that tell its patches, with the same defaults. */
+/** The fields of a SigLIP tower's `vision_config` that say its patches, with the class's defaults. */
 export const SquareTower = z.object({
   image_size: z._default(Positive, 224),
   patch_size: z._default(Positive, 16),
 });
 
 /**
- * @param size that images are squashed to
- * @returns the patches by height and width of the square that a tower has positions for
- * @throws Error where it is another size
+ * The patches of a tower that has learned positions for one square.
+ *
+ * @param size the size that images are resized to
+ * @throws Error when that is not the tower's square
  */
 export function squareGrid(
   { width, height }: Size,
@@ -99,7 +107,7 @@ interface ScaleSettings {
   readonly image_std: readonly number[];
 }
 
-/** The settings of rescaling and normalisation; one that is switched off does nothing. */
+/** The numbers of rescaling and normalisation. One that is switched off changes nothing. */
 export function normalization(
   settings: ScaleSettings,
 ): Pick<ImageProcessor, "mean" | "std" | "rescale"> {
@@ -111,13 +119,16 @@ export function normalization(
   };
 }
 
-/** The fields of config.json, by its two names, for the token that stands for one image row. */
+/** The two names in config.json for the id of the token that stands for one image row. */
 export const imageTokenFields = {
   image_token_id: z.optional(z.int()),
   image_token_index: z.optional(z.int()),
 };
 
-/** @param otherwise the default of the family's transformers class */
+/**
+ * @param otherwise the default of the family's transformers class
+ * @returns the id of the token that stands for one image row
+ */
 export function imageTokenId(
   { image_token_id, image_token_index }: { image_token_id?: number; image_token_index?: number },
   otherwise: number,
@@ -126,9 +137,9 @@ export function imageTokenId(
 }
 
 /**
- * A token that a processor knows by name, "image_token" say.
+ * Looks up the text of a token by the processor's name for it, such as "image_token".
  *
- * @param otherwise what the family's processor writes where no file names it
+ * @param otherwise the default of the family's processor
  */
 export function namedToken(files: CheckpointFiles, name: string, otherwise: string): string {
   for (const file of [
@@ -143,10 +154,10 @@ export function namedToken(files: CheckpointFiles, name: string, otherwise: stri
   return otherwise;
 }
 
-/** Throws RangeError for an image that has no pixels. */
+/** Throws RangeError for an image without pixels. */
 export function checkImage(width: number, height: number): void {
   if (width >= 1 && height >= 1) return;
-  throw new RangeError(`layout: an image of ${width} x ${height} pixels`);
+  throw new RangeError(`layout: the image is ${width} x ${height} pixels, expected 1 x 1 or more`);
 }
 
 /** The longer edge of an image may be this many times as long as the shorter one. */

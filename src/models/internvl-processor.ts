@@ -25,7 +25,7 @@ const Config = z.object({
 
 /** The image processor's fields, with the defaults of transformers' GOT-OCR2 class. */
 const Settings = z.object({
-  // An image that is not resized has no whole tiles.
+  // Without a resize an image does not consist of whole tiles.
   do_resize: z._default(z.literal(true), true),
   size: z._default(PixelSize, { height: 384, width: 384 }),
   min_patches: z._default(Positive, 1),
@@ -40,9 +40,9 @@ export interface InternvlProcessor extends ImageProcessor {
 }
 
 /**
- * The image processing of InternVL: an image is squashed to the grid of tiles whose proportions are
- * closest to its own, and once more to one tile that shows all of it. Low detail is that tile alone.
- * `maxImageTokens` leaves out the grids that take more; one tile there always is.
+ * The image processing of InternVL. An image is resized to the grid of tiles with the closest aspect
+ * ratio, and a second time to one tile that shows all of it. Low detail is the second tile alone.
+ * `maxImageTokens` excludes the grids that take more tokens, but never the single tile.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -57,16 +57,16 @@ export function internvlProcessor(
   const { width, height } = settings.size;
   const grid = [Math.floor(height / patchSize), Math.floor(width / patchSize)] as const;
   const tileTokens = grid[0] * grid[1] * downsample_ratio ** 2;
-  const most = Math.floor(maxImageTokens / tileTokens);
+  const maxTiles = Math.floor(maxImageTokens / tileTokens);
   const grids = tileGrids(settings.min_patches, settings.max_patches).filter(
-    ({ cols, rows }) => cols * rows + 1 <= most,
+    ({ cols, rows }) => cols * rows + 1 <= maxTiles,
   );
   const filter = resizeFilter(settings.resample);
   const image = namedToken(files, "context_image_token", "<IMG_CONTEXT>");
   const start = namedToken(files, "start_image_token", "<img>");
   const end = namedToken(files, "end_image_token", "</img>");
 
-  const cut = ({ cols, rows }: TileGrid): Pick<ImageLayout, "resizes" | "tiles"> => {
+  const split = ({ cols, rows }: TileGrid): Pick<ImageLayout, "resizes" | "tiles"> => {
     const thumbnail = { from: 0, width, height, filter };
     const whole = { from: 1, x: 0, y: 0, width, height };
     if (cols * rows === 1) return { resizes: [thumbnail], tiles: [whole] };
@@ -88,14 +88,14 @@ export function internvlProcessor(
       checkImage(imageWidth, imageHeight);
       const size = [imageWidth, imageHeight] as const;
       const best = closestGrid(size, detail === "low" ? [] : grids, width * height);
-      const layout = cut(best);
-      const split = layout.tiles.length > 1;
+      const layout = split(best);
+      const isSplit = layout.tiles.length > 1;
       const tokenCount = layout.tiles.length * tileTokens;
       return {
         size,
         ...layout,
-        rows: split ? best.rows : 0,
-        cols: split ? best.cols : 0,
+        rows: isSplit ? best.rows : 0,
+        cols: isSplit ? best.cols : 0,
         grid,
         tokenCount,
         prompt: `${start}${image.repeat(tokenCount)}${end}`,

@@ -176,7 +176,7 @@ describe("settings", () => {
 
   test.each([
     [{ resample: 0 }, "resample 0"],
-    [{ tile_size: 500 }, "tile_size 500 is no multiple of 32"],
+    [{ tile_size: 500 }, "tile_size 500, expected a multiple of 32"],
     [{ max_tiles: 0 }, "max_tiles"],
     [{ image_std: "x" }, "image_std"],
   ])("%j is named", (settings, message) => {

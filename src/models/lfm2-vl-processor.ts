@@ -26,8 +26,8 @@ import { type TileGrid, closestGrid, tileGrids, tilesOf } from "./tile-grids.ts"
 const Config = z.object(imageTokenFields);
 
 /**
- * The image processor's fields, with the defaults of transformers' LFM2-VL class; images are always
- * resized, whatever `do_resize` says.
+ * The image processor's fields, with the defaults of transformers' LFM2-VL class. The reference does
+ * not read `do_resize` and resizes every image.
  */
 const Settings = z.object({
   downsample_factor: z._default(Positive, 2),
@@ -47,11 +47,11 @@ const Settings = z.object({
 type Settings = z.output<typeof Settings>;
 
 /**
- * The image processing of LFM2-VL: an image keeps its proportions, resized to between 64 and 256
- * tokens. One that is too large for that is squashed to the grid of tiles whose proportions are
- * closest to its own, and is seen as a whole behind them. Low detail is the whole alone.
- * `maxImageTokens` leaves out the grids that take more, and caps what the whole takes; like the
- * limits of the settings that may be exceeded, for enlarging rounds up.
+ * The image processing of LFM2-VL. An image is resized to between 64 and 256 tokens and keeps its
+ * proportions. A larger image is also resized to the grid of tiles with the closest aspect ratio, and
+ * its tiles come first. Low detail has no tiles. `maxImageTokens` excludes the grids that take more
+ * tokens, and caps the limits of the whole image. The whole may exceed them slightly, because
+ * enlarging rounds up.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -62,9 +62,11 @@ export function lfm2VlProcessor(
   const config = parseConfig(Config, files);
   const settings = readSettings(files);
   const { encoder_patch_size, downsample_factor, tile_size, use_thumbnail } = settings;
-  const factor = encoder_patch_size * downsample_factor; // pixels of an image token's edge
+  const factor = encoder_patch_size * downsample_factor; // pixels along the edge of a token
   if (tile_size % factor !== 0) {
-    throw new Error(`preprocessor_config.json: tile_size ${tile_size} is no multiple of ${factor}`);
+    throw new Error(
+      `preprocessor_config.json: tile_size ${tile_size}, expected a multiple of ${factor}`,
+    );
   }
   const filter = resizeFilter(settings.resample);
   const tileTokens = (tile_size / factor) ** 2;
@@ -95,9 +97,9 @@ export function lfm2VlProcessor(
       const whole = smartResize({ width, height }, factor, limits, factor);
       const wholeTokens = tokens(whole);
       const isSplit = detail !== "low" && isTooLarge({ width, height }, factor, settings);
-      const besides = use_thumbnail ? wholeTokens : 0;
+      const thumbnailTokens = use_thumbnail ? wholeTokens : 0;
       const fitting = grids.filter(
-        ({ cols, rows }) => cols * rows * tileTokens + besides <= maxImageTokens,
+        ({ cols, rows }) => cols * rows * tileTokens + thumbnailTokens <= maxImageTokens,
       );
       const { cols, rows } = closestGrid(size, isSplit ? fitting : [], tile_size ** 2);
       const resized = { from: 0, ...whole, filter };
@@ -123,14 +125,14 @@ export function lfm2VlProcessor(
         rows,
         cols,
         grid: patches(edge),
-        tokenCount: cols * rows * tileTokens + besides,
-        prompt: write.split({ cols, rows }, tileTokens, besides),
+        tokenCount: cols * rows * tileTokens + thumbnailTokens,
+        prompt: write.split({ cols, rows }, tileTokens, thumbnailTokens),
       };
     },
   };
 }
 
-/** Early checkpoints have all but resampling and normalisation in processor_config.json. */
+/** Early checkpoints have most settings in processor_config.json. */
 function readSettings(files: CheckpointFiles): Settings {
   const joined = files["processor_config.json"] as { image_processor?: object } | undefined;
   const own = files["preprocessor_config.json"] as object | undefined;
@@ -138,7 +140,7 @@ function readSettings(files: CheckpointFiles): Settings {
   return parseImageSettings(Settings, { ...files, "preprocessor_config.json": all });
 }
 
-/** Whether an image has more pixels than are shrunk to one tile's tokens. */
+/** Whether an image is split: it has more pixels than may be shrunk to `max_image_tokens`. */
 function isTooLarge(
   { width, height }: Size,
   factor: number,
@@ -152,11 +154,11 @@ function imageToken(files: CheckpointFiles): string {
   return namedToken(files, "image_token", "<image>");
 }
 
-/** What stands in the prompt for an image of so many tokens. */
+/** Writes the text that replaces the placeholder in the prompt. */
 interface PromptWriter {
   whole(tokens: number): string;
-  /** @param besides tokens of the whole image behind the tiles */
-  split(grid: TileGrid, tileTokens: number, besides: number): string;
+  /** @param thumbnailTokens tokens of the whole image, which follows the tiles */
+  split(grid: TileGrid, tileTokens: number, thumbnailTokens: number): string;
 }
 
 function promptWriter(
@@ -170,14 +172,14 @@ function promptWriter(
   const thumbnail = special(namedToken(files, "image_thumbnail_token", "<|img_thumbnail|>"));
   return {
     whole: (tokens) => `${start}${image.repeat(tokens)}${end}`,
-    split({ cols, rows }, tileTokens, besides) {
+    split({ cols, rows }, tileTokens, thumbnailTokens) {
       let prompt = start;
       for (let row = 1; row <= rows; row++) {
         for (let col = 1; col <= cols; col++) {
           prompt += `${special(`<|img_row_${row}_col_${col}|>`)}${image.repeat(tileTokens)}`;
         }
       }
-      return `${prompt}${besides > 0 ? thumbnail : ""}${image.repeat(besides)}${end}`;
+      return `${prompt}${thumbnailTokens > 0 ? thumbnail : ""}${image.repeat(thumbnailTokens)}${end}`;
     },
   };
 }

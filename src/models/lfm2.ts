@@ -47,8 +47,7 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
   const num_kv_layers = types.filter((type) => type === "full_attention").length;
   if (types.length !== layers.length) {
     throw new Error(
-      `config.json: text_config.layer_types has ${types.length} layers, ` +
-        `num_hidden_layers is ${layers.length}`,
+      `config.json: text_config.layer_types: ${types.length} layers, expected ${layers.length}`,
     );
   }
   const head_dim = text.hidden_size / text.num_attention_heads;
@@ -64,8 +63,8 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
 }
 
 /**
- * LFM2 (arXiv 2511.23404): Llama's layers, most of which have a gated short convolution in the place
- * of attention.
+ * LFM2 (arXiv 2511.23404): Llama's layers, most of which have a gated short convolution instead of
+ * attention.
  *
  * @param prefix name of the decoder among the weights
  */
@@ -85,7 +84,9 @@ export function lfm2(files: CheckpointFiles, prefix: string): TextModel {
 }
 
 /**
- * @param rows `[T, ROW_WORDS]`
+ * Embedding and layers.
+ *
+ * @param rows token rows `[T, ROW_WORDS]`
  * @param images image embeddings `[N, D]`
  * @returns hidden states `[T, D]`, before the final norm
  */
@@ -113,7 +114,7 @@ function layers(
 }
 
 /**
- * A layer that looks back by a convolution over three positions.
+ * A layer with a short convolution, over a token and the two before it.
  *
  * @param x `[T, D]`
  * @returns `[T, D]`

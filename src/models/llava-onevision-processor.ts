@@ -24,37 +24,38 @@ const Config = z.object({
   vision_config: z.object({ patch_size: z.int() }),
 });
 
-/** Edges of the canvases in tiles: all of 1 x 1 to 6 x 6. */
-const MOST_TILES = 6;
+/** The default canvases have 1 to 6 tiles along each edge. */
+const MAX_EDGE_TILES = 6;
 
 /** The image processor's fields, with the defaults of transformers' LLaVA-OneVision class. */
 const Settings = z.object({
-  // An image that is not resized has no whole tiles.
+  // Without a resize an image does not consist of whole tiles.
   do_resize: z._default(z.literal(true), true),
   size: z._default(PixelSize, { height: 384, width: 384 }),
   image_grid_pinpoints: z._default(
     z.array(z.tuple([Positive, Positive])),
-    Array.from({ length: MOST_TILES ** 2 }, (_, i): [height: number, width: number] => [
-      384 * (Math.floor(i / MOST_TILES) + 1),
-      384 * ((i % MOST_TILES) + 1),
+    Array.from({ length: MAX_EDGE_TILES ** 2 }, (_, i): [height: number, width: number] => [
+      384 * (Math.floor(i / MAX_EDGE_TILES) + 1),
+      384 * ((i % MAX_EDGE_TILES) + 1),
     ]),
   ),
   resample: z._default(z.int(), 3),
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
 
-/** The processor, and the numbers that its tiles' features are put together by. */
+/** The processor, and the numbers that its tiles' features are packed by. */
 export interface OnevisionProcessor extends ImageProcessor {
-  /** Features of one tile by width and by height. */
+  /** Features along the edge of a tile. */
   readonly side: number;
-  /** Features of a canvas from which on it is shrunk, but for a tenth. */
+  /** A canvas with more features is shrunk to about this many, once it is 1.1 times as wide and high. */
   readonly maxFeatures: number;
 }
 
 /**
- * The image processing of LLaVA-OneVision: a prompt's only image is shown whole, squashed to a
- * tile, and once more in the tiles of the best canvas. Of several images, or of low detail, each
- * is one tile, padded to a square. `maxImageTokens` leaves out the canvases that take more.
+ * The image processing of LLaVA-OneVision. The only image of a prompt is resized to one tile, and a
+ * second time to the tiles of the best canvas. Images of low detail, and those of a prompt with
+ * several, are padded to a square and become one tile each. `maxImageTokens` excludes the canvases
+ * that take more tokens.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -74,14 +75,14 @@ export function onevisionProcessor(
   const scale = normalization(settings);
   const whole = { from: 1, x: 0, y: 0, width: edge, height: edge };
 
-  /** Rows of an image in the tiles of a canvas, each line with a newline behind it. */
-  const rowsOn = (canvas: Size, size: Size): number => {
+  /** Tokens of an image on a canvas: each line of features ends in a newline. */
+  const canvasTokens = (canvas: Size, size: Size): number => {
     const grid = { width: (canvas.width / edge) * side, height: (canvas.height / edge) * side };
     const { shrunk } = keptFeatures(size, grid, maxFeatures);
     return side ** 2 + shrunk.height * (shrunk.width + 1);
   };
 
-  const onCanvas = (canvas: Size, size: Size) => {
+  const layOutOnCanvas = (canvas: Size, size: Size) => {
     const fitted = fitInto(size, canvas);
     const left = Math.floor((canvas.width - fitted.width) / 2);
     const top = Math.floor((canvas.height - fitted.height) / 2);
@@ -95,14 +96,14 @@ export function onevisionProcessor(
       tiles: [whole, ...tiles],
       rows,
       cols,
-      tokenCount: rowsOn(canvas, size),
+      tokenCount: canvasTokens(canvas, size),
     };
   };
 
-  const alone = ({ width, height }: Size) => {
+  const layOutInTile = ({ width, height }: Size) => {
     const longest = Math.max(width, height);
-    const before = (length: number) => 0 - Math.floor((longest - length) / 2);
-    const part = { x: before(width), y: before(height), width: longest, height: longest };
+    const start = (length: number) => 0 - Math.floor((longest - length) / 2);
+    const part = { x: start(width), y: start(height), width: longest, height: longest };
     return {
       resizes: [{ from: 0, part, width: edge, height: edge, filter }],
       tiles: [whole],
@@ -126,12 +127,12 @@ export function onevisionProcessor(
     layout(width, height, detail, images = 1): ImageLayout {
       checkImage(width, height);
       const size = { width, height };
-      const open = detail === "low" || images > 1 ? [] : canvases;
+      const allowed = detail === "low" || images > 1 ? [] : canvases;
       const canvas = bestCanvas(
         size,
-        open.filter((canvas) => rowsOn(canvas, size) <= maxImageTokens),
+        allowed.filter((canvas) => canvasTokens(canvas, size) <= maxImageTokens),
       );
-      const layout = canvas ? onCanvas(canvas, size) : alone(size);
+      const layout = canvas ? layOutOnCanvas(canvas, size) : layOutInTile(size);
       return {
         size: [width, height],
         ...layout,
@@ -142,7 +143,7 @@ export function onevisionProcessor(
   };
 }
 
-/** RGBA8 of the mean, rounded down. */
+/** The mean as RGBA8, rounded down. */
 function meanColour(mean: readonly number[]): number {
   const [r = 0, g = 0, b = 0] = mean.map((value) => Math.trunc(value * 255));
   return r | (g << 8) | (b << 16);

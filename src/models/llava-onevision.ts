@@ -81,7 +81,7 @@ interface PackingTables {
   readonly lines: VisionTable;
 }
 
-/** The features are those of the whole image, and then those of its canvas. */
+/** The features are those of the whole image, followed by those of its canvas. */
 function packingTables(
   { size: [width, height], tiles, rows, cols }: ImageLayout,
   side: number,
@@ -106,11 +106,10 @@ function packingTables(
     for (let y = 0; y < shrunk.height; y++) {
       for (let x = 0; x < shrunk.width; x++) {
         lines.push(indices.length / 4);
-        const taps = bilinearTaps(kept, x, y);
-        for (const { x, y, weight } of taps) {
-          const tile = 1 + Math.floor(y / side) * cols + Math.floor(x / side);
-          indices.push(tile * tileFeatures + (y % side) * side + (x % side));
-          weights.push(weight);
+        for (const source of interpolationOf(kept, x, y)) {
+          const tile = 1 + Math.floor(source.y / side) * cols + Math.floor(source.x / side);
+          indices.push(tile * tileFeatures + (source.y % side) * side + (source.x % side));
+          weights.push(source.weight);
         }
       }
       lines.push(F);
@@ -124,12 +123,12 @@ function packingTables(
   };
 }
 
-/** The four features of the canvas around a shrunk one, as torch's bilinear `interpolate` has them. */
-function bilinearTaps(kept: Kept, x: number, y: number) {
+/** The four features that a shrunk one is interpolated from, as in torch's bilinear `interpolate`. */
+function interpolationOf(kept: Kept, x: number, y: number) {
   const along = (i: number, length: number, target: number) => {
-    const place = Math.max(0, (length / target) * (i + 0.5) - 0.5);
-    const low = Math.floor(place);
-    return { low, high: Math.min(low + 1, length - 1), share: place - low };
+    const position = Math.max(0, (length / target) * (i + 0.5) - 0.5);
+    const low = Math.floor(position);
+    return { low, high: Math.min(low + 1, length - 1), share: position - low };
   };
   const across = along(x, kept.width, kept.shrunk.width);
   const down = along(y, kept.height, kept.shrunk.height);

@@ -33,8 +33,8 @@ const Settings = z.object({
 });
 
 /**
- * The image processing of LLaVA-1.5, which is CLIP's: the shorter edge is brought to a size, and the
- * middle is cut out. An image takes the same number of tokens whatever the detail.
+ * The image processing of LLaVA-1.5, which is CLIP's: the image is resized so that its shorter edge
+ * has a fixed length, and the middle is cropped. The number of tokens does not depend on the detail.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -58,7 +58,7 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
 
     layout(width, height): ImageLayout {
       checkImage(width, height);
-      checkProportions(width, height); // The GPU holds what is cropped off, too.
+      checkProportions(width, height); // The resized image is on the GPU before it is cropped.
       const shorter = Math.min(width, height);
       const scale = (length: number) => Math.trunc((shortest_edge * length) / shorter);
       const resized = { width: scale(width), height: scale(height) };

@@ -1,4 +1,4 @@
-/** Published names, from LLaVA on, for those of the modules' parameters that are used here. */
+/** Published names of LLaVA and its relatives, for the names of the modules' parameters. */
 export function projectedRename(name: string): string {
   return name
     .replace(/^model\.language_model\./, "language_model.model.")
@@ -6,7 +6,7 @@ export function projectedRename(name: string): string {
     .replace(/^model\./, "");
 }
 
-/** The same where the tower is CLIP or SigLIP, whose published names have one part more. */
+/** As `projectedRename`, for CLIP and SigLIP towers, whose published names have one more part. */
 export function llavaRename(name: string): string {
   return projectedRename(name).replace(/^vision_tower\./, "vision_tower.vision_model.");
 }

@@ -27,7 +27,7 @@ const Config = z.object({
 
 /** The image processor's fields, with the defaults of transformers' Mllama class. */
 const Settings = z.object({
-  // An image that is neither resized nor padded has no whole tiles.
+  // Without a resize and padding an image does not consist of whole tiles.
   do_resize: z._default(z.literal(true), true),
   do_pad: z._default(z.literal(true), true),
   size: z._default(PixelSize, { height: 224, width: 224 }),
@@ -36,18 +36,19 @@ const Settings = z.object({
   ...normalizationFields(HALF, HALF),
 });
 
-/** All grids of at most so many tiles; an image's aspect ratio id is its grid's place from 1 on. */
-export function canvasGrids(most: number): TileGrid[] {
-  const lengths = Array.from({ length: most }, (_, i) => i + 1);
+/** All grids of up to `maxTiles` tiles. A grid's aspect ratio id is its index plus 1. */
+export function canvasGrids(maxTiles: number): TileGrid[] {
+  const lengths = Array.from({ length: maxTiles }, (_, i) => i + 1);
   return lengths.flatMap((rows) =>
-    lengths.filter((cols) => rows * cols <= most).map((cols) => ({ rows, cols })),
+    lengths.filter((cols) => rows * cols <= maxTiles).map((cols) => ({ rows, cols })),
   );
 }
 
 /**
- * The image processing of Llama 3.2 Vision: an image is put into the upper left corner of the canvas
- * of tiles that enlarges it least, or else shrinks it least. The tower sees all of the canvas at once,
- * so it is one tile of the layout. Low detail is a canvas of one tile.
+ * The image processing of Llama 3.2 Vision. An image is put into the upper left corner of a canvas of
+ * tiles: the canvas that enlarges it least, or shrinks it least where all would shrink it. The tower
+ * sees the whole canvas at once, so the canvas is one tile of the layout. Low detail is a canvas of
+ * one tile.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -95,14 +96,17 @@ export function mllamaProcessor(files: CheckpointFiles): ImageProcessor {
         grid: [rows * side, cols * side],
         tokenCount: 1,
         prompt: image,
-        // Each tile has a row of its own before those of its patches.
+        // Each tile has a class embedding and its patches.
         attendedKeys: rows * cols * (side ** 2 + 1),
       };
     },
   };
 }
 
-/** The grid whose canvas enlarges an image least, or else shrinks it least; of several the smallest. */
+/**
+ * The grid whose canvas enlarges an image least, or shrinks it least where all would shrink it. A tie
+ * goes to the smallest canvas.
+ */
 function bestGrid(
   width: number,
   height: number,
@@ -120,13 +124,13 @@ function bestGrid(
   return (chosen as (typeof scaled)[number]).grid;
 }
 
-/** An image's size in its canvas: in proportion, its longer edge a tile's or longer. */
+/** The size of an image in its canvas: its proportions stay, its longer edge is a tile's or longer. */
 function fit(width: number, height: number, canvas: Size, edge: number): Size {
-  const clip = (length: number, most: number) => Math.min(Math.max(length, edge), most);
-  const target = { width: clip(width, canvas.width), height: clip(height, canvas.height) };
+  const clamp = (length: number, max: number) => Math.min(Math.max(length, edge), max);
+  const target = { width: clamp(width, canvas.width), height: clamp(height, canvas.height) };
   const scale = { width: target.width / width, height: target.height / height };
-  const scaled = (length: number, by: number, most: number) =>
-    Math.min(Math.floor(length * by) || 1, most);
+  const scaled = (length: number, by: number, max: number) =>
+    Math.min(Math.floor(length * by) || 1, max);
   return scale.width < scale.height
     ? { width: target.width, height: scaled(height, scale.width, target.height) }
     : { width: scaled(width, scale.height, target.width), height: target.height };

@@ -14,7 +14,7 @@ import { q8 } from "../weights/formats/q8.ts";
 import { projectStates } from "./mllama-vision.ts";
 import type { Weights } from "./model.ts";
 
-test("the projector gives the same whatever rows it takes at a time", async () => {
+test("the projector gives the same however many rows it computes at a time", async () => {
   const gpu = await testGpu();
   const [T, rows, D, O] = [23, 19, 8, 12];
   const matrix = await makeWeight(gpu, random(O * 3 * D, 9), [O, 3 * D], f32);
@@ -23,23 +23,23 @@ test("the projector gives the same whatever rows it takes at a time", async () =
     vector: () => gpu.constant("projector bias", [O], "f32", () => random(O, 8)),
   } as unknown as Weights;
   const state = (seed: number) => gpu.tensor("state", [T, D], "f32", random(T * D, seed));
-  const states = { final: state(1), tapped: [state(2), state(3)] };
-  const projected = async (most?: number): Promise<Float32Array> => {
+  const states = { final: state(1), intermediate: [state(2), state(3)] };
+  const projected = async (maxRows?: number): Promise<Float32Array> => {
     const g = new Graph(gpu);
-    const y = g.keep(projectStates(g, weights, states, rows, most));
+    const y = g.keep(projectStates(g, weights, states, rows, maxRows));
     expect(y.shape).toEqual([rows, O]);
     const plan = await g.compile();
     plan.submit();
     return gpu.read(y);
   };
   const whole = await projected();
-  for (const most of [1, 5, 18, 19]) expectClose(await projected(most), whole, 1e-6);
+  for (const maxRows of [1, 5, 18, 19]) expectClose(await projected(maxRows), whole, 1e-6);
 });
 
-test.each([f32, f16, q8, q4])("rows cut into rows, in $name", async (format) => {
+test.each([f32, f16, q8, q4])("weight rows split into shorter ones, in $name", async (format) => {
   const gpu = await testGpu();
   const [O, count, D] = [5, 3, 64];
-  // So that the matrix comes in slices.
+  // The limit cuts the matrix into slices.
   const options = { maxBytes: 2 * count * D * 4 };
   const values = random(O * count * D, 4);
   const wide = await makeWeight(gpu, values, [O, count * D], format, options);
@@ -57,7 +57,7 @@ test.each([f32, f16, q8, q4])("rows cut into rows, in $name", async (format) => 
   expect(await lookedUp(splitRows(wide, D))).toEqual(await lookedUp(narrow));
 });
 
-test("rows are not cut where that goes through a block of weights", async () => {
+test("weight rows are not split within a block", async () => {
   const gpu = await testGpu();
   const cut = (format: WeightFormat, D: number) => () =>
     splitRows(allocateWeight(gpu, "w", [2, 96], format), D);

@@ -18,47 +18,54 @@ import type { TileGrid } from "./tile-grids.ts";
 export interface MllamaTower extends EncoderConfig {
   readonly num_global_layers: number;
   /**
-   * Layers whose input is part of the output, as in Meta's code and earlier transformers;
+   * Layers whose input is part of the output, as in Meta's code and earlier transformers.
    * transformers 5.23 takes their output, one layer later than the weights were trained for.
    */
   readonly intermediate_layers_indices: readonly number[];
   readonly max_num_tiles: number;
   /** Patches along the edge of a tile. */
   readonly side: number;
-  /** Aspect ratio ids, of which 0 is no image's. */
+  /** Number of aspect ratio ids; no image has id 0. */
   readonly ratios: number;
 }
 
-/** Of the norms before and after the layers, which no config names. */
+/** Of the norms before and after the layers; no config has it. */
 const NORM_EPS = 1e-5;
 
-/** The reference fills a tile's rows up to a multiple of this, and its rows attend to what fills them. */
+/** The reference pads the rows of a tile to a multiple of this, and attends to the padding. */
 const TILE_ROWS_MULTIPLE = 8;
 
-/** Rows that the projector takes at a time. */
-const JOINED_ROWS = 2048;
+/** Rows that the projector computes at a time. */
+const PROJECTED_ROWS = 2048;
 
-/** @returns rows that a tile has, and those that fill it up */
-function tileRowsOf({ side }: Pick<MllamaTower, "side">): { own: number; filling: number } {
-  const own = side ** 2 + 1; // its class embedding before those of its patches
-  return { own, filling: Math.ceil(own / TILE_ROWS_MULTIPLE) * TILE_ROWS_MULTIPLE - own };
+/** @returns the rows of a tile's class embedding and patches, and the rows of its padding */
+function tileRowCounts({ side }: Pick<MllamaTower, "side">): { own: number; padding: number } {
+  const own = 1 + side ** 2;
+  return { own, padding: Math.ceil(own / TILE_ROWS_MULTIPLE) * TILE_ROWS_MULTIPLE - own };
 }
 
-/** @returns rows of `mllamaTower`'s output */
+/** @returns rows of the tower's output that belong to tiles: those without the padding */
 export function towerRows(c: Pick<MllamaTower, "side" | "max_num_tiles">): number {
-  return c.max_num_tiles * tileRowsOf(c).own;
+  return c.max_num_tiles * tileRowCounts(c).own;
 }
 
 /** Names of the tables of `mllamaPass`. */
 export type MllamaTable =
   "rows" | "patches" | "classes" | "positions" | "pre_tiles" | "post_tiles" | "kept";
 
+/** One of the tower's rows: a class embedding's, a patch's or a row of padding. */
+interface TowerRow {
+  readonly tile: number;
+  /** Within the tile: 0 is the class embedding, 1 ... side² are patches, `own` is padding. */
+  readonly index: number;
+}
+
 /**
- * The pass over a canvas of tiles. It always has rows of as many tiles as there may be: first those of
- * the canvas, tile after tile, then those of the tiles that it lacks, then what fills tiles up. Rows of
- * the canvas attend to all, the others to those of the canvas.
+ * The pass over a canvas of tiles. It always has the rows of `max_num_tiles` tiles: first those of the
+ * canvas, tile after tile, then those of the missing tiles, then the padding of all tiles. Rows of the
+ * canvas attend to all rows, the others to the rows of the canvas.
  *
- * @param ratio the canvas' aspect ratio id
+ * @param ratio the aspect ratio id of the canvas
  */
 export function mllamaPass(
   c: MllamaTower,
@@ -66,58 +73,63 @@ export function mllamaPass(
   ratio: number,
 ): VisionPass<MllamaTable> {
   const { side, max_num_tiles: tiles } = c;
-  const { own, filling } = tileRowsOf(c);
+  const { own, padding } = tileRowCounts(c);
   const P = tiles * side ** 2;
-  const seen = rows * cols * own;
-  const T = tiles * (own + filling);
-  const all = Array.from({ length: T }, (_, i) => i);
-  /** Of each row its tile, and its place in it: 0 is the class embedding's; `own` what fills up. */
-  const at = all.map((i) => {
-    if (i < tiles * own) return { tile: Math.floor(i / own), place: i % own };
-    return { tile: Math.floor((i - tiles * own) / filling), place: own };
+  const canvasRows = rows * cols * own;
+  const T = tiles * (own + padding);
+  const all = Array.from({ length: T }, (_, i): TowerRow => {
+    if (i < tiles * own) return { tile: Math.floor(i / own), index: i % own };
+    return { tile: Math.floor((i - tiles * own) / padding), index: own };
   });
-  const isPatch = (place: number): boolean => place > 0 && place < own;
+  const isPatch = ({ index }: TowerRow): boolean => index > 0 && index < own;
   const words = new Uint32Array(T * ROW_WORDS);
-  at.forEach(({ tile, place }, i) => {
-    const last = (i < seen ? T : seen) - 1;
-    // What the row looks up in `tile_embedding`.
-    const token = (ratio * tiles + tile) * own + (place % own);
+  all.forEach(({ tile, index }, i) => {
+    const last = (i < canvasRows ? T : canvasRows) - 1;
+    const token = (ratio * tiles + tile) * own + (index % own); // its row of `tile_embedding`
     writeRow(words, i, { ...IDLE_ROW, first: 0, last, windowFirst: 0, token });
   });
-  const table = (valueOf: (row: (typeof at)[number], i: number) => number): VisionTable => {
-    return { shape: [T], data: Uint32Array.from(at, valueOf) };
+  const table = (valueOf: (row: TowerRow, i: number) => number): VisionTable => {
+    return { shape: [T], data: Uint32Array.from(all, valueOf) };
   };
-  const ofTile = (tile: number): number => ratio * tiles + tile;
-  /** One beyond the last row: zeros. */
-  const noTile = c.ratios * tiles;
+  const tileIndex = ({ tile }: TowerRow): number => ratio * tiles + tile;
+  const noTile = c.ratios * tiles; // beyond the last tile embedding: zeros
   return {
     P,
     tables: {
       rows: { shape: [T, ROW_WORDS], data: words },
-      /** Of each row its patch of the canvas, whose patches come line by line. */
-      patches: table(({ tile, place }) => {
-        if (tile >= rows * cols || !isPatch(place)) return P;
-        const [y, x] = [Math.floor((place - 1) / side), (place - 1) % side];
+      /** Each row's patch of the canvas, whose patches are ordered line by line; P for none. */
+      patches: table((row) => {
+        const { tile, index } = row;
+        if (tile >= rows * cols || !isPatch(row)) return P;
+        const [y, x] = [Math.floor((index - 1) / side), (index - 1) % side];
         return ((Math.floor(tile / cols) * side + y) * cols + (tile % cols)) * side + x;
       }),
-      classes: table(({ place }) => (place === 0 ? 0 : 1)),
-      positions: table(({ place }) => place % own),
-      pre_tiles: table(({ tile, place }) => (isPatch(place) ? ofTile(tile) : noTile)),
-      post_tiles: table(({ tile }) => ofTile(tile)),
-      /** Rows that are zeros after the first norm: those that fill up. */
-      kept: table(({ place }, i) => (place < own ? i : T)),
+      /** 0 for a class embedding, 1 for none. */
+      classes: table(({ index }) => (index === 0 ? 0 : 1)),
+      /** The learned position of each row. */
+      positions: table(({ index }) => index % own),
+      /** The tile embedding that each row gets before the layers, and after the first ones. */
+      pre_tiles: table((row) => (isPatch(row) ? tileIndex(row) : noTile)),
+      post_tiles: table(tileIndex),
+      /** Each row itself, and T for padding, which is zeros after the first norm. */
+      kept: table(({ index }, i) => (index < own ? i : T)),
     },
   };
 }
 
+/** The tower's output. The first `towerRows` rows of each tensor `[T, D]` are those of the tiles. */
+interface TowerStates {
+  readonly final: Tensor;
+  /** The inputs of the layers `intermediate_layers_indices`. */
+  readonly intermediate: readonly Tensor[];
+}
+
 /**
- * Llama 3.2's vision tower: a vision transformer over the tiles of a canvas, with gated embeddings of
- * their places, and a second one whose layers are gated.
+ * Llama 3.2's vision tower: a vision transformer over the tiles of a canvas with gated position and
+ * tile embeddings, and a second transformer whose layers are gated.
  *
  * @param patches `[P, channels * patchSize²]`
- * @param tables of `mllamaPass`
- * @returns the final state `[T, D]`, and the inputs of the tapped layers, each `[T, D]`: the first
- *   `towerRows` are those of the tiles
+ * @param tables those of `mllamaPass`
  */
 export function mllamaTower(
   g: Graph,
@@ -125,10 +137,10 @@ export function mllamaTower(
   c: MllamaTower,
   patches: Tensor,
   tables: VisionTensors<MllamaTable>,
-): { final: Tensor; tapped: readonly Tensor[] } {
+): TowerStates {
   const embedded = embedPatches(g, w.under("patch_embedding"), patches); // [P, D]
-  const first = placed(g, w, c, embedded, tables);
-  const normed = norm(g, w.under("layernorm_pre"), first, NORM_EPS);
+  const positioned = addPositions(g, w, c, embedded, tables);
+  const normed = norm(g, w.under("layernorm_pre"), positioned, NORM_EPS);
   let x = gatherRows(g, normed, tables.kept, { more: zeros(g, c) });
 
   const inputs: Tensor[] = [];
@@ -139,45 +151,46 @@ export function mllamaTower(
   }
   const post = w.under("post_tile_positional_embedding");
   x = norm(g, w.under("layernorm_post"), x, NORM_EPS);
-  x = addGated(g, x, ofTiles(g, post, c, tables.post_tiles), post.vector("gate"));
+  x = addGated(g, x, tileEmbeddings(g, post, c, tables.post_tiles), post.vector("gate"));
   const global = renamedWeights(w.under("global_transformer"), encoderName);
   for (let i = 0; i < c.num_global_layers; i++) {
     x = encoderLayer(g, global.under(`layers.${i}`), c, tables.rows, x);
     g.capture(`vision_global.${i}`, x);
   }
-  return { final: x, tapped: c.intermediate_layers_indices.map((i) => inputs[i] as Tensor) };
+  const intermediate = c.intermediate_layers_indices.map((i) => inputs[i] as Tensor);
+  return { final: x, intermediate };
 }
 
 /**
- * Patch embeddings and class embeddings, with what is learned of their places added.
+ * Patch embeddings and class embeddings, plus the embeddings of their positions and tiles.
  *
  * @param embedded `[P, D]`
  * @returns `[T, D]`
  */
-function placed(
+function addPositions(
   g: Graph,
   w: Weights,
   c: MllamaTower,
   embedded: Tensor,
   tables: VisionTensors<MllamaTable>,
 ): Tensor {
-  const none = { more: zeros(g, c) };
+  const orZeros = { more: zeros(g, c) };
   const pre = w.under("pre_tile_positional_embedding");
-  const own = reshape(w.vector("class_embedding"), [1, c.hidden_size]);
-  const place = w.under("gated_positional_embedding");
-  const gate = place.vector("gate");
+  const ofClass = reshape(w.vector("class_embedding"), [1, c.hidden_size]);
+  const position = w.under("gated_positional_embedding");
+  const gate = position.vector("gate");
 
-  let x = gatherRows(g, embedded, tables.patches, none);
-  x = addGated(g, x, ofTiles(g, pre, c, tables.pre_tiles), pre.vector("gate"));
-  x = add(g, x, gatherRows(g, own, tables.classes, none));
-  const inTile = gatherRows(g, place.vector("embedding"), tables.positions);
+  let x = gatherRows(g, embedded, tables.patches, orZeros);
+  x = addGated(g, x, tileEmbeddings(g, pre, c, tables.pre_tiles), pre.vector("gate"));
+  x = add(g, x, gatherRows(g, ofClass, tables.classes, orZeros));
+  const inTile = gatherRows(g, position.vector("embedding"), tables.positions);
   x = addGated(g, x, inTile, gate, { complement: true });
-  const table = splitRows(place.embedding("tile_embedding.weight"), c.hidden_size);
+  const table = splitRows(position.embedding("tile_embedding.weight"), c.hidden_size);
   return addGated(g, x, embed(g, tables.rows, table), gate);
 }
 
-/** What is learned of the tile that each row is in `[T, D]`; zeros for an index beyond the last. */
-function ofTiles(g: Graph, w: Weights, c: MllamaTower, tiles: Tensor): Tensor {
+/** The embedding `[T, D]` of each row's tile; zeros for an index beyond the last. */
+function tileEmbeddings(g: Graph, w: Weights, c: MllamaTower, tiles: Tensor): Tensor {
   const table = w.vector("embedding.weight"); // [ratios, tiles * D]
   const shape = [c.ratios * c.max_num_tiles, c.hidden_size];
   return gatherRows(g, reshape(table, shape), tiles, { more: zeros(g, c) });
@@ -197,31 +210,31 @@ function encoderName(name: string): string {
 }
 
 /**
- * The projector, some rows at a time: all at once its input would be larger than small devices bind.
+ * The projector. It computes some rows at a time: its whole input would be larger than small devices
+ * bind.
  *
- * @param w of the projector
- * @param final `[at least rows, D]`
- * @param tapped each `[at least rows, D]`
- * @param most rows at a time
+ * @param w with the projector's `weight` and `bias`
+ * @param states each `[at least rows, D]`
+ * @param maxRows rows at a time
  * @returns `[rows, O]`
  */
 export function projectStates(
   g: Graph,
   w: Weights,
-  { final, tapped }: { final: Tensor; tapped: readonly Tensor[] },
+  { final, intermediate }: TowerStates,
   rows: number,
-  most = JOINED_ROWS,
+  maxRows = PROJECTED_ROWS,
 ): Tensor {
   const matrix = w.matrix("weight");
   const y = g.scratch([rows, matrix.shape[0]], "image embeddings");
-  for (let start = 0; start < rows; start += most) {
-    const count = Math.min(most, rows - start);
-    const joined = g.capture("vision", joinChannels(g, final, tapped, { start, count }));
+  for (let start = 0; start < rows; start += maxRows) {
+    const count = Math.min(maxRows, rows - start);
+    const joined = g.capture("vision", joinChannels(g, final, intermediate, { start, count }));
     const projected = linear(g, joined, matrix, { bias: w.vector("bias") });
-    const places = g.gpu.constant(`rows ${start} + ${count}`, [count], "u32", () =>
+    const indices = g.gpu.constant(`rows ${start} + ${count}`, [count], "u32", () =>
       Uint32Array.from({ length: count }, (_, i) => start + i),
     );
-    scatterRows(g, projected, places, y);
+    scatterRows(g, projected, indices, y);
   }
   return y;
 }

@@ -63,8 +63,16 @@ test("the pass has rows of all tiles, those of the canvas first", () => {
 
 test.each([
   ["text_config", { rope_scaling: { rope_type: "yarn" } }, "text_config: rope_type is yarn"],
-  ["text_config", { cross_attention_layers: [1, 4] }, "there is no layer 4 of 4"],
-  ["vision_config", { intermediate_layers_indices: [3] }, "there is no layer 3 of 3"],
+  [
+    "text_config",
+    { cross_attention_layers: [1, 4] },
+    "cross_attention_layers: 4, expected a layer from 0 to 3",
+  ],
+  [
+    "vision_config",
+    { intermediate_layers_indices: [3] },
+    "intermediate_layers_indices: 3, expected a layer from 0 to 2",
+  ],
   ["vision_config", { hidden_act: "gelu_new" }, "vision_config.hidden_act"],
   ["vision_config", { supported_aspect_ratios: [[1, 1]] }, "supported_aspect_ratios: expected"],
 ] as const)("%s of another kind is named: %j", (part, fields, message) => {

@@ -65,8 +65,8 @@ const TOWER = "model.vision_model";
 const PROJECTOR = "model.multi_modal_projector";
 
 /**
- * Llama 3.2 Vision (arXiv 2407.21783): Llama 3.1, and layers between its own that attend to keys and
- * values of the images.
+ * Llama 3.2 Vision (arXiv 2407.21783): Llama 3.1 with cross-attention layers between its own layers,
+ * and a tower of its own.
  */
 export const mllama: Family<MllamaTable> = (files) => {
   const { text_config, vision_config } = parseConfig(Config, files);
@@ -77,8 +77,8 @@ export const mllama: Family<MllamaTable> = (files) => {
   const grids = canvasGrids(max_num_tiles);
   checkRatios(vision_config.supported_aspect_ratios, grids);
   checkLayers("text_config.cross_attention_layers", crossLayers, text.num_hidden_layers);
-  const { intermediate_layers_indices: tapped, num_hidden_layers } = vision_config;
-  checkLayers("vision_config.intermediate_layers_indices", tapped, num_hidden_layers);
+  const { intermediate_layers_indices: captured, num_hidden_layers } = vision_config;
+  checkLayers("vision_config.intermediate_layers_indices", captured, num_hidden_layers);
   const tower = {
     ...vision_config,
     num_attention_heads: attention_heads,
@@ -136,10 +136,10 @@ export const mllama: Family<MllamaTable> = (files) => {
 };
 
 /**
- * A layer in which rows attend to images. It adds nothing where there is none; in rows before the
- * first one, the second half adds nothing, as in the reference.
+ * A cross-attention layer. A prompt without images passes unchanged. For tokens before the first
+ * image the second half adds nothing, as in the reference.
  *
- * @param rows `[T, ROW_WORDS]`
+ * @param rows token rows `[T, ROW_WORDS]`
  * @param images keys and values of the images, each `[N, K * C]`
  * @param x `[T, D]`
  * @returns `[T, D]`
@@ -171,7 +171,9 @@ function crossLayer(
 /**
  * RMSNorm of each head.
  *
+ * @param weight `[C]`
  * @param x `[T, heads * C]`
+ * @returns `[T, heads * C]`
  */
 function headNorm(g: Graph, weight: Tensor, x: Tensor, c: LlamaConfig): Tensor {
   const [T, width] = x.shape as [number, number];
@@ -179,14 +181,14 @@ function headNorm(g: Graph, weight: Tensor, x: Tensor, c: LlamaConfig): Tensor {
   return reshape(rmsNorm(g, heads, weight, c.rms_norm_eps), [T, width]);
 }
 
-/** Throws Error where there is no such layer. */
+/** Throws Error for the index of a layer that does not exist. */
 function checkLayers(field: string, layers: readonly number[], count: number): void {
   const wrong = layers.find((layer) => layer < 0 || layer >= count);
   if (wrong === undefined) return;
-  throw new Error(`config.json: ${field}: there is no layer ${wrong} of ${count}`);
+  throw new Error(`config.json: ${field}: ${wrong}, expected a layer from 0 to ${count - 1}`);
 }
 
-/** Aspect ratio ids are places in the list of all grids. Throws Error where the config has another. */
+/** Aspect ratio ids count all grids. Throws Error when the config has another list of grids. */
 function checkRatios(
   ratios: readonly (readonly number[])[] | null | undefined,
   grids: readonly { readonly rows: number; readonly cols: number }[],

@@ -9,113 +9,124 @@ export type CheckpointFiles = Readonly<Record<string, unknown>>;
 
 export type { Weights };
 
-/** The text side's numbers that the engine needs. */
+/** The numbers of the text side that the engine needs. */
 export interface TextShape {
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
-  /** Layers that keep keys and values, default all. */
+  /** Layers that keep keys and values. Default: all. */
   readonly num_kv_layers?: number;
-  /** Layers that keep the state of a short convolution, default none. */
+  /** Layers that keep the state of a short convolution. Default: none. */
   readonly num_conv_layers?: number;
   readonly num_key_value_heads: number;
   readonly head_dim: number;
   readonly max_position_embeddings: number;
-  /** Keys that a row sees in layers that attend to a window, its own included. */
+  /** Keys that a token attends to in layers with a sliding window, its own key included. */
   readonly sliding_window?: number;
 }
 
 export type ResizeFilter = "bilinear" | "bicubic" | "lanczos";
 
-/** A size in pixels, or in whatever a name says. */
+/** A width and a height, in pixels unless its use says otherwise. */
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-/** One antialiased resize to a size in pixels, rounded to bytes. */
+/** One antialiased resize to a size in pixels. Its result is rounded to bytes. */
 export interface Resize extends Size {
   /** The image that is resized: 0 is the decoded image, n the result of the n-th resize. */
   readonly from: number;
-  /** Only this part is resized; by default the whole image. It may reach beyond the image. */
+  /** The part of it that is resized. Default: all of it. The part may reach beyond the image. */
   readonly part?: Rectangle;
   readonly filter: ResizeFilter;
 }
 
-/**
- * A rectangle of an image (`from` as in `Resize`) that the vision tower sees in one piece. It may
- * reach beyond the image.
- */
+/** A rectangle that the vision tower sees in one piece. It may reach beyond the image. */
 export interface Tile extends Rectangle {
+  /** The image that the tile is cut from, as in `Resize`. */
   readonly from: number;
-  /** Patches by height and width, where they are not those of `ImageLayout.grid`. */
+  /** Patches of the tile. Default: `ImageLayout.grid`. */
   readonly grid?: readonly [height: number, width: number];
 }
 
-/** What becomes of one image: pure arithmetic on its size. */
+/**
+ * How one image is resized, cut into tiles and written into the prompt, computed from its size. An
+ * image row is one row of the image embeddings, and takes one token of the prompt.
+ */
 export interface ImageLayout {
-  /** Of the image itself. */
+  /** The image's own size. */
   readonly size: readonly [width: number, height: number];
   readonly resizes: readonly Resize[];
   readonly tiles: readonly Tile[];
-  /** RGBA8 of what lies beyond an image; black by default. */
+  /** RGBA8 of the pixels beyond an image. Default: black. */
   readonly background?: number;
-  /** Tiles by row and column; 0 x 0 where the image is not split. */
+  /** The grid of tiles; 0 x 0 where the image is not split. */
   readonly rows: number;
   readonly cols: number;
-  /** Patches of each tile by height and width, where the tile does not say otherwise. */
+  /** Patches of each tile that has no grid of its own. */
   readonly grid: readonly [height: number, width: number];
-  /** Rows of image embeddings that it takes in the prompt. */
+  /** Tokens that the image takes in the prompt. */
   readonly tokenCount: number;
-  /** What stands in the prompt for the template's placeholder. */
+  /** The text that replaces the template's placeholder in the prompt. */
   readonly prompt: string;
-  /** With `Model.crossAttention`: how many of its keys the rows after the image attend to; default all. */
+  /**
+   * With `Model.crossAttention`: keys of this image that tokens from the image on attend to.
+   * Default: all.
+   */
   readonly attendedKeys?: number;
 }
 
 /**
- * Images as keys and values that rows of the prompt attend to. Rows from an image's token on attend
- * to its `attendedKeys`, until another image comes; those of images that follow one another at once
- * are seen together. Rows before a prompt's first image attend to all keys of all its images.
+ * The cross-attention states of an image: keys and values that tokens of the prompt attend to. Tokens
+ * from an image on attend to its `attendedKeys`, up to the next image; consecutive images are
+ * attended to together. Tokens before the first image attend to all keys of all images.
  */
 export interface CrossAttentionShape {
-  /** Of each image. */
+  /** Keys of each image. */
   readonly rows: number;
   /** Channels of a key, and of a value. */
   readonly width: number;
 }
 
+/** The image processing of a family, with the settings of a checkpoint. */
 export interface ImageProcessor {
-  /** What the chat template writes for an image, and its text in the expanded prompt. */
+  /** The text that the chat template writes for an image; `ImageLayout.prompt` replaces it. */
   readonly placeholder: string;
-  /** The chat template of checkpoints that come without one. */
+  /** The chat template for checkpoints that have none. */
   readonly chatTemplate?: string;
   /** Whether prompts without an image are refused. */
   readonly needsImage?: boolean;
   /**
-   * Where the processor, and not the tokenizer, adds the special tokens around a prompt: what becomes
-   * of the chat template's text, cut at its placeholders.
+   * Adds special tokens to a prompt, for families whose processor does that instead of the tokenizer.
    *
-   * @param isOpen whether the text ends in an answer that is to go on
+   * @param pieces the chat template's text, split at the placeholders
+   * @param isOpen whether the text ends in the beginning of an answer
    * @returns as many pieces
    */
   frame?(pieces: readonly string[], options: { readonly isOpen: boolean }): readonly string[];
-  /** The token id that stands for one image row in `ImageLayout.prompt`. */
+  /** The id of the token in `ImageLayout.prompt` that an image row replaces. */
   readonly imageTokenId: number;
+  /** Pixels along the edge of a patch. */
   readonly patchSize: number;
-  /** Patches come in blocks of merge x merge; 1: row by row. */
+  /** The patches of a tile come in blocks of merge x merge; 1: row by row. */
   readonly merge: number;
-  /** How often a still image's pixels are repeated in a patch, `[channels, frames, p, p]`. */
+  /** A still image is repeated this many times in a patch `[channels, frames, p, p]`. */
   readonly frames: number;
-  /** A patch is `[frames, p, p, channels]`. */
+  /** Whether a patch is `[frames, p, p, channels]` instead. */
   readonly channelsLast?: boolean;
-  /** Per channel; pixel = (byte * rescale - mean) / std. */
+  /** Normalisation per channel: (byte * rescale - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly rescale: number;
   /**
+   * Lays one image out.
+   *
+   * @param width in pixels
+   * @param height in pixels
    * @param detail OpenAI's `image_url.detail`
-   * @param images images in the prompt, 1 by default
+   * @param images number of images in the prompt, 1 by default
+   * @throws RangeError for a size that the family can't process
    */
   layout(
     width: number,
@@ -135,19 +146,22 @@ export interface VisionTable {
 export interface VisionPass<K extends string = string> {
   /** Patches that the pass has room for: those of its tiles, or a bucket that holds them. */
   readonly P: number;
-  /** Their shapes depend on P alone. */
+  /** Tables whose shapes depend on P alone. */
   readonly tables: Readonly<Record<K, VisionTable>>;
 }
 
 /** The tables of a `VisionPass<K>` on the GPU. */
 export type VisionTensors<K extends string = string> = Readonly<Record<K, Tensor>>;
 
-/** How the rows of an image's tiles become its image rows. `K` are the names of the tables. */
+/**
+ * How the rows that the passes over an image's tiles compute become its image rows. `K` are the
+ * names of the tables.
+ */
 export interface ImagePacking<K extends string = string> {
-  /** Their shapes may depend on the layout. */
+  /** Tables whose shapes may depend on the layout. */
   tables(layout: ImageLayout): Readonly<Record<K, VisionTable>>;
   /**
-   * @param rows the rows of all tiles `[tiles * P / patchesPerRow, D]`
+   * @param rows rows of all tiles `[tiles * P / patchesPerRow, D]`
    * @returns image rows `[N, D]`
    */
   record(g: Graph, w: Weights, rows: Tensor, tables: VisionTensors<K>): Tensor;
@@ -157,72 +171,73 @@ export interface ImagePacking<K extends string = string> {
 export interface PatchSource {
   readonly tiles: number;
   /**
-   * Writes the patches of tiles `first .. first + count - 1` from the start of `into` on.
+   * Writes the patches of tiles `first .. first + count - 1` to the beginning of `into`.
    *
    * @param into `[at least count * P, channels * frames * patchSize²]`
-   * @throws RangeError when there are no such tiles, or `into` does not hold them
+   * @throws RangeError when the tiles don't exist, or `into` is too small for them
    */
   write(first: number, count: number, into: Tensor): void;
   release(): void;
 }
 
-/** Where the tokens of a prompt stand for RoPE. */
+/** The RoPE positions of a prompt. */
 export interface PromptPositions {
   /** `[T, 3]`: temporal, height, width */
   readonly positions: Uint32Array;
-  /** What is added to the position in the sequence from the end of the prompt on. */
+  /** Added to the index of every token after the prompt. */
   readonly offset: number;
 }
 
 /**
  * A model family applied to one checkpoint's configuration. `K` are the names of its vision tables:
- * `vision` must be called with the tables of `visionPass` of the same model.
+ * `vision` must be called with tables that `visionPass` of the same model made.
  */
 export interface Model<K extends string = string> {
   readonly text: TextShape;
   readonly processor: ImageProcessor;
-  /** The checkpoint's name of a tensor that it does not have under the name used here. */
+  /** Translates a name used by the model to the checkpoint's, where the checkpoint lacks the first. */
   rename?(name: string): string;
-  /** Patches that become one image row: merge² of them. */
+  /** Patches that become one image row. */
   readonly patchesPerRow: number;
   /**
-   * Rows that attend to one another, later ones too: those of each image that follow one another,
-   * or all of a prompt. Default: none do.
+   * Tokens that attend to one another, later ones included: the tokens of each image, or the whole
+   * prompt. Default: none.
    */
   readonly bidirectional?: "images" | "prompt";
-  /** Tensors that `vision` returns: the embeddings, and what is added in deeper layers. */
+  /** Number of tensors that `vision` returns: the embeddings, and the states of deeper layers. */
   readonly imageStates: number;
   /**
-   * Where an image is no rows of the prompt, but keys: the image states are these then, `[rows, width]`
-   * an image, and its one token is of the vocabulary.
+   * Present where tokens attend to images by cross-attention. Then an image takes one token, whose id
+   * is in the vocabulary, and the image states are keys and values `[rows, width]` of each image.
    */
   readonly crossAttention?: CrossAttentionShape;
   /**
-   * What a pass over `tiles` tiles of an image works on, beside their patches.
+   * Describes a pass over `tiles` tiles of an image.
    *
-   * @param layout whose `grid` is that of the tiles
+   * @param layout its `grid` is that of the tiles
    */
   visionPass(layout: ImageLayout, tiles: number): VisionPass<K>;
   /**
-   * Vision tower and connector.
+   * Records vision tower and connector.
    *
    * @param patches `[P, channels * frames * patchSize²]`
-   * @param tables as `visionPass` shapes them
-   * @returns image embeddings `[P / patchesPerRow, D]`, and the other image states; what is recorded
-   *   between two of them can use memory that the first took
+   * @param tables those of `visionPass`
+   * @returns image embeddings `[P / patchesPerRow, D]`, and then the other image states. Each must be
+   *   used before the next is asked for, because that one may reuse its memory.
    */
   vision(g: Graph, w: Weights, patches: Tensor, tables: VisionTensors<K>): Iterable<Tensor>;
-  /** Absent where they are the image rows already. */
+  /** Absent where the rows of the tiles are the image rows. */
   readonly packing?: ImagePacking;
   /** Absent where RoPE has one axis. */
   promptPositions?(ids: readonly number[], images: readonly ImageLayout[]): PromptPositions;
   /**
-   * Embedding and decoder layers.
+   * Records embedding and decoder layers.
    *
-   * @param rows `[T, ROW_WORDS]` u32
-   * @param images image states, each `[N, D]`: the embeddings first; or image keys `[N, width]`
+   * @param rows token rows `[T, ROW_WORDS]` u32
+   * @param images image states `[N, D]`, the embeddings first; with `crossAttention`, keys and values
+   *   `[N, width]`
    * @param cache of the layers that keep keys and values, in order
-   * @param convolutions of the layers that keep a convolution's state, in order
+   * @param convolutions states of the layers that have a short convolution, in order
    * @returns hidden states `[T, D]`, before the final norm
    */
   forward(
@@ -234,7 +249,7 @@ export interface Model<K extends string = string> {
     convolutions: readonly ConvCache[],
   ): Tensor;
   /**
-   * Final norm and language-model head.
+   * Records final norm and language-model head.
    *
    * @param hidden `[B, D]`
    * @returns logits `[B, V]`
@@ -245,9 +260,9 @@ export interface Model<K extends string = string> {
 /** The text side of a model. */
 export type TextModel = Pick<Model, "text" | "forward" | "head">;
 
-/** What a user decides about a model, whatever its family. */
+/** Options that every family understands. */
 export interface ModelOptions {
-  /** Image rows that one image may take; default: as many as the checkpoint asks for. */
+  /** Most tokens that one image may take. Default: the checkpoint's own limit. */
   readonly maxImageTokens?: number | undefined;
 }
 

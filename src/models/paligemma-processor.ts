@@ -23,7 +23,7 @@ const Config = z.object({
 /** The image processor's fields, with the defaults of transformers' SigLIP class. */
 const Settings = z.object(squashFields(3));
 
-/** Published checkpoints have no template: all images come first, then the text. */
+/** Published checkpoints have no template. This one writes all images first, then the text. */
 const TEMPLATE =
   "{% for message in messages %}{% if message['content'] is not string %}" +
   "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ image_token }}" +
@@ -34,8 +34,9 @@ const TEMPLATE =
   "{% if not loop.last %}{{ '\\n' }}{% endif %}{% endfor %}";
 
 /**
- * The image processing of PaliGemma: an image is squashed to a square, and takes the same number of
- * tokens whatever the detail. Its prompt is the images, a bos, the text and the end of a line.
+ * The image processing of PaliGemma. An image is resized to a square whatever its proportions, and the
+ * number of its tokens does not depend on the detail. A prompt is the images, the bos token, the text
+ * and a newline.
  *
  * @throws Error naming the file and field that is wrong
  */

@@ -1,7 +1,7 @@
 import { type Tensor, reshape } from "../gpu/tensor.ts";
 import type { ImageLayout } from "./model.ts";
 
-/** Vision passes are recorded for these numbers of patches, and for twice, four times ... them. */
+/** Vision passes are recorded for these numbers of patches times a power of two. */
 const BUCKETS = [64, 96];
 
 /** @returns the smallest bucket that holds `patches` patches: 64, 96, 128, 192, 256, 384 ... */
@@ -12,7 +12,7 @@ export function patchBucket(patches: number): number {
   return Math.min(...scales);
 }
 
-/** Row and column of each patch, in blocks of merge x merge. */
+/** The row and column of each patch, block by block. A block has merge x merge patches. */
 export function blockOrder(
   { grid: [height, width] }: Pick<ImageLayout, "grid">,
   merge: number,
@@ -28,7 +28,12 @@ export function blockOrder(
   return patches;
 }
 
-/** The patches of a block side by side, as connectors read them: `[P / merge², merge² * D]`. */
+/**
+ * Puts the patches of each block side by side, as connectors read them.
+ *
+ * @param x `[P, D]`, block by block
+ * @returns `[P / merge², merge² * D]`
+ */
 export function mergeBlocks(x: Tensor, merge: number): Tensor {
   const [P, D] = x.shape as [number, number];
   return reshape(x, [P / merge ** 2, D * merge ** 2]);

@@ -20,7 +20,7 @@ const Config = z.object(imageTokenFields);
 
 /** The image processor's fields, with the defaults of transformers' Qwen2VLImageProcessor. */
 const Settings = z.object({
-  // An image that is not resized has no grid of whole patches.
+  // Without a resize an image does not consist of whole patches.
   do_resize: z._default(z.literal(true), true),
   size: z._default(
     z.object({ shortest_edge: z.nullish(Positive), longest_edge: z.nullish(Positive) }),
@@ -36,17 +36,17 @@ const Settings = z.object({
 });
 type Settings = z.output<typeof Settings>;
 
-/** What the chat templates write between `<|vision_start|>` and `<|vision_end|>`. */
+/** The text that the chat templates write between `<|vision_start|>` and `<|vision_end|>`. */
 const IMAGE_PAD = "<|image_pad|>";
 
-/** What an image of low detail is shrunk to, unless `min_pixels` asks for more. */
+/** An image of low detail is shrunk to this many tokens, unless `min_pixels` asks for more. */
 const LOW_DETAIL_TOKENS = 256;
 
 /**
- * The image processing of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: resize the whole image to a number of
- * pixels between `min_pixels` and `max_pixels`, with edges of whole image tokens. Low detail lowers
- * `max_pixels` to 256 tokens; automatic detail is high detail. `maxImageTokens` caps both limits;
- * like them it may be exceeded: enlarging rounds up, and no edge becomes shorter than one token.
+ * The image processing of Qwen2-VL, Qwen2.5-VL and Qwen3-VL. The whole image is resized to a number of
+ * pixels between `min_pixels` and `max_pixels`, and its edges to whole image tokens. Low detail lowers
+ * `max_pixels` to 256 tokens; automatic detail is high detail. `maxImageTokens` caps both limits.
+ * An image may exceed them slightly: enlarging rounds up, and an edge has one token at least.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -92,7 +92,7 @@ export function qwenVlProcessor(
   };
 }
 
-/** The older spelling, which newer files may still have beside `size`, comes first. */
+/** `min_pixels` and `max_pixels` are older than `size`, and win where a file has both. */
 function pixelLimits({ size, min_pixels, max_pixels }: Settings): Limits {
   const min = min_pixels ?? size.shortest_edge;
   const max = max_pixels ?? size.longest_edge;

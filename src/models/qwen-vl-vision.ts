@@ -8,13 +8,14 @@ import { dense } from "./layers.ts";
 import type { VisionTable, Weights } from "./model.ts";
 import { inverseFrequencies, rope } from "./rope.ts";
 
-/** Rotary base of the towers' 2-D RoPE. */
+/** `rope_theta` of the towers' 2-D RoPE. */
 const THETA = 10_000;
 
 /**
- * Rows `[P, ROW_WORDS]` of patches that attend to ranges of patches, idle beyond them.
+ * Patch rows `[P, ROW_WORDS]` for patches that attend to ranges of patches. The rows beyond the
+ * patches are idle.
  *
- * @param range first and last patch that the i-th one attends to
+ * @param range returns the first and the last patch that the i-th patch attends to
  */
 export function patchRows(
   patches: readonly { y: number; x: number }[],

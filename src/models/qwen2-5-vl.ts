@@ -27,8 +27,9 @@ const EPS = 1e-6;
 type Table = "rows" | "window_rows" | "window_order" | "window_position";
 
 /**
- * Qwen2.5-VL (arXiv 2502.13923): most layers of the tower attend within windows. Patches are laid
- * out window by window, so that a window is a range of keys.
+ * Qwen2.5-VL (arXiv 2502.13923): a tower in which most layers attend within windows, patches merged
+ * 2x2, and Qwen2 with M-RoPE. The patches are ordered window by window, so a window is a range of
+ * keys.
  */
 export const qwen25Vl: Family<Table> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
@@ -86,9 +87,9 @@ export const qwen25Vl: Family<Table> = (files, options) => {
 };
 
 /**
- * The blocks of each window, windows row by row, and blocks row by row inside.
+ * The blocks of each window. The windows are ordered row by row, and so are the blocks in a window.
  *
- * @param side blocks that a window is wide and high; it is smaller at the right and lower edge
+ * @param side blocks along a window's edge; windows at the right and lower edge are smaller
  */
 function windowsOf({ grid }: ImageLayout, merge: number, side: number): number[][] {
   const [height, width] = grid.map((patches) => patches / merge) as [number, number];

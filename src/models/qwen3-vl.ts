@@ -24,7 +24,10 @@ const EPS = 1e-6;
 
 type Table = "rows" | "position_indices" | "position_weights";
 
-/** Qwen3-VL (arXiv 2511.21631): learned positions resampled to the image, and DeepStack. */
+/**
+ * Qwen3-VL (arXiv 2511.21631): a tower whose learned positions are resampled to the image, patches
+ * merged 2x2, and Qwen3 with M-RoPE and DeepStack.
+ */
 export const qwen3Vl: Family<Table> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
@@ -40,7 +43,7 @@ export const qwen3Vl: Family<Table> = (files, options) => {
         P,
         tables: {
           rows: patchRows(patches, () => [0, patches.length - 1], P),
-          ...positionTaps(layout, patches, side, P),
+          ...interpolatePositions(layout, patches, side, P),
         },
       };
     },
@@ -74,8 +77,11 @@ export const qwen3Vl: Family<Table> = (files, options) => {
   };
 };
 
-/** Where each patch lies between four of the side x side learned positions, corners on corners. */
-function positionTaps(
+/**
+ * How each patch's position is interpolated from four of the side x side learned ones: their indices
+ * and weights, `[P, 4]` each. The corners of both grids coincide.
+ */
+function interpolatePositions(
   { grid: [height, width] }: ImageLayout,
   patches: readonly { y: number; x: number }[],
   side: number,
@@ -87,9 +93,9 @@ function positionTaps(
     i: number,
     length: number,
   ): readonly [low: number, high: number, share: number] => {
-    const place = length > 1 ? (i * (side - 1)) / (length - 1) : 0;
-    const low = Math.floor(place);
-    return [low, Math.min(low + 1, side - 1), place - low];
+    const position = length > 1 ? (i * (side - 1)) / (length - 1) : 0;
+    const low = Math.floor(position);
+    return [low, Math.min(low + 1, side - 1), position - low];
   };
   patches.forEach(({ y, x }, i) => {
     const [top, bottom, down] = along(y, height);

@@ -1,6 +1,10 @@
 import type { Weights } from "./model.ts";
 
-/** Weights that go by other names in the checkpoint, all of them: a shared block's by its own. */
+/**
+ * Weights whose names in the checkpoint differ from those that a shared block uses.
+ *
+ * @param rename translates a full name, below `w`, to the checkpoint's
+ */
 export function renamedWeights(w: Weights, rename: (name: string) => string, prefix = ""): Weights {
   const all = (names: string | readonly string[]) => [names].flat().map((n) => rename(prefix + n));
   return {

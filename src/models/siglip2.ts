@@ -12,9 +12,9 @@ import { tileRows } from "./tile-rows.ts";
 export type Siglip2Table = "rows" | "down" | "across";
 
 /**
- * A pass of `siglip2` over some tiles of an image, in blocks of merge x merge patches.
+ * A pass of `siglip2` over some tiles of an image, whose patches come in blocks of merge x merge.
  *
- * @param side positions that the tower has learned by height and by width
+ * @param side learned positions along each edge
  */
 export function siglip2Pass(
   { grid }: Pick<ImageLayout, "grid">,
@@ -30,13 +30,13 @@ export function siglip2Pass(
     P,
     tables: {
       rows: tileRows(tiles, patches.length, P),
-      down: positionShares(
+      down: positionWeights(
         all.map(({ y }) => y),
         height,
         side,
         P,
       ),
-      across: positionShares(
+      across: positionWeights(
         all.map(({ x }) => x),
         width,
         side,
@@ -47,30 +47,30 @@ export function siglip2Pass(
 }
 
 /**
- * What each patch has of the learned positions along one axis, `[P, side]`: the tower resizes them to
- * the image's patches as PyTorch resizes images.
+ * How each patch's position along one axis is interpolated from the learned ones: weights `[P, side]`.
+ * The tower resizes the learned positions to the image's patches as PyTorch resizes images.
  *
- * @param places of the patches along the axis
- * @param length patches along it
+ * @param coordinates the patches' coordinates along the axis
+ * @param length patches along the axis
  */
-function positionShares(
-  places: readonly number[],
+function positionWeights(
+  coordinates: readonly number[],
   length: number,
   side: number,
   P: number,
 ): VisionTable {
   const { spans, weights } = exactTaps(side, length, "bilinear");
   const data = new Float32Array(P * side);
-  places.forEach((place, p) => {
-    const [first, begin, , end] = spans.subarray(2 * place, 2 * place + 4) as unknown as number[];
+  coordinates.forEach((at, p) => {
+    const [first, begin, , end] = spans.subarray(2 * at, 2 * at + 4) as unknown as number[];
     data.set(weights.slice(begin, end), p * side + (first as number));
   });
   return { shape: [P, side], data };
 }
 
 /**
- * SigLIP 2's vision transformer for images of any proportions (NaFlex, arXiv 2502.14786): every
- * patch attends to all patches of its tile.
+ * SigLIP 2's vision transformer for images of any proportions (NaFlex, arXiv 2502.14786). Every patch
+ * attends to all patches of its tile.
  *
  * @param patches `[P, channels * patchSize²]`
  * @param tables those of `siglip2Pass`

@@ -1,17 +1,17 @@
 import type { Size } from "./model.ts";
 
-/** Pixels of a resized image. */
+/** Limits of the number of pixels of a resized image. */
 export interface Limits {
   readonly min: number;
   readonly max: number;
 }
 
 /**
- * transformers' `smart_resize`: both edges become multiples of `factor`, nearest to what they are
- * unless the image then has more or fewer pixels than the limits.
+ * transformers' `smart_resize`: rounds both edges to the nearest multiples of `factor`. Where the image
+ * then has too many or too few pixels, it is scaled to the limit instead.
  *
- * @param shortest what an edge becomes at least that is as it is otherwise; default 0, which makes
- *   images without pixels, and those are enlarged
+ * @param shortest minimum edge before the limits apply. With 0, the default, an edge may round to 0;
+ *   the image then has too few pixels.
  */
 export function smartResize(
   { width, height }: Size,
@@ -34,7 +34,11 @@ export function smartResize(
   return { width: nearest(width), height: nearest(height) };
 }
 
-/** As Python's `round` finds it, which takes the even one of two neighbours that are as near. */
+/**
+ * The multiple of `factor` nearest to `length`. A tie goes to the even multiple, as in Python's `round`.
+ *
+ * @param shortest the least result
+ */
 export function nearestMultiple(length: number, factor: number, shortest = 0): number {
   return Math.max(shortest, roundHalfToEven(length / factor) * factor);
 }

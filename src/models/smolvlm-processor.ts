@@ -46,7 +46,7 @@ const Settings = z.object({
 });
 type Settings = z.output<typeof Settings>;
 
-/** No edge is made longer than this by the first resize. */
+/** Longest edge of the first resize's result. */
 const MAX_IMAGE_SIZE = 4096;
 
 interface Tokens {
@@ -56,10 +56,10 @@ interface Tokens {
 }
 
 /**
- * The image processing of SmolVLM and Idefics3: enlarge or shrink to `size.longest_edge`, bring
- * both edges up to multiples of `max_image_size.longest_edge`, cut to tiles of that size, and add
- * a squashed tile of the whole. An image of more than `maxImageTokens` is enlarged less, down to
- * one tile.
+ * The image processing of SmolVLM and Idefics3. An image is resized so that its longer edge is
+ * `size.longest_edge`, both edges are rounded up to multiples of `max_image_size.longest_edge`, and
+ * the image is cut into tiles of that size. One more tile shows the whole image. An image that would
+ * take more than `maxImageTokens` is resized to a smaller size, down to one tile.
  *
  * @throws Error naming the file and field that is wrong
  */
@@ -87,9 +87,9 @@ export function smolvlmProcessor(
       checkImage(width, height);
       const split = settings.do_image_splitting && detail !== "low";
       const size = { width, height };
-      const most = Math.floor(maxImageTokens / image_seq_len);
+      const maxTiles = Math.floor(maxImageTokens / image_seq_len);
       const cut = split
-        ? cutAtMost(most, settings, size, filter)
+        ? cutAtMost(maxTiles, settings, size, filter)
         : cutTiles(settings, size, filter, false);
       return {
         size: [width, height],
@@ -104,17 +104,17 @@ export function smolvlmProcessor(
 
 type Cut = Pick<ImageLayout, "resizes" | "tiles" | "rows" | "cols">;
 
-/** Cuts to at most so many tiles, by enlarging less; one tile there always is. */
-function cutAtMost(most: number, settings: Settings, size: Size, filter: ResizeFilter): Cut {
+/** Cuts an image into at most `maxTiles` tiles, but one at least, by resizing it to a smaller size. */
+function cutAtMost(maxTiles: number, settings: Settings, size: Size, filter: ResizeFilter): Cut {
   const step = settings.max_image_size.longest_edge;
   for (let longest_edge = settings.size.longest_edge; longest_edge > step; longest_edge -= step) {
     const cut = cutTiles({ ...settings, size: { longest_edge } }, size, filter, true);
-    if (cut.tiles.length <= most) return cut;
+    if (cut.tiles.length <= maxTiles) return cut;
   }
-  return cutTiles(settings, size, filter, most > 1);
+  return cutTiles(settings, size, filter, maxTiles > 1);
 }
 
-/** Each resize starts from the bytes of the one before, as the reference's do. */
+/** Each resize starts from the rounded result of the one before, as in the reference. */
 function cutTiles(settings: Settings, size: Size, filter: ResizeFilter, split: boolean): Cut {
   const edge = settings.max_image_size.longest_edge;
   const resizes: Resize[] = [];
@@ -138,7 +138,7 @@ function cutTiles(settings: Settings, size: Size, filter: ResizeFilter, split: b
   return { resizes, tiles: [...tiles, whole()], rows, cols };
 }
 
-/** transformers' `get_resize_output_image_size`: the shorter edge becomes even, by truncation. */
+/** transformers' `get_resize_output_image_size`: the shorter edge is truncated, then made even. */
 function scaleTo({ width, height }: Size, longest: number): Size {
   const ratio = width / height;
   const even = (edge: number) => Math.max(1, edge + (edge % 2));
@@ -156,7 +156,7 @@ function shrinkTo({ width, height }: Size, longest: number): Size {
     : { width: Math.max(1, Math.trunc(longest * ratio)), height: longest };
 }
 
-/** transformers' `resize_for_vision_encoder`: the longer edge first, then the other in proportion. */
+/** transformers' `resize_for_vision_encoder`: rounds the longer edge up, then the other in proportion. */
 function toMultiples({ width, height }: Size, edge: number): Size {
   const ratio = width / height;
   const up = (length: number) => Math.max(1, Math.ceil(length / edge)) * edge;

@@ -1,25 +1,28 @@
 import type { Tile } from "./model.ts";
 
-/** Tiles across and down. */
+/** A number of tiles across and down. */
 export interface TileGrid {
   readonly cols: number;
   readonly rows: number;
 }
 
-/** All grids of so many tiles, from few to many, and of as many from narrow to wide. */
-export function tileGrids(least: number, most: number): TileGrid[] {
+/** All grids of `min` to `max` tiles, sorted by their number of tiles and then by their width. */
+export function tileGrids(min: number, max: number): TileGrid[] {
   const grids: TileGrid[] = [];
-  for (let cols = 1; cols <= most; cols++) {
-    for (let rows = 1; rows <= most; rows++) {
-      if (cols * rows >= least && cols * rows <= most) grids.push({ cols, rows });
+  for (let cols = 1; cols <= max; cols++) {
+    for (let rows = 1; rows <= max; rows++) {
+      if (cols * rows >= min && cols * rows <= max) grids.push({ cols, rows });
     }
   }
   return grids.sort((a, b) => a.cols * a.rows - b.cols * b.rows);
 }
 
 /**
- * The grid of the closest proportions; of several the largest of which the image's pixels fill
- * more than half. One tile where there are none.
+ * The grid with the aspect ratio closest to an image's. Ties go to the largest grid that the image
+ * covers by more than half. Without grids it is one tile.
+ *
+ * @param grids sorted by their number of tiles
+ * @param tilePixels pixels of one tile
  */
 export function closestGrid(
   [width, height]: readonly [number, number],
@@ -27,12 +30,12 @@ export function closestGrid(
   tilePixels: number,
 ): TileGrid {
   let best: TileGrid = { cols: 1, rows: 1 };
-  let least = Infinity;
+  let smallest = Infinity;
   for (const grid of grids) {
     const difference = Math.abs(width / height - grid.cols / grid.rows);
-    const filled = width * height > 0.5 * tilePixels * grid.cols * grid.rows;
-    if (difference < least || (difference === least && filled)) best = grid;
-    least = Math.min(least, difference);
+    const isCovered = width * height > 0.5 * tilePixels * grid.cols * grid.rows;
+    if (difference < smallest || (difference === smallest && isCovered)) best = grid;
+    smallest = Math.min(smallest, difference);
   }
   return best;
 }

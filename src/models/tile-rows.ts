@@ -2,10 +2,11 @@ import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 import type { VisionTable } from "./model.ts";
 
 /**
- * Rows `[P, ROW_WORDS]` of patches that attend to all patches of their own tile.
+ * Patch rows `[P, ROW_WORDS]` for patches that attend to all patches of their own tile. The rows beyond
+ * the tiles are idle.
  *
  * @param tilePatches patches of each tile
- * @param P rows of the table, idle beyond the tiles
+ * @param P number of patch rows
  */
 export function tileRows(tiles: number, tilePatches: number, P: number): VisionTable {
   const data = new Uint32Array(P * ROW_WORDS);
