@@ -1,46 +1,46 @@
 import type { ByteStore } from "../platform/platform.ts";
 
-/** Name of the store that keeps weights between visits. */
+/** Name of the store that keeps checkpoints between visits. */
 export const STORE = "webvlm";
 
-/** A file of weights as it was when the checkpoint was opened. */
+/** A weight file, as it was when the checkpoint was opened. */
 export interface WeightFile {
   readonly name: string;
-  /** Tells this content of the file from any other: its hash, or the server's ETag. */
+  /** Identifies the content of the file: its hash, or the server's ETag. */
   readonly tag: string;
   readonly bytes: number;
-  /** In hexadecimal, where the hub tells it. */
+  /** In hexadecimal, if the hub gives it. */
   readonly sha256?: string | undefined;
 }
 
-/** What was read from a folder, so that it can be read again without asking its server. */
+/** Lists what was read from a folder, so that it can be read again without its server. */
 export interface Manifest {
   readonly version: 1;
   readonly id: string;
   readonly folder: string;
-  /** The hub's commit. */
+  /** The commit, if the folder is on a hub. */
   readonly commit?: string | undefined;
   /** Tags of the small files, by name. */
   readonly files: Readonly<Record<string, string>>;
   readonly weights: readonly WeightFile[];
-  /** All weights were stored, and had the right hash. */
+  /** Whether all weights are stored and had the right hash. */
   readonly complete: boolean;
 }
 
-/** A store that never fails: what it can't keep is not there. */
+/** A store that never throws. What it could not store is missing later. */
 export interface WeightCache extends ByteStore {
-  /** False once something could not be kept. */
+  /** False after something could not be stored. */
   readonly works: boolean;
 }
 
-/** Wraps a store. A full one is told on the console, once; loading goes on without it. */
+/** Wraps a store. When it fails, the console says so once, and loading continues without it. */
 export function openCache(store: ByteStore | undefined): WeightCache {
   let works = store !== undefined;
   const attempt = async <T>(work: Promise<T> | undefined, otherwise: T): Promise<T> => {
     try {
       return (await work) ?? otherwise;
     } catch (error) {
-      if (works) console.warn("weights are not cached any further:", error);
+      if (works) console.warn("webvlm: the store failed, so the rest is not cached:", error);
       works = false;
       return otherwise;
     }
@@ -56,26 +56,26 @@ export function openCache(store: ByteStore | undefined): WeightCache {
   };
 }
 
-/** Keys have no spaces but between their parts; `file` ends in the file's own URL. */
-const part = encodeURIComponent;
+/** The parts of a key are encoded, so that spaces occur only between them. */
+const encode = encodeURIComponent;
 const manifestKey = (folder: string) => `manifest ${folder}`;
 
-/** The key of a small file, or of the header of a file of weights. */
+/** @returns the key of a small file, or of the header of a weight file */
 export function fileKey(folder: string, name: string, tag: string): string {
-  return `file ${folder} ${part(name)} ${part(tag)}`;
+  return `file ${folder} ${encode(name)} ${encode(tag)}`;
 }
 
-/** The key of the bytes `begin ..< end` of a file of weights. */
+/** @returns the key of the bytes `begin ..< end` of a weight file */
 export function chunkKey(
   folder: string,
   { name, tag }: WeightFile,
   begin: number,
   end: number,
 ): string {
-  return `chunk ${folder} ${part(name)} ${part(tag)} ${begin}-${end}`;
+  return `chunk ${folder} ${encode(name)} ${encode(tag)} ${begin}-${end}`;
 }
 
-/** @returns undefined when the folder was never read, or what is there makes no sense */
+/** @returns undefined when the folder was never read, or its manifest is damaged */
 export async function readManifest(
   store: ByteStore,
   folder: string,
@@ -97,11 +97,13 @@ export async function writeManifest(store: ByteStore, manifest: Manifest): Promi
   );
 }
 
-/** Deletes what is kept of a folder but does not belong to the manifest's files as they are. */
+/** Deletes the entries of a folder that belong to other versions of the manifest's files. */
 export async function dropStale(store: ByteStore, manifest: Manifest): Promise<void> {
   const { folder, files, weights } = manifest;
-  const current = new Set(Object.entries(files).map(([name, tag]) => `${part(name)} ${part(tag)}`));
-  for (const { name, tag } of weights) current.add(`${part(name)} ${part(tag)}`);
+  const current = new Set(
+    Object.entries(files).map(([name, tag]) => `${encode(name)} ${encode(tag)}`),
+  );
+  for (const { name, tag } of weights) current.add(`${encode(name)} ${encode(tag)}`);
   const stale = (await store.keys()).filter((key) => {
     const [kind, of, name, tag] = key.split(" ");
     return kind !== "manifest" && of === folder && !current.has(`${name} ${tag}`);
@@ -109,26 +111,26 @@ export async function dropStale(store: ByteStore, manifest: Manifest): Promise<v
   await store.delete(stale);
 }
 
-/** Deletes a file's chunks, and makes the next load ask the server. */
+/** Deletes the chunks of a weight file and the folder's manifest, so that the next load asks the server. */
 export async function dropWeights(
   store: ByteStore,
   folder: string,
   { name }: WeightFile,
 ): Promise<void> {
   const keys = await store.keys();
-  const own = (key: string) => key.startsWith(`chunk ${folder} ${part(name)} `);
+  const own = (key: string) => key.startsWith(`chunk ${folder} ${encode(name)} `);
   await store.delete([manifestKey(folder), ...keys.filter(own)]);
 }
 
 export interface CachedCheckpoint {
   readonly id: string;
   readonly folder: string;
-  /** Bytes of weights that are kept, and that there are. */
+  /** Bytes of weights in the store, and in the checkpoint. */
   readonly storedBytes: number;
   readonly totalBytes: number;
 }
 
-/** @returns the checkpoints of which something is kept */
+/** @returns the checkpoints that are stored, wholly or in part */
 export async function listCached(store: ByteStore): Promise<CachedCheckpoint[]> {
   const keys = (await store.keys()).map((key) => key.split(" "));
   const folders = keys
@@ -147,7 +149,7 @@ export async function listCached(store: ByteStore): Promise<CachedCheckpoint[]> 
     });
 }
 
-/** Deletes all that is kept of the checkpoints called `id`. */
+/** Deletes everything that is stored of the checkpoints called `id`. */
 export async function deleteCached(store: ByteStore, id: string): Promise<void> {
   const listed = (await listCached(store)).filter((checkpoint) => checkpoint.id === id);
   const folders = new Set(listed.map(({ folder }) => folder));

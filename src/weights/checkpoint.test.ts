@@ -65,7 +65,7 @@ async function read(
 const isWhole = (actual: Uint8Array | undefined, expected: Uint8Array) =>
   actual !== undefined && Buffer.compare(actual, expected) === 0;
 
-/** Ranges of weights that were asked for after the headers, as [begin, end]. */
+/** The ranges of weights, as [begin, end], that were requested after the headers. */
 function rangesAsked(): [number, number][] {
   return hub.requests
     .filter(({ path }) => /^\/(cdn|folders)\/.*\.safetensors/.test(path))
@@ -81,7 +81,7 @@ const offline: typeof fetch = async () => {
   throw new TypeError("Failed to fetch");
 };
 
-/** Delivers so many bytes of weights, then fails; from then on nothing can be had. */
+/** Delivers `afterBytes` bytes of weights, then fails, and fails from then on. */
 function dying(afterBytes: number): typeof fetch {
   let dead = false;
   return async (input, init) => {
@@ -109,7 +109,7 @@ function dying(afterBytes: number): typeof fetch {
 }
 
 describe("openCheckpoint", () => {
-  test("reads small files, and where the tensors are", async () => {
+  test("reads the small files and the positions of the tensors", async () => {
     const checkpoint = await open();
     expect(checkpoint.id).toBe(NAME);
     expect(checkpoint.files).toEqual({
@@ -123,7 +123,7 @@ describe("openCheckpoint", () => {
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
   });
 
-  test("reads a folder, without asking for what it can know is not there", async () => {
+  test("reads a folder without requests for files that it need not have", async () => {
     hub.repositories[NAME]!["tokenizer_config.json"] = encode({ chat_template: "…" });
     const checkpoint = await openFolder();
     expect(checkpoint.id).toBe("model");
@@ -149,7 +149,7 @@ describe("openCheckpoint", () => {
       expect(isWhole(files[name], file)).toBe(true);
   });
 
-  test("takes an old chat template", async () => {
+  test("reads the chat template of an old checkpoint", async () => {
     const files = hub.repositories[NAME]!;
     delete files["chat_template.jinja"];
     files["chat_template.json"] = encode({ chat_template: "old" });
@@ -157,7 +157,7 @@ describe("openCheckpoint", () => {
     expect((await openFolder()).files["chat_template.json"]).toEqual({ chat_template: "old" });
   });
 
-  test("takes a page for a missing file, as servers of one-page apps send it", async () => {
+  test("treats an HTML page as a missing file, because servers of one-page apps answer so", async () => {
     const fetchPage: typeof fetch = async (input, init) => {
       const response = await fetch(input, init);
       if (response.status !== 404) return response;
@@ -169,7 +169,10 @@ describe("openCheckpoint", () => {
   });
 
   test.each([
-    ["no-such/model", "the hub refuses it: there is no such repository, or it is private or gated"],
+    [
+      "no-such/model",
+      "the hub refuses access: the repository does not exist, or it is private or gated",
+    ],
     ["org/empty", "no transformers checkpoint"],
     ["org/no-weights", "model.safetensors.index.json answered"],
     ["org/bad-json", "tokenizer.json is not JSON"],
@@ -177,8 +180,8 @@ describe("openCheckpoint", () => {
     ["org/short", "is damaged"],
     ["org/traversal", '"../../x.safetensors", expected a file\'s name'],
     ["org/wrong-index", "zzz should be in model-00001-of-00002.safetensors"],
-    ["org/twice", "a is both in 1.safetensors and in 2.safetensors"],
-  ])("says what is wrong with %s", async (source, message) => {
+    ["org/twice", "a is in 1.safetensors and in 2.safetensors"],
+  ])("the error for %s says what is wrong", async (source, message) => {
     const index = (weight_map: object) => ({
       ...SMALL,
       ...SHARDS,
@@ -230,13 +233,13 @@ describe("cache", () => {
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
   });
 
-  test("cache: false touches no store", async () => {
+  test("cache: false does not touch the store", async () => {
     const store = memoryStore();
     await read(await open({ store, cache: false }));
     expect(store.entries.size).toBe(0);
   });
 
-  test("fetches only what is missing, one request a stretch", async () => {
+  test("fetches only missing chunks, one request for each run of them", async () => {
     const store = memoryStore();
     await read(await open({ store }));
     const chunks = (await store.keys()).filter((key) => key.startsWith("chunk"));
@@ -253,7 +256,7 @@ describe("cache", () => {
     await read(await open({ store, fetch: offline }));
   });
 
-  test("a chunk that is cut short is fetched again", async () => {
+  test("a chunk that is too short is fetched again", async () => {
     const store = memoryStore();
     await read(await open({ store }));
     const key = [...store.entries.keys()].find((key) => key.includes(" 200000-")) as string;
@@ -263,23 +266,26 @@ describe("cache", () => {
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
   });
 
-  test.each(["hub", "folder"])("drops chunks of a file that changed in a %s", async (kind) => {
-    const store = memoryStore();
-    const openIt = kind === "hub" ? open : openFolder;
-    await expect(read(await openIt({ store, fetch: dying(350_000) }))).rejects.toThrow(
-      InterruptedError,
-    );
-    expect([...store.entries.keys()].filter((key) => key.startsWith("chunk"))).toHaveLength(3);
-    const changed = safetensors({ a: tensor(90_000, 7), b: tensor(50_001, 8) });
-    hub.repositories[NAME]!["model.safetensors"] = changed;
-    const { files, networkBytes } = await read(await openIt({ store }));
-    expect(networkBytes).toBe(changed.length);
-    expect(isWhole(files["model.safetensors"], changed)).toBe(true);
-    const chunks = (await store.keys()).filter((key) => key.startsWith("chunk"));
-    expect(chunks).toHaveLength(Math.ceil(WEIGHTS.length / CHUNK));
-  });
+  test.each(["hub", "folder"])(
+    "deletes the chunks of a file that changed in a %s",
+    async (kind) => {
+      const store = memoryStore();
+      const openIt = kind === "hub" ? open : openFolder;
+      await expect(read(await openIt({ store, fetch: dying(350_000) }))).rejects.toThrow(
+        InterruptedError,
+      );
+      expect([...store.entries.keys()].filter((key) => key.startsWith("chunk"))).toHaveLength(3);
+      const changed = safetensors({ a: tensor(90_000, 7), b: tensor(50_001, 8) });
+      hub.repositories[NAME]!["model.safetensors"] = changed;
+      const { files, networkBytes } = await read(await openIt({ store }));
+      expect(networkBytes).toBe(changed.length);
+      expect(isWhole(files["model.safetensors"], changed)).toBe(true);
+      const chunks = (await store.keys()).filter((key) => key.startsWith("chunk"));
+      expect(chunks).toHaveLength(Math.ceil(WEIGHTS.length / CHUNK));
+    },
+  );
 
-  test("refuses a file that changed since it was opened, and mixes nothing", async () => {
+  test("refuses a file that changed since it was opened, and never mixes two versions", async () => {
     const store = memoryStore();
     const checkpoint = await openFolder({ store });
     const changed = safetensors({ a: tensor(90_000, 7), b: tensor(50_001, 8) });
@@ -289,12 +295,12 @@ describe("cache", () => {
     expect(isWhole(files["model.safetensors"], changed)).toBe(true);
   });
 
-  test("asks whether a complete checkpoint changed when told to", async () => {
+  test("revalidate: asks whether a complete checkpoint changed", async () => {
     const store = memoryStore();
     await read(await open({ store }));
     hub.requests.length = 0;
     expect((await read(await open({ store, revalidate: true }))).networkBytes).toBe(0);
-    // A commit that touches other files leaves the weights where they are.
+    // A commit that changes other files keeps the weights.
     hub.repositories[NAME]!["config.json"] = encode({ model_type: "new" });
     const newer = await open({ store, revalidate: true });
     expect(newer.files["config.json"]).toEqual({ model_type: "new" });
@@ -315,7 +321,7 @@ describe("cache", () => {
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
   });
 
-  test("goes on without caching when the store is full, and says so once", async () => {
+  test("continues without the store when it is full, and says so once", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const store = memoryStore(250_000);
     const { files } = await read(await open({ store }));
@@ -344,7 +350,7 @@ describe("cache", () => {
 });
 
 describe("faults", () => {
-  test.each(["hub", "folder"])("goes on where the connection to a %s died", async (kind) => {
+  test.each(["hub", "folder"])("continues where the connection to a %s died", async (kind) => {
     const checkpoint = await (kind === "hub" ? open() : openFolder());
     hub.requests.length = 0;
     Object.assign(hub.faults, { dieAfterBytes: 150_000, deaths: 2 });
@@ -360,10 +366,10 @@ describe("faults", () => {
     }
   });
 
-  test("gives up in the end, keeps what came, and goes on from there", async () => {
+  test("gives up after too many failures, keeps what arrived, and continues from there", async () => {
     const store = memoryStore();
     const failed = open({ store, fetch: dying(350_000) }).then((checkpoint) => read(checkpoint));
-    await expect(failed).rejects.toThrow(/Failed to fetch; .* is kept: load again to go on/);
+    await expect(failed).rejects.toThrow(/Failed to fetch; .* is kept: load again to continue/);
     hub.requests.length = 0;
     const { files, networkBytes } = await read(await open({ store }));
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
@@ -379,7 +385,7 @@ describe("faults", () => {
     await expect(open()).rejects.toThrow(HttpError);
   });
 
-  test("takes a connection on which nothing comes for dead", async () => {
+  test("a connection that delivers nothing counts as dead", async () => {
     const checkpoint = await open({ stallMs: 300, retries: 20 });
     hub.faults.stallAfterBytes = 120_000;
     const { files } = await read(checkpoint);
@@ -387,7 +393,7 @@ describe("faults", () => {
     expect(hub.faults.stallAfterBytes).toBeUndefined();
   });
 
-  test("skips what a server without ranges sends again", async () => {
+  test("skips the bytes that a server without ranges sends again", async () => {
     hub.faults.ignoreRange = true;
     const store = memoryStore();
     Object.assign(hub.faults, { dieAfterBytes: 350_000, deaths: 1 });
@@ -401,10 +407,10 @@ describe("faults", () => {
   });
 
   test.each([{ noListing: false }, { noListing: true }])(
-    "drops what does not have the hub's hash (%o)",
+    "deletes a file that does not have the hub's hash (%o)",
     async ({ noListing }) => {
       const store = memoryStore();
-      // Without a listing the hash comes with the answer, where it is not hidden by a redirection.
+      // Without a list of files, the hash comes with the response, unless a redirection hides it.
       const linked: typeof fetch = async (input, init) => {
         const response = await fetch(input, init);
         if (!response.url.includes("/cdn/")) return response;
@@ -424,7 +430,7 @@ describe("faults", () => {
     },
   );
 
-  test("verifies chunks of an earlier, unfinished load too", async () => {
+  test("also verifies the chunks of an earlier, unfinished load", async () => {
     const store = memoryStore();
     hub.faults.corruptByte = 50_000;
     await expect(read(await open({ store, fetch: dying(350_000) }))).rejects.toThrow(
@@ -467,7 +473,7 @@ describe("abort", () => {
     await expect(reading).rejects.toBe(controller.signal.reason);
   });
 
-  test("does not wait for the next try", async () => {
+  test("does not wait for the next retry", async () => {
     const controller = new AbortController();
     const fetchAndAbort: typeof fetch = async (input, init) => {
       setTimeout(() => controller.abort("enough"), 1);
@@ -477,7 +483,7 @@ describe("abort", () => {
     await expect(open(options)).rejects.toBe("enough");
   });
 
-  test("an aborted signal opens nothing", async () => {
+  test("an aborted signal opens no checkpoint", async () => {
     await expect(open({ signal: AbortSignal.abort("no") })).rejects.toBe("no");
     expect(hub.requests).toEqual([]);
   });

@@ -18,30 +18,30 @@ import { ChangedError, type Piece, chunksOf, readWeightFile } from "./weight-fil
 
 export interface OpenOptions {
   readonly fetch?: typeof globalThis.fetch;
-  /** Where files are kept between loads. */
+  /** Where files are stored between loads. */
   readonly store?: ByteStore | undefined;
   /** False neither reads nor writes the store. Default true. */
   readonly cache?: boolean | undefined;
   /**
-   * Ask the server whether a checkpoint that is kept completely has changed, if it can be reached.
-   * Default false: then nothing goes over the network.
+   * Asks the server, if it can be reached, whether a checkpoint has changed that is stored
+   * completely. By default such a checkpoint is opened without the network.
    */
   readonly revalidate?: boolean;
-  /** Access token; sent to hubs only. */
+  /** Access token. It is sent to hubs only. */
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
-  /** Tries after one that failed, without a byte in between; default 5. */
+  /** Retries without a byte received in between. Default 5. */
   readonly retries?: number;
-  /** The wait before the first of these, which doubles each time; default 500 ms. */
+  /** Delay before the first retry. It doubles each time. Default 500 ms. */
   readonly retryDelayMs?: number;
-  /** A connection on which nothing comes for so long counts as dead; default 60 s. */
+  /** A connection that delivers nothing for this long counts as dead. Default 60 s. */
   readonly stallMs?: number;
-  /** What is kept and passed on at once; default 8 MiB. */
+  /** Size of the chunks that are stored and passed on. Default 8 MiB. */
   readonly chunkBytes?: number;
 }
 
-/** A checkpoint whose small files are read, and whose weights can be. */
+/** A checkpoint whose small files are read, and whose weights can be streamed. */
 export interface Checkpoint {
   readonly id: string;
   /** Parsed JSON by file name; `chat_template.jinja` is a string. */
@@ -50,11 +50,11 @@ export interface Checkpoint {
   /** Bytes of all tensors. */
   readonly weightBytes: number;
   /**
-   * The files of weights, one after another, from the store or the network. What comes over the
-   * network is kept in the store as it arrives.
+   * Reads the weight files, one after another, from the store or the network. Bytes from the
+   * network are stored as they arrive.
    *
-   * @throws the signal's reason, InterruptedError when the network fails for good, ChangedError
-   *   when a file changed on the server or is damaged
+   * @throws the signal's reason; InterruptedError when the network fails and retries do not help;
+   *   ChangedError when a file changed on the server or is damaged
    */
   stream(options?: {
     readonly signal?: AbortSignal | undefined;
@@ -62,11 +62,11 @@ export interface Checkpoint {
 }
 
 /**
- * Opens a checkpoint in Hugging Face's layout: from the store where an earlier load completed, else
+ * Opens a checkpoint in Hugging Face's layout: from the store if an earlier load completed, else
  * from its server.
  *
- * @throws Error when there is none, it is gated, or something in it can't be read; InterruptedError
- *   when the network fails; the signal's reason
+ * @throws Error when there is no checkpoint, when it is gated, or when a file of it is not valid
+ * @throws InterruptedError when the network fails; the signal's reason
  */
 export async function openCheckpoint(
   source: Source,
@@ -83,7 +83,7 @@ export async function openCheckpoint(
     try {
       opened = await openFresh(source, http, cache, manifest);
     } catch (error) {
-      // Offline, what is kept will do.
+      // Offline, the stored checkpoint is used.
       if (!kept || !(error instanceof InterruptedError)) throw withAdvice(source, error);
     }
   }
@@ -91,7 +91,7 @@ export async function openCheckpoint(
   return checkpointOf(source, opened as Opened, cache, options);
 }
 
-/** What has been read of a checkpoint: its small files, and the headers of its weights. */
+/** The small files of a checkpoint, and the headers of its weight files. */
 interface Opened {
   readonly manifest: Manifest;
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
@@ -159,7 +159,7 @@ function checkpointOf(
   for (const [file, header] of headers) {
     for (const [name, info] of parseHeader(file, header).tensors) {
       const other = tensors.get(name);
-      if (other) throw new Error(`${source.id}: ${name} is both in ${other.file} and in ${file}`);
+      if (other) throw new Error(`${source.id}: ${name} is in ${other.file} and in ${file}`);
       tensors.set(name, info);
     }
   }
@@ -188,13 +188,15 @@ async function* streamWeights(
   const isStored = (file: WeightFile) =>
     chunksOf(folder, file, chunkBytes).every(({ key }) => stored.has(key));
   const complete = manifest.complete && weights.every(isStored);
-  // Until it is again, so that it will be verified.
+  // Cleared until everything is stored again, so that the next load verifies it.
   if (manifest.complete && !complete) await writeManifest(cache, { ...manifest, complete: false });
   for (const file of weights) {
     const check = (response: Response) => {
-      // A commit's files never change, and the servers that a hub sends to have tags of their own.
+      // The files of a commit never change. The servers that a hub redirects to have other tags.
       if (commit || fileTag(source, response.headers, response.redirected).tag === file.tag) return;
-      throw new ChangedError(`${file.name} changed on the server; load again to get the new one`);
+      throw new ChangedError(
+        `${file.name} changed on the server: load again to get the new version`,
+      );
     };
     const url = fileUrl(source, file.name, commit);
     yield* readWeightFile(file, {
@@ -226,22 +228,22 @@ function parseFile(name: string, bytes: Uint8Array): unknown {
   }
 }
 
-/** Says what to do about an answer of the server. */
+/** @returns an error that says what to do about the server's answer, or `error` itself */
 export function withAdvice({ id, folder, repository }: Source, error: unknown): unknown {
   if (!(error instanceof HttpError)) return error;
   const where = repository ? `${repository.hub}/${repository.name}` : folder;
-  const told = (message: string) =>
+  const advice = (message: string) =>
     new Error(`${id}: ${message} (${error.message})`, { cause: error });
   if (error.status === 401 || error.status === 403) {
-    return told(
+    return advice(
       repository
-        ? `the hub refuses it: there is no such repository, or it is private or gated; accept its ` +
-            `terms at ${where} and load it with a \`token\``
+        ? `the hub refuses access: the repository does not exist, or it is private or gated. ` +
+            `Accept its terms at ${where} and load it with a \`token\``
         : "the server refuses access",
     );
   }
   if (error.status === 404) {
-    return told(
+    return advice(
       `no transformers checkpoint at ${where}: it needs config.json, tokenizer.json and ` +
         `model.safetensors, or model.safetensors.index.json and its files`,
     );

@@ -37,7 +37,7 @@ describe("chooseFormat", () => {
     },
   );
 
-  test("takes the next wider format where rows don't fit", () => {
+  test("takes the next wider format when rows don't fit", () => {
     const choose = (D: number) =>
       chooseFormat({ quantization: "q4", stored: f16, D, checkpointBytes: MiB, role: "layer" })
         .name;
@@ -46,7 +46,7 @@ describe("chooseFormat", () => {
     expect(choose(33)).toBe("f32");
   });
 
-  test("keeps what is packed in the checkpoint", () => {
+  test("keeps a matrix that is packed in the checkpoint", () => {
     const stored = q4InBlocksOf(64);
     const format = chooseFormat({
       quantization: "q8",

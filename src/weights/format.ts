@@ -3,7 +3,7 @@ import type { WeightLayout } from "../gpu/weight.ts";
 import type { TensorInfo } from "./safetensors.ts";
 
 /**
- * A way to store a matrix `[O, D]`. Everything about a format is in one file of `formats/`, beside
+ * A way to store a matrix `[O, D]`. Everything about a format is in one file of `formats/`, next to
  * its WGSL: how kernels decode it, how it is packed, what it can hold, and how it is found in a
  * checkpoint.
  */

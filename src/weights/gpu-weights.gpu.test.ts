@@ -14,7 +14,7 @@ import type { Progress } from "./progress.ts";
 import { resolveSource } from "./source.ts";
 
 interface Made extends StoredTensor {
-  /** What the stored bytes mean. */
+  /** The values of the stored bytes. */
   readonly values: Float32Array;
 }
 
@@ -74,7 +74,7 @@ const SHARDED = {
   "b.safetensors": file(/^vision/),
 };
 
-/** Answers as a web server does that has these files, with ranges. */
+/** A web server that has these files and answers range requests. */
 function serve(files: Readonly<Record<string, unknown>>): typeof fetch {
   return async (input, init) => {
     const file = files[String(input).split("/").at(-1) as string];
@@ -94,12 +94,12 @@ function serve(files: Readonly<Record<string, unknown>>): typeof fetch {
 
 function open(files: object = FILES, options: OpenOptions = {}): Promise<Checkpoint> {
   const source = resolveSource("https://models.example/test");
-  // Chunks that cut rows, and elements, anywhere.
+  // Chunks whose borders are inside of rows and elements.
   const defaults = { chunkBytes: 1001, retries: 0 };
   return openCheckpoint(source, { ...defaults, fetch: serve({ ...files }), ...options });
 }
 
-/** What a matrix on the GPU holds, `[O, D]`. */
+/** @returns `[O, D]` of a matrix on the GPU */
 function readMatrix(gpu: Gpu, weight: Weight): Promise<Float32Array> {
   expect(weight.slices).toHaveLength(1);
   return readWeight(gpu, weight as WritableWeight);
@@ -127,7 +127,7 @@ describe("GpuWeights", () => {
   test.each([
     ["one file", FILES],
     ["shards", SHARDED],
-  ])("fills all that was asked for, exactly, from %s", async (_, files) => {
+  ])("fills every matrix and vector exactly, from %s", async (_, files) => {
     const checkpoint = await open(files);
     const { gpu, w } = await gpuWeights(checkpoint);
     const attention = w.under("model.layers.0").under("self_attn");
@@ -164,7 +164,7 @@ describe("GpuWeights", () => {
     ["f16", 1e-3],
     ["q8", 0.02],
     ["q4", 0.15],
-  ] as const)("keeps matrices in %s where asked", async (quantization, tolerance) => {
+  ] as const)("keeps matrices in %s when asked", async (quantization, tolerance) => {
     const checkpoint = await open();
     const { gpu, w } = await gpuWeights(checkpoint, { quantization });
     const embed = w.matrix("model.embed_tokens.weight");
@@ -175,7 +175,7 @@ describe("GpuWeights", () => {
     expect(await gpu.read(norm)).toEqual(valuesOf("model.layers.0.input_layernorm.weight"));
   });
 
-  test("gives the same object for the same names, and asks for its memory once", async () => {
+  test("gives the same object for the same names, and allocates it once", async () => {
     const checkpoint = await open();
     const { gpu, w } = await gpuWeights(checkpoint);
     const embed = w.matrix("model.embed_tokens.weight");
@@ -191,7 +191,7 @@ describe("GpuWeights", () => {
     expect(gpu.bytes).toBe(bytes - 50 * 64 * 2 - 33 * 4);
   });
 
-  test("knows what there is, by old and new names", async () => {
+  test("finds tensors by old and new names", async () => {
     const checkpoint = await open();
     const rename = (name: string) => name.replace(/^language_model\.model\./, "model.");
     const { w } = await gpuWeights(checkpoint, { rename });
@@ -221,7 +221,7 @@ describe("GpuWeights", () => {
     expect(() => ask(w)).toThrow(message);
   });
 
-  test("refuses what it would leave empty", async () => {
+  test("refuses tensors that it could not fill", async () => {
     const checkpoint = await open();
     const { w } = await gpuWeights(checkpoint);
     w.vector("vision.odd.bias");
@@ -234,28 +234,28 @@ describe("GpuWeights", () => {
     other.dispose();
   });
 
-  test("tells what is on the GPU, and what came over the network", async () => {
+  test("reports the bytes on the GPU, and those that came over the network", async () => {
     const store = memoryStore();
     for (const network of [true, false]) {
       const checkpoint = await open(FILES, { store });
       const { w } = await gpuWeights(checkpoint);
       w.matrix("model.embed_tokens.weight");
       w.vector("vision.odd.bias");
-      const told: Progress[] = [];
-      await w.load(checkpoint, { onProgress: (progress) => told.push(progress) });
+      const reports: Progress[] = [];
+      await w.load(checkpoint, { onProgress: (progress) => reports.push(progress) });
       const totalBytes = 50 * 64 * 2 + 14;
       const none = { stage: "weights", loadedBytes: 0, totalBytes, networkBytes: 0 };
-      expect(told[0]).toEqual(none);
+      expect(reports[0]).toEqual(none);
       const networkBytes = network ? totalBytes : 0;
-      expect(told.at(-1)).toEqual({ ...none, loadedBytes: totalBytes, networkBytes });
-      told.forEach(({ loadedBytes }, i) => {
-        expect(loadedBytes).toBeGreaterThanOrEqual(told[i - 1]?.loadedBytes ?? 0);
+      expect(reports.at(-1)).toEqual({ ...none, loadedBytes: totalBytes, networkBytes });
+      reports.forEach(({ loadedBytes }, i) => {
+        expect(loadedBytes).toBeGreaterThanOrEqual(reports[i - 1]?.loadedBytes ?? 0);
       });
       w.dispose();
     }
   });
 
-  test("an aborted load can be done again", async () => {
+  test("an aborted load can be repeated", async () => {
     const checkpoint = await open();
     const { gpu, w } = await gpuWeights(checkpoint);
     const embed = w.matrix("model.embed_tokens.weight");
@@ -269,7 +269,7 @@ describe("GpuWeights", () => {
     expect(await readMatrix(gpu, embed)).toEqual(valuesOf("model.embed_tokens.weight"));
   });
 
-  test("is filled from IndexedDB the second time", async () => {
+  test("is filled from IndexedDB at the second load", async () => {
     const store = openStore("gpu-weights-test");
     if (!store) throw new Error("this browser has no IndexedDB");
     await deleteCached(store, "test");

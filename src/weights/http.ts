@@ -1,18 +1,18 @@
-/** How a checkpoint's server is spoken to. */
+/** How requests are sent to a checkpoint's server. */
 export interface Http {
   readonly fetch: typeof globalThis.fetch;
   /** Sent as bearer token. */
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Tries after one that failed, without a byte in between. */
+  /** Retries without a byte received in between. */
   readonly retries: number;
-  /** The wait before the first of these; it doubles each time. */
+  /** Delay before the first retry. It doubles each time. */
   readonly retryDelayMs: number;
-  /** A connection on which nothing comes for so long counts as dead. */
+  /** A connection that delivers nothing for this long counts as dead. */
   readonly stallMs: number;
 }
 
-/** The server answered, but not with the file. */
+/** The server answered with an error status. */
 export class HttpError extends Error {
   override name = "HttpError";
   readonly status: number;
@@ -23,7 +23,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The network failed, which may pass. */
+/** The network failed. A later attempt may succeed. */
 export class InterruptedError extends Error {
   override name = "InterruptedError";
 }
@@ -31,11 +31,11 @@ export class InterruptedError extends Error {
 /** Request Timeout, Too Early, Too Many Requests. */
 const BUSY = [408, 425, 429];
 
-/** What config.json and the like may have at most; the largest tokenizers have some 40 MB. */
+/** The most bytes of a small file such as config.json. The largest tokenizers have about 40 MB. */
 const MAX_WHOLE_BYTES = 256 << 20;
 
 /**
- * Reads a whole file, and tries again where that may help.
+ * Reads a whole file. Retries after failures that may pass.
  *
  * @throws HttpError, InterruptedError, RangeError for more than 256 MiB, or the signal's reason
  */
@@ -76,10 +76,10 @@ async function receiveWhole(
 }
 
 /**
- * Reads the bytes `begin ..< end` of a file. Where the connection dies it goes on from there, and
- * gives up after too many failures without a byte in between.
+ * Reads the bytes `begin ..< end` of a file. When the connection dies, it continues at the first
+ * missing byte. It gives up after too many failures without a byte in between.
  *
- * @param onResponse sees each response before its bytes; what it throws ends the download
+ * @param onResponse receives each response before its bytes; an error that it throws ends the download
  * @throws HttpError, InterruptedError, or the signal's reason
  */
 export async function* download(
@@ -99,9 +99,10 @@ export async function* download(
       };
       const body = receive(http, url, init, (response) => {
         onResponse?.(response);
-        // A server that knows no ranges sends the whole file.
+        // A server without range requests sends the whole file.
         skipped = position - firstByte(response, position);
-        if (skipped < 0) throw new Error(`${url}: asked for byte ${position}, got one after it`);
+        if (skipped < 0)
+          throw new Error(`download: ${url}: expected byte ${position}, got a later one`);
       });
       for await (let bytes of body) {
         const skip = Math.min(skipped, bytes.length);
@@ -120,20 +121,20 @@ export async function* download(
   }
 }
 
-/** @returns the position in the file of a response's first byte, which was asked to be `asked` */
+/** @returns the position of a response's first byte in the file, when byte `asked` was requested */
 function firstByte(response: Response, asked: number): number {
   if (response.status !== 206) return 0;
   const [, begin] = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "") ?? [];
-  // Another origin may hide its Content-Range; then it is taken at its word.
+  // Another origin may hide its Content-Range. Then the range must be the requested one.
   return begin === undefined ? asked : Number(begin);
 }
 
-/** @returns whether the server would not answer now, but may later */
+/** @returns whether the server is too busy to answer, so that a retry may help */
 export function isBusy(error: unknown): error is HttpError {
   return error instanceof HttpError && (error.status >= 500 || BUSY.includes(error.status));
 }
 
-/** Waits before the next try. Throws what another try would not mend. */
+/** Waits before the next retry. Throws `error` when a retry would not help. */
 async function recover(http: Http, error: unknown, failures: number): Promise<void> {
   http.signal?.throwIfAborted();
   const passing = error instanceof InterruptedError || isBusy(error);
@@ -141,7 +142,7 @@ async function recover(http: Http, error: unknown, failures: number): Promise<vo
   await delay(http.retryDelayMs * 2 ** (failures - 1), http.signal);
 }
 
-/** One request and its body. Leaving the iteration closes the connection. */
+/** Yields the body of one request. Leaving the iteration closes the connection. */
 async function* receive(
   http: Http,
   url: string,
@@ -176,15 +177,12 @@ async function* receive(
   }
 }
 
-/** Rejects when the signal aborts, or when the promise takes too long, whatever it is up to. */
+/** Settles as `promise` does, but rejects when the signal aborts or the time is up. */
 function inTime<T>(promise: Promise<T>, timeoutMs: number, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
-    const timer = setTimeout(
-      () => reject(new Error(`nothing came for ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const timer = setTimeout(() => reject(new Error(`no data for ${timeoutMs} ms`)), timeoutMs);
     promise.then(resolve, reject).finally(() => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);

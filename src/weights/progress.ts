@@ -1,11 +1,14 @@
-/** What `load` tells while it works. */
+/** How far a load has come. */
 export interface Progress {
-  /** `files`: small files and headers; `weights`: the matrices; `ready`: the first request can be served. */
+  /**
+   * `files`: small files and headers are read. `weights`: matrices are read. `ready`: the first
+   * request can be answered.
+   */
   readonly stage: "files" | "weights" | "ready";
-  /** Bytes of weights that are on the GPU, of all that will be. */
+  /** Bytes of the checkpoint that were passed to the GPU, of `totalBytes`. */
   readonly loadedBytes: number;
   readonly totalBytes: number;
-  /** Bytes of those that came over the network, not from this device's cache. */
+  /** Bytes of `loadedBytes` that came over the network, not from the store. */
   readonly networkBytes: number;
 }
 

@@ -3,7 +3,7 @@ import { type Http, HttpError, InterruptedError, download, isBusy, readWhole } f
 import { headerBytes, parseHeader } from "./safetensors.ts";
 import { type Source, fileUrl } from "./source.ts";
 
-/** What a server has of a checkpoint, apart from the weights themselves. */
+/** The small files of a checkpoint on a server, and the headers of its weight files. */
 export interface Remote {
   readonly commit?: string | undefined;
   readonly files: ReadonlyMap<string, SmallFile>;
@@ -27,21 +27,21 @@ export const OPTIONAL = [
 export const SINGLE = "model.safetensors";
 export const INDEX = "model.safetensors.index.json";
 
-/** Shards of the largest checkpoints number in the hundreds. */
+/** The largest checkpoints have hundreds of shards. */
 const MAX_SHARDS = 1000;
 
 /**
- * Reads the small files and the headers of the weights.
+ * Reads the small files and the headers of the weight files.
  *
- * @throws HttpError, InterruptedError, Error for files that make no sense, the signal's reason
+ * @throws HttpError, InterruptedError, Error for a file that is not valid, the signal's reason
  */
 export async function openRemote(source: Source, http: Http, cache: WeightCache): Promise<Remote> {
-  // What fails at once is mostly a wrong address: waiting long for it helps nobody.
+  // Few retries: a request that fails here mostly has a wrong address.
   const folder: Folder = { source, http: { ...http, retries: Math.min(http.retries, 2) }, cache };
   const listing = await readListing(folder);
   const listed = { ...folder, listing };
   const weights = openWeights(listed);
-  // The small files say better what is wrong with an address.
+  // A wrong address is better explained by the small files, so their error is thrown first.
   weights.catch(() => {});
   const files = await readSmallFiles(listed);
   return { commit: listing?.commit, files, weights: await weights };
@@ -54,13 +54,13 @@ interface Folder {
   readonly listing?: Listing | undefined;
 }
 
-/** A hub's own account of a revision. */
+/** A hub's list of the files of a revision. */
 interface Listing {
   readonly commit: string;
   readonly files: ReadonlyMap<string, FileTag>;
 }
 
-/** @returns undefined where there is no hub, or it doesn't tell */
+/** @returns undefined when the server is no hub, or gives no list */
 async function readListing({ source, http }: Folder): Promise<Listing | undefined> {
   const { repository } = source;
   if (!repository) return undefined;
@@ -71,7 +71,8 @@ async function readListing({ source, http }: Folder): Promise<Listing | undefine
     return parseListing(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (error) {
     const silent = error instanceof HttpError || error instanceof InterruptedError;
-    // Without the listing, what is kept goes by other tags: a busy hub must not have it dropped.
+    // Without the list, files get other tags, and what is stored would be deleted. A busy hub must
+    // not cause that.
     if (isBusy(error) || !(silent || error instanceof SyntaxError)) throw error;
     return undefined;
   }
@@ -99,14 +100,14 @@ async function readSmallFiles(folder: Folder): Promise<Map<string, SmallFile>> {
     if (file) files.set(name, file);
   };
   await Promise.all([...REQUIRED, ...OPTIONAL].map(read));
-  // Where templates used to be, before they had a file of their own.
+  // Older checkpoints have the template in tokenizer_config.json, or in chat_template.json.
   const config = files.get("tokenizer_config.json");
   const named = config && new TextDecoder().decode(config.bytes).includes('"chat_template"');
   if (!named && !files.has("chat_template.jinja")) await read("chat_template.json");
   return files;
 }
 
-/** @returns undefined when an optional file is not there */
+/** @returns undefined when an optional file is missing */
 async function readSmallFile(
   { source, http, cache, listing }: Folder,
   name: string,
@@ -147,12 +148,12 @@ async function openWeights(folder: Folder): Promise<Remote["weights"]> {
       const { tensors: present } = parseHeader(name, weights.header);
       const absent = tensors.find((tensor) => !present.has(tensor));
       if (absent === undefined) return weights;
-      throw new Error(`${INDEX}: ${absent} should be in ${name}, which does not have it`);
+      throw new Error(`${INDEX}: ${absent} should be in ${name}, but it is not`);
     }),
   );
 }
 
-/** @returns the files that an index names, in order, and the tensors that each should have */
+/** @returns the sorted names of the files in an index, with the tensors that each should have */
 function parseIndex(bytes: Uint8Array): Map<string, string[]> {
   let map: unknown;
   try {
@@ -165,7 +166,7 @@ function parseIndex(bytes: Uint8Array): Map<string, string[]> {
   const files = new Map<string, string[]>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
-      throw new Error(`${INDEX}: ${tensor} is in ${JSON.stringify(file)}, expected a file's name`);
+      throw new Error(`${INDEX}: ${tensor} is in ${JSON.stringify(file)}, expected a file name`);
     }
     files.set(file, [...(files.get(file) ?? []), tensor]);
   }
@@ -175,16 +176,16 @@ function parseIndex(bytes: Uint8Array): Map<string, string[]> {
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Reads the header of a file of weights, and finds out what content it has. */
+/** Reads the header of a weight file, and identifies its content. */
 async function openWeightFile(
   { source, http, listing }: Folder,
   name: string,
 ): Promise<Remote["weights"][number]> {
   const url = fileUrl(source, name, listing?.commit);
-  let told: FileTag = { tag: "" };
+  let answered: FileTag = { tag: "" };
   const check = (response: Response) => {
     if (isPage(response.headers)) throw new HttpError(url, 404);
-    told = fileTag(source, response.headers, response.redirected);
+    answered = fileTag(source, response.headers, response.redirected);
   };
   const read = async (begin: number, end: number) => {
     const bytes = new Uint8Array(end - begin);
@@ -200,9 +201,11 @@ async function openWeightFile(
   header.set(length);
   header.set(await read(8, header.length), 8);
   const { fileBytes } = parseHeader(name, header);
-  const { tag, sha256, bytes } = { ...told, ...listing?.files.get(name) };
+  const { tag, sha256, bytes } = { ...answered, ...listing?.files.get(name) };
   if (bytes !== undefined && bytes !== fileBytes) {
-    throw new Error(`${name} has ${bytes} bytes, its header speaks of ${fileBytes}: it is damaged`);
+    throw new Error(
+      `${name} has ${bytes} bytes, its header says ${fileBytes}: the file is damaged`,
+    );
   }
   return { file: { name, tag, bytes: fileBytes, sha256 }, header };
 }
@@ -214,10 +217,9 @@ interface FileTag {
 }
 
 /**
- * What a response tells about the content of its file.
+ * Identifies the content of a file by the headers of a response.
  *
- * @param redirected whether it comes from another server than was asked, whose ETag need not be
- *   the hub's SHA-256
+ * @param redirected whether another server answered; its ETag need not be the hub's SHA-256
  */
 export function fileTag({ repository }: Source, headers: Headers, redirected: boolean): FileTag {
   const bare = (name: string) => headers.get(name)?.replace(/^W\//, "").replaceAll('"', "");
@@ -233,7 +235,7 @@ export function fileTag({ repository }: Source, headers: Headers, redirected: bo
   };
 }
 
-/** Servers of one-page apps answer a path that they don't have with their page. */
+/** Servers of one-page apps answer unknown paths with their HTML page. */
 function isPage(headers: Headers): boolean {
   return headers.get("content-type")?.startsWith("text/html") ?? false;
 }

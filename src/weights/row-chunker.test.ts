@@ -38,13 +38,13 @@ describe("RowChunker", () => {
     expect(written.flatMap(({ bytes }) => bytes)).toEqual([...Array(12).keys()]);
   });
 
-  test("keeps back what is no whole row", async () => {
+  test("keeps the beginning of a row until its end arrives", async () => {
     const { written, rows } = await write(8, [5, 6]);
     expect(rows).toBe(1);
     expect(written).toEqual([{ first: 0, count: 1, bytes: [0, 1, 2, 3, 4, 5, 6, 7] }]);
   });
 
-  test("writes what lies together at once", async () => {
+  test("passes consecutive rows on at once", async () => {
     const { written } = await write(2, [9, 3]);
     expect(written.map(({ count }) => count)).toEqual([4, 1, 1]);
   });

@@ -20,7 +20,7 @@ const tensor = (data_offsets: unknown, dtype: unknown = "F32", shape: unknown = 
 });
 
 describe("parseHeader", () => {
-  test("tells where each tensor is", () => {
+  test("gives the position of each tensor", () => {
     const file = safetensors({
       a: { dtype: "F32", shape: [2, 3], data: new Uint8Array(24).fill(1) },
       b: { dtype: "BF16", shape: [5], data: new Uint8Array(10).fill(2) },
@@ -34,14 +34,14 @@ describe("parseHeader", () => {
     expect(file.slice(b?.begin, b?.end)).toEqual(new Uint8Array(10).fill(2));
   });
 
-  test("needs no more than the header", () => {
+  test("needs only the header", () => {
     const file = withHeader({ a: tensor([0, 4]) }, 4);
     const header = file.slice(0, headerBytes("m", file));
     expect(parseHeader("m", header)).toEqual(parseHeader("m", file));
   });
 
   test.each<[string, Uint8Array, string]>([
-    ["nothing", new Uint8Array(3), "3 bytes are no safetensors file"],
+    ["nothing", new Uint8Array(3), "is no safetensors file: it has 3 bytes"],
     ["a web page", new TextEncoder().encode("<!doctype html><html>"), "header would have"],
     ["an LFS pointer", new TextEncoder().encode("version https://git-lfs"), "Git LFS pointer"],
     ["an endless header", new Uint8Array(16).fill(255), "header would have"],

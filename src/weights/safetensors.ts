@@ -1,4 +1,4 @@
-/** Bytes of an element, by the dtypes that safetensors has. */
+/** Bytes of an element of each safetensors dtype. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
   F64: 8,
   F32: 4,
@@ -18,14 +18,14 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
 };
 
-/** What the reference implementation allows. */
+/** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** A tensor of a checkpoint and where its bytes are. */
+/** A tensor of a checkpoint, and the position of its bytes. */
 export interface TensorInfo {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Name of the file, and the bytes `begin ..< end` of it. */
+  /** The tensor is bytes `begin ..< end` of this file. */
   readonly file: string;
   readonly begin: number;
   readonly end: number;
@@ -39,15 +39,16 @@ export interface SafetensorsHeader {
 
 /**
  * @param bytes the file's first 8 bytes, or more
- * @returns the bytes that the length and the header take, before the first tensor
- * @throws Error when this cannot be a safetensors file
+ * @returns the bytes before the first tensor: the header and the 8 bytes of its length
+ * @throws Error when this can't be a safetensors file
  */
 export function headerBytes(file: string, bytes: Uint8Array): number {
-  if (bytes.length < 8) throw new Error(`${file}: ${bytes.length} bytes are no safetensors file`);
+  if (bytes.length < 8)
+    throw new Error(`${file} is no safetensors file: it has ${bytes.length} bytes`);
   const text = String.fromCharCode(...bytes.subarray(0, 8));
   if (text === "version ") {
     throw new Error(
-      `${file} is a Git LFS pointer, not the weights: fetch them with "git lfs pull"`,
+      `${file} is a Git LFS pointer, not a weight file: fetch it with "git lfs pull"`,
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -59,10 +60,10 @@ export function headerBytes(file: string, bytes: Uint8Array): number {
 }
 
 /**
- * Reads a header and trusts nothing in it.
+ * Reads a header, and checks everything in it.
  *
  * @param bytes the file's first `headerBytes` bytes, or more
- * @throws Error naming the file, the tensor and what is wrong with it
+ * @throws Error that names the file, the tensor and the fault
  */
 export function parseHeader(file: string, bytes: Uint8Array): SafetensorsHeader {
   const dataBegin = headerBytes(file, bytes);
@@ -110,7 +111,7 @@ function parseTensor(file: string, name: string, entry: unknown, dataBegin: numb
   return { dtype, shape, file, begin: dataBegin + begin, end: dataBegin + end };
 }
 
-/** The format wants the tensors side by side, without overlap or gap. Returns where they end. */
+/** Checks that the tensors have no gap or overlap. Returns where the last one ends. */
 function checkLayout(
   file: string,
   tensors: ReadonlyMap<string, TensorInfo>,
@@ -121,8 +122,10 @@ function checkLayout(
     ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
   )) {
     if (begin !== position) {
-      const what = begin < position ? "overlaps the one before it" : "leaves a gap before it";
-      throw new Error(`${file}: tensor ${name} ${what}: begins at ${begin}, expected ${position}`);
+      const fault = begin < position ? "overlaps the one before it" : "leaves a gap before it";
+      throw new Error(
+        `${file}: tensor ${name} ${fault}: it begins at ${begin}, expected ${position}`,
+      );
     }
     position = end;
   }

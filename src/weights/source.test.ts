@@ -31,13 +31,13 @@ describe("resolveSource", () => {
     ["https://cdn.example/a/m/config.json", "m", "https://cdn.example/a/m/"],
     ["https://cdn.example/m?key=1", "m", "https://cdn.example/m/?key=1"],
     ["https://cdn.example", "cdn.example", "https://cdn.example/"],
-    // A space or a data set of the hub is a folder like any other: it fails when it is read.
+    // A space or a data set is resolved like any folder, and fails when it is read.
     ["https://huggingface.co/spaces/org/name", "name", "https://huggingface.co/spaces/org/name/"],
   ])("%s", (source, id, folder) => {
     expect(resolveSource(source, { base })).toMatchObject({ id, folder });
   });
 
-  test("asks another hub, for another revision", () => {
+  test("takes another hub and another revision", () => {
     const options = { hub: "http://localhost:8080/mirror/", revision: "v3" };
     expect(resolveSource("org/name", options)).toEqual({
       id: "org/name",
@@ -49,19 +49,19 @@ describe("resolveSource", () => {
   });
 
   test.each(["", "name", "a/b/c", "org/name@", "org/name@a b", "../", "https://", "org/ name"])(
-    'says what can be given instead of "%s"',
+    'lists the accepted forms for "%s"',
     (source) => {
       expect(() => resolveSource(source)).toThrow(/resolveSource: .*(org\/name|base URL)/);
     },
   );
 
-  test("says that GGUF is not read", () => {
+  test("refuses GGUF and names safetensors", () => {
     expect(() => resolveSource("https://cdn.example/model.gguf")).toThrow("safetensors");
   });
 });
 
 describe("fileUrl", () => {
-  test("is of the revision, or of a commit", () => {
+  test("has the revision, or a commit", () => {
     const source = resolveSource("org/name");
     expect(fileUrl(source, "a.json")).toBe("https://huggingface.co/org/name/resolve/main/a.json");
     expect(fileUrl(source, "a.json", "c0ffee")).toBe(

@@ -1,4 +1,4 @@
-/** A repository of a hub, at a revision. */
+/** A revision of a repository on a hub. */
 export interface Repository {
   readonly hub: string;
   /** `org/name` */
@@ -6,21 +6,21 @@ export interface Repository {
   readonly revision: string;
 }
 
-/** Where the files of a checkpoint are. */
+/** The folder of a checkpoint's files. */
 export interface Source {
   /** The repository's name, or the last part of the folder's path. */
   readonly id: string;
-  /** URL of the folder, ending in "/" (and its query, if it has one). */
+  /** URL of the folder. It ends in "/", or in "/" and a query. */
   readonly folder: string;
   readonly repository?: Repository;
 }
 
-export interface SourceOptions {
-  /** Endpoint of the hub; default "https://huggingface.co". */
+export interface ResolveOptions {
+  /** Endpoint of the hub. Default "https://huggingface.co". */
   readonly hub?: string;
-  /** Branch, tag or commit, unless the source names one; default "main". */
+  /** Branch, tag or commit, if the source does not name one. Default "main". */
   readonly revision?: string;
-  /** What a relative path is relative to, usually the page's URL. */
+  /** Base of relative paths, usually the page's URL. */
   readonly base?: string;
 }
 
@@ -29,18 +29,20 @@ const HUB_HOSTS = ["huggingface.co", "www.huggingface.co", "hf.co"];
 const NAME = /^[\w-][\w.-]*\/[\w.-]+$/;
 
 /**
- * Understands `org/name`, `org/name@revision`, the URL of a hub's page, and the URL or path of a
- * folder in Hugging Face's layout. A path starts with "/", "./" or "../"; `models/sample` would be
- * a repository.
+ * Resolves `org/name`, `org/name@revision`, the URL of a hub's page, and the URL or path of a folder
+ * in Hugging Face's layout. A path starts with "/", "./" or "../", because `models/sample` is a
+ * repository.
  *
- * @throws Error saying what can be given, when it is none of these
+ * @throws Error that lists the accepted forms, when `source` has none of them
  */
-export function resolveSource(source: string, options: SourceOptions = {}): Source {
+export function resolveSource(source: string, options: ResolveOptions = {}): Source {
   const hub = (options.hub ?? DEFAULT_HUB).replace(/\/+$/, "");
   const revision = options.revision ?? "main";
   const text = source.trim();
   if (/\.gguf(\?|$)/i.test(text)) {
-    throw new Error(`resolveSource: "${source}" is GGUF; give a checkpoint in safetensors instead`);
+    throw new Error(
+      `resolveSource: "${source}" is a GGUF file, expected a checkpoint in safetensors`,
+    );
   }
   if (/^https?:\/\//i.test(text)) {
     const url = parseUrl(text, source);
@@ -52,12 +54,12 @@ export function resolveSource(source: string, options: SourceOptions = {}): Sour
     return folderSource(new URL(text, options.base));
   }
   const [name = "", named] = split(text, "@");
-  if (!NAME.test(name) || named === "" || /\s/.test(named ?? "")) throw misunderstood(source);
+  if (!NAME.test(name) || named === "" || /\s/.test(named ?? "")) throw unknownForm(source);
   return hubSource({ hub, name, revision: named ?? revision });
 }
 
 /**
- * @param commit read this commit, whatever the revision has become
+ * @param commit the commit to read; the revision may name a newer one by now
  * @returns the URL of one of the checkpoint's files
  */
 export function fileUrl(source: Source, file: string, commit?: string): string {
@@ -68,7 +70,7 @@ export function fileUrl(source: Source, file: string, commit?: string): string {
   return url.href;
 }
 
-function misunderstood(source: string): Error {
+function unknownForm(source: string): Error {
   return new Error(
     `resolveSource: "${source}" is none of "org/name", "org/name@revision", ` +
       `the URL of a folder ("https://…/model") or its path ("/models/sample", "./model")`,
@@ -79,7 +81,7 @@ function parseUrl(text: string, source: string): URL {
   try {
     return new URL(text);
   } catch {
-    throw misunderstood(source);
+    throw unknownForm(source);
   }
 }
 
@@ -99,7 +101,7 @@ function folderSource(url: URL): Source {
   return { id, folder: url.href };
 }
 
-/** The repository that a page of the hub is about. */
+/** @returns the repository of a page of the hub, undefined for any other URL */
 function hubPage(url: URL, hub: string, revision: string): Repository | undefined {
   const own = new URL(hub);
   const isHub = url.host === own.host && url.pathname.startsWith(own.pathname);

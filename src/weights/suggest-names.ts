@@ -1,4 +1,4 @@
-/** @returns the names that have the most parts (between dots) in common with `name`, at most 3 */
+/** @returns up to three names that share the most parts, between dots, with `name` */
 export function suggestNames(name: string, names: readonly string[]): string[] {
   const parts = new Set(name.split("."));
   const scored = names.map((candidate) => {

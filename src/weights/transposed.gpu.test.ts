@@ -31,7 +31,7 @@ describe("transposed", () => {
     expectClose(y, product(x, w, D, O), 1e-5);
   });
 
-  test("refuses what is no matrix, and inputs that four does not divide", async () => {
+  test("refuses a vector, and a D that is no multiple of 4", async () => {
     const gpu = await testGpu();
     expect(() => transposed(gpu.tensor("w", [8]))).toThrow("transposed: w is [8], expected");
     expect(() => transposed(gpu.tensor("w", [6, 8]))).toThrow("transposed: w is [6,8], expected");

@@ -3,13 +3,13 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { type WeightCache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
 import { type Http, InterruptedError, download } from "./http.ts";
 
-/** Bytes of a file of weights, in their order. */
+/** Consecutive bytes of a weight file. Pieces arrive in order. */
 export interface Piece {
   readonly file: string;
-  /** Position in the file of the first byte. */
+  /** Position of the first byte in the file. */
   readonly begin: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Whether they came over the network. */
+  /** Whether the bytes came over the network. */
   readonly network: boolean;
 }
 
@@ -19,15 +19,15 @@ export interface ReadOptions {
   readonly folder: string;
   readonly url: string;
   readonly chunkBytes: number;
-  /** Keys of the cache. */
+  /** The keys that the cache has. */
   readonly stored: ReadonlySet<string>;
-  /** Compare the whole file's hash with the hub's, where it is known. */
+  /** Compares the file's hash with the hub's, if the hub gives one. */
   readonly verify: boolean;
-  /** Throws when a response is not of the file as it was opened. */
+  /** Throws when a response is of another version of the file. */
   readonly check: (response: Response) => void;
 }
 
-/** What a server now has is not what was begun with. */
+/** A file changed on the server after the checkpoint was opened, or arrived damaged. */
 export class ChangedError extends Error {
   override name = "ChangedError";
 }
@@ -38,7 +38,7 @@ interface Chunk {
   readonly end: number;
 }
 
-/** Cuts a file into chunks, the unit of what is kept and passed on. */
+/** Cuts a file into the chunks in which it is stored and passed on. */
 export function chunksOf(folder: string, file: WeightFile, chunkBytes: number): Chunk[] {
   const chunks: Chunk[] = [];
   for (let begin = 0; begin < file.bytes; begin += chunkBytes) {
@@ -49,12 +49,11 @@ export function chunksOf(folder: string, file: WeightFile, chunkBytes: number): 
 }
 
 /**
- * Reads a file chunk by chunk, from the cache where it is there, else by one request for each
- * missing stretch. A chunk is kept before the next one is passed on, so that memory holds a few
- * of them at most.
+ * Reads a file chunk by chunk: from the cache, or by one request for each run of missing chunks. A
+ * chunk is stored before the next one is passed on, so that memory never holds more than a few.
  *
- * @throws ChangedError when the file is not what it was, Error when its hash is wrong: either way
- *   what was kept of it is dropped
+ * @throws ChangedError when the file changed or its hash is wrong; its chunks are deleted then
+ * @throws InterruptedError when the network fails; HttpError; the signal's reason
  */
 export async function* readWeightFile(
   file: WeightFile,
@@ -70,14 +69,14 @@ export async function* readWeightFile(
     const actual = hash && bytesToHex(hash.digest());
     if (actual !== undefined && actual !== file.sha256) {
       throw new ChangedError(
-        `${file.name} arrived damaged: its SHA-256 is ${actual}, the hub's ${file.sha256}; ` +
-          `it was dropped, load again to fetch it anew`,
+        `${file.name} arrived damaged: its SHA-256 is ${actual}, the hub's is ${file.sha256}. ` +
+          `The file was deleted from the store: load again to fetch it`,
       );
     }
   } catch (error) {
     if (error instanceof ChangedError) await dropWeights(cache, folder, file);
     if (!(error instanceof InterruptedError)) throw error;
-    const next = cache.works ? "what has arrived is kept: load again to go on" : "load again";
+    const next = cache.works ? "what arrived is kept: load again to continue" : "load again";
     throw new InterruptedError(`${error.message}; ${next}`, { cause: error });
   }
 }
@@ -90,7 +89,7 @@ async function* readPieces(
   const chunks = chunksOf(folder, file, options.chunkBytes);
   const read = (chunk: Chunk | undefined) =>
     chunk && stored.has(chunk.key) ? cache.get(chunk.key) : undefined;
-  // While one chunk is worked on, the next is read.
+  // The next chunk is read while this one is processed.
   let ahead = read(chunks[0]);
   for (let i = 0; i < chunks.length;) {
     http.signal?.throwIfAborted();
@@ -109,7 +108,7 @@ async function* readPieces(
   }
 }
 
-/** Fetches chunks that lie side by side. */
+/** Fetches consecutive chunks. */
 async function* fetchPieces(
   file: WeightFile,
   chunks: readonly Chunk[],
@@ -140,7 +139,7 @@ async function* fetchPieces(
       }
     }
   } finally {
-    // However it ends, what came whole is there for the next time.
+    // Whole chunks are stored even when the request fails.
     await kept;
   }
 }

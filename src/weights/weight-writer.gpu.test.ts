@@ -49,7 +49,7 @@ describe("WeightWriter", () => {
     const weight = allocateWeight(gpu, "w", [O, D], format, { maxBytes });
     expect(weight.slices.map(({ rows }) => rows)).toEqual([7, 7, 7, 7, 7, 7, 7, 1]);
     const writer = new WeightWriter(gpu);
-    // Out of order, without waiting, in several sizes.
+    // Several sizes, out of order, and in parallel.
     const cuts = [31, 50, 0, 9, 9, 31];
     await Promise.all(
       [0, 2, 4].map((i) => {
@@ -95,7 +95,7 @@ describe("WeightWriter", () => {
     }
   });
 
-  test("keeps no more memory after many writes than after the largest", async () => {
+  test("keeps no more memory after many writes than after the largest one", async () => {
     const gpu = await testGpu();
     const [O, D] = [64, 128];
     const weight = allocateWeight(gpu, "w", [O, D], q4);
@@ -138,7 +138,7 @@ describe("allocateWeight", () => {
     expect(bytes).toEqual([65536, 32768, 16384 + 4096, 8192 + 2048]);
   });
 
-  test("refuses what can't be", async () => {
+  test("refuses impossible shapes and rows", async () => {
     const gpu = await testGpu();
     expect(() => allocateWeight(gpu, "w", [4, 12], q4)).toThrow("rows of 12");
     expect(() => allocateWeight(gpu, "w", [0, 8], f32)).toThrow("[0, 8]");
