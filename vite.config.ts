@@ -16,6 +16,8 @@ export default defineConfig({
       "@noble/hashes/utils.js",
       "@preact/signals",
       "comlink",
+      "eventsource-parser",
+      "eventsource-parser/stream",
       "idb-keyval",
       "openai",
       "preact",

@@ -543,5 +543,5 @@ test("without a service worker the offer is refused, and says what to do", async
   const refused = await tab.evaluate(() =>
     window.offer({ script: "" }).catch((error: Error) => error.message),
   );
-  expect(refused).toMatch(/no service worker is registered.*name its script/);
+  expect(refused).toMatch(/no service worker is registered.*pass its script/);
 });

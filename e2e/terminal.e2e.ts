@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { MemoryPlan } from "../src/cli/memory-plan.ts";
+import type { ModelPlan } from "../src/index.ts";
 import type { ChatCompletion } from "../src/openai/wire.ts";
 import { ROOT, type Site, openSite, openTools } from "./browser.ts";
 import { findPython } from "./find-python.ts";
@@ -39,7 +39,7 @@ describe("webvlm ask", () => {
     [["missing.png", "What is it?"], /^webvlm: There is no file missing.png\.$/m],
     [[join(IMAGES, "red-circle.png")], /^webvlm: Say what you want to know/m],
     [["Hello!", "--max-tokens", "0"], /max-tokens.*Expected an integer of 1 at least/],
-    [["Hello!", "--quantization", "q3"], /Allowed choices are auto, f32, f16, q8, q4/],
+    [["Hello!", "--quantization", "q3"], /Allowed choices are f32, f16, q8, q4, auto/],
     [[], /missing required argument 'words'/],
   ])("%j is refused before anything is loaded", async (words, message) => {
     const { code, stdout, stderr } = await webvlm(["ask", ...words]);
@@ -69,7 +69,7 @@ describe("webvlm inspect", () => {
     const env = { LD_LIBRARY_PATH: "", VK_ICD_FILENAMES: "/nowhere.json" };
     const { code, stdout, stderr } = await webvlm(["inspect", "--json"], { env });
     expect([code, stderr]).toEqual([0, ""]);
-    const plan = JSON.parse(stdout) as MemoryPlan;
+    const plan = JSON.parse(stdout) as ModelPlan;
     expect(plan).toMatchObject({ id: "sample", modelType: "smolvlm", storedAs: ["BF16"] });
     const bytes = Object.values(plan.disk).reduce((sum, { bytes }) => sum + bytes, 0);
     const file = readFileSync(join(ROOT, "public/models/sample/model.safetensors"));
@@ -89,7 +89,7 @@ describe("webvlm inspect", () => {
     for (const row of ["text", "embedding", "vision", "connector", "keys and values", "total"]) {
       expect(stdout).toMatch(new RegExp(`^ +${row} .*\\d [KMG]?B$`, "m"));
     }
-    expect(stdout).toMatch(/^ +1920 x 1080 +\d+ rows$/m);
+    expect(stdout).toMatch(/^ +1920 x 1080 +\d+ tokens$/m);
   });
 });
 

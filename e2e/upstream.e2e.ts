@@ -248,10 +248,10 @@ test("webvlm serve --help tells of it", async () => {
 });
 
 test.each([
-  [["--upstream", "nonsense"], /"nonsense" is no URL/],
+  [["--upstream", "nonsense"], /"nonsense" is not a URL/],
   [["--upstream", "http://user:secret@gpu-box/v1"], /more than host and path/],
-  [["--upstream-models", "a,b"], /--upstream-models is of no use without --upstream/],
-  [["--upstream-api-key", "secret"], /--upstream-api-key is of no use without --upstream/],
+  [["--upstream-models", "a,b"], /--upstream-models needs --upstream/],
+  [["--upstream-api-key", "secret"], /--upstream-api-key needs --upstream/],
   [["--upstream", "http://gpu-box", "--upstream-models", " ,"], /Expected names/],
   [["--port", "34567", "--upstream", "http://localhost:34567"], /is this server itself/],
 ])("webvlm serve %j is refused", async (args, message) => {
@@ -442,20 +442,25 @@ test("a page without WebGPU is answered by the upstream alone", async () => {
     const page = await openTools(site, await browser.newContext());
     const told = await page.evaluate(
       async ({ url, apiKey, messages }) => {
-        const { intercept, isDeviceError, load, post } = window.tools;
+        const { DeviceError, intercept, load, post } = window.tools;
         const error = await load("/models/sample").catch((error: unknown) => error);
         const undo = intercept({ upstream: { url, apiKey } });
         const answer = await (await post({ model: "default", messages, temperature: 0 })).json();
         const health = (await fetch("/v1/health")).status;
         undo();
         return {
-          ...{ error: (error as Error).name, unfit: isDeviceError(error) },
+          ...{ error: (error as Error).name, isDeviceError: error instanceof DeviceError },
           ...{ model: answer.model, health, after: (await post({})).status },
         };
       },
       { url: upstream.url, apiKey: KEY, messages: HELLO },
     );
-    expect(told).toMatchObject({ error: "NoGpuError", unfit: true, model: MODEL, health: 200 });
+    expect(told).toMatchObject({
+      error: "NoGpuError",
+      isDeviceError: true,
+      model: MODEL,
+      health: 200,
+    });
     expect(told.after).toBe(404);
   } finally {
     await browser.close();

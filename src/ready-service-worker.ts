@@ -1,9 +1,9 @@
 import { answerOrigin } from "./net/origin/answer-origin.ts";
 import type { ServiceWorkerScope } from "./net/origin/scope.ts";
 
-/** A whole service worker: answers `/v1/…` and leaves everything else to the network. */
+/** A complete service worker. It answers `/v1/…` and leaves everything else to the network. */
 const scope = globalThis as unknown as ServiceWorkerScope;
 scope.addEventListener("install", (event) => event.waitUntil(scope.skipWaiting()));
-// Tabs that are open already are answered without a reload.
+// The worker also answers tabs that were open before it, without a reload.
 scope.addEventListener("activate", (event) => event.waitUntil(scope.clients.claim()));
 answerOrigin(scope);

@@ -6,8 +6,10 @@ import { expect, test } from "vitest";
 const LAYERS = [
   ["demo", "cli"],
   ["index.ts", "service-worker.ts", "ready-service-worker.ts"],
+  ["page"],
   ["net"],
   ["worker"],
+  ["runtime"],
   ["openai"],
   ["chat"],
   ["engine", "text", "image", "grammar"],
@@ -40,11 +42,17 @@ test("every file in src/ is in a layer", () => {
 
 test("imports point downward", () => {
   const all = files.flatMap((file) => imports(file).map((path) => ({ file, path })));
-  expect(all).toContainEqual({ file: "index.ts", path: join("worker", "client.ts") });
+  expect(all).toContainEqual({ file: "index.ts", path: join("page", "load.ts") });
   // What lies outside of src/, tests above all, is in no layer; the shaders are everybody's.
   const upward = all.filter(
     ({ file, path }) =>
       folder(path) !== folder(file) && layer(path) <= layer(file) && !path.startsWith(shaders),
   );
   expect(upward).toEqual([]);
+});
+
+test("the demo imports the public API and nothing else of the library", () => {
+  const demo = files.filter((file) => folder(file) === "demo");
+  const library = demo.flatMap((file) => imports(file)).filter((path) => folder(path) !== "demo");
+  expect(new Set(library)).toEqual(new Set(["index.ts"]));
 });

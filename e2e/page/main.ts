@@ -1,13 +1,13 @@
 import OpenAI from "openai";
 import {
   type ChatCompletionChunk,
+  DeviceError,
   type Vlm,
   intercept,
-  isDeviceError,
   load,
 } from "../../src/index.ts";
 
-export { OpenAI, intercept, isDeviceError, load };
+export { DeviceError, OpenAI, intercept, load };
 
 export type Through = "vlm.fetch" | "vlm.intercept()";
 

@@ -1,6 +1,6 @@
 /**
- * Calls back at the first SIGINT or SIGTERM. The second one does what it does unhandled: it ends the
- * process at once, without freeing what the GPU still works on.
+ * Calls back at the first SIGINT or SIGTERM. The second signal isn't handled, so it ends the process at
+ * once, even while the GPU works.
  */
 export function onSignals(first: (signal: NodeJS.Signals) => void): void {
   const handle = (signal: NodeJS.Signals): void => {

@@ -1,22 +1,22 @@
 import type { OnProgress } from "../weights/progress.ts";
 import type { OnDownload } from "./hub-cache.ts";
 
-/** Where progress is shown: standard error, so that an answer can be piped. */
+/** Shows progress on standard error, so that an answer on standard output can be piped. */
 export interface Terminal {
-  /** A line of its own. */
+  /** Prints a line. */
   note(text: string): void;
   readonly onDownload: OnDownload;
   readonly onProgress: OnProgress;
 }
 
-/** Between two lines of a log, in percent. */
+/** Progress between two lines of a log, in percent. */
 const LOG_STEP = 10;
 
-/** Shows progress in a line that changes, or in a few lines where that is a log. */
+/** Shows progress in one changing line on a terminal, or in a few lines of a log. */
 export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Terminal {
   const step = stream.isTTY ? 1 : LOG_STEP;
   const shown = { label: "", percent: 0 };
-  /** A line is there that can still change. */
+  /** Whether the last line can still change. */
   let open = false;
 
   const clear = (): void => {
@@ -47,7 +47,7 @@ export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Termi
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-/** @returns a number of bytes in the largest decimal unit of which there is one, "13.0 MB" */
+/** @returns a number of bytes in decimal units: "13.0 MB" */
 export function bytesText(bytes: number): string {
   const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1);
   const value = bytes / 1000 ** power;

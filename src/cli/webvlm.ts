@@ -2,7 +2,7 @@
 import { main } from "./main.ts";
 
 const code = await main(process.argv.slice(2));
-// What was written to a pipe may still be on its way.
+// Output to a pipe may still be buffered.
 for (const stream of [process.stdout, process.stderr]) {
   await new Promise<void>((resolve) => stream.write("", () => resolve()));
 }

@@ -1,11 +1,11 @@
 import { SAMPLE } from "./catalogue.ts";
 
-/** The model that the page's address asks for with `?model=`, or the sample. */
+/** @returns the model of `?model=` in the page's address, else the sample */
 export function modelInAddress(): string {
   return new URLSearchParams(location.search).get("model")?.trim() || SAMPLE;
 }
 
-/** Makes a reload, or a link to this page, bring the same model. */
+/** Puts a model into the page's address, for reloads and links. */
 export function putModelInAddress(source: string): void {
   const url = new URL(location.href);
   if (source === SAMPLE) url.searchParams.delete("model");

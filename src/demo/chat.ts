@@ -1,15 +1,16 @@
 import { computed, type Signal, signal } from "@preact/signals";
-import type { Part } from "./draft.ts";
+import type { Usage } from "../index.ts";
+import type { DraftPart } from "./draft.ts";
 import { whenReady } from "./model.ts";
-import { errorOf, type Message, requestBody, userMessage } from "./request.ts";
+import { type ChatMessage, errorOf, requestBody, userMessage } from "./request.ts";
 import { settings } from "./settings.ts";
-import { readChunks, type Usage } from "./stream.ts";
+import { readChunks } from "./stream.ts";
 import { type Timing, timingOf } from "./timing.ts";
 
 export interface Question {
   readonly role: "user";
   readonly id: number;
-  readonly parts: readonly Part[];
+  readonly parts: readonly DraftPart[];
 }
 
 export interface Answer {
@@ -32,18 +33,18 @@ export const answering = computed(() => running.value !== undefined);
 
 let nextId = 0;
 
-/** Asks, and streams the answer into the conversation. Only one answer runs at a time. */
-export async function ask(parts: readonly Part[]): Promise<void> {
+/** Asks a question, and streams the answer into the conversation. One answer runs at a time. */
+export async function askQuestion(parts: readonly DraftPart[]): Promise<void> {
   if (running.value || parts.length === 0) return;
   const question: Question = { role: "user", id: nextId++, parts };
-  await answer([...turns.value, question]);
+  await answerTo([...turns.value, question]);
 }
 
-/** Answers the last question anew. */
+/** Answers the last question again. */
 export async function regenerate(): Promise<void> {
   if (running.value) return;
   const last = turns.value.findLastIndex((turn) => turn.role === "user");
-  if (last >= 0) await answer(turns.value.slice(0, last + 1));
+  if (last >= 0) await answerTo(turns.value.slice(0, last + 1));
 }
 
 export function stop(): void {
@@ -52,11 +53,11 @@ export function stop(): void {
 
 export function newChat(): void {
   stop();
-  running.value = undefined; // the next question need not wait until the old one has wound up
+  running.value = undefined; // The next question need not wait until the old answer has ended.
   turns.value = [];
 }
 
-async function answer(asked: readonly Turn[]): Promise<void> {
+async function answerTo(asked: readonly Turn[]): Promise<void> {
   const controller = new AbortController();
   const text = signal("");
   const state = signal<AnswerState>({ status: "loading" });
@@ -85,7 +86,7 @@ async function stream(
   const response = await fetch("/v1/chat/completions", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(requestBody(model, messagesOf(asked), settings.value)),
+    body: JSON.stringify(requestBody(model, historyOf(asked), settings.value)),
     signal: aborted,
   });
   if (!response.ok || !response.body) throw await errorOf(response);
@@ -111,9 +112,9 @@ async function stream(
   };
 }
 
-/** A question that got no answer is left out, so that an image that fails does so only once. */
-function messagesOf(asked: readonly Turn[]): Message[] {
-  return asked.flatMap((turn, index): Message[] => {
+/** Leaves out questions without an answer, so that an image that failed doesn't fail again. */
+function historyOf(asked: readonly Turn[]): ChatMessage[] {
+  return asked.flatMap((turn, index): ChatMessage[] => {
     if (turn.role === "assistant") {
       return turn.text.value ? [{ role: "assistant", content: turn.text.value }] : [];
     }

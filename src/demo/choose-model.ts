@@ -1,26 +1,30 @@
 import { signal } from "@preact/signals";
+import type { QuantizationName } from "../index.ts";
 import { putModelInAddress } from "./address.ts";
 import { offerOf, SAMPLE } from "./catalogue.ts";
-import { device, lookAtDevice } from "./device.ts";
+import { checkDevice, device } from "./device.ts";
 import { openDialog } from "./dialogs.ts";
-import { fit } from "./fit.ts";
+import { fitOf } from "./fit.ts";
 import { loadModel } from "./model.ts";
-import { change, type Quantization, settings } from "./settings.ts";
+import { change, settings } from "./settings.ts";
 
-/** The model that the dialog shall ask about when it opens. */
+/** The model that the dialog asks about when it opens. */
 export const doubtful = signal<string | undefined>(undefined);
 
-/** Loads what somebody chose, and remembers the choice. */
-export function loadAs(source: string, quantization: Quantization = settings.value.quantization) {
+/** Loads the chosen model, and remembers the choice. */
+export function loadAs(
+  source: string,
+  quantization: QuantizationName = settings.value.quantization,
+) {
   change({ quantization });
   putModelInAddress(source);
   void loadModel(source);
 }
 
-/** Loads a model; where this device seems not to hold it, asks first. */
+/** Loads a model. Asks first if it seems not to fit this device. */
 export async function loadOrAsk(source: string): Promise<void> {
   if (source !== SAMPLE && offerOf(source)) {
-    await lookAtDevice();
+    await checkDevice();
     if (isDoubtful(source, settings.value.quantization)) {
       doubtful.value = source;
       openDialog.value = "model";
@@ -30,9 +34,9 @@ export async function loadOrAsk(source: string): Promise<void> {
   loadAs(source);
 }
 
-/** @returns whether a download would be for nothing, as far as can be told */
-export function isDoubtful(source: string, quantization: Quantization): boolean {
+/** @returns whether a download would probably be in vain */
+export function isDoubtful(source: string, quantization: QuantizationName): boolean {
   const offer = offerOf(source);
-  if (!offer || !device.value || device.value.kept.includes(source)) return false;
-  return fit(device.value, offer, quantization).outcome === "does not fit";
+  if (!offer || !device.value || device.value.stored.includes(source)) return false;
+  return fitOf(device.value, offer, quantization).outcome === "does not fit";
 }

@@ -1,10 +1,10 @@
 import { signal } from "@preact/signals";
 import { createRef } from "preact";
-import { answering, ask } from "./chat.ts";
+import { answering, askQuestion } from "./chat.ts";
 import {
   addImages,
   type Draft,
-  EMPTY,
+  EMPTY_DRAFT,
   moveImage,
   partsOf,
   type Placed,
@@ -14,16 +14,16 @@ import {
 import { readImage } from "./images.ts";
 import { say } from "./notice.ts";
 
-/** The message that is being written, and the box that it is written in. */
-export const draft = signal<Draft>(EMPTY);
+/** The message that the user is writing, and its text box. */
+export const draft = signal<Draft>(EMPTY_DRAFT);
 export const box = createRef<HTMLTextAreaElement>();
 
-/** Not on touch screens, where focus would pull the keyboard up over the page. */
+/** Focuses the text box; not on touch screens, where the keyboard would cover the page. */
 export function focusBox(): void {
   if (matchMedia("(hover: hover)").matches) box.current?.focus({ preventScroll: true });
 }
 
-/** Adds those files that are images at the caret, and says which are not. */
+/** Adds the images among some files at the caret, and says which files are not images. */
 export async function addFiles(added: Iterable<File>): Promise<void> {
   const all = [...added];
   const others = all.filter((file) => !file.type.startsWith("image/"));
@@ -37,7 +37,8 @@ export async function addFiles(added: Iterable<File>): Promise<void> {
   }
 }
 
-export const place = (index: number) => put(placeImage(draft.value, index, caret()));
+/** Puts the marker of an image at the caret. */
+export const placeAtCaret = (index: number) => put(placeImage(draft.value, index, caret()));
 
 export function remove(index: number): void {
   draft.value = removeImage(draft.value, index);
@@ -51,8 +52,8 @@ export function move(from: number, to: number): void {
 export function submit(): void {
   const parts = partsOf(draft.value);
   if (parts.length === 0 || answering.value) return;
-  draft.value = EMPTY;
-  void ask(parts);
+  draft.value = EMPTY_DRAFT;
+  void askQuestion(parts);
   focusBox();
 }
 
@@ -62,7 +63,7 @@ function caret(): number {
 
 function put(placed: Placed): void {
   draft.value = placed.draft;
-  // The box has the new text only after the next render.
+  // The box gets its new text in the next render.
   requestAnimationFrame(() => {
     focusBox();
     box.current?.setSelectionRange(placed.caret, placed.caret);

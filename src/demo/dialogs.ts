@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 
 export type DialogName = "model" | "settings" | "code";
 
-/** The dialog that is open; there is at most one. */
+/** The open dialog, if any. */
 export const openDialog = signal<DialogName | undefined>(undefined);
 
 export const show = (name: DialogName) => () => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import {
   addImages,
   type Draft,
-  EMPTY,
+  EMPTY_DRAFT,
   moveImage,
   partsOf,
   placeImage,
@@ -12,7 +12,7 @@ import {
 const image = (name: string) => ({ name, url: `data:image/png;base64,${name}` });
 const [a, b, c] = [image("a"), image("b"), image("c")];
 
-/** Parts in short: text as it is, an image by its name in angle brackets. */
+/** Abbreviates parts: text stays text, an image becomes its name in angle brackets. */
 const short = (draft: Draft) =>
   partsOf(draft).map((part) => (part.type === "text" ? part.text : `<${part.image.name}>`));
 
@@ -36,12 +36,12 @@ test.each<[string, string, string[]]>([
 });
 
 test("an image added to an empty draft goes before the text that follows", () => {
-  const { draft, caret } = addImages(EMPTY, [a], 0);
+  const { draft, caret } = addImages(EMPTY_DRAFT, [a], 0);
   expect(draft).toEqual({ text: "", images: [a] });
   expect(caret).toBe(0);
 });
 
-test("images added after text are marked at the caret, which moves behind them", () => {
+test("images added after text get markers at the caret, and the caret moves behind them", () => {
   const { draft, caret } = addImages({ text: "See here", images: [a] }, [b, c], 3);
   expect(typed(draft)).toBe("See [image 2] [image 3] here");
   expect(draft.text.slice(caret)).toBe(" here");
@@ -56,7 +56,7 @@ test("placing moves an image's marker", () => {
   expect(typed(placeImage(placed.draft, 0, 0).draft)).toBe("[image 1] One two ");
 });
 
-test("placing inside its own marker leaves the draft whole", () => {
+test("placing an image inside its own marker keeps the draft intact", () => {
   const draft = { text: "One [image 1] two", images: [a] };
   expect(typed(placeImage(draft, 0, 8).draft)).toBe(draft.text);
 });

@@ -1,45 +1,47 @@
-/** An image that somebody chose, dropped or pasted. */
+/** An image that the user chose, dropped or pasted. */
 export interface DraftImage {
   readonly name: string;
-  /** `data:` URL of the file's own bytes. */
+  /** `data:` URL of the unchanged file. */
   readonly url: string;
 }
 
-/** A piece of a message, in the order in which it was composed. */
-export type Part =
+/** A part of a message. The user decides the order of the parts. */
+export type DraftPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image"; readonly image: DraftImage };
 
 /**
- * A message in the making. Its text may hold markers, `[image 2]`, that say where an image goes;
- * images without a marker go before the text.
+ * A message that is being written. A marker in its text, such as `[image 2]`, says where an image
+ * goes. Images without a marker go before the text.
  */
 export interface Draft {
   readonly text: string;
   readonly images: readonly DraftImage[];
 }
 
-/** A draft, and where in its text the caret goes. */
+/** A draft, and the position of the caret in its text. */
 export interface Placed {
   readonly draft: Draft;
   readonly caret: number;
 }
 
-export const EMPTY: Draft = { text: "", images: [] };
+export const EMPTY_DRAFT: Draft = { text: "", images: [] };
 
 const MARKER = /\[image[ \u00a0](\d+)\]/g;
 
-/** Its space does not break, so that a marker stays on one line. */
+/** The marker of an image. Its no-break space keeps it on one line. */
 export const marker = (index: number) => `[image\u00a0${index + 1}]`;
 
-/** A run of the draft's text; `image` is its index where the run is a marker. */
+/** A piece of the draft's text: plain text, or one marker. */
 export interface Run {
   readonly text: string;
+  /** Position in the draft's text. */
   readonly start: number;
+  /** Index of the image that a marker names. */
   readonly image?: number;
 }
 
-/** The text cut at its markers. A marker with the number of no image is plain text. */
+/** Splits the text at its markers. A marker that names no image is plain text. */
 export function runsOf({ text, images }: Draft): Run[] {
   const runs: Run[] = [];
   let start = 0;
@@ -59,10 +61,10 @@ export function placedIn(draft: Draft): Set<number> {
   return new Set(runsOf(draft).flatMap((run) => run.image ?? []));
 }
 
-/** Images and text as they will be sent. White space beside an image is dropped. */
-export function partsOf(draft: Draft): Part[] {
+/** @returns images and text in the order they are sent, without white space next to images */
+export function partsOf(draft: Draft): DraftPart[] {
   const placed = placedIn(draft);
-  const parts: Part[] = draft.images
+  const parts: DraftPart[] = draft.images
     .filter((_, index) => !placed.has(index))
     .map((image) => ({ type: "image", image }));
   for (const run of runsOf(draft)) {
@@ -73,9 +75,7 @@ export function partsOf(draft: Draft): Part[] {
   return parts;
 }
 
-/**
- * Adds images: before the text when the caret has none before it, else as markers at the caret.
- */
+/** Adds images at the caret. With no text before the caret, they go before the text, unmarked. */
 export function addImages(draft: Draft, added: readonly DraftImage[], caret: number): Placed {
   const first = draft.images.length;
   const grown = { ...draft, images: [...draft.images, ...added] };
@@ -87,12 +87,12 @@ export function addImages(draft: Draft, added: readonly DraftImage[], caret: num
   );
 }
 
-/** Puts an image's marker at the caret, away from where it was. */
+/** Moves the marker of an image to the caret. */
 export function placeImage(draft: Draft, index: number, caret: number): Placed {
   const old = runsOf(draft).filter((run) => run.image === index);
   let text = draft.text;
   for (const { start, text: gone } of old.reverse()) {
-    // A marker leaves with the space after it, so that moving one back and forth adds none.
+    // The space after a marker is removed with it. Otherwise moves would collect spaces.
     const end = start + gone.length + (text[start + gone.length] === " " ? 1 : 0);
     text = text.slice(0, start) + text.slice(end);
     if (caret > start) caret = Math.max(start, caret - (end - start));
@@ -111,13 +111,13 @@ function insertMarkers(draft: Draft, indices: readonly number[], caret: number):
   };
 }
 
-/** Takes an image out, with its markers; the ones after it move up a number. */
+/** Removes an image and its markers. Later images move up by one number. */
 export function removeImage(draft: Draft, index: number): Draft {
   const text = renumber(draft, (old) => (old === index ? undefined : old > index ? old - 1 : old));
   return { text, images: draft.images.filter((_, i) => i !== index) };
 }
 
-/** Moves an image among the others; markers keep pointing at their images. */
+/** Moves an image to another position. Markers keep naming the same images. */
 export function moveImage(draft: Draft, from: number, to: number): Draft {
   const order = draft.images.map((_, i) => i);
   order.splice(to, 0, ...order.splice(from, 1));

@@ -1,25 +1,25 @@
 const UNITS = ["B", "kB", "MB", "GB"] as const;
 
-/** Decimal units, as downloads are told: `13.0 MB`. */
+/** @returns a number of bytes in decimal units: `13.0 MB` */
 export function bytes(count: number): string {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   const digits = power < 2 ? 0 : 1;
   return `${(count / 1000 ** power).toFixed(digits)} ${UNITS[power]}`;
 }
 
-/** In two digits, as estimates and sizes of downloads are told: `13 MB`, `4.3 GB`. */
+/** @returns a number of bytes with two digits, for estimates: `13 MB`, `4.3 GB` */
 export function roughly(count: number): string {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   const value = Number((count / 1000 ** power).toPrecision(2));
   return `${value < 10 && power > 0 ? value.toFixed(1) : value} ${UNITS[power]}`;
 }
 
-/** @param ms milliseconds, told as `85 ms` or `1.4 s` */
+/** @returns a duration: `85 ms`, `1.4 s` */
 export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** Time left, in words as rough as the estimate is. */
+/** @returns the time left, roughly, as an estimate deserves */
 export function remaining(seconds: number): string {
   if (seconds < 10) return "a few seconds left";
   if (seconds < 90) return `about ${Math.round(seconds / 10) * 10} seconds left`;

@@ -1,6 +1,6 @@
 import type { DraftImage } from "./draft.ts";
 
-/** @returns the file's own bytes as a `data:` URL, as any client of the API would send them */
+/** @returns the unchanged file as a `data:` URL, as any client of the API sends it */
 export function readImage(file: Blob, name: string): Promise<DraftImage> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();

@@ -1,17 +1,16 @@
 import { signal } from "@preact/signals";
-import { load, type Vlm } from "../index.ts";
-import type { Progress } from "../weights/progress.ts";
+import { type Progress, type Vlm, load } from "../index.ts";
 import { nameOf } from "./catalogue.ts";
 import { settings } from "./settings.ts";
 
-/** Where the page stands with its model. `source` is as the user gave it. */
+/** The state of the page's model. `source` is what the user entered. */
 export type ModelState =
   | { readonly status: "none" }
   | {
       readonly status: "loading";
       readonly source: string;
       readonly progress: Progress | undefined;
-      /** When the first bytes came (`performance.now()`), and how many there were then. */
+      /** Time of the first bytes (`performance.now()`), and their number. */
       readonly since: { readonly time: number; readonly bytes: number } | undefined;
     }
   | { readonly status: "ready"; readonly source: string; readonly id: string }
@@ -22,7 +21,7 @@ export const model = signal<ModelState>({ status: "none" });
 let loading: AbortController | undefined;
 let loaded: { vlm: Vlm; undo: () => void } | undefined;
 
-/** Loads a model in place of the one there is, whose memory is given back first. */
+/** Replaces the loaded model by another one. The memory of the old one is freed first. */
 export async function loadModel(source: string): Promise<void> {
   loading?.abort();
   unload();
@@ -66,8 +65,8 @@ function unload(): void {
 }
 
 /**
- * @returns the loaded model's id, once there is one
- * throws Error when the load fails or is cancelled, the signal's reason when that aborts
+ * @returns the model's id, once it is loaded
+ * @throws Error when loading fails or is cancelled; the signal's reason when it aborts
  */
 export function whenReady(aborted: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {

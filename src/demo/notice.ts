@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-/** A short remark that goes away by itself. */
+/** A short remark that disappears after a few seconds. */
 export const notice = signal("");
 
 const SHOWN_MS = 5000;

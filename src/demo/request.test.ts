@@ -19,7 +19,7 @@ test("text alone is a string, anything else a list of parts in order", () => {
   ]);
 });
 
-test("the system prompt goes first, and only when there is one", () => {
+test("a system prompt comes first; an empty one is left out", () => {
   const hello = userMessage([{ type: "text", text: "Hello!" }]);
   expect(requestBody("m", [hello], DEFAULTS)).toEqual({
     model: "m",
@@ -33,7 +33,7 @@ test("the system prompt goes first, and only when there is one", () => {
   expect(messages).toEqual([{ role: "system", content: "Be brief." }, hello]);
 });
 
-test("a failure is told in the server's words, or by its status", async () => {
+test("a failure has the server's message, else the HTTP status", async () => {
   const body = { error: { message: "messages: required", type: "x", param: null, code: null } };
   expect((await errorOf(Response.json(body, { status: 400 }))).message).toBe("messages: required");
   const page = new Response("<html>", { status: 502, statusText: "Bad Gateway" });

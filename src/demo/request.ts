@@ -1,7 +1,7 @@
-import type { Part } from "./draft.ts";
+import type { DraftPart } from "./draft.ts";
 import type { Settings } from "./settings.ts";
 
-export interface Message {
+export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string | readonly ContentPart[];
 }
@@ -10,8 +10,8 @@ type ContentPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
 
-/** A user's message on the wire: plain text when there is nothing else. */
-export function userMessage(parts: readonly Part[]): Message {
+/** @returns a user message for the request; its content is a string if it is text only */
+export function userMessage(parts: readonly DraftPart[]): ChatMessage {
   const [first] = parts;
   if (parts.length === 1 && first?.type === "text") return { role: "user", content: first.text };
   return {
@@ -22,10 +22,10 @@ export function userMessage(parts: readonly Part[]): Message {
   };
 }
 
-/** The body of `POST /v1/chat/completions`, streamed, with usage at the end. */
-export function requestBody(model: string, messages: readonly Message[], settings: Settings) {
+/** @returns the body of a streamed `POST /v1/chat/completions`, with usage in the last chunk */
+export function requestBody(model: string, messages: readonly ChatMessage[], settings: Settings) {
   const prompt = settings.systemPrompt.trim();
-  const system: Message[] = prompt ? [{ role: "system", content: prompt }] : [];
+  const system: ChatMessage[] = prompt ? [{ role: "system", content: prompt }] : [];
   return {
     model,
     messages: [...system, ...messages],
@@ -36,7 +36,7 @@ export function requestBody(model: string, messages: readonly Message[], setting
   };
 }
 
-/** The server's own words for a failure. */
+/** @returns the error message of a failed response */
 export async function errorOf(response: Response): Promise<Error> {
   const body = await response.text();
   try {

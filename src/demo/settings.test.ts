@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { DEFAULTS, parseSettings } from "./settings.ts";
 
-test("what was saved comes back", () => {
+test("saved settings are restored", () => {
   const saved = {
     maxTokens: 64,
     temperature: 0.7,
@@ -13,6 +13,6 @@ test("what was saved comes back", () => {
 });
 
 test.each([null, "", "no json", "null", "7", "[]", '{"maxTokens":0,"temperature":3,"theme":"x"}'])(
-  "defaults stand in for %s",
+  "invalid settings become defaults: %s",
   (json) => expect(parseSettings(json)).toEqual(DEFAULTS),
 );

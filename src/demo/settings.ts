@@ -1,7 +1,5 @@
 import { effect, signal } from "@preact/signals";
-import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
-
-export { type QuantizationName as Quantization, QUANTIZATIONS };
+import { QUANTIZATIONS, type QuantizationName } from "../index.ts";
 
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -24,7 +22,7 @@ export const DEFAULTS: Settings = {
 
 const KEY = "webvlm.settings";
 
-/** What was saved, field by field; a field that is missing or out of range takes its default. */
+/** Reads saved settings. A missing or invalid field gets its default. */
 export function parseSettings(json: string | null): Settings {
   const saved = fieldsOf(json);
   return {
@@ -40,7 +38,7 @@ function fieldsOf(json: string | null): Partial<Record<keyof Settings, unknown>>
   try {
     return Object(JSON.parse(json ?? "{}")) as Partial<Record<keyof Settings, unknown>>;
   } catch {
-    return {}; // written by something else
+    return {}; // Not written by this page.
   }
 }
 
@@ -54,7 +52,7 @@ export function change(fields: Partial<Settings>): void {
   settings.value = { ...settings.value, ...fields };
 }
 
-/** Reads the settings of earlier visits, and from then on saves them and applies the theme. */
+/** Restores the settings of earlier visits. From then on saves every change, and applies the theme. */
 export function rememberSettings(): void {
   settings.value = parseSettings(attempt(() => localStorage.getItem(KEY)) ?? null);
   effect(() => {
@@ -66,7 +64,7 @@ export function rememberSettings(): void {
   });
 }
 
-/** Storage throws where the browser forbids it; the page then forgets, and works. */
+/** The browser may forbid storage. The page then works without saved settings. */
 function attempt<T>(use: () => T): T | undefined {
   try {
     return use();

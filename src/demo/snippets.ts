@@ -1,9 +1,9 @@
-/** The page's own calls, as a reader would paste them. */
+/** Code for the reader that does what this page does. */
 export function fetchSnippet(source: string): string {
   return `import { load } from "webvlm";
 
 const vlm = await load("${source}");
-vlm.intercept(); // fetch("/v1/…") in this page now answers here
+vlm.intercept(); // Now this page answers fetch("/v1/…").
 
 const response = await fetch("/v1/chat/completions", {
   method: "POST",
@@ -25,7 +25,7 @@ import { load } from "webvlm";
 
 const vlm = await load("${source}");
 const openai = new OpenAI({
-  baseURL: "https://webvlm.local/v1", // never reached: vlm.fetch answers
+  baseURL: "https://webvlm.local/v1", // Never requested: vlm.fetch answers.
   apiKey: "none",
   fetch: vlm.fetch,
   dangerouslyAllowBrowser: true,

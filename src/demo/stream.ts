@@ -1,32 +1,29 @@
-import { readEvents } from "../net/event-stream.ts";
-
-/** What the page reads of a `chat.completion.chunk`. */
-export interface Chunk {
-  readonly choices: readonly {
-    readonly delta: { readonly content?: string | null };
-    readonly finish_reason?: string | null;
-  }[];
-  readonly usage?: Usage | null;
-}
-
-export interface Usage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly prompt_tokens_details?: { readonly cached_tokens?: number } | null;
-}
+import { EventSourceParserStream } from "eventsource-parser/stream";
+import type { ChatCompletionChunk, ErrorBody } from "../index.ts";
 
 /**
- * The chunks of a streamed answer, until `data: [DONE]`.
+ * Reads the chunks of a streamed answer until `data: [DONE]`.
  *
- * @param body server-sent events; cancelled when the caller stops early
+ * @param body server-sent events; cancelled when the caller leaves the loop
  * @throws Error with the server's message for an error event, or when the stream ends before `[DONE]`
  */
-export async function* readChunks(body: ReadableStream<Uint8Array>): AsyncGenerator<Chunk> {
-  for await (const data of readEvents(body)) {
-    if (data === "[DONE]") return;
-    const chunk = JSON.parse(data) as Chunk & { error?: { message: string } };
-    if (chunk.error) throw new Error(chunk.error.message);
-    yield chunk;
+export async function* readChunks(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<ChatCompletionChunk> {
+  const reader = body
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream())
+    .getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error("The answer broke off: the stream ended before [DONE].");
+      if (value.data === "[DONE]") return;
+      const chunk = JSON.parse(value.data) as ChatCompletionChunk | ErrorBody;
+      if ("error" in chunk) throw new Error(chunk.error.message);
+      yield chunk;
+    }
+  } finally {
+    await reader.cancel().catch(() => {}); // A closed or failed body needs no cancelling.
   }
-  throw new Error("The answer broke off: the stream ended before [DONE].");
 }

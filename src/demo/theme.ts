@@ -5,7 +5,7 @@ const query = matchMedia("(prefers-color-scheme: dark)");
 const systemIsDark = signal(query.matches);
 query.addEventListener("change", () => (systemIsDark.value = query.matches));
 
-/** Whether the page is dark now, by choice or by the system's. */
+/** Whether the page is dark now, by the user's choice or the system's. */
 export const dark = computed(() => {
   const { theme } = settings.value;
   return theme === "system" ? systemIsDark.value : theme === "dark";

@@ -1,30 +1,30 @@
-import type { Usage } from "./stream.ts";
+import type { Usage } from "../index.ts";
 
-/** What one answer took, measured in the page from the moment the request went out. */
+/** The timing of one answer, measured in the page. */
 export interface Timing {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly tokens: number;
   readonly firstTokenMs: number;
-  /** From the first token to the last; undefined where they came at once. */
+  /** From the first token to the last. Undefined if they arrived together. */
   readonly tokensPerSecond: number | undefined;
 }
 
-/** Milliseconds of one clock: the request out, the first text in, the last text in. */
+/** Times on one clock, in ms: request sent, first text received, last text received. */
 export interface Moments {
   readonly sent: number;
   readonly first: number;
   readonly last: number;
 }
 
-/** @returns undefined when the server told no usage */
+/** @returns undefined if the server reported no usage */
 export function timingOf(usage: Usage | undefined, at: Moments): Timing | undefined {
   if (!usage) return undefined;
   const tokens = usage.completion_tokens;
   const seconds = (at.last - at.first) / 1000;
   return {
     promptTokens: usage.prompt_tokens,
-    cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    cachedTokens: usage.prompt_tokens_details.cached_tokens,
     tokens,
     firstTokenMs: at.first - at.sent,
     tokensPerSecond: tokens > 1 && seconds > 0 ? (tokens - 1) / seconds : undefined,

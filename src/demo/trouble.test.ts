@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { DeviceLostError, NoGpuError, OutOfMemoryError } from "../index.ts";
 import { explain } from "./trouble.ts";
 
 function failure(message: string, name = "Error"): Error {
@@ -6,7 +7,9 @@ function failure(message: string, name = "Error"): Error {
 }
 
 test.each([
-  [failure("no WebGPU here", "NoGpuError"), "no-gpu"],
+  [new NoGpuError("no WebGPU here"), "no-gpu"],
+  [new OutOfMemoryError("the device does not give that"), "memory"],
+  [new DeviceLostError("the GPU was lost"), "memory"],
   [failure("createBuffer: Out of memory"), "memory"],
   [failure("Array buffer allocation failed", "RangeError"), "memory"],
   [failure("fetch org/x/config.json: HTTP 401"), "forbidden"],
@@ -16,7 +19,7 @@ test.each([
   [failure("load: unknown architecture FooModel"), "other"],
 ])("%s is %s", (error, kind) => expect(explain(error).kind).toBe(kind));
 
-test("a page without https is told so", () => {
-  const error = failure("no WebGPU here", "NoGpuError");
+test("a page without https gets advice of its own", () => {
+  const error = new NoGpuError("no WebGPU here");
   expect(explain(error, false).title).not.toBe(explain(error, true).title);
 });

@@ -1,4 +1,6 @@
-/** A failed load in words for whoever sees it. */
+import { DeviceError, NoGpuError } from "../index.ts";
+
+/** A failed load, explained to the user. */
 export interface Trouble {
   readonly kind: "no-gpu" | "memory" | "not-found" | "forbidden" | "network" | "other";
   readonly title: string;
@@ -9,8 +11,8 @@ const NO_GPU: Trouble = {
   kind: "no-gpu",
   title: "This browser has no WebGPU to run a model on",
   advice: [
-    "Chrome and Edge have it, Safari from 26 on, Firefox from 141 on Windows and 145 on Macs.",
-    "On Linux, Chrome may want chrome://flags/#enable-unsafe-webgpu and #enable-vulkan switched on.",
+    "Chrome and Edge have it. Safari has it from version 26, Firefox from 141 (Windows) or 145 (Macs).",
+    "On Linux, Chrome may need chrome://flags/#enable-unsafe-webgpu and #enable-vulkan.",
     "Hardware acceleration must be on in the browser's settings.",
   ],
 };
@@ -21,23 +23,25 @@ const INSECURE: Trouble = {
   advice: ["Open this page over https, or from localhost."],
 };
 
+const MEMORY: Trouble = {
+  kind: "memory",
+  title: "The model does not fit into memory",
+  advice: [
+    "Choose a smaller model, or weights of fewer bits: q4 needs about a quarter of f16.",
+    "Close other tabs that use the GPU.",
+  ],
+};
+
+/** Errors of browsers and servers have no classes of their own. */
 const TROUBLES: readonly (Trouble & { readonly pattern: RegExp })[] = [
-  {
-    kind: "memory",
-    pattern: /out of memory|out-of-memory|allocation|device (was )?lost|quota/i,
-    title: "The model does not fit into memory",
-    advice: [
-      "Take a smaller model, or weights in fewer bits: q4 needs about a quarter of f16.",
-      "Other tabs that use the GPU take their share; closing them helps.",
-    ],
-  },
+  { ...MEMORY, pattern: /out of memory|out-of-memory|allocation|quota/i },
   {
     kind: "forbidden",
     pattern: /\b40[13]\b|gated|unauthorized|forbidden/i,
-    title: "The hub does not give this model to everyone",
+    title: "The hub refuses access to this model",
     advice: [
-      "It is private, or gated behind terms that its authors ask to be accepted, or misspelled.",
-      "Take an open model, or serve the files from a folder of your own and give its URL.",
+      "It is private or misspelled, or its authors require that their terms are accepted first.",
+      "Choose an open model, or serve the files from a folder of your own and enter its URL.",
     ],
   },
   {
@@ -45,7 +49,7 @@ const TROUBLES: readonly (Trouble & { readonly pattern: RegExp })[] = [
     pattern: /\b404\b|not found/i,
     title: "There is no such model",
     advice: [
-      "A hub name looks like HuggingFaceTB/SmolVLM2-256M-Video-Instruct; mind upper and lower case.",
+      "A hub name looks like HuggingFaceTB/SmolVLM2-256M-Video-Instruct, with exact upper and lower case.",
       "A folder needs config.json, tokenizer.json and the weights as safetensors.",
     ],
   },
@@ -54,15 +58,16 @@ const TROUBLES: readonly (Trouble & { readonly pattern: RegExp })[] = [
     pattern: /failed to fetch|networkerror|network|load failed|timed? ?out|\b5\d\d\b/i,
     title: "The download failed",
     advice: [
-      "Check the connection and try again: what has arrived is kept, so it goes on from there.",
+      "Check the connection and try again. The download continues where it stopped.",
       "A server of your own must allow other origins to read its files (CORS).",
     ],
   },
 ];
 
-/** @param secure whether the page is a secure context, without which no browser offers WebGPU */
+/** @param secure whether the page is a secure context; browsers offer WebGPU to no other */
 export function explain(error: Error, secure = true): Trouble {
-  if (error.name === "NoGpuError") return secure ? NO_GPU : INSECURE;
+  if (error instanceof NoGpuError) return secure ? NO_GPU : INSECURE;
+  if (error instanceof DeviceError) return MEMORY;
   const found = TROUBLES.find(({ pattern }) => pattern.test(`${error.name}: ${error.message}`));
   return found ?? { kind: "other", title: "The model did not load", advice: [] };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { testGpu } from "../../tests/support.ts";
-import { OutOfMemoryError } from "./device.ts";
+import { OutOfMemoryError } from "../platform/device-error.ts";
 
 test("refuses a buffer beyond the device's limit", async () => {
   const gpu = await testGpu();

@@ -1,3 +1,4 @@
+import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import { type DType, type Tensor, bufferOf, byteSize, elementCount } from "./tensor.ts";
 
 /** WGSL, the values of its overrides, and a name for messages and profiles. */
@@ -5,16 +6,6 @@ export interface Kernel {
   readonly name: string;
   readonly code: string;
   readonly constants?: Readonly<Record<string, number>>;
-}
-
-/** Thrown by work on a GPU that went away (driver reset, sleep, `dispose`). */
-export class DeviceLostError extends Error {
-  override name = "DeviceLostError";
-}
-
-/** Thrown when the device does not hold what is wanted of it. */
-export class OutOfMemoryError extends Error {
-  override name = "OutOfMemoryError";
 }
 
 const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as const;

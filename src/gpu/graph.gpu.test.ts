@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { smallestGpu, testGpu } from "../../tests/support.ts";
-import { type Gpu, type Kernel, OutOfMemoryError } from "./device.ts";
+import { OutOfMemoryError } from "../platform/device-error.ts";
+import type { Gpu, Kernel } from "./device.ts";
 import { Graph } from "./graph.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -1,4 +1,5 @@
-import { type Gpu, type Kernel, OutOfMemoryError } from "./device.ts";
+import { OutOfMemoryError } from "../platform/device-error.ts";
+import type { Gpu, Kernel } from "./device.ts";
 import { Plan, type PlanStep } from "./plan.ts";
 import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
 

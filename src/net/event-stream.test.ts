@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { readEvents } from "./event-stream.ts";
 
-/** A body that comes in pieces of `size` bytes. */
+/** @returns a body that arrives in pieces of `size` bytes */
 function body(text: string, size: number, cancel = (): void => {}): ReadableStream<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
   let at = 0;
@@ -14,7 +14,7 @@ function body(text: string, size: number, cancel = (): void => {}): ReadableStre
   });
 }
 
-test.each([1, 2, 3, 7, 1000])("events in pieces of %i bytes", async (size) => {
+test.each([1, 2, 3, 7, 1000])("reads events in pieces of %i bytes", async (size) => {
   const text =
     'data: {"a":"ü🎈"}\n\n: comment\n\ndata:b\r\n\r\nevent: x\ndata: c\ndata: d\n\ndata: [DONE]\n\n';
   const events: string[] = [];
@@ -31,7 +31,7 @@ test("leaving the loop cancels the body", async () => {
   expect(cancel).toHaveBeenCalledTimes(1);
 });
 
-test("a body that fails fails the loop", async () => {
+test("a failing body fails the loop", async () => {
   const failing = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.error(new Error("broke off")),
   });

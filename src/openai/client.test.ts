@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError } from "../platform/device-error.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from "./wire.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ImageError } from "../chat/image-error.ts";
 import { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError, OutOfMemoryError } from "../gpu/device.ts";
+import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import { OpenAIError, badRequest, modelLoading, modelNotFound, toOpenAIError } from "./errors.ts";
 
 class GPUOutOfMemoryError extends Error {}

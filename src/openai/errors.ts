@@ -1,7 +1,7 @@
 import type { ImageError } from "../chat/image-error.ts";
 import type { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError, OutOfMemoryError } from "../gpu/device.ts";
+import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import type { ErrorBody } from "./wire.ts";
 
 /** What an `OpenAIError` may say beside its status and message. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError } from "../platform/device-error.ts";
 import { type HandlerOptions, type ServedModel, createHandler } from "./handler.ts";
 import type { ChatCompletion, ChatCompletionChunk, ChunkChoice, ErrorBody } from "./wire.ts";
 

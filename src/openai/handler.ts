@@ -11,6 +11,9 @@ import { unescaped } from "./unescaped.ts";
 
 export type { ServedModel };
 
+/** Answers a request, as a server does. `url` replaces `request.url`. */
+export type FetchHandler = (request: Request, url?: string) => Promise<Response>;
+
 export interface HandlerOptions {
   /** What is served now; undefined while it is loading. */
   model(): ServedModel | undefined;
@@ -46,12 +49,12 @@ const ID_PATHS: readonly (readonly [string, RegExp])[] = [
  * reason, as `fetch` does; every other failure is a response with OpenAI's error body. Every response
  * has an `x-request-id`: the request's own, or a new one.
  */
-export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
+export function createHandler(options: HandlerOptions): FetchHandler {
   const { prefix = "/v1/" } = options;
   const responses = new ResponseStore();
-  const dispatch = async (request: Request): Promise<Response> => {
+  const dispatch = async (request: Request, url: string): Promise<Response> => {
     try {
-      const { pathname } = new URL(request.url);
+      const { pathname } = new URL(url);
       const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : "";
       const { methods, id } = findRoutes(path);
       if (!methods) throw unknownPath(request.method, pathname);
@@ -63,7 +66,7 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
       return toOpenAIError(error).toResponse();
     }
   };
-  return async (request) => withRequestId(await dispatch(request), request);
+  return async (request, url = request.url) => withRequestId(await dispatch(request, url), request);
 }
 
 function findRoutes(path: string): { methods?: Readonly<Record<string, Route>>; id: string } {

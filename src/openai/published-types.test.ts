@@ -4,7 +4,7 @@ import { differences } from "../../tests/openai-types.ts";
 import { ADDITIONS, expectPublished, seenAdditions } from "../../tests/published.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
 import { type TokenGenerator, QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError } from "../platform/device-error.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 
 const EOS = 1023;

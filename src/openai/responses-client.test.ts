@@ -3,7 +3,7 @@ import { zodTextFormat } from "openai/helpers/zod";
 import { beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import * as z from "zod";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError } from "../platform/device-error.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 import type {
   FunctionTool,

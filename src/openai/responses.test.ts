@@ -5,7 +5,7 @@ import { expectPublished } from "../../tests/published.ts";
 import { errorOf, responsesApi } from "../../tests/responses-api.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError } from "../platform/device-error.ts";
 import { type ServedModel, createHandler } from "./handler.ts";
 import type { ResponseEvent, ResponseObject } from "./responses-wire.ts";
 

@@ -2,7 +2,7 @@ import OpenAI from "openai";
 import { beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import { ScriptedGenerator, scriptedModel } from "../../tests/chat-support.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { DeviceLostError } from "../gpu/device.ts";
+import { DeviceLostError } from "../platform/device-error.ts";
 import { createHandler } from "./handler.ts";
 import type { Completion, CompletionRequest, ErrorBody } from "./wire.ts";
 

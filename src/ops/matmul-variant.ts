@@ -1,3 +1,5 @@
+import { isSoftware } from "../platform/software-adapter.ts";
+
 /**
  * How a matrix product is computed. `tiled` shares operands through workgroup memory, which suits
  * hardware GPUs. `direct` keeps them in registers, which suits software adapters: these take seconds
@@ -8,15 +10,4 @@ export type MatmulVariant = "tiled" | "direct";
 /** @returns the variant that suits an adapter */
 export function matmulVariant(adapter: GPUAdapterInfo): MatmulVariant {
   return isSoftware(adapter) ? "direct" : "tiled";
-}
-
-/** @returns whether an adapter computes on the CPU */
-export function isSoftware({
-  isFallbackAdapter,
-  vendor,
-  architecture,
-  description,
-}: GPUAdapterInfo): boolean {
-  const names = `${vendor} ${architecture} ${description}`.toLowerCase();
-  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|software|warp/.test(names);
 }

@@ -1,5 +1,6 @@
 import { decodeImage } from "./decode-image.ts";
-import { NoGpuError, type Platform } from "./platform.ts";
+import { NoGpuError } from "./device-error.ts";
+import type { Platform } from "./platform.ts";
 import { openStore } from "./store.ts";
 
 /** A page or one of its workers. */

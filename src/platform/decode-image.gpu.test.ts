@@ -9,7 +9,7 @@ test("an image stands upright", async () => {
 
 test("what is no image is refused", async () => {
   const text = new Blob(["not an image"], { type: "image/png" });
-  await expect(decodeImage(text)).rejects.toThrow("13 bytes of image/png");
+  await expect(decodeImage(text)).rejects.toThrow("12 bytes of image/png");
   await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
 });
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { NoGpuError } from "./device-error.ts";
 import { importOptional } from "./node-optional.ts";
-import { NoGpuError } from "./platform.ts";
 
 /** Dawn's instance: a device needs it for as long as it lives. */
 let gpu: GPU | undefined;

@@ -27,8 +27,3 @@ export interface Platform {
   /** Where weights are kept; undefined where nothing can be. */
   openStore(name: string): ByteStore | undefined;
 }
-
-/** Thrown when the browser offers no WebGPU, or no adapter; the message says what to do. */
-export class NoGpuError extends Error {
-  override name = "NoGpuError";
-}

@@ -1,8 +1,16 @@
 import { browserPlatform } from "../platform/browser.ts";
-import { serveHost } from "./host.ts";
-import { serveModel } from "./load.ts";
+import { loadCheckpoint } from "../runtime/load-checkpoint.ts";
+import { openSource } from "../runtime/open-source.ts";
+import { planCheckpoint } from "../runtime/plan-checkpoint.ts";
+import { exposeModel } from "./expose-model.ts";
 
-/** What the worker runs. */
-serveHost((source, options, onProgress, signal) =>
-  serveModel(source, options, browserPlatform, onProgress, signal),
-);
+/** The script of the model's worker. */
+exposeModel({
+  load(source, options, onProgress, signal) {
+    const open = () => openSource(source, options, browserPlatform, { onProgress, signal });
+    return loadCheckpoint(open, options, browserPlatform, onProgress, signal);
+  },
+  async plan(source, options) {
+    return planCheckpoint(await openSource(source, options, browserPlatform), options);
+  },
+});

@@ -1,29 +1,30 @@
 import * as comlink from "comlink";
-import type { FetchHost, RequestMessage } from "./api.ts";
+import type { FetchHandler } from "../openai/handler.ts";
+import type { FetchService, PostedRequest } from "./protocol.ts";
 import { receiveStream } from "./stream.ts";
 
 /**
- * Sends requests to the far side of a border. The request's signal, and cancelling the answer's
- * body, abort the far side's request.
+ * A `fetch` that another thread answers. Aborting a request's signal, or cancelling the body of its
+ * answer, aborts the request there.
  *
- * @param lost aborted when the far side is gone: what runs fails with its reason
+ * @param lost aborts when the other thread is gone; running requests then fail with its reason
  */
 export function remoteFetch(
-  remote: comlink.Remote<FetchHost>,
+  service: comlink.Remote<FetchService>,
   lost: AbortSignal,
-): (request: Request, url?: string) => Promise<Response> {
+): FetchHandler {
   let calls = 0;
   return async (request, url = request.url) => {
     const { signal } = request;
-    const message = await requestMessage(request, url);
+    const message = await postedRequest(request, url);
     signal.throwIfAborted();
     lost.throwIfAborted();
 
     const call = calls++;
-    const end = (): void => void remote.end(call);
+    const end = (): void => void service.end(call);
     const stop = AbortSignal.any([signal, lost]);
     try {
-      const answer = remote.fetch(call, comlink.transfer(message, transferList(message)));
+      const answer = service.fetch(call, comlink.transfer(message, transferList(message)));
       const { status, headers, body } = await untilAborted(answer, stop);
       const init = { status, headers: headers as [string, string][] };
       if (!body) {
@@ -39,8 +40,8 @@ export function remoteFetch(
 }
 
 /**
- * A body that fails at once when the signal aborts, even while nobody reads it, which piping with a
- * signal would wait for. `end` is called when it is over: read, failed, cancelled or aborted.
+ * A body that fails as soon as the signal aborts, even while nobody reads it. (`pipeThrough` with a
+ * signal would wait for a read.) `end` is called when the body is read, failed, cancelled or aborted.
  */
 function endable(
   body: ReadableStream<Uint8Array>,
@@ -93,12 +94,12 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-async function requestMessage(request: Request, url: string): Promise<RequestMessage> {
+async function postedRequest(request: Request, url: string): Promise<PostedRequest> {
   const { method, headers } = request;
   const body = method === "GET" || method === "HEAD" ? null : await request.arrayBuffer();
   return { method, url, headers: [...headers], body };
 }
 
-function transferList({ body }: RequestMessage): Transferable[] {
+function transferList({ body }: PostedRequest): Transferable[] {
   return body ? [body] : [];
 }

@@ -1,6 +1,7 @@
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import type { ChatCompletionChunk, ErrorBody } from "webvlm";
 
-/** Asks as any server would be asked; yields the answer's text, piece by piece. */
+/** Asks the model with plain `fetch`, as any server. Yields the answer's text, piece by piece. */
 export async function* ask(
   image: string,
   question: string,
@@ -18,19 +19,15 @@ export async function* ask(
   });
   if (!response.ok) throw new Error(((await response.json()) as ErrorBody).error.message);
 
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+  const events = response
+    .body!.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream())
+    .getReader();
   for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const events = (rest + value).split("\n\n");
-    rest = events.pop()!;
-    for (const event of events) {
-      const data = event.slice("data: ".length);
-      if (data === "[DONE]") return;
-      const chunk = JSON.parse(data) as ChatCompletionChunk | ErrorBody;
-      if ("error" in chunk) throw new Error(chunk.error.message);
-      yield chunk.choices[0]?.delta.content ?? "";
-    }
+    const { done, value } = await events.read();
+    if (done || value.data === "[DONE]") return;
+    const chunk = JSON.parse(value.data) as ChatCompletionChunk | ErrorBody;
+    if ("error" in chunk) throw new Error(chunk.error.message);
+    yield chunk.choices[0]?.delta.content ?? "";
   }
 }

@@ -14,11 +14,11 @@ interface Props {
   last: boolean;
 }
 
-/** Screen readers hear the answer when it is whole: until then the article is busy. */
+/** The article is busy until the answer is whole, so that a screen reader waits for it. */
 export function AnswerArticle({ answer, last }: Props) {
   const state = answer.state.value;
   const waiting = WAITING[state.status];
-  const text = answer.text.value.trimStart(); // models begin with the space after "Assistant:"
+  const text = answer.text.value.trimStart(); // Many models begin their answers with a space.
   const busy = waiting !== undefined || state.status === "writing";
   return (
     <article class="answer" data-role="assistant" aria-label="Answer" aria-busy={busy}>

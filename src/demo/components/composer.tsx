@@ -32,7 +32,7 @@ export function Composer() {
           aria-label="Image files"
           onChange={(event) => {
             void addFiles(event.currentTarget.files ?? []);
-            event.currentTarget.value = ""; // so that the same file can be chosen again
+            event.currentTarget.value = ""; // The same file can be chosen again.
           }}
         />
         <button type="button" class="tool" onClick={() => files.current?.click()}>
@@ -49,8 +49,8 @@ export function Composer() {
 }
 
 /**
- * The text box, its own text transparent, over a copy. The copy sets the height, and paints the
- * markers of images as chips, which a text box cannot.
+ * A text box with transparent text over a copy of its text. The copy sets the height, and shows image
+ * markers as chips, which a text box can't do.
  */
 function MessageBox() {
   const { text, images } = draft.value;
@@ -75,7 +75,7 @@ function MessageBox() {
   );
 }
 
-/** A marker, glyph for glyph, so that the caret above it stands where it should. */
+/** A marker with the same characters as in the text box, so that the caret is at the right place. */
 function Chip({ text }: { text: string }) {
   return (
     <mark>
@@ -96,7 +96,7 @@ function onKeyDown(event: KeyboardEvent): void {
   }
 }
 
-/** Selects the marker that the key is about to bite into, so that it goes as a whole. */
+/** Selects the marker next to the caret, so that Backspace or Delete removes all of it. */
 function selectMarker(backwards: boolean): void {
   const { selectionStart: caret, selectionEnd } = box.current!;
   if (caret !== selectionEnd) return;

@@ -5,7 +5,7 @@ import { AnswerArticle } from "./answer.tsx";
 import { DownIcon } from "./icons.tsx";
 import { QuestionBubble } from "./question.tsx";
 
-/** How far from the end still counts as following along, in CSS pixels. */
+/** Distance from the end, in CSS pixels, within which the page follows the answer. */
 const NEAR = 48;
 
 export function Conversation() {

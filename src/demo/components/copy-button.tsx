@@ -4,7 +4,7 @@ import { CheckIcon, CopyIcon } from "./icons.tsx";
 
 const CONFIRMED_MS = 1500;
 
-/** @param text what is copied, asked for at the click */
+/** @param text called at a click; returns the text to copy */
 export function CopyButton({ text, label }: { text: () => string; label: string }) {
   const copied = useSignal(false);
   const copy = async () => {

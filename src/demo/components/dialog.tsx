@@ -9,7 +9,7 @@ interface Props {
   children: ComponentChildren;
 }
 
-/** A modal sheet. The browser's own `<dialog>` keeps the focus in and gives it back. */
+/** A modal dialog. The browser's `<dialog>` traps the focus, and restores it at the end. */
 export function Dialog({ name, title, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();

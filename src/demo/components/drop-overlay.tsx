@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { addFiles } from "../compose.ts";
 import { ImageIcon } from "./icons.tsx";
 
-/** Takes files dropped anywhere on the page, and shows while some hover over it. */
+/** Accepts files dropped anywhere on the page. Visible while files are dragged over it. */
 export function DropOverlay() {
   const hovering = useSignal(false);
 
@@ -13,7 +13,7 @@ export function DropOverlay() {
       window.addEventListener(type, (event) => hasFiles(event) && on(event), listeners);
     listen("dragenter", () => (hovering.value = true));
     listen("dragover", (event) => event.preventDefault());
-    // Leaving the window has nothing that is entered instead.
+    // A drag that leaves the window has no related target.
     listen("dragleave", (event) => (hovering.value = event.relatedTarget !== null));
     listen("drop", (event) => {
       event.preventDefault();

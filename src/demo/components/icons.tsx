@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-/** A 24 x 24 line drawing in the color of the text; always beside a name, so hidden from readers. */
+/** A line drawing of 24 x 24. Its button has a name, so screen readers skip the drawing. */
 function Icon({ children }: { children: ComponentChildren }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
@@ -21,7 +21,6 @@ const drawn = (path: string) =>
 export const SendIcon = drawn("M12 19V5m-6 6 6-6 6 6");
 export const StopIcon = drawn("M8 8h8v8H8z");
 export const CloseIcon = drawn("m7 7 10 10M17 7 7 17");
-export const PlusIcon = drawn("M12 5v14M5 12h14");
 export const ChevronIcon = drawn("m8 10 4 4 4-4");
 export const DownIcon = drawn("M12 5v14m-6-6 6 6 6-6");
 export const CheckIcon = drawn("m5 13 4 4L19 7");

@@ -8,7 +8,7 @@ interface Props {
   onBack: () => void;
 }
 
-/** Asks before a long download that is probably for nothing. */
+/** Asks before a long download that is probably in vain. */
 export function LoadAnyway({ source, onLoad, onBack }: Props) {
   const back = useRef<HTMLButtonElement>(null);
   useEffect(() => back.current?.focus(), []);

@@ -6,7 +6,7 @@ import { cancelLoad, loadModel, model, type ModelState } from "../model.ts";
 import { settings } from "../settings.ts";
 import { explain } from "../trouble.ts";
 
-/** What there is to say and do while no model is ready. */
+/** State and actions while no model is ready. */
 export function LoadCard() {
   const state = model.value;
   switch (state.status) {
@@ -54,7 +54,7 @@ function detailOf({ progress, since }: Of<"loading">): string {
   else parts.push(`${bytes(networkBytes)} of it downloaded, the rest from this device`);
   const elapsed = since ? performance.now() - since.time : 0;
   const arrived = since ? loadedBytes - since.bytes : 0;
-  // An estimate from the first moments would only jump about.
+  // An estimate from the first seconds would be wrong.
   if (elapsed > 3000 && arrived > 0) {
     parts.push(remaining(((totalBytes - loadedBytes) / arrived) * (elapsed / 1000)));
   }

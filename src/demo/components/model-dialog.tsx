@@ -1,22 +1,15 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { type QuantizationName, QUANTIZATION_SUMMARIES } from "../../index.ts";
 import { offerOf, OFFERS } from "../catalogue.ts";
 import { doubtful, isDoubtful, loadAs } from "../choose-model.ts";
-import { device, lookAtDevice } from "../device.ts";
+import { checkDevice, device } from "../device.ts";
 import { closeDialog } from "../dialogs.ts";
 import { model } from "../model.ts";
-import { QUANTIZATIONS, type Quantization, settings } from "../settings.ts";
+import { settings } from "../settings.ts";
 import { Dialog } from "./dialog.tsx";
 import { LoadAnyway } from "./load-anyway.tsx";
 import { OfferChoice } from "./offer-choice.tsx";
-
-const HINTS: Record<Quantization, string> = {
-  auto: "auto: by the model's size",
-  f32: "f32: exact, most memory",
-  f16: "f16: half of it",
-  q8: "q8: less than a third, nearly as good",
-  q4: "q4: an eighth, least memory",
-};
 
 export function ModelDialog() {
   return (
@@ -38,8 +31,8 @@ function ModelForm() {
   const source = chosen.value || typed.value.trim();
 
   useEffect(() => {
-    void lookAtDevice();
-    // The dialog is not open before this.
+    void checkDevice();
+    // The dialog opens before the next frame.
     requestAnimationFrame(() => {
       form.current?.querySelector(".offer:has(:checked)")?.scrollIntoView({ block: "center" });
     });
@@ -65,7 +58,7 @@ function ModelForm() {
     <form ref={form} class="dialog-body" onSubmit={submit}>
       {device.value?.software && (
         <p class="hint">
-          No GPU is in use here: the processor does the work, many times slower than a GPU would.
+          No GPU is in use here. The processor does the work, many times slower than a GPU.
         </p>
       )}
       <fieldset class="offers">
@@ -111,13 +104,13 @@ function ModelForm() {
             class="field"
             value={quantization}
             onChange={(event) => {
-              quantization.value = event.currentTarget.value as Quantization;
+              quantization.value = event.currentTarget.value as QuantizationName;
               asking.value = false;
             }}
           >
-            {QUANTIZATIONS.map((name) => (
+            {Object.entries(QUANTIZATION_SUMMARIES).map(([name, summary]) => (
               <option key={name} value={name}>
-                {HINTS[name]}
+                {name}: {summary}
               </option>
             ))}
           </select>

@@ -2,8 +2,8 @@ import { nameOf } from "../catalogue.ts";
 import { model, type ModelState } from "../model.ts";
 
 /**
- * One line that changes by stage and not by byte, so that screen readers can speak it. Eyes see it
- * only when the load card has gone.
+ * One line for screen readers. It changes with the stage, not with every byte. It is visible only when
+ * the load card is gone.
  */
 export function ModelStatus() {
   return (

@@ -1,20 +1,19 @@
+import type { FitOutcome, QuantizationName } from "../../index.ts";
 import type { Offer } from "../catalogue.ts";
 import { device } from "../device.ts";
-import { fit, type Outcome } from "../fit.ts";
+import { fitOf } from "../fit.ts";
 import { roughly } from "../format.ts";
-import { gpuBytes } from "../gpu-bytes.ts";
-import type { Quantization } from "../settings.ts";
 
 interface Props {
   offer: Offer;
-  quantization: Quantization;
+  quantization: QuantizationName;
   checked: boolean;
   onChoose: () => void;
 }
 
-/** A model with what it costs: to download, on the GPU, and by its license. */
+/** An offered model with its costs: download size, GPU memory and license. */
 export function OfferChoice({ offer, quantization, checked, onChoose }: Props) {
-  const kept = device.value?.kept.includes(offer.source);
+  const stored = device.value?.stored.includes(offer.source);
   return (
     <label class="offer">
       <input type="radio" name="model" checked={checked} onChange={onChoose} />
@@ -22,7 +21,7 @@ export function OfferChoice({ offer, quantization, checked, onChoose }: Props) {
         <span class="offer-title">
           <strong>{offer.name}</strong>
           <span class="size">
-            {roughly(offer.downloadBytes)} {kept ? "on this device" : "download"}
+            {roughly(offer.downloadBytes)} {stored ? "on this device" : "download"}
           </span>
         </span>
         <span class="hint">{offer.about}</span>
@@ -32,24 +31,25 @@ export function OfferChoice({ offer, quantization, checked, onChoose }: Props) {
   );
 }
 
-const SAID: Record<Outcome, string> = {
+const OUTCOME_TEXTS: Readonly<Record<FitOutcome, string>> = {
   fits: "should fit",
   "may not fit": "may not fit",
   "does not fit": "does not fit",
 };
 
 function Cost({ offer, quantization }: Pick<Props, "offer" | "quantization">) {
-  const found = device.value && fit(device.value, offer, quantization);
+  const bytes = offer.gpuBytes[quantization];
+  const fit = device.value && fitOf(device.value, offer, quantization);
   return (
     <span class="hint cost">
-      {roughly(gpuBytes(offer, quantization))} on the GPU
-      {found && (
+      {bytes === undefined ? "Memory unknown" : `${roughly(bytes)} on the GPU`}
+      {fit && (
         <>
-          , <span data-outcome={found.outcome}>{SAID[found.outcome]}</span>
+          , <span data-outcome={fit.outcome}>{OUTCOME_TEXTS[fit.outcome]}</span>
         </>
       )}{" "}
       <span class="license">· {offer.license}</span>
-      {found && found.remarks.length > 0 && <span class="remarks">{found.remarks.join(" ")}</span>}
+      {fit && fit.remarks.length > 0 && <span class="remarks">{fit.remarks.join(" ")}</span>}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 import type { Question } from "../chat.ts";
 
-/** What was asked, images and text in the order in which they were sent. */
+/** A question: images and text in the order they were sent. */
 export function QuestionBubble({ question }: { question: Question }) {
   return (
     <div class="question" data-role="user" role="group" aria-label="You asked">

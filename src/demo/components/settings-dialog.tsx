@@ -10,7 +10,7 @@ export function SettingsDialog() {
   );
 }
 
-/** Every change counts at once, from the next answer on. */
+/** A change applies at once, to the next answer. */
 function SettingsForm() {
   const { maxTokens, temperature, systemPrompt, theme } = settings.value;
   return (

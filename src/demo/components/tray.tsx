@@ -1,12 +1,12 @@
 import { useId, useRef } from "preact/hooks";
-import { draft, focusBox, move, place, remove } from "../compose.ts";
+import { draft, focusBox, move, placeAtCaret, remove } from "../compose.ts";
 import { placedIn } from "../draft.ts";
 import { CloseIcon } from "./icons.tsx";
 
-/** Not a file, so that dragging a thumbnail does not look like dropping a new image. */
+/** A type of its own, so that dragging a thumbnail is not taken for dropping a new image. */
 const DRAGGED = "application/x-webvlm-image";
 
-/** The images of the draft, numbered; dragging or the arrow keys reorder them. */
+/** The numbered images of the draft. Dragging or the arrow keys reorder them. */
 export function Tray() {
   const list = useRef<HTMLUListElement>(null);
   const hint = useId();
@@ -45,7 +45,7 @@ export function Tray() {
               aria-label={`Image ${index + 1}, ${image.name}: put at the cursor`}
               aria-describedby={hint}
               title={`${image.name}\nClick to put it at the cursor`}
-              onClick={() => place(index)}
+              onClick={() => placeAtCaret(index)}
               onKeyDown={(event) => {
                 if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
                 const to = index + (event.key === "ArrowLeft" ? -1 : 1);

@@ -1,5 +1,5 @@
 import { type Example, EXAMPLES, nameOf, OFFERS, SAMPLE } from "../catalogue.ts";
-import { ask } from "../chat.ts";
+import { askQuestion } from "../chat.ts";
 import { loadOrAsk } from "../choose-model.ts";
 import { focusBox } from "../compose.ts";
 import { show } from "../dialogs.ts";
@@ -8,7 +8,7 @@ import { fetchImage } from "../images.ts";
 import { model } from "../model.ts";
 import { say } from "../notice.ts";
 
-/** What an empty conversation shows: what this is, and something to try at once. */
+/** The page before the first question: an introduction, and examples to try. */
 export function Welcome() {
   const source = model.value.status === "none" ? SAMPLE : model.value.source;
   return (
@@ -45,7 +45,7 @@ function ExampleButton({ example: { image, alt, question } }: { example: Example
     focusBox();
     try {
       const shown = { ...(await fetchImage(path, image)), name: alt };
-      await ask([
+      await askQuestion([
         { type: "image", image: shown },
         { type: "text", text: question },
       ]);
@@ -63,7 +63,7 @@ function ExampleButton({ example: { image, alt, question } }: { example: Example
   );
 }
 
-/** The smallest that know photos; the dialog has the others. */
+/** The smallest models for photos. The dialog lists the others. */
 const SMALL_MODELS = OFFERS.filter(({ source }) => source !== SAMPLE).slice(0, 2);
 
 function RealModels() {

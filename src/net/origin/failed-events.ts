@@ -1,10 +1,10 @@
 import { OpenAIError } from "../../openai/errors.ts";
 
 /**
- * An answer whose events end with an error event, as the API has it, when what made them is gone;
- * any other body fails, as a broken connection's would.
+ * Ends a broken event stream with an error event, as OpenAI's API does. A body of any other type
+ * simply fails, like a broken connection.
  *
- * @param gone aborts with why the body can't go on
+ * @param gone aborts when the tab that writes the body is gone; its reason becomes the error
  */
 export function failedEvents(response: Response, gone: AbortSignal): Response {
   const { body, status, headers } = response;

@@ -1,4 +1,7 @@
-/** What is used of a service worker's scope; TypeScript's own types exclude a page's. */
+/**
+ * The part of a service worker's scope that is used here. TypeScript's own types for it can't be
+ * loaded together with those of a page.
+ */
 export interface ServiceWorkerScope {
   readonly location: { readonly href: string };
   readonly clients: {
@@ -20,7 +23,7 @@ export interface ServiceWorkerScope {
 
 export interface FetchEvent {
   readonly request: Request;
-  /** Of the page or worker that asks; empty for what has none. */
+  /** The page or worker that made the request; empty for a navigation. */
   readonly clientId: string;
   respondWith(response: Promise<Response>): void;
 }

@@ -1,26 +1,26 @@
-/** What RFC 9110 leaves to a single connection; `Connection` may name more. */
+/** Headers of a single connection (RFC 9110, 7.6.1). `Connection` may name more. */
 const HOP_BY_HOP = [
   ...["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"],
   ...["upgrade", "proxy-authenticate", "proxy-authorization"],
 ];
 
-/** What a client tells this server alone, credentials above all, and what `fetch` tells itself. */
+/** Headers meant for this server alone, such as credentials, and headers that `fetch` sets itself. */
 const NOT_SENT = [
   ...["authorization", "cookie", "api-key", "x-api-key", "origin", "referer"],
   ...["host", "content-length", "accept-encoding", "expect"],
 ];
 
-/** What no longer holds of a body that `fetch` has decoded, or holds of the upstream's host alone. */
+/** Headers that are wrong once `fetch` has decoded the body, or that belong to the upstream's host. */
 const NOT_RETURNED = ["content-encoding", "content-length", "set-cookie", "alt-svc"];
 
-/** A request's headers, as the upstream gets them. */
+/** @returns a request's headers, as they are sent to the upstream */
 export function sentHeaders(given: Headers, authorization: string | undefined): Headers {
   const headers = without(given, NOT_SENT, /^(sec|access-control)-/);
   if (authorization) headers.set("authorization", authorization);
   return headers;
 }
 
-/** An answer's headers, as the client gets them: CORS is between it and this server. */
+/** @returns an answer's headers, as the client gets them. This server adds its own CORS headers. */
 export function returnedHeaders(given: Headers): Headers {
   return without(given, NOT_RETURNED, /^access-control-/);
 }

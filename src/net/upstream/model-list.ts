@@ -1,19 +1,20 @@
 import { OpenAIError } from "../../openai/errors.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** What is sure of an entry of `GET models`. */
+/** An entry of `GET models`. Servers add other fields. */
 export interface ListedModel {
   readonly id: string;
 }
 
-/** A list is not worth waiting for longer: clients ask for it before they ask for anything else. */
+/** Limit of a wait for the list, in ms. Clients often request it before anything else. */
 const LIST_MS = 5_000;
 
 /**
- * The upstream's models as it lists them.
+ * Fetches the upstream's list of models.
  *
  * @param request a GET, whose headers and signal are passed on
- * @throws OpenAIError when it can't be reached in time, or lists none; the signal's reason
+ * @throws OpenAIError when the upstream can't be reached in time or sends no list; the signal's
+ *   reason when it aborts
  */
 export async function fetchModels(upstream: Upstream, request: Request): Promise<ListedModel[]> {
   const timeout = AbortSignal.timeout(LIST_MS);
@@ -31,16 +32,16 @@ export async function fetchModels(upstream: Upstream, request: Request): Promise
   }
 }
 
-/** Models of which only the names are known, as a list has them. */
+/** @returns list entries for models of which only the names are known */
 export function namedModels(names: readonly string[]): ListedModel[] {
   const created = Math.floor(Date.now() / 1000);
   return names.map((id) => ({ id, object: "model", created, owned_by: "upstream" }));
 }
 
-/** @throws TypeError when it is no list of models */
+/** @throws TypeError when `list` is not a list of models */
 function entries(list: unknown): ListedModel[] {
   const { data } = Object(list) as { data?: unknown };
-  if (!Array.isArray(data)) throw new TypeError("its answer is no list of models");
+  if (!Array.isArray(data)) throw new TypeError("its answer is not a list of models");
   return data.filter((entry) => typeof (Object(entry) as ListedModel).id === "string");
 }
 

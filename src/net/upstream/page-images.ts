@@ -3,10 +3,10 @@ import { type ImageFileOptions, readImageFile } from "../../chat/image-file.ts";
 import { sniffMediaType } from "../../chat/media-type.ts";
 import { OpenAIError, badRequest } from "../../openai/errors.ts";
 
-/** Where an image's URL stands in a request. */
+/** The position of an image's URL in a request. */
 interface ImageUrl {
   readonly url: string;
-  /** Its path, such as `messages[0].content[1].image_url.url`. */
+  /** The path of the URL, such as `messages[0].content[1].image_url.url`. */
   readonly param: string;
   replace(url: string): void;
 }
@@ -14,14 +14,13 @@ interface ImageUrl {
 const LIMITS = { timeoutMs: 30_000, maxBytes: 50 * 2 ** 20 };
 
 /**
- * Makes data URLs of the images that a page can read and a server can't, or not for sure: `blob:`
- * URLs, relative ones, and the page's own origin's. Base64 without a URL becomes one too. All others
- * stay what they are.
+ * Replaces the images that only this page can surely read by data URLs: `blob:` URLs, relative URLs,
+ * and URLs of the page's own origin. Bare base64 becomes a data URL too. Other URLs stay unchanged.
  *
- * @param body a request's
+ * @param body the body of a request
  * @param base the page's URL
- * @returns the body with these images in it; undefined when there are none
- * @throws OpenAIError for an image that can't be read; the signal's reason when it is aborted
+ * @returns the changed body; undefined when nothing has to change
+ * @throws OpenAIError for an image that can't be read; the signal's reason when it aborts
  */
 export async function inlinePageImages(
   body: object,
@@ -43,7 +42,7 @@ export async function inlinePageImages(
           throw error instanceof ImageError ? badRequest(error, param) : error;
         });
         const type = sniffMediaType(bytes) ?? claimedType ?? "application/octet-stream";
-        // Such as the page that an app's server answers any unknown path with.
+        // Many servers answer an unknown path with the app's HTML page.
         if (!type.startsWith("image/") && type !== "application/octet-stream") {
           const message = `Images of type ${type} are not supported.`;
           const code = "unsupported_image_media_type";
@@ -60,7 +59,7 @@ export async function inlinePageImages(
   return changed;
 }
 
-/** Both spellings of content parts: `image_url: { url }` in chats, `image_url` itself in responses. */
+/** Finds both spellings: `image_url: { url }` in chat messages, a string `image_url` in responses. */
 function* imageUrls(value: unknown, path: string): Generator<ImageUrl> {
   if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) yield* imageUrls(item, `${path}[${i}]`);
@@ -86,7 +85,7 @@ function isOfPage(url: string, base: string): boolean {
   return /^https?:$/.test(address.protocol) && address.origin === new URL(base).origin;
 }
 
-/** @returns undefined for what is relative, or no URL at all */
+/** @returns undefined when `url` is relative or invalid */
 function parsed(url: string): URL | undefined {
   try {
     return new URL(url);
@@ -95,7 +94,7 @@ function parsed(url: string): URL | undefined {
   }
 }
 
-/** As many bytes at once as a call may have arguments. */
+/** Bytes per call of `String.fromCharCode`. Engines limit the number of arguments. */
 const CHUNK = 2 ** 15;
 
 function base64(bytes: Uint8Array): string {

@@ -3,60 +3,60 @@ import { OpenAIError } from "../../openai/errors.ts";
 import { returnedHeaders, sentHeaders } from "./headers.ts";
 import { inlinePageImages } from "./page-images.ts";
 
-/** A server with OpenAI's API that answers for the models that are not loaded here. */
+/** A server with OpenAI's API that answers for models that are not loaded here. */
 export interface UpstreamOptions {
   /**
-   * What OpenAI's clients call the base URL: "http://gpu-box:30000/v1". Without a path it is
-   * understood with "/v1". In a page it may be relative to the page.
+   * The base URL of OpenAI's clients: "http://gpu-box:30000/v1". A URL without a path gets "/v1". In
+   * a page it may be relative to the page.
    */
   readonly url: string | URL;
   /**
-   * Sent to it as bearer token. What callers send as `Authorization` never is, with or without
-   * this. Whoever can read a page's script can read a key in it.
+   * The bearer token for the upstream. The callers' own `Authorization` is never passed on. A key in
+   * a page's script can be read by every visitor.
    */
   readonly apiKey?: string | undefined;
-  /** The models that it is asked for. By default all but the one that is loaded here. */
+  /** The models that the upstream is asked for. Default: all but the one that is loaded here. */
   readonly models?: readonly string[] | undefined;
 }
 
-/** From where the upstream is asked. */
+/** How the upstream is reached. */
 export interface UpstreamAccess {
-  /** How it is reached; by default the global `fetch`. */
+  /** Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** The page's own URL. Images that only the page can read are read by it then. */
+  /** The page's own URL. With it, images that only the page can read are sent as data URLs. */
   readonly base?: string;
 }
 
-/** A request, with its body read. */
-export interface Asked {
+/** A request whose body is read. */
+export interface UpstreamRequest {
   readonly request: Request;
-  /** Below "/v1/", with its escapes. */
+  /** The path below "/v1/", percent-encoded as it came. */
   readonly path: string;
-  /** With its "?", or empty. */
+  /** The query with its "?", or an empty string. */
   readonly query: string;
   readonly body: ArrayBuffer | null;
-  /** The body, where that is a JSON object. */
+  /** The body, if it is a JSON object. */
   readonly json?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface Upstream {
-  /** Ends without a slash. */
+  /** Has no slash at its end. */
   readonly url: string;
   /**
-   * Passes a request on, and the answer back: status, headers and body as they are, but for what
-   * belongs to the connection.
+   * Sends a request to the upstream, and returns its answer. Headers that belong to a connection are
+   * dropped both ways; everything else stays unchanged.
    *
-   * @param signal the request's own unless given
-   * @throws OpenAIError, `upstream_unreachable`, or for an image that the page can't read;
-   *   the signal's reason when it is aborted
+   * @param signal default: the request's own
+   * @throws OpenAIError `upstream_unreachable`; OpenAIError for an image that the page can't read;
+   *   the signal's reason when it aborts
    */
-  ask(asked: Asked, signal?: AbortSignal): Promise<Response>;
+  ask(asked: UpstreamRequest, signal?: AbortSignal): Promise<Response>;
 }
 
-/** Statuses of answers that have no body. */
-const EMPTY = [204, 205, 304];
+/** Statuses of responses without a body. */
+const NO_BODY = [204, 205, 304];
 
-/** @throws RangeError when the address or the key can't be used */
+/** @throws RangeError when the address or the key is invalid */
 export function openUpstream({ url, apiKey }: UpstreamOptions, access: UpstreamAccess): Upstream {
   const { base, fetch = (...args) => globalThis.fetch(...args) } = access;
   const address = upstreamUrl(url, base);
@@ -68,7 +68,7 @@ export function openUpstream({ url, apiKey }: UpstreamOptions, access: UpstreamA
     async ask(asked, signal = asked.request.signal) {
       const { method } = asked.request;
       const headers = sentHeaders(asked.request.headers, authorization);
-      // The type of a string, where `fetch` was told none. Here that is taken for JSON.
+      // `fetch` adds this type to a string body when the caller gives none. The body is JSON.
       if (headers.get("content-type") === UNNAMED_TYPE) {
         headers.set("content-type", "application/json");
       }
@@ -83,21 +83,23 @@ export function openUpstream({ url, apiKey }: UpstreamOptions, access: UpstreamA
       }
       const { status, statusText } = response;
       const init = { status, statusText, headers: returnedHeaders(response.headers) };
-      return new Response(EMPTY.includes(status) ? null : response.body, init);
+      return new Response(NO_BODY.includes(status) ? null : response.body, init);
     },
   };
 }
 
 /**
  * @returns the address of the API, without a slash at its end
- * @throws RangeError for what is none
+ * @throws RangeError for an invalid address
  */
 export function upstreamUrl(url: string | URL, base?: string): string {
   let parsed: URL;
   try {
     parsed = new URL(url, base);
   } catch {
-    throw new RangeError(`upstream: "${url}" is no URL; expected one such as http://host:30000/v1`);
+    throw new RangeError(
+      `upstream: "${url}" is not a URL; expected one such as http://host:30000/v1`,
+    );
   }
   const { protocol, origin, pathname, search, hash, username, password } = parsed;
   if (protocol !== "http:" && protocol !== "https:") {
@@ -106,21 +108,21 @@ export function upstreamUrl(url: string | URL, base?: string): string {
     );
   }
   if (username || password || search || hash) {
-    // Not repeated here: there may be a secret in it.
-    throw new RangeError("upstream: its URL has more than host and path; a key is given by itself");
+    // The message leaves the URL out: it may contain a secret.
+    throw new RangeError("upstream: its URL has more than host and path; pass a key as `apiKey`");
   }
   return origin + (pathname === "/" ? "/v1" : pathname.replace(/\/+$/, ""));
 }
 
-/** @throws RangeError, without the key in it */
+/** @throws RangeError whose message leaves the key out */
 function bearer(key: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return `Bearer ${key}`;
-  throw new RangeError("upstream: the API key has characters that a header can't have");
+  throw new RangeError("upstream: the API key has characters that are not allowed in a header");
 }
 
-/** The bytes as they came, unless there are images in it that a server can't read. */
+/** @returns the original bytes, unless an image has to be replaced by a data URL */
 async function bodyFromPage(
-  { body, json }: Asked,
+  { body, json }: UpstreamRequest,
   base: string,
   fetch: typeof globalThis.fetch,
   signal: AbortSignal,
@@ -133,11 +135,11 @@ function unreachable(address: string, error: Error, base: string | undefined): O
   const { message, code } = (error.cause ?? error) as Error & { code?: string };
   const page = base && new URL(base).origin;
   const cors = page && page !== new URL(address).origin;
-  const told =
+  const advice =
     `The upstream server at ${address} can't be reached: ${message || code}. ` +
     `Start it, or correct its address.` +
-    // A browser tells nobody which of the two it was.
+    // A page can't distinguish a missing server from one that refuses the page's origin.
     (cors ? ` If it runs, it does not allow pages of ${page} to ask it (CORS).` : "");
   const headers = { "retry-after": "1" };
-  return new OpenAIError(502, told, { code: "upstream_unreachable", headers, cause: error });
+  return new OpenAIError(502, advice, { code: "upstream_unreachable", headers, cause: error });
 }

@@ -1,13 +1,14 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { LoadedModel } from "../../runtime/loaded-model.ts";
 import type { UpstreamAccess, UpstreamOptions } from "./upstream.ts";
-import { type LocalModel, withUpstream } from "./with-upstream.ts";
+import { withUpstream } from "./with-upstream.ts";
 
 const URL_ = "http://upstream.test:30000/v1";
 
-/** What reached the upstream, and what it says to it. */
+/** The requests that reached the upstream, and its answer. */
 let asked: { method: string; url: string; headers: Headers; body: string }[];
 let answer: (request: Request) => Response | Promise<Response>;
-/** What reached the local model. */
+/** The requests that reached the local model. */
 let local: string[];
 
 beforeEach(() => {
@@ -23,9 +24,11 @@ const upstreamFetch: typeof fetch = async (input, init) => {
   return answer(request);
 };
 
+type LocalModel = Pick<LoadedModel, "id" | "fetch">;
+
 const localModel: LocalModel = {
   id: "org/here",
-  async fetch(request, url) {
+  async fetch(request, url = request.url) {
     const { pathname } = new URL(url);
     local.push(`${request.method} ${pathname} ${await request.text()}`.trim());
     if (pathname === "/v1/models" && request.method === "GET") {
@@ -495,7 +498,7 @@ describe("without a local model", () => {
 });
 
 test.each([
-  ["nonsense", /is no URL/],
+  ["nonsense", /is not a URL/],
   ["ftp://upstream.test", /neither http nor https/],
   ["http://user:secret@upstream.test/v1", /more than host and path/],
   ["http://upstream.test/v1?key=secret", /more than host and path/],

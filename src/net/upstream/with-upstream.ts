@@ -1,58 +1,55 @@
 import { isJson } from "../../openai/context.ts";
 import { OpenAIError, modelNotFound, toOpenAIError } from "../../openai/errors.ts";
+import type { FetchHandler } from "../../openai/handler.ts";
 import { withRequestId } from "../../openai/request-id.ts";
 import { unescaped } from "../../openai/unescaped.ts";
-import type { FetchHandler } from "../intercept.ts";
+import type { LoadedModel } from "../../runtime/loaded-model.ts";
+import { API_PREFIX } from "../api-prefix.ts";
 import { type ListedModel, fetchModels, namedModels } from "./model-list.ts";
 import {
-  type Asked,
   type Upstream,
   type UpstreamAccess,
   type UpstreamOptions,
+  type UpstreamRequest,
   openUpstream,
 } from "./upstream.ts";
 
-/** The model that answers here. */
-export interface LocalModel {
-  readonly id: string;
-  readonly fetch: FetchHandler;
-}
+/** The model that is loaded here. */
+type LocalModel = Pick<LoadedModel, "id" | "fetch">;
 
-/** A request, and who can answer it. */
-interface Question extends Asked {
+/** A request, and the two that can answer it. */
+interface Question extends UpstreamRequest {
   readonly url: string;
   readonly local: LocalModel | undefined;
   readonly upstream: Upstream;
-  /** What the upstream is asked for; undefined for all that it has. */
+  /** The models that the upstream is asked for; undefined means all that it has. */
   readonly models: readonly ListedModel[] | undefined;
 }
 
-const SERVED = "/v1/";
-
 /**
- * A handler of OpenAI's API that answers with the local model where that is asked for, by its name,
- * "default" or none, and passes on to the upstream what names another model. The models of both are
- * listed, and a stored response is found where it was made. Like any handler it rejects only when the
- * request is aborted.
+ * Joins a local model and an upstream server behind one handler. A request that names the local
+ * model, "default" or no model is answered here. A request that names another model goes to the
+ * upstream. `GET models` lists both, and a stored response is found on whichever side has it. Like
+ * every handler, it rejects only when the request is aborted.
  *
- * @param local undefined where no model could be loaded: the upstream answers everything then
- * @throws RangeError when the upstream's address or key can't be used
+ * @param local undefined when no model could be loaded: the upstream then answers everything
+ * @throws RangeError when the upstream's address or key is invalid
  */
 export function withUpstream(
   local: LocalModel | undefined,
   options: UpstreamOptions,
   access: UpstreamAccess = {},
-): (request: Request, url?: string) => Promise<Response> {
+): FetchHandler {
   const upstream = openUpstream(options, access);
   const models = options.models && namedModels(options.models);
   return async (request, url = request.url) => {
     try {
       const { pathname, search } = new URL(url);
       const body = isBodiless(request) ? null : await request.arrayBuffer();
-      const path = pathname.startsWith(SERVED) ? pathname.slice(SERVED.length) : undefined;
+      const path = pathname.startsWith(API_PREFIX) ? pathname.slice(API_PREFIX.length) : undefined;
       const asked = { request, path: path ?? "", query: search, body };
       const question = { ...asked, json: jsonOf(request, body), url, local, upstream, models };
-      const answered = path === undefined ? askLocal(question) : answer(question);
+      const answered = path === undefined ? askLocal(question) : route(question);
       return withRequestId(await answered, request);
     } catch (error) {
       request.signal.throwIfAborted();
@@ -61,7 +58,7 @@ export function withUpstream(
   };
 }
 
-async function answer(question: Question): Promise<Response> {
+async function route(question: Question): Promise<Response> {
   const { request, path, local, upstream } = question;
   if (request.method === "GET") {
     if (path === "models") return listModels(question);
@@ -77,7 +74,7 @@ async function answer(question: Question): Promise<Response> {
   return (await isForUpstream(question)) ? upstream.ask(question) : askLocal(question);
 }
 
-/** @throws OpenAIError, `model_not_found` */
+/** @throws OpenAIError `model_not_found` */
 async function isForUpstream(question: Question): Promise<boolean> {
   const { json, local, models, path } = question;
   const model = json?.model;
@@ -89,19 +86,21 @@ async function isForUpstream(question: Question): Promise<boolean> {
   }
   if (!local) return true;
   const previous = json?.previous_response_id;
-  // It goes on from a response, which tells whose it is where no model does.
-  return path === "responses" && typeof previous === "string" && !(await has(question, previous));
+  // The request names no model, but continues a response, which belongs to one of the two.
+  return (
+    path === "responses" && typeof previous === "string" && !(await hasResponse(question, previous))
+  );
 }
 
-/** Whether the local model has made a response, and still has it. */
-async function has({ local, request, url }: Question, response: string): Promise<boolean> {
-  const { href } = new URL(`${SERVED}responses/${encodeURIComponent(response)}`, url);
+/** @returns whether the local model stores a response */
+async function hasResponse({ local, request, url }: Question, response: string): Promise<boolean> {
+  const { href } = new URL(`${API_PREFIX}responses/${encodeURIComponent(response)}`, url);
   const found = await local?.fetch(new Request(href, { signal: request.signal }), href);
   void found?.body?.cancel();
   return found?.status !== 404;
 }
 
-/** The local model's list, and the upstream's, which may be missing where there is a local one. */
+/** Lists the models of both. With a local model, an unreachable upstream is left out. */
 async function listModels(question: Question): Promise<Response> {
   const { local, request } = question;
   if (!local) return Response.json({ object: "list", data: await upstreamModels(question) });
@@ -128,7 +127,7 @@ async function getModel(question: Question, id: string): Promise<Response> {
   return Response.json(model);
 }
 
-/** Nothing is loaded here that could be ready: the upstream is, or is not. */
+/** Without a local model, the health is the upstream's. */
 async function getHealth({ upstream, request }: Question): Promise<Response> {
   try {
     await fetchModels(upstream, request);
@@ -165,8 +164,8 @@ function isBodiless({ method }: Request): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** @returns the object in a body; undefined for what is none, and refused by whoever answers it */
-function jsonOf({ headers }: Request, body: ArrayBuffer | null): Asked["json"] {
+/** @returns the JSON object in a body; undefined for any other body, which the answering side rejects */
+function jsonOf({ headers }: Request, body: ArrayBuffer | null): UpstreamRequest["json"] {
   if (!body || !isJson(headers.get("content-type"))) return undefined;
   try {
     const json: unknown = JSON.parse(new TextDecoder().decode(body));

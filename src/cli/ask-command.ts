@@ -6,31 +6,34 @@ import type {
   RequestPart,
   ErrorBody,
 } from "../openai/wire.ts";
-import type { Server } from "../worker/api.ts";
-import type { ModelOptions } from "../worker/load.ts";
+import type { LoadedModel } from "../runtime/loaded-model.ts";
+import type { RuntimeOptions } from "../runtime/options.ts";
 import { imageFetch } from "./fetch-image.ts";
-import { loadModel } from "./load-model.ts";
+import { loadForCommand } from "./load-for-command.ts";
 import { onSignals } from "./signals.ts";
 import { openTerminal } from "./terminal.ts";
 
-export interface AskCommandOptions extends ModelOptions {
+export interface AskCommandOptions extends RuntimeOptions {
   readonly model?: string | undefined;
   readonly system?: string | undefined;
   readonly maxTokens?: number | undefined;
   readonly temperature?: number | undefined;
   readonly seed?: number | undefined;
-  /** Print the whole answer as the API gives it. */
+  /** Print the whole response of the API. */
   readonly json?: boolean | undefined;
 }
 
 /**
- * `webvlm ask`: one question about images, answered on standard output as it is written.
+ * `webvlm ask`: asks one question about images, and streams the answer to standard output.
  *
- * @param words images and text in their order
+ * @param words images and text in order
  * @returns the exit code
- * @throws Error when an image can't be read, the model can't be loaded, or the request is refused
+ * @throws Error when an image can't be read, the model can't be loaded, or the request is rejected
  */
-export async function ask(words: readonly string[], options: AskCommandOptions): Promise<number> {
+export async function askCommand(
+  words: readonly string[],
+  options: AskCommandOptions,
+): Promise<number> {
   const { system, maxTokens, temperature, seed, json = false } = options;
   const content = words.map(contentPart);
   if (!content.some(({ type }) => type === "text")) {
@@ -40,13 +43,13 @@ export async function ask(words: readonly string[], options: AskCommandOptions):
   }
   const stop = new AbortController();
   onSignals(() => stop.abort(new Error("interrupted")));
-  // Whoever reads the answer, `head` say, may have had enough of it.
+  // The reader of a pipe, such as `head`, may stop reading.
   process.stdout.on("error", () => stop.abort(new Error("nobody reads the answer")));
 
   const fetchImage = imageFetch({ all: true, loopback: true });
-  let server: Server | undefined;
+  let model: LoadedModel | undefined;
   try {
-    server = await loadModel({ ...options, fetchImage }, openTerminal(), stop.signal);
+    model = await loadForCommand({ ...options, fetchImage }, openTerminal(), stop.signal);
     const request = {
       messages: [
         ...(system === undefined ? [] : [{ role: "system", content: system }]),
@@ -57,7 +60,7 @@ export async function ask(words: readonly string[], options: AskCommandOptions):
       seed,
       stream: !json,
     };
-    const response = await server.fetch(
+    const response = await model.fetch(
       new Request("http://localhost/v1/chat/completions", {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -77,11 +80,11 @@ export async function ask(words: readonly string[], options: AskCommandOptions):
     if (stop.signal.aborted) return 130;
     throw error;
   } finally {
-    server?.dispose();
+    model?.dispose();
   }
 }
 
-/** Writes the deltas as they come; many models begin their answers with a space. */
+/** Writes the deltas as they arrive, without the space that many answers begin with. */
 async function print(body: ReadableStream<Uint8Array>): Promise<void> {
   let begun = false;
   for await (const data of readEvents(body)) {
@@ -96,7 +99,7 @@ async function print(body: ReadableStream<Uint8Array>): Promise<void> {
   process.stdout.write("\n");
 }
 
-/** A word is an image when it is a file, a URL, or "-" for standard input; else it is text. */
+/** A word is an image if it is a file, a URL, or "-" for standard input. Otherwise it is text. */
 function contentPart(word: string): RequestPart {
   const image = (url: string): RequestPart => ({ type: "image_url", image_url: { url } });
   if (/^(https?|data):\S+$/i.test(word)) return image(word);

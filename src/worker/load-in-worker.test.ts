@@ -1,8 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
+import { NoGpuError } from "../platform/device-error.ts";
+import type { LoadedModel } from "../runtime/loaded-model.ts";
+import type { ModelPlan } from "../runtime/plan-checkpoint.ts";
 import type { Progress } from "../weights/progress.ts";
-import type { Serve } from "./api.ts";
-import { type Client, type WorkerLike, loadInWorker } from "./client.ts";
-import { serveHost } from "./host.ts";
+import { type ModelLoader, exposeModel } from "./expose-model.ts";
+import { type WorkerLike, loadInWorker, withWorker } from "./load-in-worker.ts";
 
 const OPTIONS = { base: "http://page.test/" };
 const STATS = { steps: 7, requests: 0, gpuBytes: 0, peakGpuBytes: 0 };
@@ -16,12 +18,15 @@ const echo: Answer = async (request) =>
     { status: 201, headers: { "x-seen": request.headers.get("x-sent") ?? "" } },
   );
 
-/** A host on one end of a channel; the other end stands for its worker. */
+type Load = ModelLoader["load"];
+
+/** Exposes a model at one end of a channel. The other end is its worker. */
 function fakeWorker(
-  serve: Serve,
+  load: Load,
+  plan: ModelLoader["plan"] = () => Promise.reject(new Error("no plan")),
 ): WorkerLike & { terminated: boolean; crash(message: string): void } {
   const { port1, port2 } = new MessageChannel();
-  serveHost(serve, port1);
+  exposeModel({ load, plan }, port1);
   return Object.assign(port2, {
     terminated: false,
     terminate(this: { terminated: boolean }) {
@@ -35,21 +40,21 @@ function fakeWorker(
 }
 
 async function connect(answer: Answer, dispose = (): void => {}) {
-  const serve: Serve = async () => ({
+  const load: Load = async () => ({
     id: "fake",
     fetch: async (request) => answer(request),
-    stats: () => STATS,
+    stats: async () => STATS,
     dispose,
   });
-  const worker = fakeWorker(serve);
+  const worker = fakeWorker(load);
   const client = await loadInWorker(worker, "fake", OPTIONS);
   return { client, worker };
 }
 
-const post = (client: Client, init: RequestInit = {}): Promise<Response> =>
+const post = (client: LoadedModel, init: RequestInit = {}): Promise<Response> =>
   client.fetch(new Request(URL_, { method: "POST", body: "{}", ...init }));
 
-/** Endless text, and what became of it. */
+/** An endless body, and a spy for its cancellation. */
 function endless() {
   const cancel = vi.fn();
   const body = new ReadableStream<Uint8Array>({
@@ -66,9 +71,14 @@ describe("load", () => {
     const worker = fakeWorker(async (source, options, onProgress) => {
       seen.push(source, options);
       onProgress(progress);
-      return { id: "a/b", fetch: async () => new Response(), stats: () => STATS, dispose() {} };
+      return {
+        id: "a/b",
+        fetch: async () => new Response(),
+        stats: async () => STATS,
+        dispose() {},
+      };
     });
-    const client = await loadInWorker(worker, "a/b", OPTIONS, (told) => seen.push(told));
+    const client = await loadInWorker(worker, "a/b", OPTIONS, (reported) => seen.push(reported));
     expect(client.id).toBe("a/b");
     expect(await client.stats()).toEqual(STATS);
     await vi.waitFor(() => expect(seen).toEqual(["a/b", OPTIONS, progress]));
@@ -84,6 +94,15 @@ describe("load", () => {
       message: "config.json: no such field",
     });
     expect(worker.terminated).toBe(true);
+  });
+
+  test("a device that can't run the model rejects with a DeviceError", async () => {
+    const worker = fakeWorker(async () => {
+      throw new NoGpuError("no WebGPU here");
+    });
+    const error = await loadInWorker(worker, "x", OPTIONS).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(NoGpuError);
+    expect(error).toMatchObject({ name: "NoGpuError", message: "no WebGPU here" });
   });
 
   test.each([
@@ -109,7 +128,7 @@ describe("load", () => {
 });
 
 describe("fetch", () => {
-  test("carries method, URL, headers and body, and status, headers and body back", async () => {
+  test("transfers method, URL, headers and body, and the response", async () => {
     const { client } = await connect(echo);
     const response = await post(client, { body: '{"größe":1}', headers: { "x-sent": "yes" } });
     expect(response.status).toBe(201);
@@ -125,7 +144,7 @@ describe("fetch", () => {
     client.dispose();
   });
 
-  test("carries an answer without a body", async () => {
+  test("transfers a response without a body", async () => {
     const { client } = await connect(() => new Response(null, { status: 204 }));
     const response = await post(client);
     expect([response.status, response.body]).toEqual([204, null]);
@@ -165,7 +184,7 @@ describe("fetch", () => {
     client.dispose();
   });
 
-  test("aborted beforehand: rejects, and the worker never hears of it", async () => {
+  test("aborted beforehand: rejects, and nothing reaches the worker", async () => {
     const answer = vi.fn(echo);
     const { client } = await connect(answer);
     await expect(post(client, { signal: AbortSignal.abort() })).rejects.toThrow("abort");
@@ -208,7 +227,7 @@ describe("fetch", () => {
     client.dispose();
   });
 
-  test("a worker that crashes: 500 device_lost, then and later", async () => {
+  test("a worker that crashes: 500 device_lost for running and later requests", async () => {
     const { client, worker } = await connect(() => new Promise(() => {}));
     const answer = post(client);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -231,7 +250,7 @@ describe("fetch", () => {
   });
 });
 
-test("dispose frees the model, ends the worker and fails what comes later", async () => {
+test("dispose frees the model, ends the worker, and later requests fail", async () => {
   const dispose = vi.fn();
   const { client, worker } = await connect(echo, dispose);
   client.dispose();
@@ -239,4 +258,30 @@ test("dispose frees the model, ends the worker and fails what comes later", asyn
   expect(dispose).toHaveBeenCalledTimes(1);
   expect((await post(client)).status).toBe(500);
   await expect(client.stats()).rejects.toThrow("disposed");
+});
+
+describe("withWorker", () => {
+  test("passes source and options, returns the plan, and ends the worker", async () => {
+    const plan = { id: "a/b" } as ModelPlan;
+    const planned = vi.fn(async () => plan);
+    const worker = fakeWorker(() => Promise.reject(new Error("not loaded")), planned);
+    expect(await withWorker(worker, (service) => service.plan("a/b", OPTIONS))).toEqual(plan);
+    expect(planned).toHaveBeenCalledWith("a/b", OPTIONS);
+    expect(worker.terminated).toBe(true);
+  });
+
+  test("fails as the service does, and ends the worker", async () => {
+    const worker = fakeWorker(() => Promise.reject(new Error("not loaded")));
+    const planning = withWorker(worker, (service) => service.plan("a/b", OPTIONS));
+    await expect(planning).rejects.toThrow("no plan");
+    expect(worker.terminated).toBe(true);
+  });
+
+  test("stops when aborted, and ends the worker", async () => {
+    const worker = fakeWorker(() => Promise.reject(new Error("not loaded")));
+    const aborted = AbortSignal.abort();
+    const planning = withWorker(worker, (service) => service.plan("a/b", OPTIONS), aborted);
+    await expect(planning).rejects.toMatchObject({ name: "AbortError" });
+    expect(worker.terminated).toBe(true);
+  });
 });

@@ -1,11 +1,11 @@
 import * as comlink from "comlink";
-import type { FetchHost } from "./api.ts";
+import type { FetchService } from "./protocol.ts";
 import { sendStream } from "./stream.ts";
 
-/** @param answer given requests whose signals abort when the near side is done with them */
-export function fetchHost(
+/** @param answer gets requests whose signals abort when the caller ends their calls */
+export function fetchService(
   answer: (request: Request) => Promise<Response>,
-): FetchHost & { endAll(): void } {
+): FetchService & { endAll(): void } {
   const calls = new Map<number, AbortController>();
   return {
     async fetch(call, { method, url, headers, body }) {

@@ -1,28 +1,33 @@
+import type { RuntimeOptions } from "../runtime/options.ts";
+import {
+  type GpuPlan,
+  PLAN_PARTS,
+  type ModelPlan,
+  planCheckpoint,
+} from "../runtime/plan-checkpoint.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
-import type { ModelOptions } from "../worker/load.ts";
-import { type GpuPlan, type MemoryPlan, PARTS, planMemory } from "./memory-plan.ts";
 import { openModel } from "./open-model.ts";
 import { bytesText } from "./terminal.ts";
 
-export interface InspectCommandOptions extends ModelOptions {
+export interface InspectCommandOptions extends RuntimeOptions {
   readonly model?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
 /**
- * `webvlm inspect`: prints what a model takes.
+ * `webvlm inspect`: prints the sizes of a model.
  *
  * @returns the exit code
  * @throws Error when the model can't be read
  */
-export async function inspect(options: InspectCommandOptions): Promise<number> {
+export async function inspectCommand(options: InspectCommandOptions): Promise<number> {
   const checkpoint = await openModel(options.model, { weights: false });
-  const plan = await planMemory(checkpoint, options);
+  const plan = await planCheckpoint(checkpoint, options);
   console.log(options.json ? JSON.stringify(plan, null, 2) : describe(plan));
   return 0;
 }
 
-function describe(plan: MemoryPlan): string {
+function describe(plan: ModelPlan): string {
   const { id, modelType, storedAs, disk, gpu, contextLength, maxContextLength } = plan;
   const sizes = Object.values(disk);
   const total = (key: "parameters" | "bytes") => sizes.reduce((sum, size) => sum + size[key], 0);
@@ -31,13 +36,13 @@ function describe(plan: MemoryPlan): string {
 
   const rows: string[][] = [
     ["", "parameters", "on disk", ...QUANTIZATIONS],
-    ...PARTS.map((part) => [
+    ...PLAN_PARTS.map((part) => [
       part,
       countText(disk[part].parameters),
       bytesText(disk[part].bytes),
       ...onGpu(({ weights }) => weights[part]),
     ]),
-    ["keys and values", "", "", ...onGpu(({ keysAndValues }) => keysAndValues)],
+    ["keys and values", "", "", ...onGpu(({ kvCache }) => kvCache)],
     ["images", "", "", ...onGpu(({ images }) => images)],
     ["buffers", "", "", ...onGpu(({ buffers }) => buffers)],
     [
@@ -47,29 +52,29 @@ function describe(plan: MemoryPlan): string {
       ...onGpu((plan) => plan.total),
     ],
   ];
-  const images = plan.imageRows.map(({ width, height, rows }) => [
+  const images = plan.imageTokens.map(({ width, height, tokens }) => [
     `${width} x ${height}`,
-    `${rows.toLocaleString("en")} rows`,
+    `${tokens.toLocaleString("en")} tokens`,
   ]);
   const { maxImages } = plan;
-  const room = maxImages === undefined ? [] : ["", `A prompt may have ${maxImages} images.`];
+  const room = maxImages === undefined ? [] : ["", `A prompt may have up to ${maxImages} images.`];
   const most = maxContextLength.toLocaleString("en");
   return [
     `${id}: ${modelType}, stored as ${storedAs.join(", ")}`,
     "",
-    "Weights, and what they take on the GPU with each --quantization:",
+    "Weights on disk, and GPU memory for each --quantization:",
     table(rows),
     "",
-    `Context: ${contextLength.toLocaleString("en")} tokens of ${most} that the model was made for;`,
-    `keys and values take ${bytesText(plan.kvBytesPerToken)} a token.`,
+    `Context length: ${contextLength.toLocaleString("en")} tokens. The model's limit is ${most}.`,
+    `Keys and values take ${bytesText(plan.kvBytesPerToken)} per token.`,
     "",
-    "An image takes of them:",
+    "Tokens of an image, by its size in pixels:",
     table(images),
     ...room,
   ].join("\n");
 }
 
-/** Columns side by side, the first to the left, the others to the right. */
+/** Aligns columns: the first to the left, the others to the right. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   return rows
@@ -83,7 +88,7 @@ function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** @returns a number of parameters, "6.50 M" */
+/** @returns a number of parameters: "6.5 M" */
 function countText(count: number): string {
   if (count < 1e6) return count.toLocaleString("en");
   return count < 1e9 ? `${(count / 1e6).toFixed(1)} M` : `${(count / 1e9).toFixed(2)} B`;

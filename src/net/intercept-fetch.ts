@@ -1,38 +1,26 @@
-/** Answers a request, as a server would; `url` goes before `request.url`. */
-export type FetchHandler = (request: Request, url: string) => Promise<Response>;
+import type { FetchHandler } from "../openai/handler.ts";
+import { API_PREFIX } from "./api-prefix.ts";
 
-export interface InterceptOptions {
-  /**
-   * Paths of the page's own origin that are answered here, with a slash at both ends; what is below
-   * it is served as if below "/v1/". Default "/v1/".
-   */
-  readonly prefix?: string;
-}
-
-/** What one `intercept` claims. */
+/** One intercepted prefix. */
 interface Route {
   readonly prefix: string;
   readonly handler: FetchHandler;
 }
 
-const SERVED = "/v1/";
-
 const routes: Route[] = [];
 
-/** The `fetch` that was there before ours, and ours; unset while nothing is intercepted. */
+/** Our `fetch`, and the property it replaced. Undefined while nothing is intercepted. */
 let patch: { readonly before: PropertyDescriptor; readonly ours: typeof fetch } | undefined;
 
 /**
- * Answers the page's own `fetch(prefix + …)` with `handler`. Every other call reaches the `fetch`
- * that was there before with the arguments it came with.
+ * Lets `handler` answer the page's own `fetch(prefix + …)`. Every other call reaches the `fetch` that
+ * was there before, with unchanged arguments.
  *
- * @returns the undo; calling it twice does nothing more, and undos may be called in any order
+ * @param prefix paths of the page's origin, with a slash at both ends
+ * @returns the undo; calling it twice is harmless, and several undos may be called in any order
  * @throws RangeError for a prefix without its slashes, Error for one that is already intercepted
  */
-export function intercept(
-  handler: FetchHandler,
-  { prefix = SERVED }: InterceptOptions = {},
-): () => void {
+export function interceptFetch(handler: FetchHandler, prefix = API_PREFIX): () => void {
   if (!/^\/(.*\/)?$/.test(prefix)) {
     throw new RangeError(`intercept: prefix is "${prefix}", expected a slash at both ends`);
   }
@@ -50,37 +38,37 @@ export function intercept(
   };
 }
 
-/** The page's `fetch` as it would be without what is intercepted here. */
+/** The page's `fetch` from before the first interception. */
 export const pageFetch: typeof fetch = (...args) => {
   const { value: original } = patch?.before ?? { value: globalThis.fetch };
   return Reflect.apply(original as typeof fetch, globalThis, args);
 };
 
 function install(): void {
-  // Ours may lie under somebody else's patch; but not if what was before ours is back.
+  // Still installed, perhaps below another patch; unless somebody restored the earlier `fetch`.
   if (patch && globalThis.fetch !== patch.before.value) return;
   const before = Object.getOwnPropertyDescriptor(globalThis, "fetch");
   if (!before) throw new Error("intercept: this scope has no fetch of its own");
   const original = globalThis.fetch;
   const ours = function fetch(this: unknown, ...args: Parameters<typeof globalThis.fetch>) {
-    const url = urlOf(args[0]);
-    const route = url && claim(url);
+    const url = requestUrl(args[0]);
+    const route = url && findRoute(url);
     if (!route) return Reflect.apply(original, this, args);
-    return answer(route, url, args);
+    return callHandler(route, url, args);
   };
   patch = { before, ours };
   Object.defineProperty(globalThis, "fetch", { ...before, value: ours });
 }
 
 function uninstall(): void {
-  // If somebody patched over us, ours stays under theirs and passes everything on.
+  // Below another patch, ours stays and passes every call on.
   if (patch?.ours !== globalThis.fetch) return;
   Object.defineProperty(globalThis, "fetch", patch.before);
   patch = undefined;
 }
 
-/** @returns where a fetch would go; undefined where it would fail */
-function urlOf(input: RequestInfo | URL): URL | undefined {
+/** @returns the URL that `fetch` would request; undefined where `fetch` would fail */
+function requestUrl(input: RequestInfo | URL): URL | undefined {
   try {
     return new URL(input instanceof Request ? input.url : input, document.baseURI);
   } catch {
@@ -88,8 +76,8 @@ function urlOf(input: RequestInfo | URL): URL | undefined {
   }
 }
 
-/** @returns the route with the longest prefix that the URL is below */
-function claim(url: URL): Route | undefined {
+/** @returns the route whose prefix matches; the longest of several */
+function findRoute(url: URL): Route | undefined {
   if (url.origin !== location.origin) return undefined;
   let longest: Route | undefined;
   for (const route of routes) {
@@ -99,12 +87,12 @@ function claim(url: URL): Route | undefined {
   return longest;
 }
 
-/** Rejects, and never throws, as `fetch` does. */
-async function answer(
+/** Async, so that an invalid `init` rejects, as it does for `fetch`, and doesn't throw. */
+async function callHandler(
   { prefix, handler }: Route,
   url: URL,
   [input, init]: Parameters<typeof fetch>,
 ): Promise<Response> {
-  url.pathname = SERVED + url.pathname.slice(prefix.length);
+  url.pathname = API_PREFIX + url.pathname.slice(prefix.length);
   return handler(new Request(input, init), url.href);
 }

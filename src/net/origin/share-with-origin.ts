@@ -1,9 +1,10 @@
 import * as comlink from "comlink";
 import { modelLoading } from "../../openai/errors.ts";
+import type { FetchHandler } from "../../openai/handler.ts";
 import { withRequestId } from "../../openai/request-id.ts";
-import { fetchHost } from "../../worker/fetch-host.ts";
+import { fetchService } from "../../worker/fetch-service.ts";
 import { untilAborted } from "../../worker/remote-fetch.ts";
-import type { FetchHandler } from "../intercept.ts";
+import { API_PREFIX } from "../api-prefix.ts";
 import {
   type NewOwner,
   type Owns,
@@ -13,14 +14,15 @@ import {
   whenLockEnds,
 } from "./protocol.ts";
 
-export interface ServeOriginOptions {
-  /** What the service worker answers, with a slash at both ends. Default "/v1/". */
+/** Which requests a tab offers to answer, and how. */
+export interface ShareOptions {
+  /** Paths that the service worker answers, with a slash at both ends. Default "/v1/". */
   readonly prefix?: string;
-  /** The service worker's script, to be registered; by default the page has done that itself. */
+  /** The service worker's script, to be registered here. Default: the page has registered one. */
   readonly script?: string | URL;
-  /** How long a request waits for a model that is still loading. Default 10 s. */
+  /** How long a request waits for a model that is still loading, in ms. Default 10,000. */
   readonly waitMs?: number;
-  /** Told when this tab becomes the one that answers: its model is loaded then. */
+  /** Called when this tab has become the one that answers. Its model is loaded then. */
   readonly onOwner?: () => void;
 }
 
@@ -29,33 +31,31 @@ export interface OriginServer {
   /** Whether this tab is the one that answers. */
   readonly owner: boolean;
   /**
-   * Takes the offer back. If this tab answers, its answers fail, the next tab takes over, and a model
-   * that was loaded for this is disposed of.
+   * Withdraws the offer. If this tab is the owner, its answers fail and the next tab takes over. A
+   * model that `serveOrigin` loaded is disposed.
    */
   close(): void;
 }
 
-/** What answers, once it is loaded. */
-export type LoadHandler = () => Promise<FetchHandler>;
-
 /**
- * Offers to answer the requests of all tabs, frames and workers that the page's service worker
- * controls. One tab of all that offer does, and only that one loads its model; when it closes, the
- * next does.
+ * Offers a handler to all tabs, frames and workers that the page's service worker controls. Of all
+ * tabs that offer one, only the owner loads and answers. When the owner closes, the next tab takes
+ * over.
  *
  * @param load called when this tab becomes the owner
- * @returns once this tab's model is loaded, or at once when another tab is the owner already
- * @throws Error where there is no service worker; what `load` throws
+ * @returns once this tab's model is loaded, or at once when another tab is the owner
+ * @throws Error without a service worker; the error of `load`
  */
-export async function serveOrigin(
-  load: LoadHandler,
-  { prefix = "/v1/", script, waitMs = 10_000, onOwner }: ServeOriginOptions = {},
+export async function shareWithOrigin(
+  load: () => Promise<FetchHandler>,
+  { prefix = API_PREFIX, script, waitMs = 10_000, onOwner }: ShareOptions = {},
 ): Promise<OriginServer> {
   await register(script);
   const closed = new AbortController();
   const { signal } = closed;
   let owner = false;
 
+  /** Owns the model until the offer is withdrawn. */
   const own = async (loaded: () => void): Promise<void> => {
     const life = await holdLock("owner");
     const loading = load();
@@ -65,7 +65,7 @@ export async function serveOrigin(
       return withRequestId(modelLoading().toResponse(), request);
     });
     try {
-      await tell(prefix);
+      await announceOwner(prefix);
       await untilAborted(loading, signal);
       owner = true;
       loaded();
@@ -96,22 +96,24 @@ export async function serveOrigin(
     get owner() {
       return owner && !signal.aborted;
     },
-    close: () => closed.abort(new Error("serveOrigin: the offer was taken back")),
+    close: () => closed.abort(new Error("serveOrigin: the offer was withdrawn")),
   };
 }
 
-/** How long a page waits to be controlled: a worker that does not claim it never does. */
+/** How long a page waits until a worker controls it. A worker that claims no clients never does. */
 const CONTROL_MS = 5_000;
 
-/** @throws Error where there is no service worker for this page */
+/** @throws Error when the page has no service worker */
 async function register(script: string | URL | undefined): Promise<void> {
   const { serviceWorker } = navigator as { serviceWorker?: ServiceWorkerContainer };
   if (!serviceWorker) {
-    throw new Error("serveOrigin: this page has no service workers; they need https or localhost");
+    throw new Error(
+      "serveOrigin: this page can have no service worker; that needs https or localhost",
+    );
   }
   if (script) await serviceWorker.register(script);
   else if (!(await serviceWorker.getRegistration())) {
-    throw new Error("serveOrigin: no service worker is registered for this page; name its script");
+    throw new Error("serveOrigin: no service worker is registered for this page; pass its script");
   }
   await serviceWorker.ready;
   if (serviceWorker.controller) return;
@@ -123,48 +125,49 @@ async function register(script: string | URL | undefined): Promise<void> {
   );
 }
 
-async function tell(prefix: string): Promise<void> {
+async function announceOwner(prefix: string): Promise<void> {
   const message: NewOwner = { webvlm: "new-owner", prefix };
   const { active } = await navigator.serviceWorker.ready;
   active?.postMessage(message);
 }
 
 /**
- * Answers the service worker's questions, and then its requests.
+ * Tells the service worker that this tab is the owner whenever it asks, and answers its requests.
  *
- * @param owner a lock that is held until this tab answers no more
- * @returns stops listening, and what is being answered
+ * @param owner name of a lock that is held until this tab stops answering
+ * @returns stops listening, and aborts running requests
  */
 function listen(prefix: string, owner: string, answer: FetchHandler): () => void {
   const stopped = new AbortController();
-  const hear = ({ data, ports }: MessageEvent<WhoOwns | null>): void => {
+  const onMessage = ({ data, ports }: MessageEvent<WhoOwns | null>): void => {
     if (data?.webvlm !== "who-owns" || data.prefix !== prefix) return;
     const { port1, port2 } = new MessageChannel();
-    const host = fetchHost((request) => answer(request, servedUrl(request.url, prefix)));
-    comlink.expose(host, port1);
+    const service = fetchService((request) => answer(request, apiUrl(request.url, prefix)));
+    comlink.expose(service, port1);
     const workerStopped = whenLockEnds(data.worker, new Error("the service worker was stopped"));
     AbortSignal.any([workerStopped, stopped.signal]).addEventListener("abort", () => {
-      host.endAll();
+      service.endAll();
       port1.close();
     });
     const message: Owns = { owner };
     ports[0]?.postMessage(message, [port2]);
   };
-  navigator.serviceWorker.addEventListener("message", hear);
+  navigator.serviceWorker.addEventListener("message", onMessage);
   navigator.serviceWorker.startMessages();
   return () => {
-    navigator.serviceWorker.removeEventListener("message", hear);
+    navigator.serviceWorker.removeEventListener("message", onMessage);
     stopped.abort();
   };
 }
 
-function servedUrl(href: string, prefix: string): string {
+/** @returns the URL below "/v1/" */
+function apiUrl(href: string, prefix: string): string {
   const url = new URL(href);
-  url.pathname = `/v1/${url.pathname.slice(prefix.length)}`;
+  url.pathname = API_PREFIX + url.pathname.slice(prefix.length);
   return url.href;
 }
 
-/** @returns what the promise gives, or undefined after so many ms */
+/** @returns the promise's value, or undefined after `ms` milliseconds */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: number | undefined;
   const late = new Promise<undefined>((resolve) => (timer = window.setTimeout(resolve, ms)));

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type FetchHandler, intercept, pageFetch } from "./intercept.ts";
+import type { FetchHandler } from "../openai/handler.ts";
+import { interceptFetch, pageFetch } from "./intercept-fetch.ts";
 
 const native = Object.getOwnPropertyDescriptor(globalThis, "fetch") as PropertyDescriptor;
 const undos: (() => void)[] = [];
@@ -9,13 +10,13 @@ afterEach(() => {
   Object.defineProperty(globalThis, "fetch", native);
 });
 
-/** Intercepts with a handler that tells what it was asked. */
-function claim(prefix?: string, name = "here"): () => void {
-  const handler: FetchHandler = async (request, url) => {
+/** Intercepts with a handler that echoes the request. */
+function intercept(prefix?: string, name = "here"): () => void {
+  const handler: FetchHandler = async (request, url = request.url) => {
     const text = await request.text();
     return new Response(`${name}: ${request.method} ${new URL(url).pathname} ${text}`.trim());
   };
-  const undo = intercept(handler, prefix === undefined ? {} : { prefix });
+  const undo = interceptFetch(handler, prefix);
   undos.push(undo);
   return undo;
 }
@@ -23,14 +24,14 @@ function claim(prefix?: string, name = "here"): () => void {
 const get = async (input: RequestInfo | URL, init?: RequestInit): Promise<string> =>
   (await fetch(input, init)).text();
 
-/** Puts a `fetch` in the page's place of the network, for what is passed on. */
+/** Replaces the page's `fetch`, in place of the network. */
 function fakeNetwork() {
   const network = vi.fn(async (..._args: unknown[]) => new Response("network"));
   Object.defineProperty(globalThis, "fetch", { ...native, value: network });
   return network;
 }
 
-describe("what is answered here", () => {
+describe("a request below the prefix is answered by the handler", () => {
   const post = { method: "POST", body: "{}" };
   test.each([
     ["a path", "/v1/models"],
@@ -39,48 +40,48 @@ describe("what is answered here", () => {
     ["a URL", new URL("/v1/models", location.href)],
     ["a Request", new Request("/v1/models")],
   ])("%s", async (_, input) => {
-    claim();
+    intercept();
     expect(await get(input)).toBe("here: GET /v1/models");
   });
 
-  test("with init, which goes before the Request's own", async () => {
-    claim();
+  test("its init overrides the Request", async () => {
+    intercept();
     expect(await get("/v1/chat/completions", post)).toBe("here: POST /v1/chat/completions {}");
     const request = new Request("/v1/x", { method: "POST", body: "old" });
     expect(await get(request, { body: "new" })).toBe("here: POST /v1/x new");
   });
 
-  test("below another prefix, as if below /v1/", async () => {
-    claim("/llm/api/");
+  test("below another prefix it is rewritten to /v1/", async () => {
+    intercept("/llm/api/");
     expect(await get("/llm/api/chat/completions", post)).toBe("here: POST /v1/chat/completions {}");
   });
 
-  test("by the longest prefix of several", async () => {
-    claim("/v1/", "outer");
-    claim("/v1/inner/", "inner");
+  test("the longest of several prefixes wins", async () => {
+    intercept("/v1/", "outer");
+    intercept("/v1/inner/", "inner");
     expect(await get("/v1/models")).toBe("outer: GET /v1/models");
     expect(await get("/v1/inner/models")).toBe("inner: GET /v1/models");
   });
 
-  test("and what fails, fails as fetch does: by rejecting", async () => {
-    claim();
+  test("an invalid request rejects, as it does with fetch", async () => {
+    intercept();
     const answer = fetch("/v1/models", { method: "GET", body: "not with GET" });
     await expect(answer).rejects.toThrow(TypeError);
   });
 });
 
-describe("what is passed on with its own arguments", () => {
+describe("another request reaches the network with its own arguments", () => {
   test.each([
     ["another path", "/v2/models"],
     ["the prefix without its slash", "/v1"],
     ["another origin", "https://api.example.test/v1/models"],
     ["another port", `http://${location.hostname}:1/v1/models`],
     ["a data URL", "data:text/plain,/v1/"],
-    ["what is no URL", "http://["],
+    ["an invalid URL", "http://["],
     ["a Request", new Request("/index.html")],
   ])("%s", async (_, input) => {
     const network = fakeNetwork();
-    claim();
+    intercept();
     const init = { cache: "no-store" } as const;
     expect(await get(input, init)).toBe("network");
     const [[first, second]] = network.mock.calls as [unknown[]];
@@ -90,8 +91,8 @@ describe("what is passed on with its own arguments", () => {
 });
 
 describe("undo", () => {
-  test("restores the property as it was, and once is enough", () => {
-    const undo = claim();
+  test("restores the original property, and a second undo does nothing", () => {
+    const undo = intercept();
     expect(fetch).not.toBe(native.value);
     undo();
     undo();
@@ -101,8 +102,8 @@ describe("undo", () => {
   test.each([
     { order: "first in, first out", first: 0 },
     { order: "last in, first out", first: 1 },
-  ])("of several: $order", async ({ first }) => {
-    const both = [claim("/a/", "a"), claim("/b/", "b")] as const;
+  ])("several undos: $order", async ({ first }) => {
+    const both = [intercept("/a/", "a"), intercept("/b/", "b")] as const;
     both[first as 0 | 1]();
     const left = first === 0 ? "b" : "a";
     expect(await get(`/${left}/x`)).toBe(`${left}: GET /v1/x`);
@@ -110,9 +111,9 @@ describe("undo", () => {
     expect(Object.getOwnPropertyDescriptor(globalThis, "fetch")).toEqual(native);
   });
 
-  test("under somebody else's patch leaves theirs and claims nothing more", async () => {
+  test("below another patch it leaves that patch, and intercepts nothing any more", async () => {
     const network = fakeNetwork();
-    const undo = claim();
+    const undo = intercept();
     const ours = globalThis.fetch;
     const theirs: typeof fetch = (...args) => ours(...args);
     globalThis.fetch = theirs;
@@ -121,34 +122,34 @@ describe("undo", () => {
     expect(await get("/v1/models")).toBe("network");
     expect(network).toHaveBeenCalledTimes(1);
     globalThis.fetch = ours;
-    claim()(); // Takes its patch off at last.
+    intercept()(); // Removes the patch at last.
     expect(globalThis.fetch).toBe(network);
   });
 
-  test("by somebody else, who put back what was before, does not hinder the next", async () => {
-    claim("/a/");
+  test("when somebody else restored fetch, a later interception still works", async () => {
+    intercept("/a/");
     Object.defineProperty(globalThis, "fetch", native);
-    claim("/b/", "b");
+    intercept("/b/", "b");
     expect(await get("/b/x")).toBe("b: GET /v1/x");
   });
 });
 
-test.each(["v1/", "/v1", "", "https://x.test/v1/"])("refuses the prefix %j", (prefix) => {
-  expect(() => claim(prefix)).toThrow(RangeError);
+test.each(["v1/", "/v1", "", "https://x.test/v1/"])("rejects the prefix %j", (prefix) => {
+  expect(() => intercept(prefix)).toThrow(RangeError);
 });
 
-test("refuses a prefix that is taken, until it is undone", () => {
-  const undo = claim();
-  expect(() => claim()).toThrow("already intercepted");
+test("rejects a prefix that is already intercepted, until that is undone", () => {
+  const undo = intercept();
+  expect(() => intercept()).toThrow("already intercepted");
   undo();
-  expect(() => claim()).not.toThrow();
+  expect(() => intercept()).not.toThrow();
 });
 
-test("what is intercepted can still be asked of the network", async () => {
+test("pageFetch reaches the network in spite of an interception", async () => {
   const network = fakeNetwork();
   const ask = async () => (await pageFetch("/v1/models", { cache: "no-store" })).text();
   expect(await ask()).toBe("network");
-  const undo = claim();
+  const undo = intercept();
   expect(await get("/v1/models")).toBe("here: GET /v1/models");
   expect(await ask()).toBe("network");
   undo();

@@ -1,0 +1,83 @@
+import { chatModel } from "../chat/model.ts";
+import { openGpu } from "../gpu/device.ts";
+import { createHandler } from "../openai/handler.ts";
+import { OutOfMemoryError } from "../platform/device-error.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { OnProgress } from "../weights/progress.ts";
+import { assemble } from "./assemble.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import type { RuntimeOptions } from "./options.ts";
+
+/** How a checkpoint is run, and how the images of its requests are read. */
+export interface LoadCheckpointOptions extends RuntimeOptions {
+  /** Base of relative image URLs. Without it they are rejected. */
+  readonly base?: string | undefined;
+  /** Fetches images. Default: the global `fetch`. */
+  readonly fetchImage?: typeof fetch | undefined;
+}
+
+/**
+ * Loads a model: its files, plans and weights, with OpenAI's API in front. The plans are recorded
+ * first, so that pipelines compile while the weights arrive.
+ *
+ * @param open reads the checkpoint's small files; called once a GPU is found
+ * @throws DeviceError when this device can't run the model: NoGpuError, OutOfMemoryError or
+ *   DeviceLostError. Error when the checkpoint can't be used. The signal's reason when it aborts.
+ */
+export async function loadCheckpoint(
+  open: () => Promise<Checkpoint>,
+  options: LoadCheckpointOptions,
+  platform: Platform,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<LoadedModel> {
+  const { base, fetchImage, quantization } = options;
+  const gpu = await openGpu(await platform.requestAdapter());
+  try {
+    const checkpoint = await open();
+    gpu.device.pushErrorScope("out-of-memory");
+    const { model, weights, engine } = assemble(gpu, checkpoint, options);
+    const prepared = engine.prepare();
+    const allocationError = gpu.device.popErrorScope();
+    // `prepared` is awaited below. An earlier failure is thrown before that.
+    prepared.catch(() => {});
+    if (await allocationError) throw tooLarge(checkpoint.id, gpu.bytes);
+    await weights.load(checkpoint, { signal, onProgress });
+    await prepared;
+    gpu.throwIfFailed();
+
+    const served = {
+      id: checkpoint.id,
+      created: Math.floor(Date.now() / 1000),
+      fingerprint: `webvlm-${gpu.adapter.vendor || "gpu"}-${quantization ?? "auto"}`,
+      chat: chatModel(checkpoint.files, {
+        generator: engine,
+        processor: model.processor,
+        decodeImage: (bytes) => platform.decodeImage(bytes),
+        baseUrl: base,
+        ...(fetchImage && { fetch: fetchImage }),
+      }),
+    };
+    const total = checkpoint.weightBytes;
+    onProgress({ stage: "ready", loadedBytes: total, totalBytes: total, networkBytes: 0 });
+    return {
+      id: served.id,
+      fetch: createHandler({ model: () => served }),
+      stats: async () => engine.stats,
+      dispose: () => gpu.destroy(),
+    };
+  } catch (error) {
+    const lost = gpu.lost;
+    gpu.destroy();
+    throw lost ?? error;
+  }
+}
+
+function tooLarge(id: string, bytes: number): OutOfMemoryError {
+  const size = (bytes / 2 ** 30).toFixed(1);
+  return new OutOfMemoryError(
+    `${id} needs ${size} GiB of GPU memory, which this device does not give. ` +
+      `Try quantization "q4", a shorter contextLength, or a smaller model.`,
+  );
+}

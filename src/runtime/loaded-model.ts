@@ -1,0 +1,24 @@
+import type { FetchHandler } from "../openai/handler.ts";
+
+/** Counters of a loaded model. */
+export interface Stats {
+  /** Forward passes so far: prefill chunks and decode steps. */
+  readonly steps: number;
+  /** Requests that run or wait. */
+  readonly requests: number;
+  /** Bytes of GPU memory in use now. */
+  readonly gpuBytes: number;
+  /** Most bytes of GPU memory in use at any time so far. */
+  readonly peakGpuBytes: number;
+}
+
+/** A model that answers requests. A worker loads it; the page has the same behind the worker's border. */
+export interface LoadedModel {
+  /** The model's id, as `GET /v1/models` lists it. */
+  readonly id: string;
+  /** Answers a request of OpenAI's API. */
+  readonly fetch: FetchHandler;
+  stats(): Promise<Stats>;
+  /** Frees the model and its GPU memory. Running requests fail. */
+  dispose(): void;
+}

@@ -1,0 +1,26 @@
+import type { QuantizationName } from "../weights/formats/registry.ts";
+
+/** How a model runs once its checkpoint is open. */
+export interface RuntimeOptions {
+  /**
+   * Storage format of the weight matrices on the GPU. "auto" chooses by the checkpoint's size.
+   * Default "auto".
+   */
+  readonly quantization?: QuantizationName;
+  /** Most tokens of prompt and answer together. The model's own limit is the upper bound. */
+  readonly contextLength?: number;
+  /** Most prompt tokens for one image. A larger image is shrunk. Default 2048. */
+  readonly maxImageTokens?: number;
+}
+
+/** How a checkpoint is found, downloaded and run. */
+export interface SourceOptions extends RuntimeOptions {
+  /** Base of relative URLs, both of the model and of images. */
+  readonly base: string;
+  /** Endpoint of the hub that serves `org/name` sources. Default "https://huggingface.co". */
+  readonly hub?: string;
+  /** Access token for the hub. */
+  readonly token?: string;
+  /** False neither reads nor writes the weights stored on this device. Default true. */
+  readonly cache?: boolean;
+}

@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { FAMILIES } from "../../tests/families.ts";
+import { openModel } from "../cli/open-model.ts";
+import { QUANTIZATIONS } from "../weights/formats/registry.ts";
+import { PLAN_PARTS, planCheckpoint } from "./plan-checkpoint.ts";
+
+const golden = (name: string) => openModel(join(import.meta.dirname, "../../e2e/goldens", name));
+
+test.each(FAMILIES)("%s", async (name) => {
+  const checkpoint = await golden(name);
+  const plan = await planCheckpoint(checkpoint, { contextLength: 512 });
+  expect(plan.contextLength).toBe(512);
+
+  expect(plan.downloadBytes).toBe(checkpoint.weightBytes);
+  const disk = PLAN_PARTS.map((part) => plan.disk[part].bytes);
+  expect(disk.reduce((sum, bytes) => sum + bytes, 0)).toBe(checkpoint.weightBytes);
+  expect(Math.min(...disk)).toBeGreaterThan(0);
+
+  for (const format of QUANTIZATIONS) {
+    const { weights, kvCache, images, buffers, total } = plan.gpu[format];
+    const parts = PLAN_PARTS.reduce((sum, part) => sum + weights[part], 0);
+    expect(parts + kvCache + images + buffers).toBe(total);
+    expect(Math.min(...Object.values(weights), images, buffers)).toBeGreaterThan(0);
+    expect(kvCache).toBe(512 * plan.kvBytesPerToken);
+  }
+  // In f32 a parameter takes four bytes, and a small checkpoint has no unused parameters.
+  const { weights } = plan.gpu.f32;
+  expect(weights.text).toBe(4 * plan.disk.text.parameters);
+  const sizes = QUANTIZATIONS.slice(0, 4).map((format) => plan.gpu[format].total);
+  expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+  // These checkpoints are small and bf16. "auto" keeps their 16 bits.
+  expect(plan.gpu.auto).toEqual(plan.gpu.f16);
+});
+
+test("the context length is the model's own, and the processor counts the tokens of images", async () => {
+  const plan = await planCheckpoint(await openModel(undefined));
+  expect([plan.contextLength, plan.maxContextLength]).toEqual([2048, 2048]);
+  expect(plan.kvBytesPerToken).toBe(4096);
+  expect(new Set(plan.imageTokens.map(({ tokens }) => tokens))).toEqual(new Set([16]));
+});
+
+test("a cross-attention image takes one token of the context, and memory of its own", async () => {
+  const plan = await planCheckpoint(await golden("mllama"), { contextLength: 512 });
+  expect(plan.maxImages).toBe(16);
+  // Keys and values of two layers, 64 channels, for four tiles of 17 rows.
+  expect(plan.gpu.f16.images).toBe(16 * 4 * 17 * 4 * 64 * 4);
+  expect(new Set(plan.imageTokens.map(({ tokens }) => tokens))).toEqual(new Set([1]));
+  expect((await planCheckpoint(await golden("smolvlm"))).maxImages).toBeUndefined();
+});
+
+test("a model_type that is not supported is rejected", async () => {
+  const checkpoint = await golden("smolvlm");
+  const files = { ...checkpoint.files, "config.json": { model_type: "bert" } };
+  await expect(planCheckpoint({ ...checkpoint, files })).rejects.toThrow(
+    /"bert", supported: smolvlm/,
+  );
+});

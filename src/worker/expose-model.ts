@@ -1,0 +1,58 @@
+import * as comlink from "comlink";
+import type { LoadedModel } from "../runtime/loaded-model.ts";
+import type { SourceOptions } from "../runtime/options.ts";
+import type { OnProgress } from "../weights/progress.ts";
+import { fetchService } from "./fetch-service.ts";
+import type { WorkerService } from "./protocol.ts";
+
+/** What a worker does for its page. */
+export interface ModelLoader {
+  /**
+   * Loads a model. Resolves when it can answer.
+   *
+   * @throws the signal's reason when it aborts
+   */
+  load(
+    source: string,
+    options: SourceOptions,
+    onProgress: OnProgress,
+    signal: AbortSignal,
+  ): Promise<LoadedModel>;
+  readonly plan: WorkerService["plan"];
+}
+
+/**
+ * Exposes a model to the page at the other end of `endpoint`. The page asks to load it.
+ *
+ * @param endpoint default: the worker's own scope
+ */
+export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): void {
+  const disposed = new AbortController();
+  let model: LoadedModel | undefined;
+
+  const loaded = (): LoadedModel => {
+    if (!model) throw new Error("worker: no model is loaded");
+    return model;
+  };
+
+  const calls = fetchService((request) => loaded().fetch(request));
+
+  const service: WorkerService = {
+    async load(source, options, onProgress) {
+      if (model) throw new Error(`worker: ${model.id} is loaded already`);
+      model = await loader.load(source, options, onProgress, disposed.signal);
+      return model.id;
+    },
+
+    plan: loader.plan,
+    fetch: calls.fetch,
+    end: calls.end,
+    stats: () => loaded().stats(),
+
+    dispose() {
+      disposed.abort();
+      model?.dispose();
+    },
+  };
+  comlink.expose(service, endpoint);
+}

@@ -1,0 +1,121 @@
+import * as comlink from "comlink";
+import { OpenAIError } from "../openai/errors.ts";
+import { withRequestId } from "../openai/request-id.ts";
+import { reviveDeviceError } from "../platform/device-error.ts";
+import type { LoadedModel } from "../runtime/loaded-model.ts";
+import type { SourceOptions } from "../runtime/options.ts";
+import type { OnProgress } from "../weights/progress.ts";
+import type { WorkerService } from "./protocol.ts";
+import { remoteFetch, untilAborted } from "./remote-fetch.ts";
+
+/** The part of `Worker` that is used. A test passes a message port instead. */
+export type WorkerLike = comlink.Endpoint & { terminate(): void };
+
+/**
+ * Loads a model in a worker whose script calls `exposeModel`. Once the worker has failed or the model
+ * is disposed, every request is answered by a 500 `device_lost`.
+ *
+ * @param signal stops loading
+ * @throws the signal's reason, or the error that loading failed with; a DeviceError keeps its class.
+ *   The worker is terminated in both cases.
+ */
+export async function loadInWorker(
+  worker: WorkerLike,
+  source: string,
+  options: SourceOptions,
+  onProgress: OnProgress = () => {},
+  signal?: AbortSignal,
+): Promise<LoadedModel> {
+  const { service, lost } = connect(worker);
+  let id: string;
+  try {
+    signal?.throwIfAborted();
+    const loading = service.load(source, options, comlink.proxy(reportErrors(onProgress)));
+    id = await untilAborted(loading, signal ? AbortSignal.any([signal, lost.signal]) : lost.signal);
+  } catch (error) {
+    worker.terminate();
+    throw reviveDeviceError(error);
+  }
+
+  const fetch = remoteFetch(service, lost.signal);
+  return {
+    id,
+
+    async fetch(request, url) {
+      try {
+        return await fetch(request, url);
+      } catch (error) {
+        request.signal.throwIfAborted();
+        if (lost.signal.aborted) return withRequestId(lostResponse(lost.signal.reason), request);
+        throw error;
+      }
+    },
+
+    async stats() {
+      lost.signal.throwIfAborted();
+      return untilAborted(service.stats(), lost.signal);
+    },
+
+    dispose() {
+      lost.abort(new Error("the model was disposed"));
+      // Terminating alone would leave the GPU memory to the garbage collector.
+      const terminate = (): void => worker.terminate();
+      service.dispose().then(terminate, terminate);
+    },
+  };
+}
+
+/**
+ * Makes one request of a worker's service, and terminates the worker.
+ *
+ * @throws the signal's reason, or the error of `use`; a DeviceError keeps its class
+ */
+export async function withWorker<T>(
+  worker: WorkerLike,
+  use: (service: comlink.Remote<WorkerService>) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const { service, lost } = connect(worker);
+  try {
+    signal?.throwIfAborted();
+    const stop = signal ? AbortSignal.any([signal, lost.signal]) : lost.signal;
+    return await untilAborted(use(service), stop);
+  } catch (error) {
+    throw reviveDeviceError(error);
+  } finally {
+    worker.terminate();
+  }
+}
+
+/** @returns the worker's service, and a controller that aborts when the worker fails */
+function connect(worker: WorkerLike): {
+  service: comlink.Remote<WorkerService>;
+  lost: AbortController;
+} {
+  const lost = new AbortController();
+  const fail = (event: Event): void => {
+    // The browser would report the error a second time.
+    event.preventDefault();
+    const { message } = event as ErrorEvent;
+    lost.abort(new Error(`the worker failed: ${message || "its script did not start"}`));
+    worker.terminate();
+  };
+  worker.addEventListener("error", fail as EventListener);
+  worker.addEventListener("messageerror", fail as EventListener);
+  return { service: comlink.wrap<WorkerService>(worker), lost };
+}
+
+/** An error of the caller's progress function is the page's, not the worker's. */
+function reportErrors(onProgress: OnProgress): OnProgress {
+  return (progress) => {
+    try {
+      onProgress(progress);
+    } catch (error) {
+      reportError(error);
+    }
+  };
+}
+
+function lostResponse({ message }: Error): Response {
+  return new OpenAIError(500, message, { code: "device_lost" }).toResponse();
+}

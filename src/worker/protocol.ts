@@ -1,0 +1,43 @@
+import type { Stats } from "../runtime/loaded-model.ts";
+import type { SourceOptions } from "../runtime/options.ts";
+import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
+import type { OnProgress } from "../weights/progress.ts";
+
+/** A `Request` in a form that can be posted to another thread. */
+export interface PostedRequest {
+  readonly method: string;
+  /** Absolute. */
+  readonly url: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: ArrayBuffer | null;
+}
+
+/** A `Response` in a form that can be posted to another thread. */
+export interface PostedResponse {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  /** The result of `sendStream`. */
+  readonly body: ReadableStream<Uint8Array> | MessagePort | null;
+}
+
+/** A `fetch` that another thread calls: the page calls its worker, a service worker calls a tab. */
+export interface FetchService {
+  /** @param call number of the call, counted by the caller, for `end` */
+  fetch(call: number, request: PostedRequest): Promise<PostedResponse>;
+  /** Ends a call: its answer was read, or nobody wants it. This aborts the call's signal. */
+  end(call: number): void;
+}
+
+/** What the model's worker offers to the page. */
+export interface WorkerService extends FetchService {
+  /**
+   * Loads the model that `fetch` asks.
+   *
+   * @returns the model's id
+   */
+  load(source: string, options: SourceOptions, onProgress: OnProgress): Promise<string>;
+  /** Computes the memory that a model needs. Nothing is loaded. */
+  plan(source: string, options: PlanOptions): Promise<ModelPlan>;
+  stats(): Promise<Stats>;
+  dispose(): void;
+}
