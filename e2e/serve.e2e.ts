@@ -328,7 +328,7 @@ describe("webvlm serve that can't", () => {
   test("a model that is not there ends it", async () => {
     const serving = await startServe(command, ["--model", "./no/such/folder"]);
     const { code, stderr } = await serving.finished;
-    expect([code, stderr]).toEqual([1, expect.stringContaining("There is no folder")]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("does not exist")]);
   });
 
   test("a signal while it loads ends it with 0", async () => {
@@ -341,7 +341,7 @@ describe("webvlm serve that can't", () => {
     const serving = await startServe(command, [], { VK_ICD_FILENAMES: "/nowhere/icd.json" });
     const { code, stderr } = await serving.finished;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/No GPU was found\. Looked for .*\/nowhere\/icd\.json.*Install/);
+    expect(stderr).toMatch(/No GPU was found\. Searched for .*\/nowhere\/icd\.json.*Install/);
   });
 });
 

@@ -34,11 +34,11 @@ test("an empty file", async () => {
   expect([response.status, await response.text()]).toEqual([200, ""]);
 });
 
-test.each(["nothing", "ten/more", "."])("%s is not there", async (name) => {
+test.each(["nothing", "ten/more", "."])("%s is a 404", async (name) => {
   expect((await fetchFile(new URL(name, url))).status).toBe(404);
 });
 
-test("the tag is another one when the file is", async () => {
+test("the tag changes with the file", async () => {
   const tag = async () => (await fetchFile(url)).headers.get("etag");
   const before = await tag();
   await writeFile(join(folder, "ten"), "0123456789A");

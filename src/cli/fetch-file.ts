@@ -2,12 +2,12 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
-/** Bytes read from a disk at once. */
+/** Bytes per read from disk. */
 const READ_BYTES = 1 << 20;
 
 /**
- * `fetch` for files of this machine too, with ranges: what reads checkpoints from a server then
- * reads them from a folder. Everything but `file:` goes to the global `fetch`.
+ * A `fetch` that also reads `file:` URLs, with ranges, so that the code that reads checkpoints from a
+ * server can read them from a folder. Other URLs go to the global `fetch`.
  */
 export const fetchFile: typeof fetch = async (input, init) => {
   const request = new Request(input, init);

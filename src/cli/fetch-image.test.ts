@@ -12,7 +12,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** @returns the port of a server on this machine, and what it is asked */
+/** @returns the port of a server on this machine, and the requests that it gets */
 async function start(
   answer: RequestListener = (_, response) => response.end("an image"),
 ): Promise<{ port: number; asked: ReturnType<typeof vi.fn> }> {
@@ -26,7 +26,7 @@ async function start(
   return { port: (server.address() as AddressInfo).port, asked };
 }
 
-/** Names that mean these addresses, the first of them at the first question and so on. */
+/** @returns a resolver: its first call returns the first address, and so on */
 function names(...answers: (readonly string[])[]): Resolve & { asked: () => number } {
   let asked = 0;
   const resolve: Resolve = (_, __, callback) => {
@@ -59,32 +59,34 @@ describe("an address", () => {
   ])("%s is refused", async (host) => {
     const { port, asked } = await start();
     const refused = imageFetch(BEYOND)(`http://${host}:${port}/x`);
-    await expect(refused).rejects.toThrow(/no public address.*data: URL.*--allow-private-images/);
+    await expect(refused).rejects.toThrow(
+      /not a public address.*data: URL.*--allow-private-images/,
+    );
     expect(asked).not.toHaveBeenCalled();
   });
 
-  test("of this machine is read where that is allowed, and no other private one", async () => {
+  test("of this machine is read if that is allowed, but no other private address", async () => {
     const { port, asked } = await start();
     const response = await imageFetch(LOCAL)(`http://127.0.0.1:${port}/x.png`);
     expect(await response.text()).toBe("an image");
     expect(asked).toHaveBeenCalledWith("/x.png");
-    await expect(imageFetch(LOCAL)("http://10.0.0.1/")).rejects.toThrow("no public address");
+    await expect(imageFetch(LOCAL)("http://10.0.0.1/")).rejects.toThrow("not a public address");
   });
 });
 
-describe("a name", () => {
-  test("is refused when it means a private address", async () => {
+describe("a host name", () => {
+  test("is rejected if it resolves to a private address", async () => {
     const { port, asked } = await start();
     const url = `http://images.example:${port}/x`;
     for (const addresses of [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:127.0.0.1"]]) {
       await expect(imageFetch(BEYOND, names(addresses))(url)).rejects.toThrow(
-        /images.example \(.*127.0.0.1\) is no public address/,
+        /images.example \(.*127.0.0.1\) is not a public address/,
       );
     }
     expect(asked).not.toHaveBeenCalled();
   });
 
-  test("is connected to at the address that was checked, not at what it means next", async () => {
+  test("is connected to at the checked address, even if it resolves to another one next", async () => {
     const { port, asked } = await start();
     const resolve = names(["127.0.0.1"], ["10.0.0.1"]);
     const response = await imageFetch(LOCAL, resolve)(`http://images.example:${port}/x`);
@@ -92,11 +94,11 @@ describe("a name", () => {
     expect([resolve.asked(), asked.mock.calls.length]).toEqual([1, 1]);
   });
 
-  test("that nobody knows is told", async () => {
+  test("that does not resolve is reported", async () => {
     const unknown: Resolve = (_, __, callback) =>
       callback(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }), []);
     await expect(imageFetch(ALL, unknown)("http://nosuch.example/")).rejects.toThrow(
-      "nobody knows nosuch.example; check its url",
+      "the host nosuch.example was not found; check its url",
     );
   });
 });
@@ -106,7 +108,7 @@ describe("a redirect", () => {
     return (_, response) => void response.writeHead(302, { location }).end();
   };
 
-  test("is followed, relative to where it comes from", async () => {
+  test("is followed, relative to its own URL", async () => {
     const { port } = await start((request, response) =>
       request.url === "/a/b"
         ? redirect("../c")(request, response)
@@ -117,27 +119,27 @@ describe("a redirect", () => {
     expect(response.headers.get("content-type")).toBe("image/png");
   });
 
-  test("to a private address is refused", async () => {
+  test("to a private address is rejected", async () => {
     const { port } = await start(redirect("http://169.254.169.254/secret"));
     await expect(imageFetch(LOCAL)(`http://127.0.0.1:${port}/`)).rejects.toThrow(
-      "169.254.169.254 is no public address",
+      "169.254.169.254 is not a public address",
     );
   });
 
-  test("to a name that means one is refused", async () => {
+  test("to a name that resolves to one is rejected", async () => {
     const { port } = await start(redirect("http://inner.example/"));
     const resolve = names(["192.168.0.1"]);
     await expect(imageFetch(LOCAL, resolve)(`http://127.0.0.1:${port}/`)).rejects.toThrow(
-      "inner.example (192.168.0.1) is no public address",
+      "inner.example (192.168.0.1) is not a public address",
     );
   });
 
-  test("to a file is refused", async () => {
+  test("to a file is rejected", async () => {
     const { port } = await start(redirect("file:///etc/passwd"));
     await expect(imageFetch(ALL)(`http://127.0.0.1:${port}/`)).rejects.toThrow("file: URL");
   });
 
-  test("without an end is refused", async () => {
+  test("in an endless loop is rejected", async () => {
     const { port, asked } = await start(redirect("/"));
     await expect(imageFetch(ALL)(`http://127.0.0.1:${port}/`)).rejects.toThrow("too often");
     expect(asked).toHaveBeenCalledTimes(6);
@@ -149,7 +151,7 @@ test("statuses are passed on", async () => {
   expect((await imageFetch(ALL)(`http://127.0.0.1:${port}/`)).status).toBe(404);
 });
 
-test("a server that is not there is told with what to do", async () => {
+test("an unreachable server is reported, with advice", async () => {
   const { port } = await start();
   for (const server of servers.splice(0)) await new Promise((closed) => server.close(closed));
   await expect(imageFetch(ALL)(`http://127.0.0.1:${port}/`)).rejects.toThrow(
@@ -157,7 +159,7 @@ test("a server that is not there is told with what to do", async () => {
   );
 });
 
-test("the signal ends it, in wait and in mid-body", async () => {
+test("the signal aborts it, while it waits and while it reads", async () => {
   const { port } = await start((request, response) => {
     if (request.url === "/body") response.write("the beginning");
   });

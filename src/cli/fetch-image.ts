@@ -5,22 +5,22 @@ import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import ipaddr from "ipaddr.js";
 
-/** Which addresses of a network images may be read from. */
+/** The network addresses that images may be fetched from. Public addresses are always allowed. */
 export interface AllowedAddresses {
-  /** This machine's own: 127.0.0.1 and the like. */
+  /** This machine's own addresses, such as 127.0.0.1. */
   readonly loopback: boolean;
-  /** All, private and link-local ones too. */
+  /** All addresses, including private and link-local ones. */
   readonly all: boolean;
 }
 
 const MAX_REDIRECTS = 5;
 
-/** Passed on as the reason why an image can't be read. */
+/** An address or URL that is not allowed. */
 class RefusedError extends Error {
   override name = "RefusedError";
 }
 
-/** As `dns.lookup`, for all addresses of a name. */
+/** The type of `dns.lookup` for all addresses of a name. */
 export type Resolve = (
   hostname: string,
   options: LookupAllOptions,
@@ -28,11 +28,12 @@ export type Resolve = (
 ) => void;
 
 /**
- * A `fetch` for images that clients name by URL. It connects to addresses that are allowed and to
- * no others, whatever a name resolves to a moment later, and wherever a redirect points. That keeps
- * clients from reading through the server what only the server can reach.
+ * Creates a `fetch` for the image URLs of clients. It connects to allowed addresses only, also after
+ * redirects, and also if a name resolves to another address a moment later. So clients can't use this
+ * server to read from addresses that only the server can reach.
  *
- * @throws Error saying what to do, when a URL is refused or can't be read; the signal's reason
+ * @throws Error, from the returned function, for a URL that is not allowed or can't be read; the
+ *   message says what to do. The signal's reason when it aborts.
  */
 export function imageFetch(allowed: AllowedAddresses, resolve: Resolve = lookUp): typeof fetch {
   const lookup = checkedLookup(allowed, resolve);
@@ -61,22 +62,22 @@ function get(
   return new Promise((resolve, reject) => {
     const { protocol, hostname } = url;
     if (protocol !== "http:" && protocol !== "https:") {
-      throw new RefusedError(`${protocol} URLs are not read; send it as a data: URL`);
+      throw new RefusedError(`${protocol} URLs are not allowed; send the image as a data: URL`);
     }
-    // Node looks up names only: addresses are connected to as they are.
+    // Node calls `lookup` for names only, so a literal address is checked here.
     const literal = hostname.replace(/^\[|\]$/g, "");
     if (ipaddr.isValid(literal)) check(literal, literal, allowed);
     const start = protocol === "http:" ? requestHttp : requestHttps;
     const headers = { accept: "image/*", "accept-encoding": "identity" };
-    // A connection of its own, so that none is reused that was checked otherwise.
+    // A new connection: an existing one may have been opened after another check.
     const options = { headers, signal, agent: false, lookup };
     const request = start(url, options, resolve);
-    request.on("error", (error) => reject(signal.aborted ? signal.reason : explained(url, error)));
+    request.on("error", (error) => reject(signal.aborted ? signal.reason : withAdvice(url, error)));
     request.end();
   });
 }
 
-/** Resolves a name, and fails when any of its addresses is refused: only one of them is used. */
+/** Resolves a name. Fails if any of its addresses is not allowed. */
 function checkedLookup(allowed: AllowedAddresses, resolve: Resolve): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
@@ -95,27 +96,27 @@ function checkedLookup(allowed: AllowedAddresses, resolve: Resolve): LookupFunct
 
 /** @throws RefusedError */
 function check(address: string, host: string, allowed: AllowedAddresses): void {
-  // An IPv4 address in IPv6 clothes is what it stands for.
+  // An IPv4 address that is mapped to IPv6 counts as IPv4.
   const range = ipaddr.process(address.replace(/%.*$/, "")).range();
   if (allowed.all || range === "unicast" || (allowed.loopback && range === "loopback")) return;
   const named = host === address ? address : `${host} (${address})`;
   throw new RefusedError(
-    `${named} is no public address, and this server reads images from those only; ` +
+    `${named} is not a public address, and this server fetches images from public addresses only; ` +
       `send the image as a data: URL, or start the server with --allow-private-images`,
   );
 }
 
-function explained(url: URL, error: NodeJS.ErrnoException): Error {
+function withAdvice(url: URL, error: NodeJS.ErrnoException): Error {
   if (error instanceof RefusedError) return error;
   const advice = "check its url, or send the image as a data: URL";
-  const why = error.code === "ENOTFOUND" ? `nobody knows ${url.hostname}` : error.message;
+  const why = error.code === "ENOTFOUND" ? `the host ${url.hostname} was not found` : error.message;
   return new Error(`${why || error.code}; ${advice}`, { cause: error });
 }
 
 function toResponse(message: IncomingMessage): Response {
   const { statusCode: status = 502, headers } = message;
   const type = headers["content-type"];
-  // Only what the caller looks at; a body of 204 or 304 would not be one.
+  // Only the type matters to the caller. A 204 or 304 has no body, so it is an error here.
   const init = { status: status === 204 || status === 304 ? 502 : status };
   const body = Readable.toWeb(message) as ReadableStream<Uint8Array>;
   return new Response(body, { ...init, headers: type ? { "content-type": type } : {} });

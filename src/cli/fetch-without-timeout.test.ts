@@ -41,7 +41,7 @@ test("sends method, path, headers and bytes", async () => {
   expect(got.headers).not.toHaveProperty("content-length");
 });
 
-test.each([200, 204, 301, 304, 404, 429, 500])("gives a %i as it is", async (status) => {
+test.each([200, 204, 301, 304, 404, 429, 500])("returns a %i unchanged", async (status) => {
   const url = await start((_, response) => {
     response.writeHead(status, "Own Words", { location: "/else", "x-own": ["1", "2"] });
     response.end(status === 204 || status === 304 ? undefined : "body");
@@ -63,7 +63,7 @@ test.each([
   expect(await (await fetchWithoutTimeout(url)).text()).toBe("größer");
 });
 
-test("gives a stream as it comes", async () => {
+test("returns a stream as it arrives", async () => {
   let more = (): void => {};
   const url = await start((_, response) => {
     response.write("data: 1\n\n");
@@ -78,7 +78,7 @@ test("gives a stream as it comes", async () => {
   expect((await reader.read()).done).toBe(true);
 });
 
-test("a stream that breaks is broken", async () => {
+test("a broken stream fails", async () => {
   const url = await start((_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("data: 1\n\n", () => response.socket?.destroy());
@@ -86,7 +86,7 @@ test("a stream that breaks is broken", async () => {
   await expect((await fetchWithoutTimeout(url)).text()).rejects.toThrow();
 });
 
-test("who is not there is told", async () => {
+test("an unreachable server is reported", async () => {
   await expect(fetchWithoutTimeout("http://127.0.0.1:2/")).rejects.toMatchObject({
     cause: { code: "ECONNREFUSED" },
   });
@@ -114,7 +114,7 @@ describe("an abort closes the connection", () => {
     await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   });
 
-  test("in the middle of it", async () => {
+  test("in the middle of the answer", async () => {
     const { url, closed } = await slow("data: 1\n\n");
     const client = new AbortController();
     const { body } = await fetchWithoutTimeout(url, { signal: client.signal });
@@ -125,14 +125,14 @@ describe("an abort closes the connection", () => {
     await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   });
 
-  test("by leaving the body", async () => {
+  test("when the body is cancelled", async () => {
     const { url, closed } = await slow("data: 1\n\n");
     const { body } = await fetchWithoutTimeout(url);
     await body?.cancel();
     await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   });
 
-  test("before it begins", async () => {
+  test("before the request begins", async () => {
     const { url, begun } = await slow();
     await expect(fetchWithoutTimeout(url, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: "AbortError",

@@ -3,14 +3,14 @@ import type { Agent } from "undici";
 let connections: Agent | undefined;
 
 /**
- * A `fetch` that waits for as long as its caller does: Node's own gives up when an answer begins
- * later than after five minutes, or pauses for as long. It follows no redirects.
+ * A `fetch` without time limits. Node's own gives up when a response starts after more than five
+ * minutes, or pauses for that long. This one follows no redirects.
  *
- * @throws TypeError when the server can't be reached, whose `cause` says why; the signal's reason
+ * @throws TypeError when the server can't be reached (its `cause` says why); the signal's reason
  */
 export const fetchWithoutTimeout: typeof fetch = async (input, init) => {
   const undici = await import("undici");
-  // No connection is kept: one that was may be closed by the server just now.
+  // Connections are not reused: the server could close an idle one just as it is reused.
   connections ??= new undici.Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 });
   const { url, method, headers, body, signal } = new Request(input, init);
   headers.set("accept-encoding", "identity");
@@ -18,5 +18,5 @@ export const fetchWithoutTimeout: typeof fetch = async (input, init) => {
     ...{ method, headers: [...headers], signal, redirect: "manual", dispatcher: connections },
     body: body && new Uint8Array(await new Response(body).arrayBuffer()),
   });
-  return response as unknown as Response; // The same, in types of its own.
+  return response as unknown as Response; // The same class, with undici's own types.
 };

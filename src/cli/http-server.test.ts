@@ -25,21 +25,21 @@ async function start(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A promise for something to happen, and what makes it. */
+/** @returns a promise, and the function that resolves it */
 function event(): { promise: Promise<void>; resolve: () => void } {
   let resolve = (): void => {};
   const promise = new Promise<void>((happened) => (resolve = happened));
   return { promise, resolve };
 }
 
-/** Tells what reached it. */
+/** Echoes the request. */
 const echo = async (request: Request): Promise<Response> => {
   const { pathname, search } = new URL(request.url);
   const body = request.body && (await request.text());
   return Response.json({ method: request.method, path: pathname + search, body });
 };
 
-/** Sends bytes as they are, and resolves to all that comes back before the connection ends. */
+/** Sends raw text. Resolves with everything that the server sends until the connection ends. */
 function sendRaw(url: string, text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
@@ -50,7 +50,7 @@ function sendRaw(url: string, text: string): Promise<string> {
   });
 }
 
-test("passes method, path, query and body on", async () => {
+test("passes method, path, query and body to the handler", async () => {
   const url = await start(echo);
   const posted = await fetch(`${url}/v1/x?y=1`, { method: "POST", body: "größer" });
   expect(await posted.json()).toEqual({ method: "POST", path: "/v1/x?y=1", body: "größer" });
@@ -65,24 +65,24 @@ test.each([
   ["/model_info", "/v1/model_info"],
   ["/flush_cache", "/v1/flush_cache"],
   ["/other", "/other"],
-])("%s is %s", async (asked, path) => {
+])("%s is served as %s", async (asked, path) => {
   const url = await start(echo);
   expect(await (await fetch(url + asked)).json()).toMatchObject({ path });
 });
 
-describe("a key", () => {
+describe("the API key", () => {
   const options = { apiKey: "sesame" };
   const ask = (url: string, authorization?: string) =>
     fetch(`${url}/v1/models`, { headers: authorization ? { authorization } : {} });
 
-  test("lets in who has it", async () => {
+  test("is accepted", async () => {
     const url = await start(echo, options);
     expect((await ask(url, "Bearer sesame")).status).toBe(200);
     expect((await ask(url, "bearer sesame")).status).toBe(200);
   });
 
   test.each([undefined, "Bearer", "Bearer ", "Bearer sesam", "Bearer sesame2", "Basic sesame"])(
-    "%j is refused",
+    "%j is rejected",
     async (authorization) => {
       const handler = vi.fn(echo);
       const response = await ask(await start(handler, options), authorization);
@@ -95,7 +95,7 @@ describe("a key", () => {
     },
   );
 
-  test("is not asked for by /health", async () => {
+  test("is not needed for /health", async () => {
     const url = await start(echo, options);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     expect((await fetch(`${url}/v1/health`)).status).toBe(200);
@@ -115,7 +115,7 @@ describe("pages of other origins", () => {
     });
 
   test.each([[[origin]], [["*"]], [["https://other.example", origin]]])(
-    "%j lets them ask",
+    "%j allows them",
     async (corsOrigins) => {
       const url = await start(echo, { corsOrigins, apiKey: "sesame" });
       const options = await preflight(url);
@@ -123,7 +123,7 @@ describe("pages of other origins", () => {
       expect(options.status).toBe(204);
       expect(options.headers.get("access-control-allow-origin")).toBe(allowed);
       const methods = options.headers.get("access-control-allow-methods")?.split(",");
-      // Stored responses are deleted.
+      // DELETE deletes a stored response.
       expect(methods).toEqual(expect.arrayContaining(["GET", "POST", "DELETE"]));
       expect(options.headers.get("access-control-allow-headers")).toContain("x-stainless-lang");
 
@@ -142,7 +142,7 @@ describe("pages of other origins", () => {
     },
   );
 
-  test.each([[[]], [["https://other.example"]]])("%j refuses them", async (corsOrigins) => {
+  test.each([[[]], [["https://other.example"]]])("%j rejects them", async (corsOrigins) => {
     const handler = vi.fn(echo);
     const url = await start(handler, { corsOrigins });
     const response = await fetch(`${url}/v1/models`, { headers: { origin } });
@@ -154,30 +154,30 @@ describe("pages of other origins", () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  test("a page of its own may ask", async () => {
+  test("a page of the server's own origin is allowed", async () => {
     const url = await start(echo);
     expect((await fetch(`${url}/v1/models`, { headers: { origin: url } })).status).toBe(200);
   });
 });
 
-describe("the name by which it is asked", () => {
+describe("the Host header", () => {
   const ask = async (host: string, options: Partial<HttpServerOptions>) => {
     const url = await start(echo, options);
     return sendRaw(url, `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
   };
 
   test.each(["localhost:1", "127.0.0.1", "[::1]:30000", "a.localhost"])(
-    "%s is its own",
+    "%s is a name of this machine",
     async (host) => {
       expect(await ask(host, {})).toMatch(/^HTTP\/1.1 200/);
     },
   );
 
-  test("another one, which a page could have pointed here, is refused", async () => {
+  test("another name, which a page could point to this machine, is rejected", async () => {
     expect(await ask("evil.example", {})).toMatch(/^HTTP\/1.1 403[^]*host_not_allowed/);
   });
 
-  test("any is taken beyond loopback", async () => {
+  test("any name is accepted if the server listens beyond loopback", async () => {
     expect(await ask("vlm.example", { host: "0.0.0.0" })).toMatch(/^HTTP\/1.1 200/);
   });
 });
@@ -187,16 +187,16 @@ describe("a body", () => {
     fetch(`${url}/v1/x`, { method: "POST", body, duplex: "half" } as RequestInit);
   const chunked = (size: number) => new Blob([new Uint8Array(size)]).stream();
 
-  test("up to the limit is taken", async () => {
+  test("up to the limit is accepted", async () => {
     const url = await start(echo);
     expect((await post(url, "x".repeat(1000))).status).toBe(200);
     expect((await post(url, chunked(1000))).status).toBe(200);
   });
 
   test.each([
-    ["that says its length", () => "x".repeat(1001)],
+    ["with a content-length", () => "x".repeat(1001)],
     ["in chunks", () => chunked(1001)],
-  ])("%s and is larger gets a 413", async (_, body) => {
+  ])("%s beyond the limit gets a 413", async (_, body) => {
     const handler = vi.fn(echo);
     const url = await start(handler);
     const response = await post(url, body());
@@ -207,7 +207,7 @@ describe("a body", () => {
   });
 });
 
-describe("a client that leaves", () => {
+describe("a client that disconnects", () => {
   test("before the answer aborts its request", async () => {
     const aborted = event();
     const begun = event();
@@ -243,21 +243,21 @@ describe("a client that leaves", () => {
     const { signal } = client;
     const { body } = await fetch(`${url}/v1/x`, { method: "POST", body: "{}", signal });
     const reader = (body as ReadableStream<Uint8Array>).getReader();
-    // The first event comes while the stream goes on.
+    // The first event arrives while the handler still writes.
     expect(new TextDecoder().decode((await reader.read()).value)).toContain("data: 0\n\n");
     client.abort();
     await Promise.all([aborted.promise, cancelled.promise]);
   });
 });
 
-test("what is no HTTP gets a 400, and the next request is answered", async () => {
+test("invalid HTTP gets a 400, and the next request is answered", async () => {
   const url = await start(echo);
   expect(await sendRaw(url, "NONSENSE\r\n\r\n")).toMatch(/^HTTP\/1.1 400/);
   expect(await sendRaw(url, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n")).toMatch(/^HTTP\/1.1 400/);
   expect((await fetch(`${url}/v1/x`)).status).toBe(200);
 });
 
-test("what a handler throws is OpenAI's error", async () => {
+test("an error of the handler becomes OpenAI's error body", async () => {
   const url = await start(() => Promise.reject(new Error("it broke")));
   const response = await fetch(`${url}/v1/x`);
   expect(response.status).toBe(500);
@@ -268,12 +268,12 @@ describe("x-request-id", () => {
   const idOf = async (response: Promise<Response>): Promise<string | null> =>
     (await response).headers.get("x-request-id");
 
-  test("is the handler's", async () => {
+  test("is the one of the handler", async () => {
     const url = await start(async () => new Response("", { headers: { "x-request-id": "req_1" } }));
     expect(await idOf(fetch(`${url}/v1/x`))).toBe("req_1");
   });
 
-  test("is there too where the server itself refuses", async () => {
+  test("is present when the server itself rejects", async () => {
     const url = await start(() => Promise.reject(new Error("it broke")), { apiKey: "sesame" });
     const headers = { authorization: "Bearer sesame", "x-request-id": "req_mine" };
     const body = "x".repeat(1001);

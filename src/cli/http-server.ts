@@ -8,19 +8,20 @@ import ipaddr from "ipaddr.js";
 import { OpenAIError, toOpenAIError } from "../openai/errors.ts";
 import { withRequestId } from "../openai/request-id.ts";
 
-/** Who may ask, from where, and how much at once. */
+/** Which requests the server accepts. */
 export interface HttpServerOptions {
-  /** What clients must send as bearer token; undefined asks for none. */
+  /** The bearer token that clients must send. Undefined: none. */
   readonly apiKey?: string | undefined;
-  /** Origins whose pages may ask; "*" is all. */
+  /** Origins whose pages may send requests. "*" means all. */
   readonly corsOrigins: readonly string[];
+  /** Size limit of a request's body. */
   readonly maxBodyBytes: number;
   /** The address that the server listens on. */
   readonly host: string;
 }
 
-/** SGLang's spellings without a prefix, and the paths that they stand for. */
-const SPELLINGS: Readonly<Record<string, string>> = {
+/** Paths of SGLang without a prefix, and the paths of ours that they stand for. */
+const SGLANG_PATHS: Readonly<Record<string, string>> = {
   "/health": "/v1/health",
   "/tokenize": "/v1/tokenize",
   "/detokenize": "/v1/detokenize",
@@ -29,15 +30,15 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   "/flush_cache": "/v1/flush_cache",
 };
 
-/** Tells whether it lives, and nothing else: so a supervisor needs no key. */
-const OPEN_PATHS = ["/v1/health"];
+/** Paths that need no key, for supervisors. Their answers reveal only whether a model is loaded. */
+const KEYLESS_PATHS = ["/v1/health"];
 
-/** What pages of other origins may read beside the body. */
+/** Response headers that pages of other origins may read. */
 const EXPOSED_HEADERS = ["x-request-id", "retry-after", "retry-after-ms", "x-should-retry"];
 
 /**
- * An HTTP server in front of a handler of OpenAI's API; the caller lets it listen. A client that
- * leaves aborts its request's signal.
+ * Creates an HTTP server in front of a handler. The caller makes it listen. When a client disconnects,
+ * the signal of its request aborts.
  */
 export function createHttpServer(
   handler: (request: Request) => Promise<Response>,
@@ -60,60 +61,65 @@ export function createHttpServer(
   });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
-    // A request without a usable address does not get as far as the app.
+    // Requests with an invalid address don't reach the app.
     errorHandler: (error) =>
       withRequestId(new OpenAIError(400, (error as Error).message).toResponse()),
   });
   return createServer((incoming, outgoing) => {
     const [path = "", query] = (incoming.url ?? "").split(/(?=\?)/, 2);
-    incoming.url = (SPELLINGS[path] ?? path) + (query ?? "");
+    incoming.url = (SGLANG_PATHS[path] ?? path) + (query ?? "");
     void listener(incoming, outgoing);
   });
 }
 
 /**
- * Keeps pages of other origins from using a server that only listens on this machine, or in its
- * network: their requests carry an origin, or the name under which they reached it.
+ * Keeps pages of other origins from using a server on this machine or in its network. Their requests
+ * carry their origin, or the host name that the page gave to this machine's address.
  *
- * @throws OpenAIError, 403
+ * @throws OpenAIError 403
  */
 function checkOrigin({ headers }: Request, { corsOrigins, host }: HttpServerOptions): void {
   const origin = headers.get("origin");
-  const asked = headers.get("host") ?? "";
-  const own = origin === `http://${asked}` || origin === `https://${asked}`;
+  const requested = headers.get("host") ?? "";
+  const own = origin === `http://${requested}` || origin === `https://${requested}`;
   const allowed = corsOrigins.includes("*") || (origin && corsOrigins.includes(origin));
   if (origin && !own && !allowed) {
     throw new OpenAIError(
       403,
-      `Pages of ${origin} may not ask this server; start it with --cors-origin ${origin} to let them.`,
+      `Pages of ${origin} may not use this server; to allow it, start it with --cors-origin ${origin}.`,
       { code: "origin_not_allowed" },
     );
   }
   if (!isLoopback(host) || allowed) return;
-  const name = asked.replace(/:\d*$/, "").replace(/^\[|\]$/g, "");
+  const name = requested.replace(/:\d*$/, "").replace(/^\[|\]$/g, "");
   if (name === "" || isLoopback(name.toLowerCase())) return;
   throw new OpenAIError(
     403,
-    `This server answers as ${host}, not as ${name}; start it with --host 0.0.0.0 to serve it.`,
+    `This server answers for ${host}, not for ${name}; start it with --host 0.0.0.0 to allow any name.`,
     { code: "host_not_allowed" },
   );
 }
 
-/** @returns whether a name or address is this machine's own */
+/** @returns whether a name or address is a loopback one: only this machine reaches it */
 export function isLoopback(host: string): boolean {
   if (!isIP(host)) return host === "localhost" || host.endsWith(".localhost");
   return ipaddr.process(host).range() === "loopback";
 }
 
-/** @throws OpenAIError, 401 */
+/**
+ * Not `hono/bearer-auth`: that accepts no key with characters such as ":" or "ü", and answers a
+ * malformed header with 400 instead of 401.
+ *
+ * @throws OpenAIError 401
+ */
 function checkKey({ url, headers }: Request, { apiKey }: HttpServerOptions): void {
-  if (apiKey === undefined || OPEN_PATHS.includes(new URL(url).pathname)) return;
+  if (apiKey === undefined || KEYLESS_PATHS.includes(new URL(url).pathname)) return;
   const [, given] = /^Bearer +(.*)$/i.exec(headers.get("authorization") ?? "") ?? [];
-  // Digests are of one length, so that comparing takes as long for any key.
+  // Digests have one length, so that the comparison takes the same time for every key.
   if (given !== undefined && timingSafeEqual(digest(given), digest(apiKey))) return;
   const message =
     given === undefined
-      ? "This server wants an API key: send it as Authorization: Bearer <key>."
+      ? "This server requires an API key. Send it as Authorization: Bearer <key>."
       : "Incorrect API key provided.";
   throw new OpenAIError(401, message, {
     code: "invalid_api_key",
@@ -125,7 +131,12 @@ function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** @throws OpenAIError, 413: what is too large is not read to its end */
+/**
+ * Not `hono/body-limit`: that copies a request with a chunked body, which works only if the server
+ * replaces the global `Request`.
+ *
+ * @throws OpenAIError 413; the rest of the body is not read then
+ */
 async function readBody(
   incoming: IncomingMessage,
   { maxBodyBytes }: HttpServerOptions,
@@ -137,7 +148,7 @@ async function readBody(
   if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge;
   const parts: Buffer[] = [];
   let size = 0;
-  // Leaving the loop early would destroy the connection, and the answer with it.
+  // By default, leaving the loop early destroys the connection, so the client would get no answer.
   for await (const part of incoming.iterator({ destroyOnReturn: false })) {
     size += (part as Buffer).length;
     if (size > maxBodyBytes) throw tooLarge;

@@ -72,7 +72,7 @@ const weightRequests = () => hub.requests.filter(({ path }) => path.includes(".s
 
 const hashed = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** Hashes of the tensors as they are streamed. */
+/** @returns the hashes of the streamed tensors */
 async function read(checkpoint: Checkpoint): Promise<Record<string, string>> {
   const files = new Map<string, Uint8Array[]>();
   for await (const { file, bytes } of checkpoint.stream()) {
@@ -115,7 +115,7 @@ test.each([
   expect(hub.requests).toEqual([]);
 });
 
-test("what the Python client downloaded is used, though it does not tell what there is not", async () => {
+test("files that the Python client downloaded are used, although it records no missing files", async () => {
   const commit = commitOf(singleFile());
   await mkdir(at("blobs"), { recursive: true });
   await mkdir(at("snapshots", commit), { recursive: true });
@@ -132,7 +132,7 @@ test("what the Python client downloaded is used, though it does not tell what th
   hub = await startHub({});
 });
 
-test("an interrupted download goes on where it ended, and is verified", async () => {
+test("an interrupted download is resumed and verified", async () => {
   const total = (hub.repositories[NAME]?.["model.safetensors"] as Uint8Array).length;
   const begun = 70_000;
   const content = singleFile()["model.safetensors"] as Uint8Array;
@@ -150,7 +150,7 @@ test("an interrupted download goes on where it ended, and is verified", async ()
   expect(ranges).not.toContain(`bytes=0-${total - 1}`);
 });
 
-test("what was begun by somebody else, with other bytes, is fetched anew", async () => {
+test("a partial file with wrong bytes is downloaded again", async () => {
   await open();
   const [blob] = (await readdir(at("blobs"))).filter((name) => name.length === 64);
   await rm(at("blobs", blob as string));
@@ -158,7 +158,7 @@ test("what was begun by somebody else, with other bytes, is fetched anew", async
   expect(await read(await open())).toEqual(EXPECTED);
 });
 
-test("a damaged file gets no name", async () => {
+test("a damaged file is not stored under its name", async () => {
   hub.faults.corruptByte = 100_000;
   await expect(open()).rejects.toThrow("arrived damaged");
   expect((await readdir(at("blobs"))).filter((name) => name.length >= 64)).toEqual([]);
@@ -168,22 +168,22 @@ test("a damaged file gets no name", async () => {
 });
 
 describe("without weights", () => {
-  test("headers and small files are read, nothing is kept", async () => {
+  test("headers and small files are read, and nothing is stored", async () => {
     const checkpoint = await open({}, NAME, false);
     expect([...checkpoint.tensors.keys()]).toEqual(["a", "b"]);
     expect(await readdir(cache)).toEqual([]);
   });
 });
 
-test("a gated repository wants a token, and gets it", async () => {
+test("a gated repository needs a token, and gets it", async () => {
   hub.faults.token = "secret";
   await expect(open()).rejects.toThrow("gated");
   expect(await read(await open({ token: "secret" }))).toEqual(EXPECTED);
 });
 
-test("offline, what is not there is told", async () => {
+test("offline, a missing repository is reported", async () => {
   await expect(open({ offline: true })).rejects.toThrow(
-    `${NAME} is not in ${cache}, and HF_HUB_OFFLINE forbids to download it`,
+    `${NAME} is not in ${cache}, and HF_HUB_OFFLINE forbids downloading it`,
   );
   expect(hub.requests).toEqual([]);
 });
@@ -198,18 +198,20 @@ describe("a folder", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  test("is read where it is", async () => {
+  test("is read in place", async () => {
     const checkpoint = await open({}, folder);
     expect(folder.endsWith(checkpoint.id)).toBe(true);
     expect(await read(checkpoint)).toEqual(EXPECTED);
     expect(hub.requests).toEqual([]);
   });
 
-  test("that is not there is told", async () => {
-    await expect(open({}, `${folder}/not`)).rejects.toThrow(`There is no folder ${folder}/not`);
+  test("that does not exist is reported", async () => {
+    await expect(open({}, `${folder}/not`)).rejects.toThrow(
+      `The folder ${folder}/not does not exist`,
+    );
   });
 
-  test("that is no checkpoint is told", async () => {
+  test("that is not a checkpoint is reported", async () => {
     await rm(join(folder, "config.json"));
     await expect(open({}, folder)).rejects.toThrow("it needs config.json");
   });

@@ -18,18 +18,21 @@ import { type Http, download, readWhole } from "../weights/http.ts";
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, openRemote } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
 
-/** Told while weights come over the network. */
+/** Called as weights arrive over the network. */
 export type OnDownload = (doneBytes: number, totalBytes: number) => void;
 
-/** A state of a repository in the layout of the hub's Python client, on this machine. */
+/** One commit of a repository on this machine, in the layout of the hub's Python client. */
 export interface Snapshot {
   readonly folder: string;
-  /** Nothing is missing that the repository may have. */
+  /** Every file that the repository may have is here, or is known not to exist. */
   readonly complete: boolean;
 }
 
 /**
- * Looks for a repository among what the Python client, or an earlier run, downloaded.
+ * Finds a repository that the Python client or an earlier run has downloaded.
+ *
+ * `@huggingface/hub` has a similar cache (`downloadFileToCacheDir`), but it neither resumes downloads
+ * nor verifies hashes, reports no progress, and writes no `refs` and `.no_exist`.
  *
  * @param cache the folder of all repositories
  * @returns undefined unless all weights are there
@@ -51,11 +54,11 @@ export async function findSnapshot(
 }
 
 /**
- * Downloads what a checkpoint consists of into the Python client's layout: blobs by their hash, and
- * a folder for each commit that links to them. What was interrupted is taken up again, and a file
- * gets its name only when its hash is the hub's.
+ * Downloads a checkpoint into the Python client's layout: blobs named by their hashes, and one folder
+ * of links per commit. An interrupted download is resumed. A file gets its final name once its hash is
+ * verified.
  *
- * @returns the folder; undefined when the server tells no commit, so that there is none to keep
+ * @returns the folder; undefined if the server reveals no commit, so that nothing can be stored
  * @throws HttpError, InterruptedError, Error for a damaged file, the signal's reason
  */
 export async function downloadSnapshot(
@@ -106,7 +109,7 @@ interface Blob {
   readonly sha256?: string | undefined;
 }
 
-/** Appends to what an earlier run has left of a file, and verifies all of it. */
+/** Downloads the rest of a file that an earlier run has begun, and verifies all of it. */
 async function downloadBlob(
   http: Http,
   url: string,
@@ -129,7 +132,7 @@ async function downloadBlob(
     onBytes(position);
     for await (const bytes of download(http, url, begin, blob.bytes)) {
       hash.update(bytes);
-      // At its place, not at the end: another process may be doing the same.
+      // At an explicit position: another process may be writing the same file.
       await file.write(bytes, 0, bytes.length, position);
       position += bytes.length;
       onBytes(position);
@@ -140,11 +143,11 @@ async function downloadBlob(
   const actual = hash.digest("hex");
   if (blob.sha256 !== undefined && actual !== blob.sha256) {
     await rm(partial, { force: true });
-    // What was taken up may have been somebody else's.
+    // The earlier bytes may have come from another program.
     if (begin > 0) return downloadBlob(http, url, path, blob, onBytes);
     throw new Error(
-      `${blob.name} arrived damaged: its SHA-256 is ${actual}, the hub's ${blob.sha256}; ` +
-        `it was dropped, start again to fetch it anew`,
+      `${blob.name} arrived damaged: its SHA-256 is ${actual}, expected ${blob.sha256}; ` +
+        `it was deleted, so start again to download it again`,
     );
   }
   await rename(partial, path);
@@ -163,7 +166,7 @@ async function commitOf(root: string, { revision }: Repository): Promise<string 
   }
 }
 
-/** The files that a snapshot's index names; undefined where it has none. */
+/** @returns the files that a snapshot's index names; undefined without an index */
 async function weightsOf(folder: string): Promise<string[] | undefined> {
   if (await exists(join(folder, SINGLE))) return undefined;
   try {
@@ -176,12 +179,12 @@ async function weightsOf(folder: string): Promise<string[] | undefined> {
   }
 }
 
-/** What git, and so the hub, calls a file's content. */
+/** @returns the hash that git, and so the hub, computes of a file */
 function gitHash(bytes: Uint8Array): string {
   return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 }
 
-/** Writes a file so that it is there whole or not at all. */
+/** Writes a file completely or not at all. */
 async function write(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.${process.pid}~`;
@@ -189,11 +192,11 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
   await rename(partial, path);
 }
 
-/** Puts a blob under a file's name: by a relative link, as the Python client does, or a copy. */
+/** Gives a blob a file name, by a relative link as the Python client does, or else by a copy. */
 async function link(blob: string, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   if (await exists(path)) return;
-  // What is left is a link to nothing.
+  // A link whose target is gone.
   if (await lstat(path).catch(() => undefined)) await rm(path);
   const target = relative(dirname(path), blob);
   await symlink(target, path).catch(() => copyFile(blob, path)); // Windows may not allow links.

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hubEnvironment } from "./hub-environment.ts";
 
-test("nothing set is the Python client's default", () => {
+test("without variables, the Python client's defaults hold", () => {
   const { hub, cache, offline } = hubEnvironment({});
   expect(hub).toBe("https://huggingface.co");
   expect(cache).toMatch(/huggingface[\\/]hub$/);
@@ -26,7 +26,7 @@ test("endpoint, token and offline", () => {
   expect(hubEnvironment(env)).toMatchObject(told);
 });
 
-test("the token of a login is found", () => {
+test("the token of `hf auth login` is found", () => {
   const home = mkdtempSync(join(tmpdir(), "webvlm-hf-"));
   writeFileSync(join(home, "token"), "kept\n");
   expect(hubEnvironment({ HF_HOME: home }).token).toBe("kept");

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { cacheHome } from "../platform/node-store.ts";
 import { DEFAULT_HUB } from "../weights/source.ts";
 
-/** What the environment says of the hub, in the variables of its Python client. */
+/** Settings from the environment variables of the hub's Python client. */
 export interface HubEnvironment {
-  /** Endpoint; `HF_ENDPOINT`. */
+  /** The hub's endpoint: `HF_ENDPOINT`. */
   readonly hub: string;
-  /** `HF_TOKEN`, or what `hf auth login` kept. */
+  /** `HF_TOKEN`, or the token that `hf auth login` stored. */
   readonly token: string | undefined;
-  /** Folder of the repositories; `HF_HUB_CACHE`, or "hub" in `HF_HOME`. */
+  /** The folder of all repositories: `HF_HUB_CACHE`, or "hub" in `HF_HOME`. */
   readonly cache: string;
-  /** Nothing may be asked of the network; `HF_HUB_OFFLINE`. */
+  /** No network requests: `HF_HUB_OFFLINE`. */
   readonly offline: boolean;
 }
 
@@ -27,7 +27,7 @@ export function hubEnvironment(env: NodeJS.ProcessEnv = process.env): HubEnviron
   };
 }
 
-/** A shell does not expand `~` everywhere; the Python client does. */
+/** Expands `~`, as the Python client does. A shell doesn't expand it everywhere. */
 function expand(path: string | undefined): string | undefined {
   return path?.replace(/^~(?=$|\/|\\)/, homedir()) || undefined;
 }

@@ -15,25 +15,25 @@ import { fetchFile } from "./fetch-file.ts";
 import { type OnDownload, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
 import { type HubEnvironment, hubEnvironment } from "./hub-environment.ts";
 
-/** The bundled model, seen from `src/cli` as from `dist/cli`. */
+/** The bundled model, relative to both `src/cli` and `dist/cli`. */
 const SAMPLE = "../../public/models/sample";
 
 export interface OpenModelOptions extends Pick<
   OpenOptions,
   "signal" | "onProgress" | "retryDelayMs"
 > {
-  /** Download weights that are not on this machine. Default true. */
+  /** Whether to download weights that are not on this machine. Default true. */
   readonly weights?: boolean;
   readonly onDownload?: OnDownload;
   readonly environment?: HubEnvironment;
 }
 
 /**
- * Opens a checkpoint for the command line: a folder of this machine, a repository of the hub, in
- * the Python client's cache or else downloaded to it, or the URL of a folder.
+ * Opens a checkpoint for the command: a local folder, the URL of a folder, or a repository of the hub.
+ * A repository is read from the Python client's cache, and downloaded into it first if necessary.
  *
- * @param model undefined is the bundled sample
- * @throws Error saying what is wrong with it, InterruptedError, or the signal's reason
+ * @param model undefined means the bundled sample
+ * @throws Error for a model that can't be opened, InterruptedError, or the signal's reason
  */
 export async function openModel(
   model: string | undefined,
@@ -48,7 +48,7 @@ export async function openModel(
   const local = source.folder.startsWith("file:");
   return openCheckpoint(source, {
     fetch: fetchFile,
-    // A hub that tells no commits is read as any folder is.
+    // A hub that reveals no commits is read like any folder.
     store: local || options.weights === false ? undefined : openStore(STORE),
     token: environment.token,
     signal,
@@ -58,21 +58,20 @@ export async function openModel(
 }
 
 /**
- * Under which id a model will answer, before it is opened.
- *
- * @throws Error for what can't be a model
+ * @returns the id that a model will have once it is opened
+ * @throws Error for a name that can't be a model
  */
 export function modelId(model: string | undefined, environment = hubEnvironment()): string {
   return locate(model, environment).id;
 }
 
-/** A folder that is there goes before a repository of the same name, as in transformers. */
+/** An existing folder takes precedence over a repository of the same name, as in transformers. */
 function locate(named: string | undefined, { hub }: HubEnvironment): Source {
   const model = named ?? fileURLToPath(new URL(SAMPLE, import.meta.url));
   const path = model.startsWith("file:") ? fileURLToPath(model) : resolve(model);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return folderOf(path);
   if (model.startsWith("file:") || /^(\/|\.\.?([\\/]|$)|~|[a-z]:[\\/])/i.test(model)) {
-    throw new Error(`There is no folder ${path}.`);
+    throw new Error(`The folder ${path} does not exist.`);
   }
   return resolveSource(model, { hub });
 }
@@ -88,7 +87,7 @@ function isHubSource(source: Source): source is HubSource {
   return source.repository !== undefined;
 }
 
-/** @returns the folder of a repository's files, undefined where they are to be read elsewhere */
+/** @returns the local folder of a repository; undefined if it must be read over the network */
 async function snapshotOf(
   source: HubSource,
   { weights, signal, onDownload, retryDelayMs = 500 }: OpenModelOptions,
@@ -97,7 +96,7 @@ async function snapshotOf(
   const found = await findSnapshot(cache, source.repository);
   if (found?.complete || (found && offline)) return found.folder;
   if (offline) {
-    throw new Error(`${source.id} is not in ${cache}, and HF_HUB_OFFLINE forbids to download it.`);
+    throw new Error(`${source.id} is not in ${cache}, and HF_HUB_OFFLINE forbids downloading it.`);
   }
   if (weights === false) return found?.folder;
   const http: Http = {
@@ -108,10 +107,12 @@ async function snapshotOf(
     return await downloadSnapshot(cache, source, http, onDownload);
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw withAdvice(source, error);
-    // Without the network, what is there will have to do.
+    // Without the network, the incomplete snapshot is used.
     if (found) return found.folder;
     const { message } = error;
-    throw new InterruptedError(`${message}; what has arrived is kept: start again to go on`);
+    throw new InterruptedError(
+      `${message}; the bytes so far are stored, so start again to continue`,
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import { createHandler } from "../openai/handler.ts";
 import { fetchWithoutTimeout } from "./fetch-without-timeout.ts";
 import { createHttpServer } from "./http-server.ts";
 
-/** A client, a server, and the server that it passes on to, as `webvlm serve --upstream` has them. */
+/** A client, a server, and its upstream server, connected as in `webvlm serve --upstream`. */
 const EOS = 1023;
 const tokenizer = scriptedModel(new ScriptedGenerator()).tokenizer;
 const script = [...tokenizer.encode("A red circle.", { addSpecialTokens: false }), EOS];
@@ -36,7 +36,7 @@ async function listen(server: Server): Promise<string> {
 
 const OPTIONS = { corsOrigins: ["*"], maxBodyBytes: 1e6, host: "127.0.0.1" };
 
-/** @returns the address of a server that passes on to `url` with a key */
+/** @returns the address of a server whose upstream is `url` with a key */
 function before(url: string): Promise<string> {
   const local = { id: "here", fetch: handlerOf("here", () => here) };
   const upstream = { url, apiKey: "sesame" };
@@ -66,7 +66,7 @@ const clientOf = (baseURL: string, apiKey = "none") =>
 const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: "user", content: "Hello" }];
 const body = { model: "org/there", messages };
 
-test("an answer comes from the model that is named", async () => {
+test("the model that a request names answers", async () => {
   const client = clientOf(ours);
   const answer = await client.chat.completions.create(body);
   expect([answer.model, answer.choices[0]?.message.content]).toEqual([
@@ -81,7 +81,7 @@ test("an answer comes from the model that is named", async () => {
   expect((await client.models.retrieve("org/there")).id).toBe("org/there");
 });
 
-test("a stream comes event by event", async () => {
+test("a stream arrives event by event", async () => {
   there.stalls = true;
   there.ids = script.slice(0, 3);
   const left = new AbortController();
@@ -91,7 +91,7 @@ test("a stream comes event by event", async () => {
     { signal },
   );
   let text = "";
-  // The upstream goes on writing, and what there is of it is here.
+  // The upstream still writes, and its first events have arrived.
   for await (const { choices } of stream) {
     text += choices[0]?.delta.content ?? "";
     if (text.length >= 5) break;
@@ -100,7 +100,7 @@ test("a stream comes event by event", async () => {
   await expect.poll(() => there.ended).toBe(1);
 });
 
-describe("leaving stops the upstream's model", () => {
+describe("a disconnecting client stops the upstream's model", () => {
   beforeEach(() => {
     there.stalls = true;
     there.ids = script.slice(0, 2);
@@ -122,7 +122,7 @@ describe("leaving stops the upstream's model", () => {
   });
 });
 
-describe("errors come byte for byte", () => {
+describe("errors arrive byte for byte", () => {
   const ask = async (url: string, path: string, init: RequestInit = {}) => {
     const headers = { "content-type": "application/json", authorization: "Bearer sesame" };
     const response = await fetch(url + path, { ...init, headers: { ...headers, ...init.headers } });
@@ -144,7 +144,7 @@ describe("errors come byte for byte", () => {
     expect(await ask(ours, path, init)).toEqual(expected);
   });
 
-  test("a wrong key of ours, and not of the client", async () => {
+  test("a wrong key of the server, not of the client", async () => {
     const wrong = await listen(
       createHttpServer(
         withUpstream(undefined, { url: theirs, apiKey: "open" }, { fetch: fetchWithoutTimeout }),
@@ -160,7 +160,7 @@ describe("errors come byte for byte", () => {
   });
 });
 
-test("a stored response is got, gone on from and deleted where it was made", async () => {
+test("a stored response is read, continued and deleted on the side that made it", async () => {
   const { responses } = clientOf(ours);
   for (const model of ["org/there", "here"]) {
     const made = await responses.create({ model, input: "Hello" });
@@ -174,7 +174,7 @@ test("a stored response is got, gone on from and deleted where it was made", asy
   }
 });
 
-test("tokenizers are those of the models", async () => {
+test("each model has its own tokenizer", async () => {
   const ask = (model: string) =>
     fetch(`${ours}/tokenize`, {
       method: "POST",
@@ -190,7 +190,7 @@ describe("an upstream that", () => {
   const ask = (url: string, stream = false) =>
     clientOf(url).chat.completions.create({ ...body, stream });
 
-  test("is not there is told", async () => {
+  test("is unreachable is reported", async () => {
     const failed = ask(await before("http://127.0.0.1:2/v1"));
     await expect(failed).rejects.toMatchObject({
       status: 502,
@@ -201,12 +201,12 @@ describe("an upstream that", () => {
     });
   });
 
-  test("hangs up before it answers is told", async () => {
+  test("hangs up before it answers is reported", async () => {
     const failed = ask(await answering((request) => request.socket.destroy()));
     await expect(failed).rejects.toMatchObject({ status: 502, code: "upstream_unreachable" });
   });
 
-  test("breaks in mid-stream breaks the answer, and does not end it", async () => {
+  test("fails in mid-stream makes the answer fail, not end", async () => {
     const url = await answering((_, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write('data: {"choices":[{"delta":{"content":"A"}}]}\n\n', () =>
@@ -221,7 +221,7 @@ describe("an upstream that", () => {
     await expect(read()).rejects.toThrow();
   });
 
-  test("breaks a whole answer breaks ours", async () => {
+  test("cuts off an answer makes ours fail", async () => {
     const url = await answering((_, response) => {
       response.writeHead(200, { "content-type": "application/json", "content-length": "100" });
       response.write('{"id":', () => response.destroy());
@@ -229,7 +229,7 @@ describe("an upstream that", () => {
     await expect(ask(url)).rejects.toThrow();
   });
 
-  test("compresses unasked is understood", async () => {
+  test("compresses without being asked is understood", async () => {
     const { gzipSync } = await import("node:zlib");
     const answer = JSON.stringify({ choices: [{ message: { content: "größer" } }] });
     const url = await answering((_, response) => {

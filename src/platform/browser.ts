@@ -3,19 +3,19 @@ import { NoGpuError } from "./device-error.ts";
 import type { Platform } from "./platform.ts";
 import { openStore } from "./store.ts";
 
-/** A page or one of its workers. */
+/** The platform of a page and of its workers. */
 export const browserPlatform: Platform = { requestAdapter, decodeImage, openStore };
 
 async function requestAdapter(): Promise<GPUAdapter> {
   if (!isSecureContext) {
     throw new NoGpuError(
-      "WebGPU needs a secure page: open this one over https, or from localhost.",
+      "WebGPU needs a secure page: open this page over https, or from localhost.",
     );
   }
   const gpu = navigator.gpu as GPU | undefined;
   if (!gpu) throw new NoGpuError(`This browser offers no WebGPU. ${withoutWebGpu()}`);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new NoGpuError(`WebGPU finds no usable GPU here. ${withoutAdapter()}`);
+  if (!adapter) throw new NoGpuError(`WebGPU found no usable GPU. ${withoutAdapter()}`);
   return adapter;
 }
 

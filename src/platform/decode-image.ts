@@ -2,9 +2,9 @@ import type { DecodedImage } from "./platform.ts";
 
 /**
  * Decodes an image in a page or worker: upright by its EXIF orientation, with straight alpha, and
- * with the bytes of the file as they are, whatever its colour profile.
+ * without converting colors by its profile.
  *
- * @throws Error when the browser cannot decode it
+ * @throws Error when the browser can't decode it
  */
 export async function decodeImage(bytes: Blob): Promise<DecodedImage> {
   try {
@@ -17,7 +17,7 @@ export async function decodeImage(bytes: Blob): Promise<DecodedImage> {
   } catch (cause) {
     const kind = bytes.type || "unknown type";
     throw new Error(
-      `decodeImage: ${bytes.size} bytes of ${kind} are no image that this browser decodes`,
+      `decodeImage: ${bytes.size} bytes of ${kind} are not an image that this browser can decode`,
       { cause },
     );
   }

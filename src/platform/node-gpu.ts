@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { NoGpuError } from "./device-error.ts";
 import { importOptional } from "./node-optional.ts";
 
-/** Dawn's instance: a device needs it for as long as it lives. */
+/** Dawn's instance. It must live as long as its devices. */
 let gpu: GPU | undefined;
 
-/** Where the Vulkan loader looks for drivers on Linux, unless it is told otherwise. */
+/** The default folders of the Vulkan loader on Linux, with files that describe the drivers. */
 const ICD_FOLDERS = [
   "/etc/vulkan/icd.d",
   "/usr/local/share/vulkan/icd.d",
@@ -14,9 +14,9 @@ const ICD_FOLDERS = [
 ];
 
 /**
- * The fastest adapter that Dawn finds. WebGPU's classes and constants become globals, as in a page.
+ * Requests the fastest adapter from Dawn. WebGPU's classes and constants become globals, as in a page.
  *
- * @throws NoGpuError saying which drivers were looked for, and how to get one
+ * @throws NoGpuError whose message says where drivers were searched, and how to install one
  */
 export async function requestAdapter(): Promise<GPUAdapter> {
   const { create, globals } = await importOptional("webgpu", () => import("webgpu"));
@@ -28,32 +28,33 @@ export async function requestAdapter(): Promise<GPUAdapter> {
 }
 
 function withoutAdapter(platform: NodeJS.Platform): string {
-  if (platform === "darwin") return "Looked for a Metal device: every Mac since 2012 has one.";
+  if (platform === "darwin") return "Searched for a Metal device; every Mac since 2012 has one.";
   if (platform === "win32") {
-    return "Looked for Direct3D 12 and Vulkan drivers: install your graphics card's own driver.";
+    return "Searched for Direct3D 12 and Vulkan drivers; install the driver of your graphics card.";
   }
-  const looked = lookedFor();
+  const { where, found } = searchDrivers();
   return (
-    `Looked for Vulkan drivers: libvulkan.so.1, and ${looked.where}: ${looked.found}. ` +
-    `Install the loader and your graphics card's driver (on Debian and Ubuntu: libvulkan1 and ` +
-    `mesa-vulkan-drivers, or NVIDIA's own driver). mesa-vulkan-drivers also brings lavapipe, ` +
-    `which runs on the processor. vulkaninfo --summary says what the loader sees.`
+    `Searched for Vulkan drivers: libvulkan.so.1, and ${where}: ${found}. ` +
+    `Install the loader and the driver of your graphics card (on Debian and Ubuntu: libvulkan1 and ` +
+    `mesa-vulkan-drivers, or NVIDIA's own driver). mesa-vulkan-drivers includes lavapipe, ` +
+    `which runs on the processor. vulkaninfo --summary lists what the loader finds.`
   );
 }
 
-/** The files that name Vulkan drivers, as the loader finds them. */
-function lookedFor(): { where: string; found: string } {
+/** Searches for driver files as the Vulkan loader does. */
+function searchDrivers(): { where: string; found: string } {
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
   const named = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
   if (named) {
     const variable = VK_DRIVER_FILES ? "VK_DRIVER_FILES" : "VK_ICD_FILENAMES";
     const missing = named.split(":").filter((file) => !existsSync(file));
-    const found = missing.length > 0 ? `there is no ${missing.join(", ")}` : "none of them works";
+    const found =
+      missing.length > 0 ? `${missing.join(", ")} does not exist` : "none of them works";
     return { where: `the drivers that ${variable} names (${named})`, found };
   }
   const drivers = ICD_FOLDERS.flatMap((folder) =>
     existsSync(folder) ? readdirSync(folder).map((file) => join(folder, file)) : [],
   );
-  const found = drivers.length > 0 ? `found ${drivers.join(", ")}, none works` : "found none";
+  const found = drivers.length > 0 ? `found ${drivers.join(", ")}, but none works` : "found none";
   return { where: `drivers in ${ICD_FOLDERS.join(", ")}`, found };
 }

@@ -12,7 +12,7 @@ async function decodeFile(file: string) {
   return { ...image, source: image.source as Uint8Array };
 }
 
-/** RGB with what is transparent laid over white, as the reference recorded it. */
+/** @returns RGB over a white background, as the reference recorded it */
 function overWhite(rgba: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let i = 0; i < rgba.length / 4; i++) {
@@ -32,18 +32,18 @@ test.each(images)("$file decodes to the reference's bytes", async (golden) => {
   expect(actual).toBe(golden.rgb_sha256);
 });
 
-test("what is no image is refused", async () => {
+test("bytes that are not an image are rejected", async () => {
   const text = new Blob(["not an image"], { type: "image/png" });
   await expect(decodeImage(text)).rejects.toThrow("12 bytes of image/png");
   await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
 });
 
-test("SVG is refused, as in a browser", async () => {
+test("SVG is rejected, as in a browser", async () => {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"></svg>`;
   await expect(decodeImage(new Blob([svg]))).rejects.toThrow("svg is not supported");
 });
 
-test("an image with too many pixels is not decoded", async () => {
+test("an image with too many pixels is rejected", async () => {
   const bytes = new Blob([await readFile(join(FOLDER, "large.png"))]);
   await expect(decodeImage(bytes, 600 * 420 - 1)).rejects.toThrow(RangeError);
   await expect(decodeImage(bytes, 600 * 420)).resolves.toMatchObject({ width: 600, height: 420 });

@@ -1,19 +1,18 @@
 import { importOptional } from "./node-optional.ts";
 import type { DecodedImage } from "./platform.ts";
 
-/** A quarter of a gigabyte of RGBA. */
+/** 256 MiB of RGBA. */
 const MAX_PIXELS = 2 ** 26;
 
-/** What browsers decode too; sharp would also render SVG, and read what that refers to. */
+/** Formats that browsers decode too. sharp would also render SVG, and read the files it refers to. */
 const FORMATS = ["png", "jpeg", "webp", "gif", "heif", "tiff"];
 
 /**
  * Decodes an image in Node as `decode-image.ts` does in a browser: its first frame, upright by its
- * EXIF orientation, with straight alpha, and with the bytes of the file as they are, whatever its
- * colour profile.
+ * EXIF orientation, with straight alpha, and without converting colors by its profile.
  *
- * @param maxPixels more are not decoded
- * @throws Error when it is no image that sharp decodes, RangeError when it is a larger one
+ * @param maxPixels limit of width times height
+ * @throws Error when sharp can't decode the image, RangeError when it has too many pixels
  */
 export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<DecodedImage> {
   const { default: sharp } = await importOptional("sharp", () => import("sharp"));
@@ -24,7 +23,7 @@ export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<
     if (!FORMATS.includes(header.format)) throw new Error(`${header.format} is not supported`);
     if (header.width * header.height > maxPixels) {
       throw new RangeError(
-        `The image is ${header.width} x ${header.height} pixels, more than ${maxPixels} in all.`,
+        `The image is ${header.width} x ${header.height} pixels, more than ${maxPixels} in total.`,
       );
     }
     const isInk = header.space === "cmyk";
@@ -43,7 +42,7 @@ export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<
     if (cause instanceof RangeError) throw cause;
     const kind = bytes.type || "unknown type";
     throw new Error(
-      `decodeImage: ${bytes.size} bytes of ${kind} are no image that sharp decodes: ` +
+      `decodeImage: ${bytes.size} bytes of ${kind} are not an image that sharp can decode: ` +
         (cause as Error).message,
       { cause },
     );
@@ -51,8 +50,8 @@ export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<
 }
 
 /**
- * Turns cyan, magenta, yellow and black into red, green, blue and alpha as Chromium does without a
- * profile: each ink takes its share of the light that black leaves.
+ * Converts CMYK to RGBA in place, as Chromium does without a color profile: each ink absorbs its share
+ * of the light that the black ink leaves.
  *
  * @param pixels `[width * height, 4]`
  */

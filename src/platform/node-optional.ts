@@ -1,7 +1,7 @@
 /**
- * Loads one of the packages that only Node needs, and that may have been left out.
+ * Imports an optional dependency. Only Node needs it, so it may not be installed.
  *
- * @throws Error saying how to get it
+ * @throws Error whose message says how to install it
  */
 export async function importOptional<Module>(
   name: string,
@@ -12,7 +12,7 @@ export async function importOptional<Module>(
   } catch (cause) {
     const { message } = cause as Error;
     throw new Error(
-      `The package ${name} is needed here, and could not be loaded (${message}). It is an ` +
+      `The package ${name} is needed, but could not be loaded (${message}). It is an ` +
         `optional dependency: install it with "npm install ${name}".`,
       { cause },
     );

@@ -14,7 +14,7 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-/** A long one, and one whose beginning it has, and what file systems read as something else. */
+/** A long key, a prefix of it, and keys with characters that mean something to file systems. */
 const KEYS = [
   `chunk https://hub.example/${"a/b é*".repeat(60)} 0-8388608`,
   `chunk https://hub.example/${"a/b é*".repeat(40)}`,
@@ -23,7 +23,7 @@ const KEYS = [
   "with = ~ and % in it",
 ];
 
-test("keeps bytes by any key, and lists the keys", async () => {
+test("stores bytes by any key, and lists the keys", async () => {
   const store = openStore("test");
   expect(await store.keys()).toEqual([]);
   for (const [i, key] of KEYS.entries()) await store.set(key, Uint8Array.of(i, 1, 2));
@@ -45,7 +45,7 @@ test("replaces and deletes", async () => {
   expect(await store.keys()).toEqual(["b"]);
 });
 
-test("stores of different names know nothing of each other", async () => {
+test("stores of different names are separate", async () => {
   await openStore("one").set("a", Uint8Array.of(1));
   expect(await openStore("two").get("a")).toBeUndefined();
 });

@@ -3,18 +3,18 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ByteStore } from "./platform.ts";
 
-/** Where a user's programs keep what they can get again. */
+/** @returns the user's folder for caches */
 export function cacheHome(): string {
   return process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
 }
 
-/** File systems take names of 255 bytes. */
+/** File systems limit names to 255 bytes. */
 const NAME_LENGTH = 200;
 
 /**
- * Bytes in a folder, a file a key, kept between runs.
+ * Opens a store that keeps bytes between runs, in one file per key.
  *
- * @param name of a folder in the user's cache folder
+ * @param name a folder in the user's cache folder
  */
 export function openStore(name: string): ByteStore {
   const folder = join(cacheHome(), name);
@@ -31,7 +31,7 @@ export function openStore(name: string): ByteStore {
     async set(key, bytes) {
       const path = pathOf(folder, key);
       await mkdir(join(path, ".."), { recursive: true });
-      // Whoever reads at the same time finds all of it, or what was there before.
+      // A concurrent reader gets either the old file or the complete new one.
       const partial = `${path}.${process.pid}~`;
       await writeFile(partial, bytes);
       await rename(partial, path);
@@ -50,10 +50,10 @@ export function openStore(name: string): ByteStore {
   };
 }
 
-/** Ends the name of what is whole; in keys it is escaped. */
+/** Ends the name of every complete file. In keys this character is escaped. */
 const END = "=";
 
-/** A long key becomes nested folders, each part as long as a name may be. */
+/** A long key is split into nested folders. */
 function pathOf(folder: string, key: string): string {
   const name = encodeURIComponent(key).replaceAll("*", "%2A") + END;
   const parts = name.match(new RegExp(`.{1,${NAME_LENGTH}}`, "g")) as string[];

@@ -3,5 +3,5 @@ import { decodeImage } from "./node-image.ts";
 import { openStore } from "./node-store.ts";
 import type { Platform } from "./platform.ts";
 
-/** Node, with WebGPU from the package `webgpu` (Dawn) and images from `sharp`. */
+/** The platform of Node: WebGPU comes from the package `webgpu` (Dawn), image decoding from `sharp`. */
 export const nodePlatform: Platform = { requestAdapter, decodeImage, openStore };

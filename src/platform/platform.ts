@@ -2,11 +2,11 @@
 export interface DecodedImage {
   readonly width: number;
   readonly height: number;
-  /** What can be copied to the GPU: a bitmap with straight alpha, or RGBA bytes row by row. */
+  /** Pixels to copy to the GPU: a bitmap with straight alpha, or RGBA bytes `[height, width, 4]`. */
   readonly source: ImageBitmap | Uint8Array<ArrayBuffer>;
 }
 
-/** Keeps bytes by key between visits. */
+/** Stores bytes by key, between visits. */
 export interface ByteStore {
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   set(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
@@ -14,16 +14,16 @@ export interface ByteStore {
   keys(): Promise<string[]>;
 }
 
-/** All that differs between a page, a worker and Node. */
+/** The things that differ between a browser and Node. */
 export interface Platform {
-  /** Throws NoGpuError when there is no WebGPU. */
+  /** @throws NoGpuError without WebGPU */
   requestAdapter(): Promise<GPUAdapter>;
   /**
-   * Decodes PNG, JPEG, WebP ... upright, with straight alpha.
+   * Decodes a PNG, JPEG, WebP or other image: upright, with straight alpha.
    *
-   * @throws Error when it is no image, RangeError when it has more pixels than are decoded here
+   * @throws Error when the bytes are not an image, RangeError when it has too many pixels
    */
   decodeImage(bytes: Blob): Promise<DecodedImage>;
-  /** Where weights are kept; undefined where nothing can be. */
+  /** Opens the store of a name. Undefined if nothing can be stored. */
   openStore(name: string): ByteStore | undefined;
 }

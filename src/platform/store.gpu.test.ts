@@ -7,7 +7,7 @@ const NAME = "store-test";
 describe("openStore", () => {
   beforeEach(() => clear(createStore(NAME, "bytes")));
 
-  test("keeps bytes until they are deleted, whoever opens it", async () => {
+  test("stores bytes until they are deleted, for every later opener", async () => {
     const store = openStore(NAME);
     await store?.set("a", new Uint8Array([1, 2, 3]));
     await store?.set("b", new Uint8Array([4]));
@@ -19,7 +19,7 @@ describe("openStore", () => {
     expect(await store?.keys()).toEqual(["b"]);
   });
 
-  test("keeps a view's own bytes, not all of its buffer", async () => {
+  test("stores the bytes of a view, not its whole buffer", async () => {
     const store = openStore(NAME);
     await store?.set("view", new Uint8Array(1 << 16).fill(7).subarray(100, 104));
     const kept = await store?.get("view");

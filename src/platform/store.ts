@@ -2,17 +2,17 @@ import { createStore, delMany, get, keys, set } from "idb-keyval";
 import type { ByteStore } from "./platform.ts";
 
 /**
- * Bytes in IndexedDB, kept between visits and shared by all tabs of the origin.
+ * Opens a store in IndexedDB. All tabs of the origin share it.
  *
- * @param name the database
- * @returns undefined where there is no IndexedDB
+ * @param name name of the database
+ * @returns undefined without IndexedDB
  */
 export function openStore(name: string): ByteStore | undefined {
   if (typeof indexedDB === "undefined") return undefined;
   const store = createStore(name, "bytes");
   return {
     get: (key) => get<Uint8Array<ArrayBuffer>>(key, store),
-    // A view is cloned with the whole of its buffer: only its own bytes shall be kept.
+    // Structured clone copies the whole buffer of a view. Only the bytes of the view are wanted.
     set: (key, bytes) =>
       set(key, bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice(), store),
     delete: (deleted) => delMany([...deleted], store),

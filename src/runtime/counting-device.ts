@@ -1,12 +1,12 @@
 import { Gpu } from "../gpu/device.ts";
 
-/** `GPUBufferUsage` of the WebGPU specification, for where there is no WebGPU. */
+/** `GPUBufferUsage` of the WebGPU specification, for places without WebGPU. */
 const BUFFER_USAGE = {
   ...{ MAP_READ: 1, MAP_WRITE: 2, COPY_SRC: 4, COPY_DST: 8, INDEX: 16, VERTEX: 32 },
   ...{ UNIFORM: 64, STORAGE: 128, INDIRECT: 256, QUERY_RESOLVE: 512 },
 };
 
-/** What current graphics cards allow; smaller ones cut matrices into more pieces of the same sum. */
+/** Limits of current graphics cards. Smaller limits cut matrices into more pieces of the same total. */
 const LIMITS = {
   maxBufferSize: 2 ** 32,
   maxStorageBufferBindingSize: 2 ** 32 - 4,
@@ -14,7 +14,7 @@ const LIMITS = {
   maxTextureDimension2D: 8192,
 };
 
-/** A device that holds and computes nothing: what is made on it is only counted. */
+/** @returns a device that allocates and computes nothing; it only counts the bytes of its buffers */
 export function countingGpu(): Gpu {
   Object.assign(globalThis, { GPUBufferUsage: globalThis.GPUBufferUsage ?? BUFFER_USAGE });
   const pipeline = { getBindGroupLayout: () => ({}) };

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { receiveStream, sendStream } from "./stream.ts";
 
-/** Sends a stream through a real message channel, as between threads. */
+/** Sends a stream through a real message channel. */
 async function cross(
   stream: ReadableStream<Uint8Array>,
   transfer: boolean,
@@ -38,7 +38,7 @@ describe.each([
     expect([...new Uint8Array(body)]).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test("is made only as it is read", async () => {
+  test("is produced only as it is read", async () => {
     let made = 0;
     const stream = new ReadableStream<Uint8Array>(
       { pull: (controller) => controller.enqueue(bytes(made++)) },
@@ -46,7 +46,7 @@ describe.each([
     );
     const reader = (await cross(stream, transfer)).getReader();
     for (let i = 0; i < 5; i++) expect((await reader.read()).value).toEqual(bytes(i));
-    // A transferred stream keeps one chunk on either side of the border.
+    // A transferred stream buffers one chunk on each side.
     expect(made).toBeLessThanOrEqual(8);
     await reader.cancel();
   });

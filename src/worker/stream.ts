@@ -1,19 +1,19 @@
 /**
- * A byte stream over a thread border: transferred where the browser can, or else sent chunk by
- * chunk through a port, each only when the reader asks for it.
+ * A byte stream between threads. It is transferred if the browser can do that. Otherwise its chunks
+ * are sent through a port, each when the reader asks for it.
  */
 type Bytes = ReadableStream<Uint8Array>;
 
-/** From the reader: ask for a chunk, or stop. */
-type Ask = { type: "pull" } | { type: "cancel"; reason: unknown };
+/** From the reader to the sender. */
+type Request = { type: "pull" } | { type: "cancel"; reason: unknown };
 
-/** From the sender: the answer to a pull. */
-type Answer =
+/** From the sender to the reader, in reply to a pull. */
+type Reply =
   { type: "chunk"; chunk: Uint8Array } | { type: "close" } | { type: "error"; error: unknown };
 
 let transferable: boolean | undefined;
 
-/** Whether this browser can transfer a `ReadableStream`; found out by trying, once. */
+/** @returns whether this browser can transfer a `ReadableStream`, which is tried once */
 function canTransferStreams(): boolean {
   if (transferable === undefined) {
     try {
@@ -27,51 +27,51 @@ function canTransferStreams(): boolean {
   return transferable;
 }
 
-/** @returns what to post, with itself in the transfer list, for `receiveStream` to take up */
+/** @returns an object to post and to put into the transfer list; `receiveStream` reads it */
 export function sendStream(stream: Bytes, transfer = canTransferStreams()): Bytes | MessagePort {
   if (transfer) return stream;
   const { port1, port2 } = new MessageChannel();
   const reader = stream.getReader();
-  const answer = (message: Answer): void => port1.postMessage(message);
-  port1.onmessage = ({ data }: MessageEvent<Ask>) => {
+  const reply = (message: Reply): void => port1.postMessage(message);
+  port1.onmessage = ({ data }: MessageEvent<Request>) => {
     if (data.type === "cancel") {
       port1.close();
       reader.cancel(data.reason).catch(() => {});
       return;
     }
     reader.read().then(
-      ({ done, value }) => answer(done ? { type: "close" } : { type: "chunk", chunk: value }),
-      (error: unknown) => answer({ type: "error", error }),
+      ({ done, value }) => reply(done ? { type: "close" } : { type: "chunk", chunk: value }),
+      (error: unknown) => reply({ type: "error", error }),
     );
   };
   return port2;
 }
 
-/** @param sent what came of `sendStream` on the other thread */
+/** @param sent the result of `sendStream` on the other thread */
 export function receiveStream(sent: Bytes | MessagePort): Bytes {
   if (sent instanceof ReadableStream) return sent;
   const port = sent;
-  const ask = (message: Ask): void => port.postMessage(message);
-  let answered: (() => void) | undefined;
+  const request = (message: Request): void => port.postMessage(message);
+  let onReply: (() => void) | undefined;
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        port.onmessage = ({ data }: MessageEvent<Answer>) => {
+        port.onmessage = ({ data }: MessageEvent<Reply>) => {
           if (data.type === "chunk") controller.enqueue(data.chunk);
           else {
             port.close();
             if (data.type === "close") controller.close();
             else controller.error(data.error);
           }
-          answered?.();
+          onReply?.();
         };
       },
       pull() {
-        ask({ type: "pull" });
-        return new Promise<void>((resolve) => (answered = resolve));
+        request({ type: "pull" });
+        return new Promise<void>((resolve) => (onReply = resolve));
       },
       cancel(reason) {
-        ask({ type: "cancel", reason });
+        request({ type: "cancel", reason });
         port.onmessage = null;
         port.close();
       },

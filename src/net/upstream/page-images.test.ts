@@ -6,7 +6,7 @@ const BASE = "https://app.example/chat/page.html";
 const PNG = readBytes("public/images/red-circle.png");
 const DATA = `data:image/png;base64,${PNG.toString("base64")}`;
 
-/** What the page can read, and nothing else. */
+/** The files that the page can read. */
 const files = new Map<string, () => Response>([
   ["blob:https://app.example/1-2", () => new Response(PNG)],
   ["https://app.example/chat/circle.png", () => new Response(PNG)],
@@ -57,23 +57,23 @@ describe("an image that only the page can read", () => {
     expect(body).toEqual(before);
   });
 
-  test("in base64 without a URL too", async () => {
+  test("as bare base64", async () => {
     expect(await inline(chat(PNG.toString("base64")))).toEqual(chat(DATA));
   });
 
-  test("of a type that nobody knows keeps what its server calls it", async () => {
+  test("of an unknown type keeps its server's type", async () => {
     expect(await inline(chat("/icon"))).toEqual(
       chat(`data:image/x-own;base64,${btoa("\x01\x02")}`),
     );
   });
 
-  test("several, among others", async () => {
+  test("next to images that stay unchanged", async () => {
     const other = "https://cdn.example/x.png";
     const body = chat("circle.png", other, "blob:https://app.example/1-2");
     expect(await inline(body)).toEqual(chat(DATA, other, DATA));
   });
 
-  test("in a response's input, and in what a tool gave back", async () => {
+  test("in a response's input, and in the output of a tool", async () => {
     const body = (url: string) => ({
       input: [
         { role: "user", content: [{ type: "input_image", image_url: url, detail: "auto" }] },
@@ -108,7 +108,7 @@ test.each([
   expect(pageFetch).not.toHaveBeenCalled();
 });
 
-describe("what can't be read is told", () => {
+describe("an image that can't be read is reported", () => {
   test.each([
     ["missing.png", "failed_to_download_image", /answered 404/],
     ["blob:https://app.example/gone", "failed_to_download_image", /answered 404/],

@@ -64,7 +64,7 @@ function post(body: unknown, headers: HeadersInit = {}, path = "/v1/chat/complet
 const from = async (response: Response | Promise<Response>): Promise<unknown> =>
   ((await (await response).json()) as { from: unknown }).from;
 
-describe("who answers", () => {
+describe("which side answers", () => {
   test.each([
     ["its id", { model: "org/here" }, "here"],
     ["default", { model: "default" }, "here"],
@@ -77,12 +77,12 @@ describe("who answers", () => {
     expect(await from(handler()(post(body)))).toBe(expected);
   });
 
-  test.each(["not JSON", "[1]", '"org/there"', ""])("%j is refused here", async (body) => {
+  test.each(["not JSON", "[1]", '"org/there"', ""])("the local side rejects %j", async (body) => {
     expect(await from(handler()(post(body)))).toBe("here");
     expect(local).toEqual([`POST /v1/chat/completions ${body}`.trim()]);
   });
 
-  test("every path that takes a model, known here or not", async () => {
+  test("every path with a model in its body, also unknown paths", async () => {
     for (const path of ["completions", "responses", "tokenize", "detokenize", "embeddings"]) {
       expect(await from(handler()(post({ model: "org/there" }, {}, `/v1/${path}`)))).toBe(
         "upstream",
@@ -104,7 +104,7 @@ describe("who answers", () => {
     expect(asked).toEqual([]);
   });
 
-  test("named models only, where there is a list of them", async () => {
+  test("if models are listed, the upstream gets only those", async () => {
     const handle = handler({ models: ["org/there", "org/here"] });
     expect(await from(handle(post({ model: "org/there" })))).toBe("upstream");
     expect(await from(handle(post({ model: "org/here" })))).toBe("here");
@@ -118,7 +118,7 @@ describe("who answers", () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("a body reaches the local model as it came", async () => {
+  test("a body reaches the local model unchanged", async () => {
     const body = `{ "model": "default", "seed": 12345678901234567890, "text": "größer" }`;
     await handler()(post(body));
     expect(local).toEqual([`POST /v1/chat/completions ${body}`]);
@@ -126,7 +126,7 @@ describe("who answers", () => {
 });
 
 describe("a stored response", () => {
-  test.each(["GET", "DELETE"])("%s reaches whoever made it", async (method) => {
+  test.each(["GET", "DELETE"])("%s reaches the side that made it", async (method) => {
     const ask = (path: string) => from(handler()(request(`/v1/responses/${path}`, { method })));
     expect(await ask("resp_here1")).toBe("here");
     expect(asked).toEqual([]);
@@ -138,7 +138,7 @@ describe("a stored response", () => {
     ]);
   });
 
-  test("that nobody has is told by the upstream", async () => {
+  test("that neither has gets the upstream's error", async () => {
     answer = () => Response.json({ error: { message: "not there" } }, { status: 404 });
     const response = await handler()(request("/v1/responses/resp_x"));
     expect([response.status, await response.json()]).toEqual([
@@ -147,7 +147,7 @@ describe("a stored response", () => {
     ]);
   });
 
-  test("is gone on from by whoever made it, where no model is named", async () => {
+  test("is continued by the side that made it, if the request names no model", async () => {
     const ask = (body: object) => from(handler()(post(body, {}, "/v1/responses")));
     expect(await ask({ previous_response_id: "resp_here1" })).toBe("here");
     expect(await ask({ previous_response_id: "resp_there" })).toBe("upstream");
@@ -156,8 +156,8 @@ describe("a stored response", () => {
   });
 });
 
-describe("what the upstream gets", () => {
-  test("is the body byte by byte, at its own path and query", async () => {
+describe("the request to the upstream", () => {
+  test("has the same body, path and query", async () => {
     const body = `{"model":"org/there",  "seed": 12345678901234567890,"a":"\\u00e9\\/"}`;
     await handler({ url: "http://upstream.test:30000/openai/v1/" })(
       post(body, {}, "/v1/chat/completions?x=1&y=%2F"),
@@ -169,7 +169,7 @@ describe("what the upstream gets", () => {
     });
   });
 
-  test("has the client's headers, but for its credentials and its connection", async () => {
+  test("has the client's headers, without credentials and headers of the connection", async () => {
     const sent = {
       "content-type": "application/json; charset=utf-8",
       "x-stainless-lang": "js",
@@ -199,7 +199,7 @@ describe("what the upstream gets", () => {
     });
   });
 
-  test("has the upstream's key in place of the client's", async () => {
+  test("has the upstream's key instead of the client's", async () => {
     const headers = { authorization: "Bearer client" };
     await handler({ apiKey: "sk-upstream" })(post({ model: "org/there" }, headers));
     expect(asked[0]?.headers.get("authorization")).toBe("Bearer sk-upstream");
@@ -209,16 +209,16 @@ describe("what the upstream gets", () => {
     expect(asked[2]?.headers.has("authorization")).toBe(false);
   });
 
-  test("is called JSON where fetch named no type", async () => {
+  test("has the JSON type if the caller of fetch named none", async () => {
     const body = JSON.stringify({ model: "org/there" });
     await handler()(request("/v1/chat/completions", { method: "POST", body }));
     expect(asked[0]?.headers.get("content-type")).toBe("application/json");
   });
 });
 
-describe("what comes back", () => {
+describe("the answer of the upstream", () => {
   test.each([200, 201, 400, 401, 404, 422, 429, 500, 503])(
-    "a %i is passed on as it is",
+    "a %i is returned unchanged",
     async (status) => {
       const body = `{"object":"error",\n "message":"as it is","code":${status}}`;
       const headers = { "content-type": "application/json", "retry-after": "7", "x-own": "1" };
@@ -232,13 +232,13 @@ describe("what comes back", () => {
     },
   );
 
-  test("an answer without a body", async () => {
+  test("without a body", async () => {
     answer = () => new Response(null, { status: 204 });
     const response = await handler()(request("/v1/responses/x", { method: "DELETE" }));
     expect([response.status, response.body]).toEqual([204, null]);
   });
 
-  test("no header of its connection, its encoding, its host or its CORS", async () => {
+  test("without headers of its connection, encoding, host or CORS", async () => {
     answer = () =>
       new Response("decoded", {
         headers: {
@@ -261,7 +261,7 @@ describe("what comes back", () => {
     });
   });
 
-  test("a stream, event by event", async () => {
+  test("as a stream, event by event", async () => {
     let controller!: ReadableStreamDefaultController<Uint8Array>;
     const stream = new ReadableStream<Uint8Array>({ start: (c) => void (controller = c) });
     answer = () => new Response(stream, { headers: { "content-type": "text/event-stream" } });
@@ -276,7 +276,7 @@ describe("what comes back", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  test("a stream that breaks, broken", async () => {
+  test("as a broken stream, which fails", async () => {
     const stream = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.error(new TypeError("terminated")),
     });
@@ -285,7 +285,7 @@ describe("what comes back", () => {
     await expect(response.text()).rejects.toThrow("terminated");
   });
 
-  test("never its key, whatever fails", async () => {
+  test("never contains the key, whatever fails", async () => {
     answer = () => {
       throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") });
     };
@@ -320,7 +320,7 @@ describe("an abort", () => {
     expect(seen?.aborted).toBe(true);
   });
 
-  test("by leaving the body cancels the upstream's", async () => {
+  test("when the body is cancelled, cancels the upstream's body", async () => {
     const cancel = vi.fn();
     answer = () => new Response(new ReadableStream({ cancel }));
     const { body } = await handler()(post({ model: "org/there" }));
@@ -328,7 +328,7 @@ describe("an abort", () => {
     expect(cancel).toHaveBeenCalledWith("enough");
   });
 
-  test("of a list rejects too", async () => {
+  test("of GET models rejects too", async () => {
     const client = new AbortController();
     answer = ({ signal }) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -346,7 +346,7 @@ describe("an upstream that can't be reached", () => {
     };
   });
 
-  test("is a 502 that says what to do", async () => {
+  test("is a 502 with advice", async () => {
     const response = await handler()(post({ model: "org/there" }));
     expect([response.status, response.headers.get("retry-after")]).toEqual([502, "1"]);
     expect((await response.json()).error).toEqual({
@@ -359,7 +359,7 @@ describe("an upstream that can't be reached", () => {
     });
   });
 
-  test("may be CORS, in a page of another origin", async () => {
+  test("may be CORS, for a page of another origin", async () => {
     const access = { base: "https://app.example/page" };
     const response = await handler({ access })(post({ model: "org/there" }));
     expect((await response.json()).error.message).toContain("pages of https://app.example");
@@ -368,7 +368,7 @@ describe("an upstream that can't be reached", () => {
     expect((await same.json()).error.message).not.toContain("pages of");
   });
 
-  test("leaves the local model what it is", async () => {
+  test("does not affect the local model", async () => {
     expect(await from(handler()(post({ model: "default" })))).toBe("here");
     const list = await handler()(request("/v1/models"));
     expect(await list.json()).toEqual({
@@ -386,7 +386,7 @@ describe("the list of models", () => {
       Response.json({ object: "list", data: names.map((id) => ({ id, owned_by: "sglang" })) });
   };
 
-  test("has the local model first, and each once", async () => {
+  test("has the local model first, and no duplicates", async () => {
     list("org/there", "org/here", "org/else");
     const response = await handler()(request("/v1/models"));
     expect(await response.json()).toEqual({
@@ -400,7 +400,7 @@ describe("the list of models", () => {
     expect(response.headers.get("x-request-id")).toMatch(/^req_/);
   });
 
-  test("has configured models by their names, unasked", async () => {
+  test("has the listed models without asking the upstream", async () => {
     const handle = handler({ models: ["org/there", "org/here"] });
     const data = (await (await handle(request("/v1/models"))).json()).data;
     expect(data).toEqual([
@@ -419,13 +419,13 @@ describe("the list of models", () => {
   ])("is the local one where the upstream answers with %s", async (_, wrong) => {
     answer = wrong;
     expect(await ids(await handler()(request("/v1/models")))).toEqual(["org/here"]);
-    // What is asked of the upstream alone fails.
+    // A request for the upstream alone fails.
     const one = await handler()(request("/v1/models/org/there"));
     expect(one.status).toBe(502);
     expect((await one.json()).error).toMatchObject({ code: "upstream_failed" });
   });
 
-  test("does not wait for ever", async () => {
+  test("has a time limit", async () => {
     vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
       expect(ms).toBeLessThanOrEqual(5000);
       return AbortSignal.abort(new DOMException("late", "TimeoutError"));
@@ -440,7 +440,7 @@ describe("the list of models", () => {
     }
   });
 
-  test("can be asked for one: here, there, nowhere", async () => {
+  test("finds one model: here, there or nowhere", async () => {
     list("org/there");
     for (const id of ["org/here", "org%2Fhere", "default"]) {
       expect(await from(handler()(request(`/v1/models/${id}`)))).toBe("here");
@@ -470,14 +470,14 @@ describe("without a local model", () => {
     expect(asked.at(-1)?.url).toBe(`${URL_}/model_info`);
   });
 
-  test("and the models that it is asked for are those that are named", async () => {
+  test("and listed models, it is asked for these only", async () => {
     const handle = handler({ ...alone, models: ["org/there"] });
     expect(await from(handle(post({ model: "org/there" })))).toBe("upstream");
     expect(await from(handle(post({ model: "default" })))).toBe("upstream");
     expect((await handle(post({ model: "org/else" }))).status).toBe(404);
   });
 
-  test("health is whether it can be reached", async () => {
+  test("the health is the upstream's", async () => {
     answer = () => Response.json({ data: [] });
     const well = await handler(alone)(request("/v1/health"));
     expect([well.status, await well.json()]).toEqual([200, { status: "ok" }]);
@@ -490,7 +490,7 @@ describe("without a local model", () => {
     expect((await handler(alone)(request("/v1/models"))).status).toBe(502);
   });
 
-  test("what is not below /v1/ is not passed on", async () => {
+  test("a path outside /v1/ is not passed on", async () => {
     const response = await handler(alone)(request("/admin"));
     expect([response.status, asked]).toEqual([404, []]);
     expect(response.headers.get("x-request-id")).toMatch(/^req_/);
@@ -520,6 +520,6 @@ test.each([
   expect(asked[0]?.url).toBe(`${base}/chat/completions`);
 });
 
-test("a key that no header can have is refused, and not repeated", () => {
+test("a key with invalid characters is rejected, and not repeated in the message", () => {
   expect(() => handler({ apiKey: "sk-\nsecret" })).toThrow(/^upstream: the API key has characters/);
 });
