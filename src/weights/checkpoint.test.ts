@@ -178,7 +178,7 @@ describe("openCheckpoint", () => {
     ["org/bad-json", "tokenizer.json is not JSON"],
     ["org/bad-weights", "model.safetensors is no safetensors file"],
     ["org/short", "is damaged"],
-    ["org/traversal", '"../../x.safetensors", expected a file\'s name'],
+    ["org/traversal", '"../../x.safetensors", expected a file name'],
     ["org/wrong-index", "zzz should be in model-00001-of-00002.safetensors"],
     ["org/twice", "a is in 1.safetensors and in 2.safetensors"],
   ])("the error for %s says what is wrong", async (source, message) => {
