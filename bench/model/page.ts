@@ -174,8 +174,8 @@ async function run(engine: Engine, input: GenerationInput): Promise<number> {
 async function timeVision(gpu: Gpu, engine: Engine, layout: ImageLayout): Promise<number> {
   const begin = performance.now();
   const rows = layout.attendedKeys ?? layout.tokenCount;
-  const places = Uint32Array.from({ length: rows }, (_, i) => i);
-  await engine.vision.encode(BLANK, layout, places);
+  const targets = Uint32Array.from({ length: rows }, (_, i) => i);
+  await engine.vision.encode(BLANK, layout, targets);
   await gpu.device.queue.onSubmittedWorkDone();
   return performance.now() - begin;
 }

@@ -3,36 +3,35 @@ import { Graph } from "../gpu/graph.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { ELEMENT_BYTES, type Tensor, bufferOf } from "../gpu/tensor.ts";
 import type {
-  ImagePacking,
   ImageLayout,
+  ImagePacking,
+  ImageProcessor,
   Model,
   PatchSource,
-  Tile,
   VisionPass,
   VisionTable,
   Weights,
 } from "../models/model.ts";
 import { NOWHERE } from "../ops/row.ts";
 import { scatterRows } from "../ops/scatter-rows.ts";
+import { patchCount, visionPasses } from "./vision-passes.ts";
 
-/** About as many patches as keep a GPU busy in one pass. */
-const PATCHES_PER_PASS = 1024;
-
-interface Recorded {
+/** A recorded plan and the tables that it reads. */
+interface Recording {
   readonly tables: Readonly<Record<string, Tensor>>;
   readonly plan: Plan;
 }
 
-interface RecordedPass extends Recorded {
+interface PassRecording extends Recording {
   /** `[P, channels * frames * patchSize²]` */
   readonly patches: Tensor;
-  /** `[rows]` rows of the image states that the pass's own go to, where they are not assembled first. */
-  readonly places: Tensor | undefined;
-  /** Each `[P / patchesPerRow, D]`, where they are assembled first. */
+  /** `[rows]`, the rows of the image states that the pass writes. Absent where rows are packed later. */
+  readonly targets: Tensor | undefined;
+  /** Each `[P / patchesPerRow, D]`, the pass's rows where they are packed later, otherwise none. */
   readonly states: readonly Tensor[];
 }
 
-/** The first `count` rows of a tensor, on their way to rows `first ...` of another. */
+/** Copies the first `count` rows of a tensor to the rows from `first` on of another. */
 interface RowCopy {
   readonly from: Tensor;
   readonly to: Tensor;
@@ -40,78 +39,83 @@ interface RowCopy {
   readonly count: number;
 }
 
-/** Told each pass after it has been submitted. */
-type OnPass = (plan: Plan, firstTile: number) => Promise<void>;
+/** Called after a vision pass has been submitted. */
+export type OnPass = (plan: Plan, firstTile: number) => Promise<void>;
+
+/** @returns the layout of an image of usual size, for what is prepared before any image is known */
+export function typicalLayout(processor: ImageProcessor): ImageLayout {
+  return processor.layout(512, 512, "low");
+}
 
 /** The vision side of a model: patches in, image states out. */
 export class Vision {
   readonly #gpu: Gpu;
   readonly #model: Model;
   readonly #weights: Weights;
-  readonly #images: readonly Tensor[];
+  readonly #imageStates: readonly Tensor[];
   readonly #captures: boolean;
   /** By number of patches. */
-  readonly #passes = new Map<number, Promise<RecordedPass>>();
-  /** Passes run so far. */
+  readonly #passes = new Map<number, Promise<PassRecording>>();
+  /** Passes and packings submitted so far. */
   steps = 0;
 
-  /** @param images image states, each `[N, D]`: what `encode` writes */
+  /** @param imageStates each `[N, D]`; `encode` writes rows of them */
   constructor(
     gpu: Gpu,
     model: Model,
     weights: Weights,
-    images: readonly Tensor[],
+    imageStates: readonly Tensor[],
     captures = false,
   ) {
     this.#gpu = gpu;
     this.#model = model;
     this.#weights = weights.part("vision");
-    this.#images = images;
+    this.#imageStates = imageStates;
     this.#captures = captures;
   }
 
-  /** Records one pass and assembly, so that their weights are known before they are loaded. */
+  /** Records one pass and one packing, so that the weights they need are known before loading. */
   async prepare(): Promise<void> {
     const { processor, packing } = this.#model;
-    const layout = processor.layout(512, 512, "low");
-    const rows = packing ? this.#tileRows(layout) : [];
-    const places = new Uint32Array(layout.tokenCount);
+    const layout = typicalLayout(processor);
+    const tileRows = packing ? this.#tileRows(layout) : [];
+    const targets = new Uint32Array(layout.tokenCount);
     // Both are recorded before anything is awaited.
-    const [, assembled] = await Promise.all([
+    const [, packed] = await Promise.all([
       this.#record(this.#model.visionPass(layout, 1)),
-      packing && this.#recordAssembly(packing, layout, rows, places),
+      packing && this.#recordPacking(packing, layout, tileRows, targets),
     ]);
-    this.#release(assembled, rows);
+    this.#release(packed, tileRows);
   }
 
   /**
-   * Runs the tower over an image and writes its states.
-   * Waits for the pass before the last one, so that an abort stops the GPU within two passes.
+   * Encodes an image and writes its image states. Waits for each pass before it submits the next, so
+   * that an abort stops the GPU within a pass.
    *
-   * @param places rows of the image states, for each of the image's
+   * @param targets for each row of the image, the row of the image states that receives it
    * @throws the signal's reason when it aborts
    */
   async encode(
     source: PatchSource,
     layout: ImageLayout,
-    places: Uint32Array,
+    targets: Uint32Array,
     signal?: AbortSignal,
     onPass?: OnPass,
   ): Promise<void> {
     const { packing } = this.#model;
-    if (!packing) return this.#runPasses(source, layout, places, signal, onPass);
-    const rows = this.#tileRows(layout);
-    let assembled: Recorded | undefined;
+    if (!packing) return this.#runPasses(source, layout, targets, signal, onPass);
+    const tileRows = this.#tileRows(layout);
+    let packed: Recording | undefined;
     try {
-      await this.#runPasses(source, layout, rows, signal, onPass);
-      assembled = await this.#recordAssembly(packing, layout, rows, places);
-      this.#submit(assembled.plan);
+      await this.#runPasses(source, layout, tileRows, signal, onPass);
+      packed = await this.#recordPacking(packing, layout, tileRows, targets);
+      this.#submit(packed.plan);
     } finally {
-      this.#release(assembled, rows);
+      this.#release(packed, tileRows);
     }
   }
 
-  /** @param into places of an image's rows, or what is assembled, each `[rows, D]` */
+  /** @param into the target row of each image row, or one `[rows, D]` for each image state */
   async #runPasses(
     source: PatchSource,
     layout: ImageLayout,
@@ -119,46 +123,43 @@ export class Vision {
     signal?: AbortSignal,
     onPass?: OnPass,
   ): Promise<void> {
-    const all = patchesOf(layout.tiles, layout);
-    let seen = 0; // patches
+    const allPatches = patchCount(layout);
+    let donePatches = 0;
     let before: Promise<undefined> | undefined;
-    for (let tile = 0; tile < source.tiles;) {
-      const { grid, alike } = tilesAlike(layout, tile);
-      const tiles = passTiles(Math.min(alike, source.tiles - tile), grid[0] * grid[1]);
+    for (const { first, tiles, grid } of visionPasses(layout, source.tiles)) {
       const patches = tiles * grid[0] * grid[1];
-      const wanted = this.#model.visionPass({ ...layout, grid }, tiles);
-      const pass = await this.#record(wanted);
+      const described = this.#model.visionPass({ ...layout, grid }, tiles);
+      const pass = await this.#record(described);
       await before;
       signal?.throwIfAborted();
-      for (const [name, { data }] of Object.entries(wanted.tables)) {
+      for (const [name, { data }] of Object.entries(described.tables)) {
         this.#gpu.write(pass.tables[name] as Tensor, data);
       }
-      source.write(tile, tiles, pass.patches);
+      source.write(first, tiles, pass.patches);
       if (into instanceof Uint32Array) {
-        const rowsOf = (patches: number): number => (patches * into.length) / all;
-        this.#writePlaces(pass, into.subarray(rowsOf(seen), rowsOf(seen + patches)));
+        const rowsOf = (patches: number): number => (patches * into.length) / allPatches;
+        this.#writeTargets(pass, into.subarray(rowsOf(donePatches), rowsOf(donePatches + patches)));
         this.#submit(pass.plan);
       } else {
         const { patchesPerRow } = this.#model;
-        const rows = { first: seen / patchesPerRow, count: patches / patchesPerRow };
+        const rows = { first: donePatches / patchesPerRow, count: patches / patchesPerRow };
         this.#submit(
           pass.plan,
           into.map((to, i) => ({ ...rows, from: pass.states[i] as Tensor, to })),
         );
       }
-      await onPass?.(pass.plan, tile);
+      await onPass?.(pass.plan, first);
       before = this.#gpu.device.queue.onSubmittedWorkDone();
-      tile += tiles;
-      seen += patches;
+      donePatches += patches;
     }
   }
 
-  /** Rows that the pass has room for beyond those of its tiles go nowhere. */
-  #writePlaces({ places }: RecordedPass, of: Uint32Array): void {
-    if (!places) return;
-    const all = new Uint32Array(places.shape[0] as number).fill(NOWHERE);
-    all.set(of);
-    this.#gpu.write(places, all);
+  /** A pass may have room for more rows than its tiles have; those are written nowhere. */
+  #writeTargets({ targets }: PassRecording, rows: Uint32Array): void {
+    if (!targets) return;
+    const words = new Uint32Array(targets.shape[0] as number).fill(NOWHERE);
+    words.set(rows);
+    this.#gpu.write(targets, words);
   }
 
   #submit(plan: Plan, copies: readonly RowCopy[] = []): void {
@@ -175,37 +176,37 @@ export class Vision {
     this.steps++;
   }
 
-  /** Room for what the passes over an image leave, each `[tiles * P / patchesPerRow, D]`. */
+  /** Allocates room for the rows of all passes over an image, each `[patches / patchesPerRow, D]`. */
   #tileRows(layout: ImageLayout): Tensor[] {
     const { patchesPerRow, imageStates, text } = this.#model;
-    const rows = patchesOf(layout.tiles, layout) / patchesPerRow;
+    const rows = patchCount(layout) / patchesPerRow;
     return Array.from({ length: imageStates }, (_, i) =>
       this.#gpu.tensor(`tile rows ${i}`, [rows, text.hidden_size]),
     );
   }
 
-  /** Recorded for each image anew: its sizes are the image's, and it has few dispatches. */
-  async #recordAssembly(
-    assembly: ImagePacking,
+  /** Records the packing for one image: the shapes are the image's own, and the dispatches are few. */
+  async #recordPacking(
+    packing: ImagePacking,
     layout: ImageLayout,
-    rows: readonly Tensor[],
-    places: Uint32Array,
-  ): Promise<Recorded> {
+    tileRows: readonly Tensor[],
+    targets: Uint32Array,
+  ): Promise<Recording> {
     const g = new Graph(this.#gpu);
-    const own = this.#upload(assembly.tables(layout));
-    const placed = this.#gpu.tensor("places", [places.length], "u32", places);
-    rows.forEach((state, i) => {
-      const assembled = assembly.record(g, this.#weights, state, own); // [N, D]
-      scatterRows(g, assembled, placed, this.#images[i] as Tensor);
+    const packingTables = this.#upload(packing.tables(layout));
+    const targetRows = this.#gpu.tensor("target rows", [targets.length], "u32", targets);
+    tileRows.forEach((rows, i) => {
+      const packed = packing.record(g, this.#weights, rows, packingTables); // [image rows, D]
+      scatterRows(g, packed, targetRows, this.#imageStates[i] as Tensor);
     });
-    const tables = { ...own, places: placed };
-    return { tables, plan: await g.compile("assembly of image rows") };
+    const tables = { ...packingTables, targetRows };
+    return { tables, plan: await g.compile("packing of image rows") };
   }
 
-  #release(assembled: Recorded | undefined, rows: readonly Tensor[]): void {
-    const tables = Object.values(assembled?.tables ?? {});
-    for (const tensor of [...tables, ...rows]) this.#gpu.release(bufferOf(tensor));
-    assembled?.plan.dispose();
+  #release(packed: Recording | undefined, tileRows: readonly Tensor[]): void {
+    const tables = Object.values(packed?.tables ?? {});
+    for (const tensor of [...tables, ...tileRows]) this.#gpu.release(bufferOf(tensor));
+    packed?.plan.dispose();
   }
 
   #upload(tables: Readonly<Record<string, VisionTable>>): Record<string, Tensor> {
@@ -216,60 +217,33 @@ export class Vision {
     return Object.fromEntries(entries) as Record<string, Tensor>;
   }
 
-  #record(wanted: VisionPass): Promise<RecordedPass> {
-    let pass = this.#passes.get(wanted.P);
-    if (!pass) {
-      pass = this.#recordPass(wanted);
-      this.#passes.set(wanted.P, pass);
+  #record(pass: VisionPass): Promise<PassRecording> {
+    let recording = this.#passes.get(pass.P);
+    if (!recording) {
+      recording = this.#recordPass(pass);
+      this.#passes.set(pass.P, recording);
     }
-    return pass;
+    return recording;
   }
 
-  async #recordPass({ P, tables: wanted }: VisionPass): Promise<RecordedPass> {
+  async #recordPass({ P, tables: wanted }: VisionPass): Promise<PassRecording> {
     const { processor, packing } = this.#model;
     const { mean, frames, patchSize } = processor;
     const patches = this.#gpu.tensor("patches", [P, mean.length * frames * patchSize ** 2]);
     const tables = this.#upload(wanted);
     const g = new Graph(this.#gpu, { captures: this.#captures });
     const states: Tensor[] = [];
-    let places: Tensor | undefined;
+    let targets: Tensor | undefined;
     let next = 0;
     for (const state of this.#model.vision(g, this.#weights, patches, tables)) {
       if (packing) {
         states.push(g.keep(state));
       } else {
-        places ??= this.#gpu.tensor("places", [state.shape[0] as number], "u32");
-        scatterRows(g, state, places, this.#images[next++] as Tensor);
+        targets ??= this.#gpu.tensor("target rows", [state.shape[0] as number], "u32");
+        scatterRows(g, state, targets, this.#imageStates[next++] as Tensor);
       }
     }
     const plan = await g.compile(`vision of ${P} patches`);
-    return { patches, tables, places, states, plan };
+    return { patches, tables, targets, states, plan };
   }
-}
-
-type Grid = ImageLayout["grid"];
-
-function gridOf(tile: Tile | undefined, layout: ImageLayout): Grid {
-  return tile?.grid ?? layout.grid;
-}
-
-function patchesOf(tiles: readonly Tile[], layout: ImageLayout): number {
-  return tiles.reduce((sum, tile) => {
-    const [height, width] = gridOf(tile, layout);
-    return sum + height * width;
-  }, 0);
-}
-
-/** The patches of a tile, and how many tiles from it on have the same. */
-function tilesAlike(layout: ImageLayout, first: number): { grid: Grid; alike: number } {
-  const [tile, ...others] = layout.tiles.slice(first);
-  const grid = gridOf(tile, layout);
-  const other = others.findIndex((next) => gridOf(next, layout).join() !== grid.join());
-  return { grid, alike: other < 0 ? 1 + others.length : 1 + other };
-}
-
-/** The largest power of two of tiles that is there and not too much for one pass. */
-function passTiles(left: number, tilePatches: number): number {
-  const most = Math.max(1, Math.floor(PATCHES_PER_PASS / tilePatches));
-  return 2 ** Math.floor(Math.log2(Math.min(left, most)));
 }
