@@ -9,39 +9,37 @@ const image = (tokenCount: number) => ({ layout: { tokenCount } }) as Pick<Prepa
 describe("lastAttended", () => {
   const ids = [1, IMAGE, IMAGE, IMAGE, 2, IMAGE, IMAGE, 3];
 
-  test("by default is a row's own position", () => {
-    const last = lastAttended(ids, [image(3), image(2)], IMAGE, undefined);
-    expect([...last]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  test("is undefined for a causal model", () => {
+    expect(lastAttended(ids, [image(3), image(2)], IMAGE, undefined)).toBeUndefined();
   });
 
-  test("of an image's rows is the last of them", () => {
+  test("of an image's row is the last row of the image", () => {
     const last = lastAttended(ids, [image(3), image(2)], IMAGE, "images");
-    expect([...last]).toEqual([0, 3, 3, 3, 4, 6, 6, 7]);
+    expect(last).toEqual(Uint32Array.of(0, 3, 3, 3, 4, 6, 6, 7));
   });
 
-  test("of an image in parts is the last of the part", () => {
+  test("of an image in two runs is the last row of the run", () => {
     const last = lastAttended(ids, [image(5)], IMAGE, "images");
-    expect([...last]).toEqual([0, 3, 3, 3, 4, 6, 6, 7]);
+    expect(last).toEqual(Uint32Array.of(0, 3, 3, 3, 4, 6, 6, 7));
   });
 
-  test("of images side by side is each one's own", () => {
+  test("of neighbouring images is the last row of the same image", () => {
     const last = lastAttended([IMAGE, IMAGE, IMAGE], [image(1), image(2)], IMAGE, "images");
-    expect([...last]).toEqual([0, 2, 2]);
+    expect(last).toEqual(Uint32Array.of(0, 2, 2));
   });
 
-  test("of a whole prompt is its last row", () => {
+  test("of a row of a bidirectional prompt is the prompt's last row", () => {
     const last = lastAttended(ids, [image(3), image(2)], IMAGE, "prompt");
-    expect([...last]).toEqual([7, 7, 7, 7, 7, 7, 7, 7]);
+    expect(last).toEqual(new Uint32Array(8).fill(7));
   });
 });
 
 describe("chunkEnd", () => {
-  /** Ends of all chunks of a prompt from `start` on. */
-  const ends = (last: number[], rows: number, start = 0): number[] => {
+  /** The ends of all chunks from `start` on. */
+  const ends = (last: number[], maxRows: number, start = 0): number[] => {
+    const rows = { tokens: last, lastAttended: Uint32Array.from(last) };
     const all: number[] = [];
-    for (let end = start; end < last.length; all.push(end)) {
-      end = chunkEnd(Uint32Array.from(last), end, rows);
-    }
+    for (let end = start; end < last.length; all.push(end)) end = chunkEnd(rows, end, maxRows);
     return all;
   };
 
@@ -50,9 +48,11 @@ describe("chunkEnd", () => {
     expect(ends(last, 4)).toEqual([4, 8, 10]);
     expect(ends(last, 1)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(ends(last, 100, 3)).toEqual([10]);
+    expect(chunkEnd({ tokens: last }, 3, 4)).toBe(7);
+    expect(chunkEnd({ tokens: last }, 8, 4)).toBe(10);
   });
 
-  test("cuts no span, and makes a larger chunk for one that is larger", () => {
+  test("never cuts a block, and makes a larger chunk for a larger block", () => {
     const last = [0, 1, 4, 4, 4, 5, 6, 9, 9, 9];
     expect(ends(last, 3)).toEqual([2, 5, 7, 10]);
     expect(ends(last, 4)).toEqual([2, 6, 10]);
@@ -60,7 +60,7 @@ describe("chunkEnd", () => {
     expect(ends(last, 1)).toEqual([1, 2, 5, 6, 7, 10]);
   });
 
-  test("goes on within a span whose beginning is cached", () => {
+  test("continues within a block whose first rows are cached", () => {
     expect(ends([0, 4, 4, 4, 4, 5], 2, 3)).toEqual([5, 6]);
     expect(ends([0, 4, 4, 4, 4, 5], 1, 2)).toEqual([5, 6]);
   });

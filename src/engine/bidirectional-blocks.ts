@@ -2,43 +2,57 @@ import type { Model } from "../models/model.ts";
 import type { PreparedImage } from "./generation.ts";
 
 /**
- * Rows of a span attend to one another, later ones too; all other rows only to what is before them.
+ * The last position that each row of a prompt attends to. Rows of a bidirectional block attend to the
+ * whole block, all other rows only to themselves and the rows before.
  *
- * @returns `[T]`: the last position that each row of a prompt attends to
+ * A block is a run of neighbouring rows of one image, or the whole prompt (`Model.bidirectional`).
+ *
+ * @param imageTokenId the placeholder of an image row
+ * @returns `[T]`, or undefined where no row attends to a later one
  */
 export function lastAttended(
   ids: readonly number[],
   images: readonly Pick<PreparedImage, "layout">[],
   imageTokenId: number,
   bidirectional: Model["bidirectional"],
-): Uint32Array {
+): Uint32Array | undefined {
+  if (!bidirectional) return undefined;
   const T = ids.length;
   if (bidirectional === "prompt") return new Uint32Array(T).fill(T - 1);
-  const last = Uint32Array.from(ids, (_, position) => position);
-  if (!bidirectional) return last;
-  /** The image of each image row. */
   const imageOfRow = images.flatMap(({ layout }, i) =>
     new Array<number>(layout.tokenCount).fill(i),
   );
-  const ofPosition: (number | undefined)[] = [];
   let row = 0;
-  for (const id of ids) ofPosition.push(id === imageTokenId ? imageOfRow[row++] : undefined);
+  const imageAt = ids.map((id) => (id === imageTokenId ? imageOfRow[row++] : undefined));
+  const last = Uint32Array.from(ids, (_, position) => position);
   for (let position = T - 2; position >= 0; position--) {
-    const image = ofPosition[position];
-    if (image !== undefined && image === ofPosition[position + 1]) {
+    const image = imageAt[position];
+    if (image !== undefined && image === imageAt[position + 1]) {
       last[position] = last[position + 1] as number;
     }
   }
   return last;
 }
 
+/** What decides where a prompt may be cut; see `PromptRows`. */
+interface BlockRows {
+  readonly tokens: { readonly length: number };
+  readonly lastAttended?: Uint32Array | undefined;
+}
+
 /**
- * @param last as `lastAttended` tells
- * @param rows that a chunk has at most, unless a span is larger
- * @returns the end of the chunk that starts at `start`, so that it cuts no span in two
+ * The end of the prefill chunk that starts at position `start`. A chunk never cuts a bidirectional
+ * block, because all keys of the block must exist when its first row is computed.
+ *
+ * @param maxRows rows of the chunk, unless it starts with a larger block
  */
-export function chunkEnd(last: Uint32Array, start: number, rows: number): number {
-  const most = Math.min(start + rows, last.length);
-  for (let end = most; end > start; end--) if (last[end - 1] === end - 1) return end;
+export function chunkEnd(
+  { tokens, lastAttended: last }: BlockRows,
+  start: number,
+  maxRows: number,
+): number {
+  const longest = Math.min(start + maxRows, tokens.length);
+  if (!last) return longest;
+  for (let end = longest; end > start; end--) if (last[end - 1] === end - 1) return end;
   return (last[start] as number) + 1;
 }

@@ -181,7 +181,7 @@ describe("room for images", () => {
     const request = await inputOf("image");
     const images = new Array(17).fill(request.images[0]);
     await expect(run(engine, { ...request, images })).rejects.toThrow(
-      "17 images, there is room for 16",
+      "17 images, expected at most 16",
     );
   });
 

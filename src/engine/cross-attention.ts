@@ -2,43 +2,50 @@ import type { ImageLayout } from "../models/model.ts";
 import type { GenerationInput, PreparedImage } from "./generation.ts";
 import type { RowContent } from "./prefix-cache.ts";
 
-/** Keys and values of images may take this much, though one image there must be room for ... */
-const IMAGE_KEY_BYTES = 2 ** 30;
+/** Bytes that cross-attention keys and values may take, though one image must always fit ... */
+const CROSS_ATTENTION_BYTES = 2 ** 30;
 
-/** ... and more images than this are rarely asked about. */
-const MOST_IMAGES = 16;
+/** ... and few prompts have more images than this. */
+const MAX_IMAGES = 16;
 
 /**
- * @param imageBytes of all keys and values of an image
- * @param tensorBytes of those in one buffer
- * @param bindingBytes that the device can bind at once
- * @returns how many images there is room for
+ * @param imageBytes bytes of all keys and values of one image
+ * @param tensorBytes bytes of one image in one of the buffers
+ * @param bindingBytes the largest binding of the device
+ * @returns how many images the cross-attention cache holds, 1 to 16
  */
 export function maxCrossAttentionImages(
   imageBytes: number,
   tensorBytes: number,
   bindingBytes: number,
 ): number {
-  const affordable = Math.min(IMAGE_KEY_BYTES / imageBytes, bindingBytes / tensorBytes);
-  return Math.max(1, Math.min(MOST_IMAGES, Math.floor(affordable)));
+  const affordable = Math.min(CROSS_ATTENTION_BYTES / imageBytes, bindingBytes / tensorBytes);
+  return Math.max(1, Math.min(MAX_IMAGES, Math.floor(affordable)));
 }
 
-type Keyed = Pick<ImageLayout, "attendedKeys">;
+/** What decides where the keys of an image lie. */
+type KeyLayout = Pick<ImageLayout, "attendedKeys">;
 
-/** How the keys of a prompt's images lie in a ring of N rows. */
+/**
+ * N rows that hold the keys of a prompt's images. Index i, below 2N, is row i mod N, so that a range
+ * of keys may continue at row 0.
+ */
 export interface CrossAttentionRing {
   /** Rows of each image. */
   readonly rows: number;
+  /** Rows of the ring. */
   readonly N: number;
 }
 
 /**
- * The ring's row of each key, by image. Those that are seen come one after another from the start,
- * the others from the end down, so that all are neighbours, and so are the seen ones. No image's
- * place depends on a later one.
+ * The rows of the ring that hold each image's keys. Keys that rows after the image attend to (the
+ * first `attendedKeys`) fill the ring from its start up, the others from its end down. So the attended
+ * keys of all images are contiguous, and so are all keys. No image's rows depend on a later image.
+ *
+ * @returns `[rows]` for each image
  */
 export function crossAttentionRows(
-  layouts: readonly Keyed[],
+  layouts: readonly KeyLayout[],
   { rows, N }: CrossAttentionRing,
 ): Uint32Array[] {
   let [start, end] = [0, N];
@@ -53,7 +60,7 @@ export function crossAttentionRows(
   });
 }
 
-/** The image keys `first ..= last` that a row attends to, and whether it is at an image or after one. */
+/** The cross-attention keys `crossFirst ..= crossLast` of a row, and whether it is at or after an image. */
 export interface CrossAttentionRange {
   readonly crossFirst: number;
   readonly crossLast: number;
@@ -61,40 +68,47 @@ export interface CrossAttentionRange {
 }
 
 /**
- * Which image keys each row of a prompt attends to.
+ * The cross-attention keys that each row of a prompt attends to. Rows from an image's token on attend
+ * to that image, until the next image's token. Images whose tokens are neighbours are attended to
+ * together. Rows before the first image attend to all keys of all images.
  *
- * @returns `[T]`, or undefined where there is no image
+ * @returns `[T]`, or undefined where the prompt has no image
  * @throws RangeError when the prompt has another number of placeholders than of images
  */
 export function crossAttentionRanges(
   ids: readonly number[],
-  layouts: readonly Keyed[],
+  layouts: readonly KeyLayout[],
   imageTokenId: number,
   { rows, N }: CrossAttentionRing,
 ): CrossAttentionRange[] | undefined {
   const placeholders = ids.filter((id) => id === imageTokenId).length;
   if (placeholders !== layouts.length) {
-    throw new RangeError(`prompt has ${placeholders} image tokens for ${layouts.length} images`);
+    throw new RangeError(
+      `prompt has ${placeholders} image tokens, expected ${layouts.length} for its images`,
+    );
   }
   if (layouts.length === 0) return undefined;
-  const seen = layouts.map(({ attendedKeys = rows }) => attendedKeys);
-  const total = seen.reduce((sum, count) => sum + count, 0);
-  const unseen = layouts.length * rows - total;
-  let range = { crossFirst: N - unseen, crossLast: N + total - 1, afterImage: false };
-  let [next, end] = [0, 0];
+  const attended = layouts.map(({ attendedKeys = rows }) => attendedKeys);
+  const total = attended.reduce((sum, count) => sum + count, 0);
+  const others = layouts.length * rows - total;
+  let range = { crossFirst: N - others, crossLast: N + total - 1, afterImage: false };
+  let [image, end] = [0, 0];
   return ids.map((id, position) => {
     if (id !== imageTokenId) return range;
-    const follows = range.afterImage && ids[position - 1] === imageTokenId;
-    const crossFirst = follows ? range.crossFirst : end;
-    end += seen[next++] as number;
+    const isNeighbour = range.afterImage && ids[position - 1] === imageTokenId;
+    const crossFirst = isNeighbour ? range.crossFirst : end;
+    end += attended[image++] as number;
     range = { crossFirst, crossLast: end - 1, afterImage: true };
     return range;
   });
 }
 
 /**
- * @param contents of the rows of a prompt, as far as they don't depend on what comes later
- * @returns what they are of where rows before the first image depend on all images
+ * Adds to what each row is computed from: rows before the first image depend on all images.
+ *
+ * @param contents `[T]`, as `promptContents` returns them
+ * @param first position of the first image
+ * @returns `[T]`
  */
 export function crossAttentionContents(
   contents: readonly RowContent[],
@@ -102,7 +116,7 @@ export function crossAttentionContents(
   first: number,
 ): RowContent[] {
   const keys = images.map(({ key }) => key);
-  const unknown = Symbol("images of which one has no key");
+  const unknown = Symbol("images, one of them without key");
   const all = keys.includes(undefined) ? unknown : JSON.stringify(keys);
   return contents.map((content, position) => {
     if (position >= first) return content;
@@ -110,48 +124,51 @@ export function crossAttentionContents(
   });
 }
 
-/** Which images' keys and values are in the image states: they stay there for the next request. */
+/** Knows which images' keys and values are in the ring. They stay there for the next request. */
 export class CrossAttentionCache {
   readonly ring: CrossAttentionRing;
-  /** Salt and key of each, from the first place on. */
-  #names: readonly string[] = [];
+  /** Salt and key of each image in the ring, in order. */
+  #images: readonly string[] = [];
 
   constructor(ring: CrossAttentionRing) {
     this.ring = ring;
   }
 
-  /** Forgets them, and one that is encoded meanwhile. */
+  /** Forgets all images, and also an image that is being encoded. */
   clear(): void {
-    this.#names = [];
+    this.#images = [];
   }
 
   /**
-   * Sees to it that all images of a prompt are there.
+   * Encodes the images of a prompt that are not in the ring yet.
    *
-   * @param encode writes an image's keys and values to their places
-   * @param onHeld told each image that is there already
+   * @param encode writes an image's keys and values to rows of the ring
+   * @param onCached called for each image that is in the ring already
    * @throws what `encode` throws, and the signal's reason when it aborts
    */
-  async hold(
-    { images, cacheSalt = "", signal }: GenerationInput,
-    encode: (image: PreparedImage, places: Uint32Array) => Promise<void>,
-    onHeld?: (image: PreparedImage) => void,
+  async encodeMissing(
+    { images, cacheSalt = "", signal }: Pick<GenerationInput, "images" | "cacheSalt" | "signal">,
+    encode: (image: PreparedImage, rows: Uint32Array) => Promise<void>,
+    onCached?: (image: PreparedImage) => void,
   ): Promise<void> {
-    const layouts = images.map(({ layout }) => layout);
-    const places = crossAttentionRows(layouts, this.ring);
+    const rows = crossAttentionRows(
+      images.map(({ layout }) => layout),
+      this.ring,
+    );
     for (const [i, image] of images.entries()) {
       signal?.throwIfAborted();
       const name = image.key && `${cacheSalt}\n${image.key}`;
-      if (name !== undefined && this.#names[i] === name) {
-        onHeld?.(image);
+      if (name !== undefined && this.#images[i] === name) {
+        onCached?.(image);
         continue;
       }
-      // Later ones were at other places, and this one's may get half written.
-      const before = this.#names.slice(0, i);
-      this.#names = before;
-      await encode(image, places[i] as Uint32Array);
-      const isNext = before.length === i && this.#names === before; // none without key, none cleared
-      if (isNext && name !== undefined) this.#names = [...before, name];
+      // This image overwrites later ones, and an error may leave it half written.
+      const before = this.#images.slice(0, i);
+      this.#images = before;
+      await encode(image, rows[i] as Uint32Array);
+      // An image without key before this one, or a `clear` meanwhile, leaves a gap.
+      const hasNoGap = before.length === i && this.#images === before;
+      if (hasNoGap && name !== undefined) this.#images = [...before, name];
     }
   }
 }

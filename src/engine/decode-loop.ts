@@ -1,78 +1,78 @@
-import type { Plan } from "../gpu/plan.ts";
-import type { Decoder, Sampler } from "./decoder.ts";
+import type { Decoder, ForwardPass, Sampler } from "./decoder.ts";
 import type { GeneratedToken, TokenConstraint } from "./generation.ts";
+import type { TokenMask } from "./token-mask.ts";
 
-/** What one request's tokens are drawn by. */
+/** What the decode loop of one request needs. */
 export interface DecodeLoop {
-  readonly decoder: Decoder;
-  /** The prompt's last rows, which are in the row buffer. */
-  readonly prompt: Plan;
-  /** One row more. */
-  readonly decode: Plan;
-  readonly finish: Sampler;
-  /** How many tokens there are at most. */
-  readonly count: number;
-  /** Called before the pass over the `drawn`-th token is submitted, which writes its key. */
-  readonly onDecode: (drawn: number) => void;
-  /** Called when the `drawn`-th token has been read; throws when it can't be trusted. */
-  readonly onRead: (token: number, drawn: number) => void;
+  readonly decoder: Pick<Decoder, "step" | "submit" | "sample"> & {
+    readonly mask: Pick<TokenMask, "update" | "check">;
+  };
+  /** The pass over the prompt's last chunk, whose rows are in the row buffer. */
+  readonly prompt: ForwardPass;
+  /** The pass over one generated token. */
+  readonly decode: ForwardPass;
+  readonly sampler: Sampler;
+  readonly maxTokens: number;
+  /** Called before the pass over the `count`-th token, which writes that token's keys, is submitted. */
+  readonly onDecode: (count: number) => void;
+  /** Called when the `count`-th token has been read. Throws when the token can't be trusted. */
+  readonly onRead: (token: number, count: number) => void;
 }
 
-/** Draws tokens, one step ahead of what has been read. */
+/** Samples tokens. The GPU is one step ahead of the token that the CPU reads. */
 export async function* decodeAhead({
   decoder,
   prompt,
   decode,
-  finish,
-  count,
+  sampler,
+  maxTokens,
   onDecode,
   onRead,
 }: DecodeLoop): AsyncGenerator<GeneratedToken, void, void> {
-  let pending: Promise<GeneratedToken> | undefined = decoder.step(prompt, finish);
-  decoder.chooseHead(0);
+  let next: Promise<GeneratedToken> | undefined = decoder.step(prompt, sampler);
   try {
-    for (let drawn = 1; pending; drawn++) {
-      const current: Promise<GeneratedToken> = pending;
-      pending = undefined;
-      // The GPU goes on with the token that it has just drawn, while we wait to read it.
-      if (drawn < count) {
-        onDecode(drawn);
-        pending = decoder.step(decode, finish);
+    for (let count = 1; next; count++) {
+      const current: Promise<GeneratedToken> = next;
+      next = undefined;
+      // The sampled token is on the GPU already, so the next step doesn't wait for the CPU.
+      if (count < maxTokens) {
+        onDecode(count);
+        next = decoder.step(decode, sampler);
       }
-      const read = await current;
-      onRead(read.token, drawn);
-      yield read;
+      const sampled = await current;
+      onRead(sampled.token, count);
+      yield sampled;
     }
   } finally {
-    // A read-back under way must be over before its buffer is used again.
-    await pending?.catch(() => {});
+    // A read-back must end before its staging buffer is used again.
+    await next?.catch(() => {});
   }
 }
 
 /**
- * Draws what a constraint allows. It needs each token before it can tell what may follow, which it
- * works out while the forward pass over that token runs already.
+ * Samples tokens that a constraint allows. The constraint needs each token before it can compute the
+ * next mask, and does so while the forward pass over that token runs.
  *
- * @param masked `finish`, of what the decoder's mask allows
+ * @param masked the sampler that reads the decoder's token mask, otherwise the same as `sampler`
+ * @throws Error when the constraint allows no token, or the sampled token is none that it allows
  */
 export async function* decodeConstrained(
-  { decoder, prompt, decode, finish, count, onDecode, onRead }: DecodeLoop,
+  { decoder, prompt, decode, sampler, maxTokens, onDecode, onRead }: DecodeLoop,
   constraint: TokenConstraint,
   masked: Sampler,
 ): AsyncGenerator<GeneratedToken, void, void> {
   decoder.submit(prompt);
-  decoder.chooseHead(0);
-  for (let drawn = 1; drawn <= count; drawn++) {
-    const restricts = await decoder.mask.update(constraint);
-    const reading = decoder.sample(restricts ? masked : finish);
-    if (drawn < count) {
-      onDecode(drawn);
+  for (let count = 1; count <= maxTokens; count++) {
+    const isMasked = await decoder.mask.update(constraint);
+    const next = decoder.sample(isMasked ? masked : sampler);
+    if (count < maxTokens) {
+      onDecode(count);
       decoder.submit(decode);
     }
-    const read = await reading;
-    onRead(read.token, drawn);
-    decoder.mask.check(read.token);
-    constraint.accept(read.token);
-    yield read;
+    const sampled = await next;
+    onRead(sampled.token, count);
+    decoder.mask.check(sampled.token);
+    constraint.accept(sampled.token);
+    yield sampled;
   }
 }

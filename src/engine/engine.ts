@@ -1,70 +1,68 @@
 import type { Gpu } from "../gpu/device.ts";
-import type { Plan } from "../gpu/plan.ts";
 import { ELEMENT_BYTES, type Tensor } from "../gpu/tensor.ts";
 import type { CrossAttentionShape, Model, PatchSource, Weights } from "../models/model.ts";
-import { lastAttended } from "./bidirectional-blocks.ts";
 import {
   CrossAttentionCache,
-  maxCrossAttentionImages,
-  crossAttentionRanges,
   crossAttentionContents,
+  maxCrossAttentionImages,
 } from "./cross-attention.ts";
 import { type DecodeLoop, decodeAhead, decodeConstrained } from "./decode-loop.ts";
 import { Decoder } from "./decoder.ts";
 import type {
   GeneratedToken,
   GenerationInput,
-  TokenGenerator,
   PreparedImage,
+  TokenGenerator,
 } from "./generation.ts";
 import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
 import { processesLogits } from "./logits-processors.ts";
-import { Prefill, type Prompt } from "./prefill.ts";
-import { promptContents, resolveImageRows } from "./prompt-rows.ts";
+import { Prefill } from "./prefill.ts";
+import type { RowContent, Sequence } from "./prefix-cache.ts";
+import { type PromptRows, promptContents, promptRows } from "./prompt-rows.ts";
 import { RequestQueue } from "./request-queue.ts";
-import { Vision } from "./vision.ts";
+import { type OnPass, Vision, typicalLayout } from "./vision.ts";
 
 export interface EngineOptions {
-  /** Tokens of prompt and answer together; default: what the model allows, within `KV_BYTES`. */
+  /** Tokens of prompt and answer together. Default: what `affordableContext` returns. */
   readonly contextLength?: number;
-  /** Rows of the largest prefill chunk, unless rows that attend to one another are more. */
+  /** Token rows of the largest prefill chunk, unless a bidirectional block is larger. */
   readonly prefillRows?: number;
-  /** Requests that may wait. */
+  /** Requests that may wait while one runs. Default 64. */
   readonly queueLength?: number;
   /**
-   * Keep what the model captures readable, for comparison with a reference. Then every request computes
-   * its whole prompt.
+   * Keep what the model captures readable, for comparison with a reference. Turns the prefix cache
+   * off, so that every request computes its whole prompt.
    */
   readonly captures?: boolean;
-  /** Keep keys and values of earlier requests while there is room. Default true. */
+  /** Keep keys and values of ended requests while there is room. Default true. */
   readonly prefixCache?: boolean;
-  /** Told each vision pass after it has been submitted. */
-  readonly onVisionPass?: (plan: Plan, firstTile: number) => Promise<void>;
-  /** Told each image that is not preprocessed, because all its keys and values are there. */
+  /** Called after each vision pass has been submitted. */
+  readonly onVisionPass?: OnPass;
+  /** Called for each image that is not encoded because its keys and values are cached. */
   readonly onCachedImage?: (image: PreparedImage) => void;
 }
 
-/** Rows of the largest prefill chunk, unless the caller names them. */
+/** Token rows of the largest prefill chunk, unless the caller chooses another number. */
 const PREFILL_ROWS = 256;
 
-/** Rows of text that a chunk has room for beside an image's, where these must not be cut. */
+/** Rows of text that share a chunk with an image's block in a typical prompt. */
 const QUESTION_ROWS = 128;
 
-/** @returns rows that hold most prompts' spans, so that the plan for them is there from the start */
-function defaultRows({ bidirectional, processor }: Model): number {
+/** @returns prefill rows that hold the bidirectional block of a typical prompt */
+function defaultPrefillRows({ bidirectional, processor }: Model): number {
   if (!bidirectional) return PREFILL_ROWS;
-  const { tokenCount } = processor.layout(512, 512, "low");
-  return Math.max(PREFILL_ROWS, tokenCount + QUESTION_ROWS);
+  return Math.max(PREFILL_ROWS, typicalLayout(processor).tokenCount + QUESTION_ROWS);
 }
 
 /** Uploads an image and cuts it into patches on the GPU. */
 export type Preprocess = (image: PreparedImage) => Promise<PatchSource>;
 
 export interface EngineStats {
-  /** Forward passes and vision passes submitted so far. */
+  /** Forward passes of the decoder submitted so far, prefill chunks included. */
   readonly steps: number;
+  /** Vision passes submitted so far. */
   readonly visionSteps: number;
-  /** Rows of prompts computed so far; those found in the cache are not among them. */
+  /** Token rows of prompts computed so far, without those found in the cache. */
   readonly prefillRows: number;
   /** Requests that wait or run. */
   readonly requests: number;
@@ -83,13 +81,13 @@ export class Engine implements TokenGenerator {
   readonly #preprocess: Preprocess;
   readonly #options: EngineOptions;
   readonly #cache: KvCache;
-  readonly #turns: RequestQueue;
+  readonly #queue: RequestQueue;
   readonly #prefill: Prefill;
-  readonly #images: readonly Tensor[];
-  /** Where images are keys. */
-  readonly #held: CrossAttentionCache | undefined;
+  readonly #imageStates: readonly Tensor[];
+  /** Present where images are cross-attention keys. */
+  readonly #crossAttention: CrossAttentionCache | undefined;
 
-  /** Allocates caches and buffers; `prepare` records the plans. */
+  /** Allocates caches and buffers. `prepare` records the plans. */
   constructor(
     gpu: Gpu,
     model: Model,
@@ -97,49 +95,50 @@ export class Engine implements TokenGenerator {
     preprocess: Preprocess,
     options: EngineOptions = {},
   ) {
-    const most = model.text.max_position_embeddings;
-    const affordable = affordableContext(kvBytesPerToken(model.text), most);
-    this.contextLength = Math.min(options.contextLength ?? affordable, most);
-    const chunkRows = Math.min(options.prefillRows ?? defaultRows(model), this.contextLength);
+    const longest = model.text.max_position_embeddings;
+    const affordable = affordableContext(kvBytesPerToken(model.text), longest);
+    this.contextLength = Math.min(options.contextLength ?? affordable, longest);
     this.#gpu = gpu;
     this.#model = model;
     this.#preprocess = preprocess;
     this.#options = options;
-    this.#turns = new RequestQueue(options.queueLength ?? 64);
+    this.#queue = new RequestQueue(options.queueLength ?? 64);
     this.#cache = new KvCache(gpu, model.text, this.contextLength);
     const { crossAttention, imageStates } = model;
-    this.maxImages = crossAttention && mostImages(gpu, imageStates, crossAttention);
+    this.maxImages = crossAttention && maxImagesOf(gpu, imageStates, crossAttention);
     const N =
       crossAttention && this.maxImages ? this.maxImages * crossAttention.rows : this.contextLength;
-    this.#held = crossAttention && new CrossAttentionCache({ rows: crossAttention.rows, N });
+    this.#crossAttention =
+      crossAttention && new CrossAttentionCache({ rows: crossAttention.rows, N });
     const width = crossAttention?.width ?? model.text.hidden_size;
-    this.#images = Array.from({ length: imageStates }, (_, i) =>
+    this.#imageStates = Array.from({ length: imageStates }, (_, i) =>
       gpu.tensor(`image states ${i}`, [N, width]),
     );
-    this.vision = new Vision(gpu, model, weights, this.#images, options.captures);
-    this.decoder = new Decoder(gpu, model, weights, this.#cache, this.#images, {
-      maxRows: chunkRows,
-      mostRows: model.bidirectional ? this.contextLength : chunkRows,
+    this.vision = new Vision(gpu, model, weights, this.#imageStates, options.captures);
+    const preparedRows = Math.min(
+      options.prefillRows ?? defaultPrefillRows(model),
+      this.contextLength,
+    );
+    this.decoder = new Decoder(gpu, model, weights, this.#cache, this.#imageStates, {
+      preparedRows,
+      maxRows: model.bidirectional ? this.contextLength : preparedRows,
       captures: options.captures,
     });
-    const answer = model.text.sliding_window;
-    // A window cuts an image's span (transformers: `create_masks_for_vision_model`), but not one that
-    // is a whole prompt (`create_sliding_window_causal_mask`).
-    const window = { answer, prompt: model.bidirectional === "prompt" ? undefined : answer };
-    this.#prefill = new Prefill(gpu, this.decoder, { chunkRows, window });
+    this.#prefill = new Prefill(gpu, this.decoder);
   }
 
-  /** Records and compiles the plans, and so tells the weights which tensors are wanted. */
+  /** Records and compiles the plans. Recording asks the weights for every tensor that is needed. */
   async prepare(): Promise<void> {
     await Promise.all([this.decoder.prepare(), this.vision.prepare()]);
   }
 
   /**
-   * Each `[N, D]`, the embeddings first: those of the request that ran last, except for images
-   * found in the cache. Where images are keys, each `[N, width]` in the places of `placeImageKeys`.
+   * Image states of the last request, each `[N, D]`, the embeddings first. Rows of images found in the
+   * cache are not written. Where images are cross-attention keys and values: each `[N, width]`, in the
+   * order of `crossAttentionRows`.
    */
   get imageStates(): readonly Tensor[] {
-    return this.#images;
+    return this.#imageStates;
   }
 
   get stats(): EngineStats {
@@ -147,54 +146,52 @@ export class Engine implements TokenGenerator {
       steps: this.decoder.steps,
       visionSteps: this.vision.steps,
       prefillRows: this.#prefill.rows,
-      requests: this.#turns.length,
+      requests: this.#queue.length,
       gpuBytes: this.#gpu.bytes,
       peakGpuBytes: this.#gpu.peakBytes,
     };
   }
 
-  /** @inheritDoc Generator.generate */
+  /** @inheritDoc TokenGenerator.generate */
   async *generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
-    const endTurn = await this.#turns.take(input.signal);
+    const release = await this.#queue.acquire(input.signal);
     try {
       yield* this.#run(input);
     } catch (error) {
       throw this.#gpu.lost ?? error;
     } finally {
-      endTurn();
+      release();
     }
   }
 
-  /** @inheritDoc Generator.flush */
+  /** @inheritDoc TokenGenerator.flush */
   flush(): void {
     this.#cache.clear();
-    this.#held?.clear();
+    this.#crossAttention?.clear();
   }
 
   async *#run(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
     const { ids, images } = input;
-    const room = this.contextLength - ids.length;
-    const count = Math.min(input.maxTokens, room);
-    if (ids.length === 0 || count < 1) {
+    const maxTokens = Math.min(input.maxTokens, this.contextLength - ids.length);
+    if (ids.length === 0 || maxTokens < 1) {
       throw new RangeError(
         `Engine.generate: ${ids.length} prompt tokens and ${input.maxTokens} more, ` +
-          `the context holds ${this.contextLength}`,
+          `expected 1 to ${this.contextLength} together`,
       );
     }
     this.#throwIfFailed();
     if (images.length > (this.maxImages ?? Infinity)) {
       throw new RangeError(
-        `Engine.generate: ${images.length} images, there is room for ${this.maxImages}`,
+        `Engine.generate: ${images.length} images, expected at most ${this.maxImages}`,
       );
     }
-    const prompt = this.#readPrompt(input);
-    const { tokens } = prompt;
-    const sequence = this.#cache.begin(prompt.contents, input.cacheSalt);
+    const prompt = promptRows(this.#model, input, this.#crossAttention?.ring);
+    const sequence = this.#cache.begin(this.#contentsOf(input), input.cacheSalt);
     try {
       input.onCached?.(sequence.computed);
-      this.#cache.reserve(sequence, tokens.length);
-      await this.#encodeImages(input, tokens.subarray(0, sequence.computed));
-      yield* this.#draw(input, { ...prompt, sequence }, count);
+      this.#cache.reserve(sequence, ids.length);
+      await this.#encodeImages(input, prompt, sequence);
+      yield* this.#sample({ ...input, maxTokens }, prompt, sequence);
     } finally {
       const { captures = false, prefixCache = !captures } = this.#options;
       if (!prefixCache) this.flush();
@@ -202,75 +199,66 @@ export class Engine implements TokenGenerator {
     }
   }
 
-  /** What the rows of a prompt are. Throws RangeError when its images are not those of its ids. */
-  #readPrompt({ ids, images, sampling }: GenerationInput) {
-    const { processor, bidirectional, text } = this.#model;
-    const { imageTokenId } = processor;
-    const layouts = images.map(({ layout }) => layout);
-    const imageRows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
-    const contents = promptContents(ids, images, imageTokenId, bidirectional);
-    const held = this.#held;
-    return {
-      tokens: held
-        ? Uint32Array.from(ids)
-        : resolveImageRows(ids, imageTokenId, imageRows, text.vocab_size),
-      contents: held
-        ? crossAttentionContents(contents, images, ids.indexOf(imageTokenId))
-        : contents,
-      positions: this.#model.promptPositions?.(ids, layouts),
-      last: lastAttended(ids, images, imageTokenId, bidirectional),
-      imageKeys: held && crossAttentionRanges(ids, layouts, imageTokenId, held.ring),
-      sampling,
-    };
+  #contentsOf({ ids, images }: GenerationInput): RowContent[] {
+    const { processor, bidirectional } = this.#model;
+    const contents = promptContents(ids, images, processor.imageTokenId, bidirectional);
+    return this.#crossAttention
+      ? crossAttentionContents(contents, images, ids.indexOf(processor.imageTokenId))
+      : contents;
   }
 
-  /** Prefills what is not cached, and draws tokens. */
-  async *#draw(
+  /** Prefills the rows that are not cached, and samples tokens. */
+  async *#sample(
     input: GenerationInput,
-    prompt: Prompt,
-    count: number,
+    prompt: PromptRows,
+    sequence: Sequence,
   ): AsyncGenerator<GeneratedToken, void, void> {
-    const { constraint, sampling, signal } = input;
-    const { tokens, sequence } = prompt;
-    const greedy = sampling.temperature === 0;
-    const adjust = processesLogits(input);
-    const logprobs = input.logprobs !== undefined;
-    const [decode, finish, masked] = await Promise.all([
-      this.decoder.forward(1),
-      this.decoder.sampler({ greedy, adjust, logprobs }),
-      constraint && this.decoder.sampler({ greedy, adjust, masked: true, logprobs }),
+    const { constraint, ids, maxTokens, signal } = input;
+    const options = {
+      greedy: input.sampling.temperature === 0,
+      processors: processesLogits(input),
+      logprobs: input.logprobs !== undefined,
+    };
+    const [decode, sampler, masked] = await Promise.all([
+      this.decoder.decodePass(),
+      this.decoder.sampler(options),
+      constraint && this.decoder.sampler({ ...options, masked: true }),
     ]);
-    if (adjust) this.decoder.logitsProcessors.write(input);
-    if (logprobs) this.#gpu.write(this.decoder.topLogprobs, Uint32Array.of(input.logprobs ?? 0));
+    this.decoder.begin(input, {
+      position: ids.length,
+      ropeOffset: prompt.rope?.offset ?? 0,
+      window: this.#model.text.sliding_window ?? 0,
+      ...prompt.crossAttention?.at(-1),
+    });
     const check = (): void => {
       this.#throwIfFailed();
       signal?.throwIfAborted();
     };
-    const drawing: DecodeLoop = {
+    const loop: DecodeLoop = {
       decoder: this.decoder,
-      prompt: await this.#prefill.run(prompt, check),
+      prompt: await this.#prefill.run(prompt, sequence, check),
       decode,
-      finish,
-      count,
-      onDecode: (drawn) => this.#cache.reserve(sequence, tokens.length + drawn),
-      onRead: (token, drawn) => {
-        // The pass that it was drawn from is over, and with it all that were submitted before.
-        sequence.computed = tokens.length + drawn - 1;
+      sampler,
+      maxTokens,
+      onDecode: (count) => this.#cache.reserve(sequence, ids.length + count),
+      onRead: (token, count) => {
+        // The pass that this token was sampled from is over, and so are all earlier passes.
+        sequence.computed = ids.length + count - 1;
         sequence.rows.push(token);
         check();
       },
     };
-    const drawn =
-      constraint && masked ? decodeConstrained(drawing, constraint, masked) : decodeAhead(drawing);
+    const tokens =
+      constraint && masked ? decodeConstrained(loop, constraint, masked) : decodeAhead(loop);
     const stops = new Set(input.stopTokenIds);
-    for await (const token of drawn) {
+    for await (const token of tokens) {
       yield token;
       signal?.throwIfAborted();
       if (stops.has(token.token)) return;
     }
   }
 
-  /** After an error nobody knows what the passes before it have written. */
+  /** Throws the device's last error. It may have spoilt cached rows, so the cache is emptied. */
   #throwIfFailed(): void {
     try {
       this.#gpu.throwIfFailed();
@@ -280,43 +268,50 @@ export class Engine implements TokenGenerator {
     }
   }
 
-  /** @param cached rows of the prompt whose keys and values are there already */
-  async #encodeImages(input: GenerationInput, cached: Uint32Array): Promise<void> {
+  /** Encodes the images whose states are neither cached nor part of cached rows. */
+  async #encodeImages(
+    input: GenerationInput,
+    { tokens }: PromptRows,
+    { computed }: Sequence,
+  ): Promise<void> {
     const { images, signal } = input;
     const { onCachedImage } = this.#options;
-    const encode = (image: PreparedImage, places: Uint32Array) =>
-      this.#encode(image, places, signal);
-    if (this.#held) return this.#held.hold(input, encode, onCachedImage);
+    const encode = (image: PreparedImage, rows: Uint32Array) => this.#encode(image, rows, signal);
+    if (this.#crossAttention) {
+      return this.#crossAttention.encodeMissing(input, encode, onCachedImage);
+    }
     const { vocab_size } = this.#model.text;
-    const cachedRows = cached.filter((token) => token >= vocab_size).length;
-    let row = 0;
+    let cachedRows = 0;
+    for (let i = 0; i < computed; i++) if ((tokens[i] as number) >= vocab_size) cachedRows++;
+    let end = 0;
     for (const image of images) {
       signal?.throwIfAborted();
       const { tokenCount } = image.layout;
-      const first = row;
-      row += tokenCount;
-      if (row <= cachedRows) onCachedImage?.(image);
-      else
-        await encode(
-          image,
-          Uint32Array.from({ length: tokenCount }, (_, i) => first + i),
-        );
+      const first = end;
+      end += tokenCount;
+      if (end <= cachedRows) onCachedImage?.(image);
+      else await encode(image, range(first, tokenCount));
     }
   }
 
-  async #encode(image: PreparedImage, places: Uint32Array, signal?: AbortSignal): Promise<void> {
+  async #encode(image: PreparedImage, rows: Uint32Array, signal?: AbortSignal): Promise<void> {
     const source = await this.#preprocess(image);
     const { onVisionPass } = this.#options;
     try {
-      await this.vision.encode(source, image.layout, places, signal, onVisionPass);
+      await this.vision.encode(source, image.layout, rows, signal, onVisionPass);
     } finally {
       source.release();
     }
   }
 }
 
-/** @returns how many images there is room for, each with its rows in every image state */
-function mostImages(
+/** @returns the integers `first ..< first + count` */
+function range(first: number, count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** @returns how many images' keys and values the image states hold */
+function maxImagesOf(
   { device: { limits } }: Gpu,
   imageStates: number,
   { rows, width }: CrossAttentionShape,

@@ -3,109 +3,120 @@ import type { Logprobs } from "../ops/logprobs.ts";
 import type { DecodedImage } from "../platform/platform.ts";
 
 /**
- * How the next token is drawn: the logits are penalized and biased, then sampled. Temperature 0 is
- * greedy; then topK, topP, minP and seed don't matter.
+ * How the next token is chosen. Penalties and biases change the logits first, then one token is
+ * sampled. Temperature 0 is greedy: `topK`, `topP`, `minP` and `seed` have no effect then.
  */
 export interface Sampling {
   readonly temperature: number;
-  /** Keep the k most likely; 0 keeps all. */
+  /** Keep the k most likely tokens; 0 keeps all. */
   readonly topK: number;
-  /** Keep the most likely whose probabilities sum to `topP`, in (0, 1]. */
+  /** Keep the most likely tokens whose probabilities sum to `topP`, in (0, 1]. */
   readonly topP: number;
-  /** Keep what has at least `minP` times the probability of the most likely, in [0, 1]. */
+  /** Keep tokens at least `minP` times as likely as the most likely one, in [0, 1]. */
   readonly minP: number;
   /** The same seed, prompt and settings give the same tokens. */
   readonly seed: number;
-  /** Subtracted from a token's logit for each time it was generated. Default 0. */
+  /** Subtracted from a token's logit once for each time the token was generated. Default 0. */
   readonly frequencyPenalty?: number;
-  /** Subtracted from the logit of a token that was generated. Default 0. */
+  /** Subtracted from the logit of each token that was generated at least once. Default 0. */
   readonly presencePenalty?: number;
   /**
-   * Divides the positive and multiplies the negative logits of tokens in the prompt and of those
-   * generated. Default 1.
+   * For each token in the prompt or the answer so far: divides a positive logit and multiplies a
+   * negative one. Default 1.
    */
   readonly repetitionPenalty?: number;
   /** Added to logits, by token id. */
   readonly logitBias?: ReadonlyMap<number, number>;
 }
 
-/** A decoded image with what its model's processor makes of it. */
+/** A decoded image and its layout by the model's processor. */
 export interface PreparedImage {
   readonly decoded: DecodedImage;
   /**
-   * The same only for the same image in the same layout. Without it the image's keys and values
-   * are not shared with other requests.
+   * Identifies image and layout: two prepared images have the same key only if both are the same.
+   * Without a key, the image's keys and values are not shared with other requests.
    */
   readonly key?: string;
   readonly layout: ImageLayout;
-  /** Another call will read the image: it must not be closed yet. */
+  /** Another call will read the image, so it must not be closed yet. */
   readonly reused?: boolean;
 }
 
+/** One request to generate tokens. */
 export interface GenerationInput {
-  /** Prompt token ids; each image row is the processor's `imageTokenId`, in image order. */
+  /**
+   * Token ids of the prompt. The processor's `imageTokenId` stands for each token row of an image,
+   * images in order.
+   */
   readonly ids: readonly number[];
   readonly images: readonly PreparedImage[];
   readonly maxTokens: number;
-  /** Generation ends after one of these, which is the last token given. */
+  /** Generation ends after one of these, which is then the last token generated. */
   readonly stopTokenIds: readonly number[];
   readonly sampling: Sampling;
   /**
-   * None of `stopTokenIds` is drawn before this many tokens, unless the constraint allows nothing
+   * None of `stopTokenIds` is sampled before this many tokens, unless the constraint allows nothing
    * else. Default 0.
    */
   readonly minTokens?: number;
   /**
-   * Tell each token's logprob, and those of this many of the most likely, 0 to 20: the log-softmax
-   * of the model's own logits, before temperature, penalties and bias. Default: tell none.
+   * Return the logprob of each token, and those of this many of the most likely tokens, 0 to 20. They
+   * are the log-softmax of the model's own logits, before temperature, penalties and biases. Default:
+   * return none.
    */
   readonly logprobs?: number;
-  /** Default: every token may come next. It is what allows stop tokens, too. */
+  /**
+   * Which tokens may be sampled. It decides about stop tokens, too. Default: every token may be
+   * sampled.
+   */
   readonly constraint?: TokenConstraint;
-  /** Requests share what is cached only with those of the same salt. Default "". */
+  /** Requests share cached rows only with requests of the same salt. Default "". */
   readonly cacheSalt?: string;
-  /** Told before the first token how many of the prompt's tokens were found in the cache. */
+  /** Called before the first token, with the number of prompt tokens found in the cache. */
   readonly onCached?: (tokens: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Decides which tokens may be drawn, one after another, for one answer. */
+/** Decides, token by token, which tokens may be sampled for one answer. */
 export interface TokenConstraint {
   /**
-   * Tells what may be drawn next; `accept` must have been told of all that was drawn before.
+   * Computes which tokens may be sampled next, after those that were passed to `accept`. The engine
+   * calls no other method before the promise settles.
    *
-   * Nothing else is asked before the promise settles.
-   *
-   * @param words `[ceil(V / 32)]`, zero: receives bit `id % 32` of word `id / 32` for what may be
-   * drawn, which is one token at least
-   * @returns false when all tokens may; then the words don't matter
+   * @param words `[ceil(V / 32)]`, all zero. Bit `id % 32` of word `id / 32` receives 1 for a token
+   *   that may be sampled. At least one token must be.
+   * @returns false when every token may be sampled; then `words` is ignored
    */
   mask(words: Uint32Array): boolean | Promise<boolean>;
+  /** Receives each sampled token. */
   accept(token: number): void;
 }
 
-/** A token as it is drawn. */
+/** One sampled token. */
 export interface GeneratedToken {
   readonly token: number;
-  /** Where the input asks for them. */
+  /** Present when the input asks for logprobs. */
   readonly logprobs?: Logprobs;
 }
 
 /** What the chat layer needs of an engine. */
 export interface TokenGenerator {
-  /** Prompt and answer together hold at most this many tokens. */
+  /** The most tokens that prompt and answer have together. */
   readonly contextLength: number;
-  /** A prompt has at most this many images. Default: as many as the context holds. */
+  /** The most images that a prompt has. Default: as many as fit into the context. */
   readonly maxImages?: number | undefined;
   /**
-   * Tokens as they are sampled, the stopping one included; ends early at `maxTokens`.
-   * Returning from the iteration, or the signal, stops the GPU work within a step; an aborted
-   * signal throws its reason. Requests wait for one another, first come first served.
+   * Generates tokens, the stop token included, until a stop token or `maxTokens`. Returning from the
+   * iteration, or aborting the signal, stops the GPU work within a step. Requests run one after
+   * another, in the order of the calls.
    *
-   * @throws QueueFullError when too many wait, DeviceLostError when the GPU is gone
+   * @throws QueueFullError when too many requests wait
+   * @throws RangeError when prompt or images don't fit
+   * @throws DeviceLostError when the GPU is gone
+   * @throws the signal's reason when it aborts
    */
   generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void>;
-  /** Forgets what is kept of earlier requests, and keeps nothing of the one under way. */
+  /** Empties the cache. The running request is not kept either. */
   flush?(): void;
 }
 

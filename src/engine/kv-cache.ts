@@ -3,7 +3,7 @@ import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import { CONV_STATE_ROWS, type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
 import { type PageCopy, PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
 
-/** The fields of `TextShape` that tell what is kept of a sequence. */
+/** The fields of `TextShape` that decide what a sequence keeps. */
 export interface KvCacheShape {
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
@@ -13,7 +13,7 @@ export interface KvCacheShape {
   readonly head_dim: number;
 }
 
-/** How much is kept of a sequence: layers, and floats of a row in each. */
+/** What a sequence keeps: the number of layers of each kind, and the floats of one row in them. */
 interface Widths {
   readonly kvLayers: number;
   readonly kvWidth: number;
@@ -31,8 +31,8 @@ function widthsOf(shape: KvCacheShape): Widths {
 }
 
 /**
- * @returns bytes of keys and values that one token takes over all layers, and its share in its
- *   page's convolution states
+ * @returns bytes that one token takes in all layers: keys, values, and its share of the page's
+ *   convolution states
  */
 export function kvBytesPerToken(shape: KvCacheShape): number {
   const { kvLayers, kvWidth, convLayers, convWidth } = widthsOf(shape);
@@ -40,39 +40,38 @@ export function kvBytesPerToken(shape: KvCacheShape): number {
   return (kvLayers * 2 * kvWidth + states) * 4;
 }
 
-/** Keys and values may take this much when nobody names a context length ... */
+/** Bytes that keys and values may take by default ... */
 const KV_BYTES = 512 * 2 ** 20;
 
-/** ... but a conversation about an image needs some room. */
+/** ... but a conversation about an image needs this many tokens. */
 const MIN_CONTEXT = 4096;
 
 /**
- * @param tokenBytes as `kvBytesPerToken` tells
- * @param most tokens that the model was made for
- * @returns the context length of a cache that nobody asked to be of another
+ * @param tokenBytes as `kvBytesPerToken` returns it
+ * @param longest the longest context of the model
+ * @returns the default context length
  */
-export function affordableContext(tokenBytes: number, most: number): number {
-  return Math.min(most, Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / tokenBytes)));
+export function affordableContext(tokenBytes: number, longest: number): number {
+  return Math.min(longest, Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / tokenBytes)));
 }
 
 /**
- * Keys and values of the layers that have them, in pages of 64 tokens: those of the sequence under
- * way, and of earlier ones as long as there is room.
+ * Keys and values of the running sequence and of earlier ones, in pages of 64 tokens.
  *
- * Convolution states are kept by page too. What a page keeps is of its last rows, so a sequence that
- * another one goes on from can give it whole pages only.
+ * A layer with a short convolution has one state per page, which is that of the page's last rows. So
+ * sequences of such models share full pages only.
  */
 export class KvCache {
   readonly layers: readonly LayerCache[];
   readonly convolutions: readonly ConvCache[];
-  /** `[1, pages]` u32 of the sequence under way */
+  /** `[1, pages]` u32, the pages of the running sequence. */
   readonly pageTable: Tensor;
   readonly #gpu: Gpu;
   readonly #prefixes: PrefixCache;
-  /** A buffer can't be copied to itself: `[PAGE_TOKENS, K * C]` on its way from page to page. */
+  /** `[PAGE_TOKENS, K * C]`, between two pages: a buffer can't be copied to itself. */
   readonly #copied: Tensor;
 
-  /** @param tokens that there is room for */
+  /** @param tokens the context length */
   constructor(gpu: Gpu, shape: KvCacheShape, tokens: number) {
     const pages = Math.ceil(tokens / PAGE_TOKENS);
     const { kvLayers, kvWidth: width, convLayers, convWidth } = widthsOf(shape);
@@ -91,7 +90,7 @@ export class KvCache {
     this.#copied = gpu.tensor("copied page", [PAGE_TOKENS, width]);
   }
 
-  /** Begins the one sequence under way; see `PrefixCache.begin`. */
+  /** Begins a sequence, which becomes the running one; see `PrefixCache.begin`. */
   begin(rows: readonly RowContent[], salt?: string): Sequence {
     const sequence = this.#prefixes.begin(rows, salt);
     this.#gpu.write(this.pageTable, Uint32Array.from(sequence.pages));
@@ -99,8 +98,10 @@ export class KvCache {
   }
 
   /**
-   * Makes room for `tokens` rows of a sequence, before the pass that writes them is submitted.
-   * Throws RangeError when there is none.
+   * Makes room for the first `tokens` rows of a sequence. Call it before the pass that writes them is
+   * submitted.
+   *
+   * @throws RangeError when there is no room
    */
   reserve(sequence: Sequence, tokens: number): void {
     const { pages, computed } = sequence;
@@ -112,12 +113,12 @@ export class KvCache {
     this.#gpu.write(this.pageTable, Uint32Array.from(pages.slice(first)), first);
   }
 
-  /** Ends a sequence and keeps what is computed of it. */
+  /** Ends a sequence and caches its computed rows. */
   end(sequence: Sequence): void {
     this.#prefixes.end(sequence);
   }
 
-  /** Forgets all that is kept, and keeps nothing of the sequence under way. */
+  /** Empties the cache. The running sequence is not cached when it ends. */
   clear(): void {
     this.#prefixes.clear();
   }
@@ -125,7 +126,7 @@ export class KvCache {
   #copyPage({ from, to }: PageCopy): void {
     const copied = bufferOf(this.#copied);
     const { size } = copied;
-    const encoder = this.#gpu.device.createCommandEncoder({ label: "copy of a page" });
+    const encoder = this.#gpu.device.createCommandEncoder({ label: "page copy" });
     for (const tensor of this.layers.flatMap(({ keys, values }) => [keys, values])) {
       const pages = bufferOf(tensor);
       encoder.copyBufferToBuffer(pages, from * size, copied, 0, size);

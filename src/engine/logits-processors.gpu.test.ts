@@ -198,6 +198,6 @@ test("what nobody asks for costs no dispatch", async () => {
   const plain = await steps({ greedy: true });
   expect(plain.slice(-2)).toEqual(["sample-reduce", "sample-greedy"]);
   expect(plain.join()).not.toMatch(/adjust|logprobs/);
-  expect(await steps({ greedy: true, adjust: true })).toHaveLength(plain.length + 1);
+  expect(await steps({ greedy: true, processors: true })).toHaveLength(plain.length + 1);
   expect(await steps({ greedy: true, logprobs: true })).toHaveLength(plain.length + 2);
 });

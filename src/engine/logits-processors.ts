@@ -8,7 +8,7 @@ import {
 } from "../ops/adjust-logits.ts";
 import type { GenerationInput } from "./generation.ts";
 
-/** @returns whether the request asks for logits other than the model's own */
+/** @returns whether a request has penalties, biases or `minTokens`, which change the model's logits */
 export function processesLogits({ sampling, minTokens = 0 }: GenerationInput): boolean {
   const { frequencyPenalty = 0, presencePenalty = 0, repetitionPenalty = 1, logitBias } = sampling;
   return (
@@ -20,7 +20,7 @@ export function processesLogits({ sampling, minTokens = 0 }: GenerationInput): b
   );
 }
 
-/** What the logits of the request under way are adjusted by, on the GPU. */
+/** The running request's penalties, token history and biases, on the GPU. */
 export class LogitsProcessors implements LogitAdjustment {
   /** `[1, PENALTY_WORDS]` */
   readonly penalties: Tensor;
@@ -42,7 +42,7 @@ export class LogitsProcessors implements LogitAdjustment {
     this.bias = gpu.tensor("bias", [1, vocabSize]);
   }
 
-  /** Begins a request: nothing is generated yet. */
+  /** Writes the values of a request that has not generated a token yet. */
   write({ ids, stopTokenIds, sampling, minTokens = 0 }: GenerationInput): void {
     const { frequencyPenalty = 0, presencePenalty = 0, repetitionPenalty = 1 } = sampling;
     writePenalties(this.#penalties, 0, {

@@ -2,13 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PAGE_TOKENS } from "../ops/cache.ts";
 import { PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
-import { promptContents } from "./prompt-rows.ts";
 
-/** `count` rows that begin like all others of the same letter. */
+/** `count` rows. Rows of the same letter have a common prefix. */
 const rowsOf = (letter: string, count: number): RowContent[] =>
   Array.from({ length: count }, (_, i) => letter.charCodeAt(0) * 100_000 + i);
 
-/** A request that computes all of `rows`, and ends. */
+/** Runs a request that computes all of `rows`. Returns how many of them were cached. */
 function run(cache: PrefixCache, rows: readonly RowContent[], salt?: string): number {
   const sequence = cache.begin(rows, salt);
   const found = sequence.computed;
@@ -18,8 +17,8 @@ function run(cache: PrefixCache, rows: readonly RowContent[], salt?: string): nu
   return found;
 }
 
-describe("a sequence finds", () => {
-  test("what an earlier one has computed, but for its own last row", () => {
+describe("begin", () => {
+  test("finds what an earlier sequence computed, except its own last row", () => {
     const cache = new PrefixCache(8);
     const prompt = rowsOf("a", 100);
     expect(run(cache, prompt)).toBe(0);
@@ -31,15 +30,15 @@ describe("a sequence finds", () => {
     expect(run(cache, rowsOf("d", 10))).toBe(0);
   });
 
-  test("of two conversations in turns its own", () => {
+  test("finds each of two alternating conversations", () => {
     const cache = new PrefixCache(8);
-    const turns = (letter: string, count: number) => run(cache, rowsOf(letter, count));
-    expect([turns("a", 70), turns("b", 90)]).toEqual([0, 0]);
-    expect([turns("a", 110), turns("b", 130)]).toEqual([70, 90]);
-    expect([turns("a", 150), turns("b", 170)]).toEqual([110, 130]);
+    const ask = (letter: string, count: number) => run(cache, rowsOf(letter, count));
+    expect([ask("a", 70), ask("b", 90)]).toEqual([0, 0]);
+    expect([ask("a", 110), ask("b", 130)]).toEqual([70, 90]);
+    expect([ask("a", 150), ask("b", 170)]).toEqual([110, 130]);
   });
 
-  test("nothing under another salt", () => {
+  test("finds nothing under another salt", () => {
     const cache = new PrefixCache(8);
     run(cache, rowsOf("a", 100), "mine");
     expect(run(cache, rowsOf("a", 100))).toBe(0);
@@ -47,7 +46,7 @@ describe("a sequence finds", () => {
     expect(run(cache, rowsOf("a", 100), "mine")).toBe(99);
   });
 
-  test("only rows that were computed, of one that was broken off", () => {
+  test("finds only the computed rows of an aborted sequence", () => {
     const cache = new PrefixCache(8);
     const sequence = cache.begin(rowsOf("a", 200));
     cache.reserve(sequence, 200);
@@ -57,7 +56,7 @@ describe("a sequence finds", () => {
     expect(cache.begin(rowsOf("a", 200)).computed).toBe(128);
   });
 
-  test("nothing after clear, which is not undone by what was under way", () => {
+  test("finds nothing after clear, not even a sequence that ended later", () => {
     const cache = new PrefixCache(8);
     run(cache, rowsOf("a", 100));
     const sequence = cache.begin(rowsOf("a", 120));
@@ -70,8 +69,8 @@ describe("a sequence finds", () => {
   });
 });
 
-describe("where only whole pages are shared", () => {
-  test("what is found ends at a page's border, and no page is copied", () => {
+describe("with wholePages", () => {
+  test("a found prefix ends with a page, and no page is copied", () => {
     const cache = new PrefixCache(8, { wholePages: true });
     const prompt = rowsOf("a", 200);
     expect([run(cache, prompt), run(cache, prompt)]).toEqual([0, 192]);
@@ -87,7 +86,7 @@ describe("where only whole pages are shared", () => {
     expect(run(cache, rowsOf("a", 10))).toBe(0);
   });
 
-  test("a page that is not whole is given back", () => {
+  test("a page that is not full is freed when its sequence ends", () => {
     const cache = new PrefixCache(8, { wholePages: true });
     run(cache, rowsOf("a", 63));
     expect(cache.freePages).toBe(8);
@@ -99,7 +98,7 @@ describe("where only whole pages are shared", () => {
 });
 
 describe("pages", () => {
-  test("that are full are shared, one that is not is copied before it is written", () => {
+  test("are shared when full, and copied before a sequence writes to them", () => {
     const cache = new PrefixCache(8);
     run(cache, rowsOf("a", 100));
     const [b, c] = ["b", "c"].map((letter) => {
@@ -112,12 +111,12 @@ describe("pages", () => {
     });
     expect(b?.pages[0]).toBe(c?.pages[0]);
     expect(b?.pages[1]).not.toBe(c?.pages[1]);
-    // Once copied it is its own.
+    // Once copied, the page is not shared.
     expect(b && cache.reserve(b, 190)).toBeUndefined();
     expect(b?.pages).toHaveLength(3);
   });
 
-  test("are taken from the end of the least recently used", () => {
+  test("are evicted from the end of the least recently used sequence", () => {
     const cache = new PrefixCache(6);
     run(cache, rowsOf("a", 128));
     run(cache, rowsOf("b", 128));
@@ -128,7 +127,7 @@ describe("pages", () => {
     expect(cache.begin(rowsOf("c", 128)).computed).toBe(127);
   });
 
-  test("of what a sequence begins with are not the first to go", () => {
+  test("of the prefix that a sequence starts with are evicted last", () => {
     const cache = new PrefixCache(4);
     run(cache, rowsOf("a", 100));
     run(cache, rowsOf("b", 100));
@@ -138,20 +137,20 @@ describe("pages", () => {
     expect(cache.begin(rowsOf("a", 100)).computed).toBe(99);
   });
 
-  test("all go to a sequence that wants them, though what it began with is among them", () => {
+  test("all go to one sequence that needs them, its own prefix included", () => {
     const cache = new PrefixCache(4);
     run(cache, rowsOf("a", 250));
     const sequence = cache.begin([...rowsOf("a", 200), ...rowsOf("b", 56)]);
     expect(sequence.computed).toBe(200);
     const [, , , partial] = sequence.pages;
-    // No page is left to copy to, but then nobody else needs the page either.
+    // No page is left for a copy, but the page is not shared any more either.
     expect(cache.reserve(sequence, 256)).toBeUndefined();
     expect(sequence.pages[3]).toBe(partial);
     expect(new Set(sequence.pages).size).toBe(4);
-    expect(() => cache.reserve(sequence, 257)).toThrow("all 4 pages are in use");
+    expect(() => cache.reserve(sequence, 257)).toThrow("running sequences hold all 4 pages");
   });
 
-  test("of a sequence that goes on are not kept twice", () => {
+  test("of a conversation that grows are not cached twice", () => {
     const cache = new PrefixCache(8);
     for (const count of [70, 90, 120, 150]) run(cache, rowsOf("a", count));
     expect(cache.freePages).toBe(5);
@@ -162,11 +161,11 @@ describe("pages", () => {
   });
 });
 
-/** One request of the property below: a walk through a few often repeated stretches of rows. */
+/** One request of the properties below: a walk through a few stretches of rows that often repeat. */
 interface Walk {
   readonly stretches: readonly (readonly [letter: number, count: number])[];
   readonly salt: string;
-  /** How many rows, of ten, are computed before it ends. */
+  /** Tenths of its rows that are computed before it ends. */
   readonly tenths: number;
 }
 
@@ -189,10 +188,12 @@ const common = (a: readonly RowContent[], b: readonly RowContent[]): number => {
 };
 
 /**
- * Runs `walks` over a memory in which every row says which rows, under which salt, it was computed
- * from, and checks at each request that it finds what it would compute itself.
+ * Runs `walks` over a memory in which each row records the salt and the rows that it was computed from.
+ * Checks that each request finds what it would have computed itself.
+ *
+ * @param isRoomy whether nothing is evicted, so that the longest common prefix must be found
  */
-function check(pages: number, walks: readonly (Walk | "clear")[], roomy: boolean): void {
+function check(pages: number, walks: readonly (Walk | "clear")[], isRoomy: boolean): void {
   const cache = new PrefixCache(pages);
   const memory = new Array<string>(pages * PAGE_TOKENS).fill("");
   const at = ({ pages: held }: Sequence, row: number) =>
@@ -212,13 +213,13 @@ function check(pages: number, walks: readonly (Walk | "clear")[], roomy: boolean
     const found = sequence.computed;
     for (let row = 0; row < found; row++) expect(memory[at(sequence, row)]).toBe(identity(row));
     expect(found).toBeLessThan(rows.length);
-    if (roomy) {
+    if (isRoomy) {
       const same = ended.filter((other) => other.salt === salt);
       const longest = Math.max(0, ...same.map((other) => common(other.rows, rows)));
       expect(found).toBe(Math.min(longest, rows.length - 1));
     }
     const computed = Math.max(found, Math.floor((rows.length * step.tenths) / 10));
-    // Half of the room at first, as a prompt, and then row by row, as an answer.
+    // Reserve half at once, as for a prompt, and then row by row, as for an answer.
     for (let next = found, room = Math.ceil((found + rows.length) / 2); next < computed; next++) {
       const copy = cache.reserve(sequence, Math.max(room, next + 1));
       if (copy) {
@@ -240,12 +241,12 @@ function check(pages: number, walks: readonly (Walk | "clear")[], roomy: boolean
   expect(cache.freePages).toBe(pages);
 }
 
-describe("whatever the requests,", () => {
+describe("random requests", () => {
   const steps = fc.array(fc.oneof({ weight: 9, arbitrary: walk }, fc.constant("clear" as const)), {
     maxLength: 12,
   });
 
-  test("rows found are those that would be computed, in little room", () => {
+  test("find rows equal to those they would compute, in little room", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), steps, (pages, walks) =>
         check(pages, walks, false),
@@ -253,33 +254,7 @@ describe("whatever the requests,", () => {
     );
   });
 
-  test("and with room for all the longest common prefix is found", () => {
+  test("find the longest common prefix, with room for all", () => {
     fc.assert(fc.property(steps, (walks) => check(200, walks, true)));
-  });
-});
-
-describe("rows of a prompt", () => {
-  const layout = { tokenCount: 2 } as Parameters<typeof promptContents>[1][number]["layout"];
-
-  test("are ids, and of images their keys", () => {
-    const images = [
-      { key: "one", layout },
-      { key: "two", layout },
-    ];
-    expect(promptContents([5, 9, 9, 6, 9, 9], images, 9)).toEqual([
-      5,
-      "one",
-      "one",
-      6,
-      "two",
-      "two",
-    ]);
-  });
-
-  test("of an image without key are like no others", () => {
-    const [, row] = promptContents([5, 9, 9], [{ layout }], 9);
-    const [, other] = promptContents([5, 9, 9], [{ layout }], 9);
-    expect(typeof row).toBe("symbol");
-    expect(row).not.toBe(other);
   });
 });

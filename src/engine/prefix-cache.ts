@@ -1,23 +1,23 @@
 import { PAGE_TOKENS } from "../ops/cache.ts";
 
 /**
- * What a row's key and value were computed from, beside the rows before it: a token's id, or the
- * key of an image (which of its rows follows from the rows before). A symbol equals nothing else,
- * and so stands for an image without a key.
+ * What a row's key and value are computed from, together with the rows before it: a token id, or the
+ * key of an image. The rows before also tell which row of the image it is. An image without key is a
+ * symbol, because a symbol equals nothing else.
  */
 export type RowContent = number | string | symbol;
 
-/** A sequence under way, or one that is kept. */
+/** A running sequence, or a cached one that has ended. */
 export interface Sequence {
   readonly salt: string;
   readonly rows: RowContent[];
-  /** Page p holds rows 64p .. 64p + 63. */
+  /** The page that holds rows 64p .. 64p + 63, for each p. */
   readonly pages: number[];
-  /** Rows whose keys and values are in the pages. */
+  /** Rows whose keys and values are in the pages, from the first on. */
   computed: number;
 }
 
-/** A page whose rows must be copied before the copy is written to. */
+/** A page to be copied before the sequence writes to the copy. */
 export interface PageCopy {
   readonly from: number;
   readonly to: number;
@@ -25,24 +25,24 @@ export interface PageCopy {
 
 export interface PrefixCacheOptions {
   /**
-   * Share and keep whole pages only: for models that keep something of a page which is of its last
-   * rows. Then no page is ever copied. Default false.
+   * Cache and share full pages only, for models with a state per page (short convolutions). No page is
+   * ever copied then. Default false.
    */
   readonly wholePages?: boolean;
 }
 
 /**
- * Which page holds what. Pages of sequences that have ended are kept until room is wanted; then the
- * least recently used goes first, from its end. Sequences share full pages. A page that one of them
- * goes on to write is copied first.
+ * Assigns pages to sequences. Pages of ended sequences are cached until their memory is needed: the
+ * least recently used sequence then loses its pages first, from its end. Sequences share pages. A
+ * shared page is copied before a sequence writes to it.
  */
 export class PrefixCache {
   readonly #free: number[];
   /** How many sequences hold each page. */
   readonly #holders: Uint32Array;
   readonly #running = new Set<Sequence>();
-  /** The least recently used first. */
-  #kept: Sequence[] = [];
+  /** Sequences that have ended, the least recently used first. */
+  #cached: Sequence[] = [];
   readonly #wholePages: boolean;
 
   constructor(pages: number, { wholePages = false }: PrefixCacheOptions = {}) {
@@ -51,25 +51,25 @@ export class PrefixCache {
     this.#holders = new Uint32Array(pages);
   }
 
-  /** Pages that hold nothing. */
+  /** Number of pages that no sequence holds. */
   get freePages(): number {
     return this.#free.length;
   }
 
   /**
-   * Begins a sequence with the longest prefix of `rows` that is kept under the same salt. The last
-   * row is never part of it: somebody must compute what comes after it.
+   * Begins a sequence with the longest prefix of `rows` that is cached under the same salt. The prefix
+   * never includes the last row, because computing that row gives the logits of the next token.
    *
-   * @returns the sequence, to be ended by `end`; `computed` tells how many rows were found
+   * @returns the sequence, to be ended by `end`; its `computed` is the number of rows found
    */
   begin(rows: readonly RowContent[], salt = ""): Sequence {
     let computed = 0;
     let source: Sequence | undefined;
-    for (const kept of this.#kept) {
-      const common = kept.salt === salt ? commonPrefix(kept.rows, rows) : 0;
-      if (common > computed) [computed, source] = [common, kept];
+    for (const cached of this.#cached) {
+      const common = cached.salt === salt ? commonPrefix(cached.rows, rows) : 0;
+      if (common > computed) [computed, source] = [common, cached];
     }
-    computed = this.#keepable(Math.max(0, Math.min(computed, rows.length - 1)));
+    computed = this.#shareable(Math.max(0, Math.min(computed, rows.length - 1)));
     if (source) this.#touch(source);
     const pages = source?.pages.slice(0, pagesOf(computed)) ?? [];
     for (const page of pages) this.#holders[page] = this.#holdersOf(page) + 1;
@@ -79,17 +79,17 @@ export class PrefixCache {
   }
 
   /**
-   * Gives a sequence pages of its own for the rows `computed .. tokens - 1`.
+   * Gives a sequence pages that it alone holds for the rows `computed .. tokens - 1`.
    *
-   * @returns the copy to be made of a page that it has shared so far
-   * @throws RangeError when sequences under way hold all pages
+   * @returns the copy to make of a page that the sequence has shared until now
+   * @throws RangeError when running sequences hold all pages
    */
   reserve({ pages, computed }: Sequence, tokens: number): PageCopy | undefined {
     const index = Math.floor(computed / PAGE_TOKENS);
     const from = pages[index];
     let copy: PageCopy | undefined;
     if (from !== undefined && this.#isShared(from)) {
-      // Making room may leave the page to this sequence alone.
+      // Evicting the other holders may leave the page to this sequence alone.
       while (this.#free.length === 0 && this.#isShared(from)) this.#evict();
       if (this.#isShared(from)) {
         copy = { from, to: this.#take() };
@@ -101,52 +101,53 @@ export class PrefixCache {
     return copy;
   }
 
-  /** Ends a sequence and keeps what is computed of it, unless `clear` was called meanwhile. */
+  /** Ends a sequence and caches its computed rows, unless `clear` was called while it ran. */
   end(sequence: Sequence): void {
     const { rows, pages, salt } = sequence;
-    const computed = this.#keepable(sequence.computed);
-    const kept = this.#running.delete(sequence) && computed > 0;
+    const computed = this.#shareable(sequence.computed);
+    const isCached = this.#running.delete(sequence) && computed > 0;
     sequence.computed = rows.length = computed;
-    for (const page of pages.splice(kept ? pagesOf(computed) : 0)) this.#release(page);
-    if (!kept) return;
-    const same = this.#kept.filter((other) => other.salt === salt);
-    const longer = same.find((other) => commonPrefix(other.rows, rows) === computed);
+    for (const page of pages.splice(isCached ? pagesOf(computed) : 0)) this.#release(page);
+    if (!isCached) return;
+    const sameSalt = this.#cached.filter((other) => other.salt === salt);
+    const longer = sameSalt.find((other) => commonPrefix(other.rows, rows) === computed);
     if (longer) {
       this.#touch(longer);
       for (const page of pages) this.#release(page);
       return;
     }
-    for (const other of same) {
+    for (const other of sameSalt) {
       if (commonPrefix(other.rows, rows) === other.computed) this.#drop(other);
     }
-    this.#kept.push(sequence);
+    this.#cached.push(sequence);
   }
 
-  /** Forgets all that is kept, and keeps nothing of the sequences under way. */
+  /** Empties the cache. Sequences that run now are not cached when they end. */
   clear(): void {
-    for (const sequence of [...this.#kept]) this.#drop(sequence);
+    for (const sequence of [...this.#cached]) this.#drop(sequence);
     this.#running.clear();
   }
 
+  /** Makes a sequence the most recently used one. */
   #touch(sequence: Sequence): void {
-    this.#kept = [...this.#kept.filter((other) => other !== sequence), sequence];
+    this.#cached = [...this.#cached.filter((other) => other !== sequence), sequence];
   }
 
   #drop(sequence: Sequence): void {
-    this.#kept = this.#kept.filter((other) => other !== sequence);
+    this.#cached = this.#cached.filter((other) => other !== sequence);
     for (const page of sequence.pages) this.#release(page);
   }
 
-  /** Takes the last page of the least recently used sequence; others may still hold it. */
+  /** Takes the last page of the least recently used sequence. Other sequences may still hold it. */
   #evict(): void {
-    const oldest = this.#kept[0];
+    const oldest = this.#cached[0];
     const page = oldest?.pages.pop();
     if (!oldest || page === undefined) {
-      throw new RangeError(`PrefixCache: all ${this.#holders.length} pages are in use`);
+      throw new RangeError(`PrefixCache: running sequences hold all ${this.#holders.length} pages`);
     }
     this.#release(page);
     oldest.computed = oldest.rows.length = oldest.pages.length * PAGE_TOKENS;
-    if (oldest.computed === 0) this.#kept.shift();
+    if (oldest.computed === 0) this.#cached.shift();
   }
 
   #take(): number {
@@ -162,8 +163,8 @@ export class PrefixCache {
     if (holders === 0) this.#free.push(page);
   }
 
-  /** How many of the rows that are computed another sequence can begin with. */
-  #keepable(computed: number): number {
+  /** @returns how many of the computed rows another sequence can begin with */
+  #shareable(computed: number): number {
     return this.#wholePages ? computed - (computed % PAGE_TOKENS) : computed;
   }
 

@@ -1,45 +1,77 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { Model } from "../models/model.ts";
+import type { Model, PromptPositions } from "../models/model.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
-import type { CrossAttentionRange } from "./cross-attention.ts";
-import type { PreparedImage } from "./generation.ts";
+import { lastAttended } from "./bidirectional-blocks.ts";
+import {
+  type CrossAttentionRange,
+  type CrossAttentionRing,
+  crossAttentionRanges,
+} from "./cross-attention.ts";
+import type { GenerationInput, PreparedImage } from "./generation.ts";
 import type { RowContent } from "./prefix-cache.ts";
 
-/** The rows of a prompt, by position. */
+/** The token rows of a prompt, by position. */
 export interface PromptRows {
-  /** `[T]` what each looks up: an id, or V + image row */
+  /** `[T]`, what the embedding op looks up: a token id, or V + index of an image embedding. */
   readonly tokens: ArrayLike<number>;
-  /** `[T, 3]` where it stands for RoPE; by default its position on all three axes */
-  readonly positions?: Uint32Array | undefined;
-  /** `[T]` the last position that it attends to; by default its own */
-  readonly last?: Uint32Array | undefined;
+  /** RoPE positions. Default: a row's own position on all three axes. */
+  readonly rope?: PromptPositions | undefined;
+  /** `[T]`, the last position that each row attends to. Default: the row's own. */
+  readonly lastAttended?: Uint32Array | undefined;
   /**
-   * Keys up to its own that it sees in layers that attend to a window, those of its span not excepted;
-   * default all. It sees those behind it, up to `last`, too.
+   * Keys that a row attends to in sliding-window layers, from its own position back. The window cuts
+   * bidirectional blocks, too, but only before the row. Default: all keys.
    */
   readonly window?: number | undefined;
-  /** `[T]` the image keys that each attends to; default none */
-  readonly imageKeys?: readonly CrossAttentionRange[] | undefined;
+  /** `[T]`, the cross-attention keys that each row attends to. Default: none. */
+  readonly crossAttention?: readonly CrossAttentionRange[] | undefined;
 }
 
 /**
- * Writes one prefill chunk of a prompt into a row buffer, idle rows up to the bucket.
+ * @param ring where images are cross-attention keys
+ * @returns the token rows of a prompt
+ * @throws RangeError when the ids have placeholders for another number of images or image rows
+ */
+export function promptRows(
+  model: Model,
+  { ids, images }: Pick<GenerationInput, "ids" | "images">,
+  ring?: CrossAttentionRing,
+): PromptRows {
+  const { bidirectional, text } = model;
+  const { imageTokenId } = model.processor;
+  const layouts = images.map(({ layout }) => layout);
+  const imageRows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+  return {
+    tokens: ring
+      ? Uint32Array.from(ids)
+      : resolveImageRows(ids, imageTokenId, imageRows, text.vocab_size),
+    rope: model.promptPositions?.(ids, layouts),
+    lastAttended: lastAttended(ids, images, imageTokenId, bidirectional),
+    // A window cuts an image's block (transformers: `create_masks_for_vision_model`), but not a block
+    // that is a whole prompt (`create_sliding_window_causal_mask`).
+    window: bidirectional === "prompt" ? undefined : text.sliding_window,
+    crossAttention: ring && crossAttentionRanges(ids, layouts, imageTokenId, ring),
+  };
+}
+
+/**
+ * Writes one prefill chunk of a prompt, followed by idle rows up to the bucket.
  *
  * @param words `[bucket, ROW_WORDS]`
- * @param start position of the chunk's first token
- * @param count tokens of the chunk, at most the bucket
+ * @param start position of the chunk's first row
+ * @param count rows of the chunk, at most the bucket
  */
 export function writePromptRows(
   words: Uint32Array,
-  { tokens, positions, last, window = Infinity, imageKeys }: PromptRows,
+  { tokens, rope, lastAttended, window = Infinity, crossAttention }: PromptRows,
   start: number,
   count: number,
   sequence = 0,
 ): void {
   for (let i = 0; i < words.length / ROW_WORDS; i++) {
     const p = start + i;
-    const [t = p, h = p, w = p] = positions?.subarray(3 * p, 3 * p + 3) ?? [];
+    const [t = p, h = p, w = p] = rope?.positions.subarray(3 * p, 3 * p + 3) ?? [];
     writeRow(
       words,
       i,
@@ -50,9 +82,9 @@ export function writePromptRows(
             sequence,
             position: p,
             first: 0,
-            last: last?.[p] ?? p,
+            last: lastAttended?.[p] ?? p,
             windowFirst: Math.max(0, p + 1 - window),
-            ...imageKeys?.[p],
+            ...crossAttention?.[p],
           }
         : IDLE_ROW,
     );
@@ -60,9 +92,10 @@ export function writePromptRows(
 }
 
 /**
- * Replaces each image placeholder id by `V + n`, n counting the image rows of the prompt.
+ * Replaces the n-th image placeholder of a prompt by `V + n`, which the embedding op looks up in the
+ * image embeddings.
  *
- * @throws RangeError when the prompt has another number of placeholders than there are rows
+ * @throws RangeError when the number of placeholders is not `imageRows`
  */
 export function resolveImageRows(
   ids: readonly number[],
@@ -73,14 +106,17 @@ export function resolveImageRows(
   let next = 0;
   const tokens = Uint32Array.from(ids, (id) => (id === imageTokenId ? V + next++ : id));
   if (next !== imageRows) {
-    throw new RangeError(`prompt has ${next} image tokens, its images have ${imageRows} rows`);
+    throw new RangeError(`prompt has ${next} image tokens, expected ${imageRows} for its images`);
   }
   return tokens;
 }
 
 /**
- * @returns what each row of a prompt is of, its images' placeholders being `imageTokenId`; where the
- * whole prompt is bidirectional, each row is of all of it
+ * What each row of a prompt is computed from: its token id, or the key of its image. Where the whole
+ * prompt is one bidirectional block, every row depends on all of it.
+ *
+ * @param imageTokenId the placeholder of an image row
+ * @returns `[T]`
  */
 export function promptContents(
   ids: readonly number[],
@@ -88,11 +124,11 @@ export function promptContents(
   imageTokenId: number,
   bidirectional?: Model["bidirectional"],
 ): RowContent[] {
-  const ofImages = images.flatMap(({ key, layout }) =>
-    new Array<RowContent>(layout.tokenCount).fill(key ?? Symbol("an image without key")),
+  const imageContents = images.flatMap(({ key, layout }) =>
+    new Array<RowContent>(layout.tokenCount).fill(key ?? Symbol("image without key")),
   );
   let next = 0;
-  const contents = ids.map((id) => (id === imageTokenId ? (ofImages[next++] ?? id) : id));
+  const contents = ids.map((id) => (id === imageTokenId ? (imageContents[next++] ?? id) : id));
   if (bidirectional !== "prompt") return contents;
   const unknown = contents.find((content) => typeof content === "symbol");
   const whole = unknown ?? bytesToHex(sha256(new TextEncoder().encode(JSON.stringify(contents))));

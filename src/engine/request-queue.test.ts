@@ -2,50 +2,52 @@ import { describe, expect, test } from "vitest";
 import { QueueFullError } from "./generation.ts";
 import { RequestQueue } from "./request-queue.ts";
 
-describe("Turns", () => {
-  test("lets one in at a time, in order", async () => {
-    const turns = new RequestQueue(8);
+describe("RequestQueue", () => {
+  test("admits one request at a time, in order", async () => {
+    const queue = new RequestQueue(8);
     const log: string[] = [];
     const work = async (name: string): Promise<void> => {
-      const end = await turns.take();
+      const release = await queue.acquire();
       log.push(`${name} in`);
       await Promise.resolve();
       await Promise.resolve();
       log.push(`${name} out`);
-      end();
+      release();
     };
     await Promise.all([work("a"), work("b"), work("c")]);
     expect(log).toEqual(["a in", "a out", "b in", "b out", "c in", "c out"]);
-    expect(turns.length).toBe(0);
+    expect(queue.length).toBe(0);
   });
 
-  test("one that gives up while waiting does not let the next in early", async () => {
-    const turns = new RequestQueue(8);
-    const end = await turns.take();
+  test("a request that aborts while it waits does not let the next one in early", async () => {
+    const queue = new RequestQueue(8);
+    const release = await queue.acquire();
     const controller = new AbortController();
-    const impatient = turns.take(controller.signal);
-    let third = false;
-    const patient = turns.take().then((endThird) => {
-      third = true;
-      endThird();
+    const aborted = queue.acquire(controller.signal);
+    let isThirdIn = false;
+    const third = queue.acquire().then((releaseThird) => {
+      isThirdIn = true;
+      releaseThird();
     });
     controller.abort(new Error("gone"));
-    await expect(impatient).rejects.toThrow("gone");
+    await expect(aborted).rejects.toThrow("gone");
     await Promise.resolve();
-    expect(third).toBe(false);
-    end();
-    await patient;
-    expect(third).toBe(true);
-    expect(turns.length).toBe(0);
+    expect(isThirdIn).toBe(false);
+    release();
+    await third;
+    expect(isThirdIn).toBe(true);
+    expect(queue.length).toBe(0);
   });
 
-  test("refuses more than it holds", async () => {
-    const turns = new RequestQueue(1);
-    const end = await turns.take();
-    const second = turns.take();
-    await expect(turns.take()).rejects.toBeInstanceOf(QueueFullError);
-    end();
+  test("rejects requests beyond its capacity", async () => {
+    const queue = new RequestQueue(1);
+    const release = await queue.acquire();
+    const second = queue.acquire();
+    await expect(queue.acquire()).rejects.toThrow(
+      new QueueFullError("RequestQueue.acquire: the queue is full, 1 requests wait"),
+    );
+    release();
     (await second)();
-    (await turns.take())();
+    (await queue.acquire())();
   });
 });

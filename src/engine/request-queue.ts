@@ -1,53 +1,55 @@
 import { QueueFullError } from "./generation.ts";
 
-/** Lets one request at a time onto the GPU, first come first served. */
+/** Lets one request at a time use the GPU, in the order of their calls. */
 export class RequestQueue {
   readonly #capacity: number;
-  #waiting = 0;
+  #length = 0;
   #last: Promise<void> = Promise.resolve();
 
-  /** @param capacity how many may wait, beside the one that runs */
+  /** @param capacity how many requests may wait while one runs */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   /** Requests that wait or run. */
   get length(): number {
-    return this.#waiting;
+    return this.#length;
   }
 
   /**
-   * Waits for its turn.
+   * Waits until all earlier requests have been released.
    *
-   * @returns the function that ends the turn
-   * @throws QueueFullError when too many wait; the signal's reason when it aborts while waiting
+   * @returns the function that releases this request, to be called once
+   * @throws QueueFullError when too many requests wait
+   * @throws the signal's reason when it aborts while the request waits
    */
-  async take(signal?: AbortSignal): Promise<() => void> {
+  async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
-    if (this.#waiting > this.#capacity) {
-      throw new QueueFullError(`${this.#waiting} requests are waiting, the queue holds no more`);
+    if (this.#length > this.#capacity) {
+      throw new QueueFullError(
+        `RequestQueue.acquire: the queue is full, ${this.#length - 1} requests wait`,
+      );
     }
-    this.#waiting++;
+    this.#length++;
     const before = this.#last;
-    let release = (): void => {};
-    this.#last = new Promise((resolve) => (release = resolve));
-    const end = (): void => {
-      this.#waiting--;
-      release();
-    };
+    let resolve = (): void => {};
+    this.#last = new Promise((resolved) => (resolve = resolved));
     try {
       await orAborted(before, signal);
     } catch (reason) {
-      this.#waiting--;
-      // Whoever comes after waits for those before, not for this one.
-      void before.then(release);
+      this.#length--;
+      // Later requests still wait for the earlier ones.
+      void before.then(resolve);
       throw reason;
     }
-    return end;
+    return () => {
+      this.#length--;
+      resolve();
+    };
   }
 }
 
-/** Waits for `promise`, or rejects with the signal's reason as soon as that aborts. */
+/** Waits for `promise`, or rejects with the signal's reason as soon as the signal aborts. */
 function orAborted(promise: Promise<void>, signal?: AbortSignal): Promise<void> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {

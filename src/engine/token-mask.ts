@@ -4,15 +4,15 @@ import { maskWords } from "../ops/mask-logits.ts";
 import type { TokenConstraint } from "./generation.ts";
 import { isAllowed } from "./mask-bits.ts";
 
-/** What the constraint of the request under way allows next, on both sides. */
+/** The tokens that the running request's constraint allows next, on the CPU and on the GPU. */
 export class TokenMask {
   /** `[1, maskWords(V)]` */
   readonly tensor: Tensor;
   readonly #gpu: Gpu;
   readonly #words: Uint32Array<ArrayBuffer>;
-  /** Bits of the last word that stand for tokens. */
+  /** The bits of the last word that stand for tokens. */
   readonly #lastBits: number;
-  #restricts = false;
+  #isMasked = false;
 
   constructor(gpu: Gpu, vocabSize: number) {
     const words = maskWords(vocabSize);
@@ -23,30 +23,31 @@ export class TokenMask {
   }
 
   /**
-   * Asks what may be drawn next, and uploads it.
+   * Asks the constraint for the next mask and uploads it.
    *
-   * @returns whether anything may not
-   * @throws Error when nothing may
+   * @returns false when every token may be sampled; then nothing is uploaded
+   * @throws Error when the constraint allows no token
    */
   async update(constraint: TokenConstraint): Promise<boolean> {
     const words = this.#words.fill(0);
-    this.#restricts = await constraint.mask(words);
-    if (!this.#restricts) return false;
+    this.#isMasked = await constraint.mask(words);
+    if (!this.#isMasked) return false;
     const last = words.length - 1;
     words[last] = (words[last] as number) & this.#lastBits;
     if (words.every((word) => word === 0)) {
-      throw new Error("TokenMask.update: the constraint allows no token at all");
+      throw new Error("TokenMask.update: the constraint allows no token");
     }
     this.#gpu.write(this.tensor, words);
     return true;
   }
 
   /**
-   * Throws Error when `token`, drawn under this mask, is not allowed: no allowed token has a logit
-   * that is a number.
+   * Checks a token that was sampled under the last mask.
+   *
+   * @throws Error when the mask forbids it, because all allowed logits are NaN or -inf
    */
   check(token: number): void {
-    if (!this.#restricts || isAllowed(this.#words, token)) return;
-    throw new Error(`TokenMask.check: token ${token} was drawn, which the constraint forbids`);
+    if (!this.#isMasked || isAllowed(this.#words, token)) return;
+    throw new Error(`TokenMask.check: sampled token ${token}, which the constraint forbids`);
   }
 }

@@ -12,7 +12,7 @@ export interface Tensor {
   readonly label: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
-  /** Whose elements these are, in another shape. */
+  /** The tensor whose buffer this one shares. */
   readonly base?: Tensor;
   buffer?: GPUBuffer;
 }
@@ -40,6 +40,20 @@ export function reshape(tensor: Tensor, shape: readonly number[]): Tensor {
     throw new TypeError(`reshape: ${tensor.label} is [${tensor.shape}], got [${shape}]`);
   }
   return { label: tensor.label, shape, dtype: tensor.dtype, base: tensor.base ?? tensor };
+}
+
+/**
+ * The first `count` rows of a tensor, in the same buffer.
+ *
+ * @throws TypeError when the tensor has fewer
+ */
+export function firstRows(tensor: Tensor, count: number): Tensor {
+  const [rows = 0, ...rest] = tensor.shape;
+  if (count > rows) {
+    throw new TypeError(`firstRows: ${tensor.label} is [${tensor.shape}], expected ${count} rows`);
+  }
+  const { label, dtype, base = tensor } = tensor;
+  return { label, shape: [count, ...rest], dtype, base };
 }
 
 /** @returns the buffer of a tensor; throws Error when its graph is not compiled yet */
