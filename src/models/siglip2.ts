@@ -59,10 +59,10 @@ function positionWeights(
   side: number,
   P: number,
 ): VisionTable {
-  const { spans, weights } = exactTaps(side, length, "bilinear");
+  const { starts, weights } = exactTaps(side, length, "bilinear");
   const data = new Float32Array(P * side);
   coordinates.forEach((at, p) => {
-    const [first, begin, , end] = spans.subarray(2 * at, 2 * at + 4) as unknown as number[];
+    const [first, begin, , end] = starts.subarray(2 * at, 2 * at + 4) as unknown as number[];
     data.set(weights.slice(begin, end), p * side + (first as number));
   });
   return { shape: [P, side], data };

@@ -3,7 +3,7 @@ import gelu from "../../shaders/epilogue/gelu.wgsl?raw";
 import quickGelu from "../../shaders/epilogue/quick-gelu.wgsl?raw";
 import silu from "../../shaders/epilogue/silu.wgsl?raw";
 
-/** WGSL that defines `fn activate(v: f32) -> f32`, by name. */
+/** WGSL of each activation, which defines `fn activate(v: f32) -> f32`. */
 export const ACTIVATIONS = { gelu_tanh: geluTanh, gelu, quick_gelu: quickGelu, silu } as const;
 
 export type Activation = keyof typeof ACTIVATIONS;

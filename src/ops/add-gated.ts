@@ -8,9 +8,9 @@ import { fold } from "./grid.ts";
 import { ROW_WORDS } from "./row.ts";
 
 export interface GateOptions {
-  /** Take 1 - tanh(gate) instead. */
+  /** Multiply by 1 - tanh(gate) instead. Default false. */
   readonly complement?: boolean;
-  /** `[T, ROW_WORDS]` u32: add only in rows at an image or after one. */
+  /** `[T, ROW_WORDS]` u32: add b only to rows at or after an image. Default: to all rows. */
   readonly afterImage?: Tensor;
 }
 
@@ -37,7 +37,9 @@ export function addGated(
     );
   }
   if (afterImage && `${afterImage.shape}` !== `${[T, ROW_WORDS]}`) {
-    throw new TypeError(`addGated: rows are [${afterImage.shape}], expected [${[T, ROW_WORDS]}]`);
+    throw new TypeError(
+      `addGated: afterImage is [${afterImage.shape}], expected [${[T, ROW_WORDS]}]`,
+    );
   }
   const y = g.scratch(a.shape, "add-gated");
   g.dispatch(

@@ -6,13 +6,13 @@ import { fold } from "./grid.ts";
 import { ROW_WORDS } from "./row.ts";
 
 /**
- * y[t] = x[t], plus states[token - V] where the row's token is >= V: what DeepStack adds at the
- * image rows (arXiv 2406.04334).
+ * y[t] = x[t], plus states[token - V] where the row's token is >= V. DeepStack adds image states to
+ * image rows this way (arXiv 2406.04334).
  *
  * @param rows `[T, ROW_WORDS]` u32
  * @param x `[T, D]`, D a multiple of 4
- * @param states `[N, D]`, a row for each image row
- * @param V rows of the vocabulary
+ * @param states `[N, D]`, one row per image row
+ * @param V size of the vocabulary
  * @returns `[T, D]`
  * @throws TypeError when the shapes don't fit
  */

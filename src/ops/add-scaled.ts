@@ -4,7 +4,7 @@ import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y = a + scale * b, each channel of b by a factor of its own.
+ * y = a + scale * b, with one factor per channel of b.
  *
  * @param a `[T, D]`
  * @param b `[T, D]`

@@ -6,28 +6,31 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { SAMPLE_WORDS } from "./sample.ts";
 
-/** Words of a `Penalties` in `shaders/adjust-logits.wgsl`. */
+/** Words of `Penalties` in `shaders/adjust-logits.wgsl`. */
 export const PENALTY_WORDS = 4;
 
 const LANES = 64;
 
-/** Marks in a word of a token's history; the bits below them count how often it was generated. */
-const ENDS_ANSWER = 0x40000000;
+/** Flags in a token's history. The bits below them count how often the token was generated. */
+const IS_STOP = 0x40000000;
 const IN_PROMPT = 0x80000000;
 
-/** How the logits of one sequence depend on what it holds already. */
+/** How the logits of one sequence depend on its earlier tokens. */
 export interface Penalties {
-  /** Subtracted once for each time that the token was generated; 0 changes nothing. */
+  /** Subtracted once for each time the token was generated; 0 changes nothing. */
   readonly frequency: number;
-  /** Subtracted when the token was generated at all; 0 changes nothing. */
+  /** Subtracted if the token was generated at least once; 0 changes nothing. */
   readonly presence: number;
-  /** Divides a positive logit and multiplies a negative one; 1 changes nothing. */
+  /**
+   * Divides a positive logit and multiplies a negative one, if the token is in the prompt or was
+   * generated; 1 changes nothing.
+   */
   readonly repetition: number;
-  /** Tokens that end the answer are not drawn before this many others. */
+  /** Stop tokens are not sampled before this many tokens. */
   readonly minTokens: number;
 }
 
-/** Writes the penalties of slot `b` into the words of a `[B, PENALTY_WORDS]` tensor. */
+/** Writes the penalties of slot `b`, into words of `[B, PENALTY_WORDS]`. */
 export function writePenalties(words: Uint32Array, b: number, penalties: Penalties): void {
   const { frequency, presence, repetition, minTokens } = penalties;
   const start = b * PENALTY_WORDS;
@@ -36,39 +39,40 @@ export function writePenalties(words: Uint32Array, b: number, penalties: Penalti
 }
 
 /**
- * Writes the history of a sequence that has generated nothing yet.
+ * Writes the history of a sequence that has not generated a token yet.
  *
  * @param words `[V]`, one slot of a `[B, V]` tensor
- * @param prompt ids of the prompt, which only `repetition` looks at
- * @param ends ids that end the answer
+ * @param prompt ids of the prompt, which count for `repetition` only
+ * @param stops ids of stop tokens
  */
 export function writeHistory(
   words: Uint32Array,
   prompt: Iterable<number>,
-  ends: Iterable<number>,
+  stops: Iterable<number>,
 ): void {
   words.fill(0);
   for (const id of prompt) words[id] = IN_PROMPT;
-  for (const id of ends) words[id] = (words[id] as number) | ENDS_ANSWER;
+  for (const id of stops) words[id] = (words[id] as number) | IS_STOP;
 }
 
+/** What `adjustLogits` applies to the logits of each sequence. */
 export interface LogitAdjustment {
   /** `[B, PENALTY_WORDS]` u32, written by `writePenalties` */
   readonly penalties: Tensor;
-  /** `[B, V]` u32, written by `writeHistory`; counts what is generated */
+  /** `[B, V]` u32, written by `writeHistory`; the kernel counts generated tokens in it */
   readonly history: Tensor;
-  /** `[B, V]` added to the logits */
+  /** `[B, V]`, added to the logits */
   readonly bias: Tensor;
 }
 
 /**
- * Applies penalties, bias and least length to the logits, and counts the token of the step before.
- * `repetition` acts on the bare logits, as in Hugging Face; the other penalties and the bias are
- * added to that. Run once before each `sample`.
+ * Applies penalties, biases and `minTokens` to the logits, and counts the last sampled token. As in
+ * Hugging Face, `repetition` acts on the model's logits; the other penalties and the bias are then
+ * added. Record it once before each `sample`.
  *
  * @param logits `[B, V]`
- * @param params `[B, SAMPLE_WORDS]` u32: step 0 counts no token, an idle slot's logits stay undefined
- * @param tokens `[B]` u32, those that `sample` drew in the step before
+ * @param params `[B, SAMPLE_WORDS]` u32; step 0 counts no token, and an idle slot's result is undefined
+ * @param tokens `[B]` u32, the tokens that `sample` sampled in the step before
  * @returns `[B, V]`
  * @throws TypeError when the shapes don't fit
  */

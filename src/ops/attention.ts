@@ -11,45 +11,47 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { type LayerCache, PAGE_TOKENS } from "./cache.ts";
 
-/** Where keys and values are. */
+/** Where the keys and values of an attention layer lie. */
 export type KeySource =
+  /** In the pages of a cache. */
   | { readonly kind: "paged"; readonly cache: LayerCache }
-  /** Rows `[P, (H + 2K) * C]`: queries, keys, values. Key i is row i, whatever the sequence. */
+  /** In `[P, (H + 2K) * C]`, after the queries. Key i is in row i; `Row.sequence` is ignored. */
   | { readonly kind: "flat"; readonly qkv: Tensor }
   /**
-   * Of images, each `[N, K * C]`: a row attends to the image keys `crossFirst ..= crossLast`. Image
-   * key i, below 2N, is row i mod N, whatever the sequence.
+   * In a ring, each `[N, K * C]`. A row attends to keys `crossFirst ..= crossLast`. Key i, below 2N, is
+   * in row i mod N; `Row.sequence` is ignored.
    */
   | { readonly kind: "cross-attention"; readonly keys: Tensor; readonly values: Tensor };
 
 export interface AttentionOptions {
-  /** Query heads, a multiple of K: heads k * H/K and on share key/value head k. */
+  /** Query heads, a multiple of K. Query heads k * H/K ..< (k + 1) * H/K share key/value head k. */
   readonly H: number;
+  /** Key/value heads. */
   readonly K: number;
   /** Channels per head: a multiple of 4, at most 256. */
   readonly C: number;
   readonly scale: number;
-  /** Scores become softcap * tanh(score / softcap) (arXiv 2408.00118); default: they stay. */
+  /** Scores become softcap * tanh(score / softcap) (arXiv 2408.00118). Default: no cap. */
   readonly softcap?: number | undefined;
-  /** Which keys a row attends to: "window" from `windowFirst` on. Default "all", from `first` on. */
+  /** A row attends to keys from `first` on ("all"), or from `windowFirst` on. Default "all". */
   readonly range?: "all" | "window";
 }
 
-/** Up to this many rows a tile of queries would be mostly empty, and the keys are split instead. */
+/** For so few rows, a tile of queries would be mostly empty. The keys are split instead. */
 const DECODE_ROWS = 8;
 
-/** Queries of one workgroup of attention.wgsl. */
+/** Queries that one workgroup of attention.wgsl computes. */
 const QUERIES = 16;
 
-/** More splits than this would cost more to merge than they gain. */
+/** More splits than this cost more to merge than they gain. */
 const MAX_SPLITS = 32;
 
 /**
- * y = softmax(cap(scale * q kᵀ)) v, where each row attends to keys `first ..= last` of its sequence
- * (or to image keys); zeros where it attends to none.
+ * y = softmax(cap(scale * q kᵀ)) v. Each row attends to one range of keys (see `KeySource` and
+ * `range`). A row with an empty range gives zeros.
  *
  * @param rows `[T, ROW_WORDS]` u32
- * @param q `[T, at least H * C]`: the queries are each row's first H * C channels
+ * @param q `[T, at least H * C]`; the first H * C channels of a row are its queries
  * @returns `[T, H * C]`
  * @throws TypeError when the shapes don't fit
  */
@@ -70,8 +72,8 @@ export function attention(
       `attention: q is [${q.shape}], expected [${rows.shape[0]}, at least ${H * C}]`,
     );
   }
-  const keys = keySource(source, (H + 2 * K) * C, K * C);
-  // As shaders/lib/key-range.wgsl numbers them.
+  const keys = keyReader(source, (H + 2 * K) * C, K * C);
+  // The numbers of shaders/lib/key-range.wgsl.
   const RANGE = source.kind === "cross-attention" ? 2 : Number(range === "window");
   const shared = { H, C, RANGE };
   const scores = { SCALE: scale, SOFTCAP: softcap };
@@ -104,8 +106,8 @@ export function attention(
   return y;
 }
 
-/** What a kernel reads keys and values with. */
-interface Linked {
+/** WGSL that reads keys and values, and what it needs. */
+interface KeyReader {
   readonly code: string;
   readonly constants: Readonly<Record<string, number>>;
   readonly parts: readonly Tensor[];
@@ -113,8 +115,8 @@ interface Linked {
   readonly pages: number;
 }
 
-/** Throws TypeError when a source's rows don't fit. */
-function keySource(source: KeySource, fusedWidth: number, cacheWidth: number): Linked {
+/** Throws TypeError when the rows of a source don't have the expected width. */
+function keyReader(source: KeySource, fusedWidth: number, cacheWidth: number): KeyReader {
   if (source.kind === "flat") {
     const { qkv } = source;
     if (qkv.shape[1] !== fusedWidth) {
@@ -125,7 +127,10 @@ function keySource(source: KeySource, fusedWidth: number, cacheWidth: number): L
   }
   const { keys, values } = source.kind === "paged" ? source.cache : source;
   if (keys.shape[1] !== cacheWidth || values.shape[1] !== cacheWidth) {
-    throw new TypeError(`attention: cache rows are [${keys.shape[1]}], expected [${cacheWidth}]`);
+    throw new TypeError(
+      `attention: keys are [${keys.shape}] and values [${values.shape}], ` +
+        `expected rows of ${cacheWidth}`,
+    );
   }
   if (source.kind === "cross-attention") {
     const pages = Math.ceil((2 * (keys.shape[0] as number)) / PAGE_TOKENS);

@@ -39,7 +39,7 @@ describe("averagePool", () => {
     const run = (P: number, C: number, s: number) =>
       runOp(gpu, (g) => averagePool(g, gpu.tensor("x", [P, C]), 4, s));
     await expect(run(15, 4, 2)).rejects.toThrow("x is [15,4], expected [B * 4 * 4, C]");
-    await expect(run(16, 4, 3)).rejects.toThrow("expected [B * 4 * 4, C] and 3 to divide 4");
+    await expect(run(16, 4, 3)).rejects.toThrow("expected [B * 4 * 4, C], and s, 3, dividing 4");
     await expect(run(16, 6, 2)).rejects.toThrow("C is 6, expected a multiple of 4");
   });
 });

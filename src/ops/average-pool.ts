@@ -4,10 +4,10 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * The mean of each s x s block of positions of square feature maps, channel by channel.
+ * The mean over each s x s block of positions of a square feature map, per channel.
  *
  * @param x `[B * side * side, C]`, C a multiple of 4
- * @param s positions of one side of a block, dividing `side`
+ * @param s positions along one side of a block; divides `side`
  * @returns `[B * (side / s)², C]`
  * @throws TypeError when the shapes don't fit
  */
@@ -16,7 +16,7 @@ export function averagePool(g: Graph, x: Tensor, side: number, s: number): Tenso
   if (C % 4 !== 0) throw new TypeError(`averagePool: C is ${C}, expected a multiple of 4`);
   if (side % s !== 0 || P % (side * side) !== 0) {
     throw new TypeError(
-      `averagePool: x is [${x.shape}], expected [B * ${side} * ${side}, C] and ${s} to divide ${side}`,
+      `averagePool: x is [${x.shape}], expected [B * ${side} * ${side}, C], and s, ${s}, dividing ${side}`,
     );
   }
   const y = g.scratch([P / (s * s), C], "average-pool");

@@ -7,16 +7,16 @@ import { fold } from "./grid.ts";
 import { ROW_WORDS } from "./row.ts";
 
 export interface EmbedOptions {
-  /** What rows of the table are multiplied by, but not those of the images. Default 1. */
+  /** Factor of the table's embeddings, but not of image embeddings. Default 1. */
   readonly scale?: number;
 }
 
 /**
- * The embedding of each row's token; a token >= V is row token - V of the images.
+ * The embedding of each row's token. A token >= V is row token - V of the image embeddings.
  *
  * @param rows `[T, ROW_WORDS]` u32
  * @param table `[V, D]`, D a multiple of 4
- * @param images `[N, D]`; may be left out where no token is >= V
+ * @param images `[N, D]`, image embeddings; may be left out when no token is >= V
  * @returns `[T, D]`
  * @throws TypeError when the shapes don't fit
  */
@@ -46,6 +46,7 @@ export function embed(
   return y;
 }
 
+/** One row of zeros, to bind where there are no image embeddings: `[1, D]`. */
 function noImages(g: Graph, { shape: [, D] }: Weight): Tensor {
-  return g.gpu.constant(`no images of ${D}`, [1, D], "f32", () => new Float32Array(D));
+  return g.gpu.constant(`no image embeddings of ${D}`, [1, D], "f32", () => new Float32Array(D));
 }

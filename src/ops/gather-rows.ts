@@ -4,17 +4,17 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 export interface GatherOptions {
-  /** `[B, D]`, where the rows go; by default a new tensor. */
+  /** `[B, D]`, receives the rows. Default: a new tensor. */
   readonly into?: Tensor;
-  /** `[E, D]`: indices from T on are its rows. */
+  /** `[E, D]`, the rows of indices from T on. Default: none. */
   readonly more?: Tensor;
 }
 
 /**
- * y[b] = x[indices[b]].
+ * y[b] = x[indices[b]], or more[indices[b] - T] from T on.
  *
  * @param x `[T, D]`, D a multiple of 4
- * @param indices `[B]` u32, each below T, or T + E
+ * @param indices `[B]` u32, each below T + E
  * @returns `[B, D]`
  * @throws TypeError when the shapes don't fit
  */

@@ -38,5 +38,5 @@ describe.each(["silu", "gelu_tanh"] as const)("glu by %s", (activation) => {
 test("refuses a width that four does not divide", async () => {
   const gpu = await testGpu();
   const run = runOp(gpu, (g) => glu(g, gpu.tensor("gateUp", [2, 12]), "silu"));
-  await expect(run).rejects.toThrow("glu: 2F is 12, expected a multiple of 8");
+  await expect(run).rejects.toThrow("glu: gateUp is [2,12], expected rows of a multiple of 8");
 });

@@ -5,16 +5,17 @@ import { ACTIVATIONS, type Activation } from "./activation.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y = activation(gate) * up, a gated linear unit (arXiv 2002.05202): SwiGLU by "silu", GeGLU by
- * "gelu_tanh".
+ * y = activation(gate) * up, a gated linear unit (arXiv 2002.05202). "silu" makes it SwiGLU,
+ * "gelu_tanh" GeGLU.
  *
- * @param gateUp `[T, 2F]`, the gate's channels before the other's; F a multiple of 4
+ * @param gateUp `[T, 2F]`, gate before up; F a multiple of 4
  * @returns `[T, F]`
  * @throws TypeError when F is not a multiple of 4
  */
 export function glu(g: Graph, gateUp: Tensor, activation: Activation): Tensor {
   const [T, width] = gateUp.shape as [number, number];
-  if (width % 8 !== 0) throw new TypeError(`glu: 2F is ${width}, expected a multiple of 8`);
+  if (width % 8 !== 0)
+    throw new TypeError(`glu: gateUp is [${gateUp.shape}], expected rows of a multiple of 8`);
   const F = width / 2;
   const y = g.scratch([T, F], "glu");
   g.dispatch(

@@ -1,7 +1,7 @@
-/** One grid dimension stops here on every device. */
+/** The most workgroups in a grid dimension that every device allows. */
 export const MAX_GRID = 65_535;
 
-/** @returns a grid of at least `groups` workgroups, folded into y where x does not hold them */
+/** @returns a grid of at least `groups` workgroups, in two dimensions where one is too small */
 export function fold(groups: number): [number, number] {
   const y = Math.ceil(groups / MAX_GRID);
   return [Math.ceil(groups / y), y];

@@ -4,13 +4,12 @@ import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y[p] = sum over i and j of down[p, i] * across[p, j] * table[i, j]: rows of a grid blended by
- * separable weights, as antialiased resampling of position embeddings does. Weights that are 0 cost
- * next to nothing.
+ * y[p] = sum over i and j of down[p, i] * across[p, j] * table[i, j]. Resamples a grid of position
+ * embeddings by separable weights, with antialiasing. Most weights are 0, and cost little.
  *
  * @param table `[H * W, D]`, D a multiple of 4
- * @param down `[P, H]`
- * @param across `[P, W]`
+ * @param down `[P, H]`, weights of the grid's rows
+ * @param across `[P, W]`, weights of the grid's columns
  * @returns `[P, D]`
  * @throws TypeError when the shapes don't fit
  */

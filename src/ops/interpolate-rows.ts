@@ -4,8 +4,8 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y[p] = sum over j of weights[p, j] * table[indices[p, j]]: four rows of a table blended into one,
- * as bilinear resampling of position embeddings does.
+ * y[p] = sum over j of weights[p, j] * table[indices[p, j]]. Resamples position embeddings
+ * bilinearly, from four rows of the table each.
  *
  * @param table `[R, D]`, D a multiple of 4
  * @param indices `[P, 4]` u32, each below R

@@ -43,6 +43,6 @@ describe("joinChannels", () => {
     ];
     await expect(run([[2, 4]], 2)).rejects.toThrow("joinChannels: others are [2,4], expected [at");
     await expect(run(unlike, 2)).rejects.toThrow("[3,4], [3,5]");
-    await expect(run([[3, 4]], 3)).rejects.toThrow("rows 1 to 4 of 3");
+    await expect(run([[3, 4]], 3)).rejects.toThrow("rows 1 ..< 4 within 3");
   });
 });

@@ -3,19 +3,19 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
-/** Which rows are joined. */
+/** The rows to join: `start ..< start + count`. */
 export interface JoinedRows {
   readonly start: number;
   readonly count: number;
 }
 
 /**
- * Channels of x, followed by those of `others`, which take turns: the first channel of each, then
- * the second of each.
+ * Concatenates the channels of x and of `others`. Those of `others` are interleaved: the first channel
+ * of each, then the second of each, and so on.
  *
  * @param x `[T, D]`
  * @param others each `[at least T, E]`
- * @returns `[count, D + others * E]` of rows `start .. start + count - 1`
+ * @returns `[count, D + others.length * E]`
  * @throws TypeError when the shapes don't fit
  */
 export function joinChannels(
@@ -30,7 +30,7 @@ export function joinChannels(
   if (!fits || start + count > T) {
     throw new TypeError(
       `joinChannels: others are ${others.map(({ shape }) => `[${shape}]`).join(", ")}, ` +
-        `expected [at least ${T}, ${E}]; rows ${start} to ${start + count} of ${T}`,
+        `expected [at least ${T}, ${E}], and rows ${start} ..< ${start + count} within ${T}`,
     );
   }
   const WIDTH = D + others.length * E;

@@ -5,7 +5,7 @@ import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias, row by row.
+ * y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias, for each row x.
  *
  * @param x `[T, D]`, D a multiple of 4
  * @param weight `[D]`

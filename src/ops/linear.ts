@@ -67,7 +67,7 @@ function chooseKernel(gpu: Gpu, T: number, variant: MatmulVariant): MatmulKernel
 }
 
 /**
- * y = activation(x W^T + bias) + residual
+ * y = activation(x Wᵀ + bias) + residual.
  *
  * @param x `[T, D]`
  * @param w `[O, D]`

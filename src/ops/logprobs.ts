@@ -7,35 +7,35 @@ import shareShader from "../../shaders/logprobs-share.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 
-/** How many of the most likely tokens can be told. */
+/** The most likely tokens of a step that `logprobs` lists, at most. */
 export const MAX_TOP_LOGPROBS = 20;
 
 /** Words that `logprobs` writes for one sequence. */
 export const LOGPROB_WORDS = 1 + 2 * MAX_TOP_LOGPROBS;
 
-/** Lanes of the kernel that merges the shares that a vocabulary is cut into. */
+/** Shares that a vocabulary is cut into at most: the merging kernel has one lane per share. */
 const MAX_SHARES = 128;
-/** Logits that make another workgroup worth its start: 16 a lane. */
+/** Logits per share, 16 per lane; for fewer, a workgroup does not pay. */
 const SHARE_LOGITS = 512;
 
-/** Stands for a token where the vocabulary has no more. */
+/** The id in a list with fewer tokens than it has room for. */
 const NO_TOKEN = 0xffffffff;
 
-/** Natural logarithms of probabilities at one step. */
+/** Natural logarithms of token probabilities at one step. */
 export interface Logprobs {
-  /** Of the token drawn. */
+  /** The logprob of the sampled token. */
   readonly logprob: number;
-  /** The most likely tokens, the most likely first and of equals the lowest id. */
+  /** The most likely tokens in descending order; equally likely ones by ascending id. */
   readonly top: readonly { readonly id: number; readonly logprob: number }[];
 }
 
 /**
- * Log-softmax of the logits, at the token drawn and at the most likely tokens.
+ * The log-softmax of the logits, at the sampled token and at the most likely tokens.
  *
  * @param logits `[B, V]`
- * @param tokens `[B]` u32, the tokens drawn
- * @param counts `[B]` u32, how many of the most likely are wanted, 0 to `MAX_TOP_LOGPROBS`
- * @param output `[B, LOGPROB_WORDS]` u32, to be read by `readLogprobs`
+ * @param tokens `[B]` u32, the sampled tokens
+ * @param counts `[B]` u32, how many of the most likely tokens to list, 0 to `MAX_TOP_LOGPROBS`
+ * @param output `[B, LOGPROB_WORDS]` u32; `readLogprobs` reads a row of it
  * @throws TypeError when the shapes don't fit
  */
 export function logprobs(
@@ -73,7 +73,7 @@ export function logprobs(
   );
 }
 
-/** Reads one sequence's `LOGPROB_WORDS` words. */
+/** @param words `[LOGPROB_WORDS]`, the output of `logprobs` for one sequence */
 export function readLogprobs(words: Uint32Array): Logprobs {
   const values = new Float32Array(words.buffer, words.byteOffset, words.length);
   const top = [];

@@ -4,17 +4,17 @@ import type { Tensor } from "../gpu/tensor.ts";
 
 const LANES = 64;
 
-/** @returns words of a mask over a vocabulary of `V` tokens */
+/** @returns the words of a token mask over a vocabulary of `V` tokens */
 export function maskWords(V: number): number {
   return Math.ceil(V / 32);
 }
 
 /**
- * Makes the logits of tokens that may not be drawn as low as can be: below every logit of
- * `adjustLogits`, those of stop tokens that it holds back included.
+ * Lowers the logits of tokens that may not be sampled, below every logit that `adjustLogits` returns:
+ * the stop tokens that it holds back come first.
  *
  * @param logits `[B, V]`
- * @param mask `[B, maskWords(V)]` u32: bit `id % 32` of word `id / 32` is set for what may be drawn
+ * @param mask `[B, maskWords(V)]` u32; bit `id % 32` of word `id / 32` is 1 if token `id` may be sampled
  * @returns `[B, V]`
  * @throws TypeError when the shapes don't fit
  */

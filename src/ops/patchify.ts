@@ -5,34 +5,34 @@ import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 import type { Rectangle } from "./unpack-image.ts";
 
-/** How bytes become values: (byte * rescale - mean) / std, by channel. */
+/** How bytes become values: (byte * rescale - mean) / std, per channel. */
 export interface Normalization {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly rescale: number;
 }
 
-/** What the patches of a vision tower look like. */
+/** The patches that a vision tower reads. */
 export interface PatchFormat extends Normalization {
+  /** Side of a patch in pixels. */
   readonly patchSize: number;
-  /** Edge of the blocks that patches come in; 1: row by row. */
+  /** Patches are ordered in blocks of merge x merge; 1 orders them row by row. */
   readonly merge: number;
-  /** How often the pixels of a still image stand in a patch. */
+  /** How often a still image's pixels are repeated in a patch. */
   readonly frames: number;
-  /** A patch's values go by (frame, y, x, channel), not by (channel, frame, y, x). */
+  /** A patch is `[frames, p, p, channels]`. Default: `[channels, frames, p, p]`. */
   readonly channelsLast?: boolean;
 }
 
 /**
- * Writes the P patches of a tile to rows `first .. first + P - 1` of `into`. What is left over of
- * whole blocks at the right and bottom of the tile is cut off; what reaches beyond the image is
- * of one colour.
+ * Writes the P patches of a tile to rows `first .. first + P - 1` of `into`. Only whole blocks of
+ * merge x merge patches count: the rest at the right and bottom of the tile is cut off.
  *
  * @param image `[H, W]` u32, RGBA8
  * @param into `[T, 3 * frames * patchSize²]`
- * @param background RGBA8; black by default
+ * @param background RGBA8 of pixels beyond the image; default black
  * @returns P
- * @throws RangeError when `into` does not hold them
+ * @throws RangeError when `into` does not have these rows
  */
 export type Patchify = (
   image: Tensor,
@@ -43,9 +43,8 @@ export type Patchify = (
 ) => number;
 
 /**
- * Compiles the kernel that crops, normalises and cuts to patches: blocks of merge x merge patches
- * row by row, and row by row inside each; the values of a patch go by (channel, frame, y, x), or by
- * (frame, y, x, channel).
+ * Compiles the kernel that crops a tile, normalises it and cuts it into patches. Blocks of
+ * merge x merge patches are ordered row by row, and so are the patches of a block.
  */
 export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Patchify> {
   const { patchSize, merge, frames, channelsLast = false } = format;
@@ -64,17 +63,17 @@ export async function compilePatchify(gpu: Gpu, format: PatchFormat): Promise<Pa
     const { x, y } = tile;
     const last = Number(channelsLast);
     const words = [W, H, x, y, columns, rows, patchSize, merge, frames, first, background, last];
-    const place = gpu.tensor("tile", [words.length], "u32", Uint32Array.from(words));
+    const settings = gpu.tensor("tile", [words.length], "u32", Uint32Array.from(words));
     const groups = fold(Math.ceil((rows * columns * patchSize ** 2) / 64));
-    dispatch(gpu, pipeline, [place, scale, image, into], groups);
-    gpu.release(bufferOf(place));
+    dispatch(gpu, pipeline, [settings, scale, image, into], groups);
+    gpu.release(bufferOf(settings));
     return rows * columns;
   };
 }
 
 /**
- * Mean and std of bytes `[2, 4]`, by channel and padding. As transformers fuses rescaling into
- * normalisation, both are divided by the factor, in float32.
+ * Mean and std of bytes, `[2, 4]`: three channels and padding. Both are divided by the rescale factor
+ * in float32, because transformers fuses rescaling into normalisation.
  */
 function byteScale(gpu: Gpu, { mean, std, rescale }: Normalization): Tensor {
   return gpu.constant(`byte scale ${[mean, std, rescale].join(" ")}`, [2, 4], "f32", () => {

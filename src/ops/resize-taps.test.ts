@@ -4,9 +4,9 @@ import { type Filter, resizeTaps } from "./resize-taps.ts";
 
 /** Each position's first input and weights. */
 function rows(source: number, target: number, filter: Filter): number[][] {
-  const { spans, weights } = resizeTaps(source, target, filter);
+  const { starts, weights } = resizeTaps(source, target, filter);
   return Array.from({ length: target }, (_, i) => {
-    const [low, first, , end] = spans.subarray(2 * i, 2 * i + 4) as unknown as number[];
+    const [low, first, , end] = starts.subarray(2 * i, 2 * i + 4) as unknown as number[];
     return [low as number, ...weights.subarray(first, end)];
   });
 }

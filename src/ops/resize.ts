@@ -6,18 +6,18 @@ import { type Filter, resizeTaps } from "./resize-taps.ts";
 import type { Rectangle } from "./unpack-image.ts";
 
 export interface ResizeOptions {
-  /** What is resized; it may reach beyond the image. By default all of it. */
+  /** The part of the image to resize, which may reach beyond the image. Default: the whole image. */
   readonly part?: Rectangle | undefined;
-  /** RGBA8 of what lies beyond the image; black by default. */
+  /** RGBA8 of pixels beyond the image. Default black. */
   readonly background?: number | undefined;
 }
 
 /**
- * Antialiased resize of RGBA8 pixels (u32), to the bit as torchvision does it on bytes: first
- * along x, then along y, each rounded to bytes; an axis that keeps its length is left alone.
+ * Antialiased resize of RGBA8 pixels (u32), bit for bit as torchvision resizes bytes: first along x,
+ * then along y, each rounded to bytes. An axis that keeps its length is skipped.
  *
  * @param image `[H, W]` u32
- * @returns `[height, width]` u32: the caller's to release, or `image` itself where it is the same
+ * @returns `[height, width]` u32, to be released by the caller; `image` itself when nothing changes
  */
 export async function resize(
   gpu: Gpu,
@@ -31,23 +31,23 @@ export async function resize(
   const { x, y, ...size } = part ?? { x: 0, y: 0, width: W, height: H };
   const columns = { start: x, length: size.width, target: width };
   const rows = { start: y, length: size.height, target: height };
-  const wide = keeps(columns, W)
+  const wide = keepsAxis(columns, W)
     ? image
     : await resizeAxis(gpu, image, "x", columns, filter, background);
-  if (keeps(rows, H)) return wide;
+  if (keepsAxis(rows, H)) return wide;
   const resized = await resizeAxis(gpu, wide, "y", rows, filter, background);
   if (wide !== image) gpu.release(bufferOf(wide));
   return resized;
 }
 
-/** A run of positions on one axis of an image, and how many it becomes. */
-interface Run {
+/** The resize of one axis: positions `start ..< start + length` become `target` positions. */
+interface AxisResize {
   readonly start: number;
   readonly length: number;
   readonly target: number;
 }
 
-function keeps({ start, length, target }: Run, whole: number): boolean {
+function keepsAxis({ start, length, target }: AxisResize, whole: number): boolean {
   return start === 0 && length === whole && target === whole;
 }
 
@@ -55,20 +55,20 @@ async function resizeAxis(
   gpu: Gpu,
   image: Tensor,
   axis: "x" | "y",
-  run: Run,
+  resize: AxisResize,
   filter: Filter,
   background: number,
 ): Promise<Tensor> {
   const constants = { VERTICAL: axis === "y" ? 1 : 0 };
   const pipeline = await gpu.pipeline({ name: `resize ${axis}`, code: shader, constants });
   const [H, W] = image.shape as [number, number];
-  const [width, height] = axis === "x" ? [run.target, H] : [W, run.target];
+  const [width, height] = axis === "x" ? [resize.target, H] : [W, resize.target];
 
-  const { spans, weights, bits } = resizeTaps(run.length, run.target, filter);
+  const { starts, weights, bits } = resizeTaps(resize.length, resize.target, filter);
   const whole = axis === "x" ? W : H;
-  const words = Uint32Array.of(width, height, W, bits, whole, run.start, background);
+  const words = Uint32Array.of(width, height, W, bits, whole, resize.start, background);
   const size = gpu.tensor("size", [words.length], "u32", words);
-  const taps = gpu.tensor("taps", [run.target + 1, 2], "u32", spans);
+  const taps = gpu.tensor("taps", [resize.target + 1, 2], "u32", starts);
   const fixed = gpu.tensor("weights", [weights.length], "i32", weights);
   const resized = gpu.tensor("resized", [height, width], "u32");
   dispatch(

@@ -5,12 +5,12 @@ import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 export interface RmsNormOptions {
-  /** Added to the weight: 1 where the checkpoint stores weight - 1, as Gemma's do. */
+  /** Added to the weight. 1 for checkpoints that store weight - 1, as Gemma's do. Default 0. */
   readonly offset?: 0 | 1;
 }
 
 /**
- * y = x / sqrt(mean(x²) + eps) * (weight + offset), row by row.
+ * y = x / sqrt(mean(x²) + eps) * (weight + offset), for each row x.
  *
  * @param x `[T, D]`, D a multiple of 4
  * @param weight `[D]`

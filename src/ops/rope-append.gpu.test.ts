@@ -226,7 +226,7 @@ describe("ropeAppend", () => {
     await expect(run(12, 48, 6, 12)).rejects.toThrow("ropeAppend: C is 12, expected a multiple of");
     await expect(run(8, 24, 4, 8)).rejects.toThrow("qkv is [2,24], expected [2,32]");
     await expect(run(8, 32, 8, 8)).rejects.toThrow("[8] and axes [4], expected [4]");
-    await expect(run(8, 32, 4, 16)).rejects.toThrow("cache rows are [16], expected [8]");
+    await expect(run(8, 32, 4, 16)).rejects.toThrow("keys are [64,16] and values [64,16], expected rows of 8");
     await expect(run(8, 32, 4, 8, { qNorm: weight(8), kNorm: weight(4) })).rejects.toThrow(
       "ropeAppend: qNorm is [8] and kNorm [4], expected [8]",
     );

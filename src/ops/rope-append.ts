@@ -12,36 +12,40 @@ import { fold } from "./grid.ts";
 
 /** The heads of an attention layer. */
 export interface Heads {
+  /** Query heads. */
   readonly H: number;
+  /** Key/value heads. */
   readonly K: number;
+  /** Channels per head. */
   readonly C: number;
 }
 
-/** How the channel pairs (c, c + C/2) of a head turn with the position. */
+/** How RoPE rotates the channel pairs (c, c + C/2) of a head. */
 export interface Rope {
-  /** `[C / 2]` radians per position; every RoPE scaling scheme is data here */
+  /** `[C / 2]`, radians per position. Every RoPE scaling scheme is data here. */
   readonly inverseFrequencies: Tensor;
-  /** `[C / 2]` u32: which of `Row.rope` the pair turns by: 0, 1 or 2; all 0 for 1-D RoPE */
+  /** `[C / 2]` u32, the position in `Row.rope` that rotates a pair: 0, 1 or 2. All 0 for 1-D RoPE. */
   readonly axes: Tensor;
 }
 
-/** RMSNorm of each query and key head, before the rotation: both weights or neither. */
+/** RMSNorm of each query and key head before the rotation. Both weights must be given, or neither. */
 export interface HeadNorms {
   /** `[C]` */
   readonly qNorm?: Tensor;
   /** `[C]` */
   readonly kNorm?: Tensor;
+  /** Default 1e-6. */
   readonly eps?: number;
-  /** Added to both weights: 1 where the checkpoint stores weight - 1, as Gemma's do. */
+  /** Added to both weights. 1 for checkpoints that store weight - 1, as Gemma's do. Default 0. */
   readonly offset?: 0 | 1;
 }
 
-/** What rope-append.wgsl binds with norms. WebGPU promises only 8 on every device. */
+/** Buffers that rope-append.wgsl binds when it norms heads. WebGPU guarantees only 8. */
 const BUFFERS_WITH_NORMS = 10;
 
 /**
- * Rotates queries and keys, and writes keys and values to the cache at each row's position; a row
- * whose position is `NOWHERE` writes none.
+ * Rotates queries and keys by RoPE, and writes keys and values to the cache at each row's position. A
+ * row whose position is `NOWHERE` writes none.
  *
  * @param rows `[T, ROW_WORDS]` u32
  * @param qkv `[T, (H + 2K) * C]`: queries, keys, values; C a multiple of 8
@@ -62,7 +66,10 @@ export function ropeAppend(
   const [T] = qkv.shape as [number];
   const [, maxPages] = pageTable.shape as [number, number];
   if (keys.shape[1] !== K * C || values.shape[1] !== K * C) {
-    throw new TypeError(`ropeAppend: cache rows are [${keys.shape[1]}], expected [${K * C}]`);
+    throw new TypeError(
+      `ropeAppend: keys are [${keys.shape}] and values [${values.shape}], ` +
+        `expected rows of ${K * C}`,
+    );
   }
   let norm = normGroup(norms, C);
   const { maxStorageBuffersPerShaderStage } = g.gpu.device.limits;
@@ -86,13 +93,13 @@ export function ropeAppend(
   return q;
 }
 
-/** What heads/rms-norm.wgsl needs. */
+/** What heads/rms-norm.wgsl binds. */
 interface NormGroup {
   readonly weights: readonly [qNorm: Tensor, kNorm: Tensor];
   readonly constants: Readonly<Record<string, number>>;
 }
 
-/** `qkv` with its query and key heads normed, in a dispatch of its own. */
+/** @returns `qkv` with its query and key heads normed, by a separate dispatch */
 function normHeads(g: Graph, qkv: Tensor, { H, K, C }: Heads, norm: NormGroup): Tensor {
   const y = g.scratch(qkv.shape, "rope-append norm");
   g.dispatch(
@@ -124,7 +131,12 @@ function normGroup(
   return { weights: [qNorm, kNorm], constants: { EPS: eps, OFFSET: offset } };
 }
 
-/** Throws TypeError, naming the `caller`, when the operands of a rotation don't fit. */
+/**
+ * Checks the operands of a rotation.
+ *
+ * @param caller the op that the error names
+ * @throws TypeError when the shapes don't fit
+ */
 export function checkRope(
   caller: string,
   rows: Tensor,

@@ -8,8 +8,7 @@ import { fold } from "./grid.ts";
 import { type Heads, type Rope, checkRope } from "./rope-append.ts";
 
 /**
- * Rotates queries and keys by each row's position, and copies the values: for attention whose keys
- * are in no cache.
+ * Rotates queries and keys by RoPE, and copies the values. For attention without a cache.
  *
  * @param rows `[P, ROW_WORDS]` u32
  * @param qkv `[P, (H + 2K) * C]`: queries, keys, values; C a multiple of 8

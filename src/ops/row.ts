@@ -1,28 +1,31 @@
-/** Words of a `Row` in `shaders/lib/row.wgsl`; `rope` makes its alignment 16 bytes. */
+/** Words of a `Row` in `shaders/lib/row.wgsl`, whose `rope` is aligned to 16 bytes. */
 export const ROW_WORDS = 12;
 
-/** A row that writes no key and attends to none: what fills a bucket beyond its active rows. */
+/** The position of a row that writes no key, and the row of a sampling slot that is idle. */
 export const NOWHERE = 0xffffffff;
 
+/** A token row or patch row, as the kernels read it. */
 export interface Row {
   readonly rope: readonly [temporal: number, height: number, width: number];
-  /** `< V`: vocabulary id; `>= V`: row (token - V) of the image embeddings. */
+  /** A token id below V, or V + index of an image embedding. */
   readonly token: number;
+  /** Index of the sequence in the page table. */
   readonly sequence: number;
-  /** Where its key and value are written, or `NOWHERE`. */
+  /** Position in the sequence, where the row's key and value are written; or `NOWHERE`. */
   readonly position: number;
-  /** It attends to keys `first ..= last`; to none where `first > last`. */
+  /** The row attends to keys `first ..= last`; to none when `first > last`. */
   readonly first: number;
   readonly last: number;
+  /** Replaces `first` in sliding-window layers. */
   readonly windowFirst: number;
-  /** It attends to cross-attention keys `crossFirst ..= crossLast`; by default to none. */
+  /** The row attends to cross-attention keys `crossFirst ..= crossLast`. Default: to none. */
   readonly crossFirst?: number;
   readonly crossLast?: number;
-  /** Whether it stands at an image of the prompt or after one. Default false. */
+  /** Whether the row is at or after an image of the prompt. Default false. */
   readonly afterImage?: boolean;
 }
 
-/** What fills a bucket beyond its active rows. */
+/** Fills a bucket after its last row. Writes no key and attends to none. */
 export const IDLE_ROW: Row = {
   rope: [0, 0, 0],
   token: 0,
@@ -33,7 +36,7 @@ export const IDLE_ROW: Row = {
   windowFirst: 1,
 };
 
-/** Writes `row` as the `index`-th of a row buffer's words. */
+/** Writes row `index` of a row buffer, `[T, ROW_WORDS]`. */
 export function writeRow(words: Uint32Array, index: number, row: Row): void {
   const { rope, token, sequence, position, first, last, windowFirst } = row;
   const { crossFirst = 1, crossLast = 0, afterImage = false } = row;

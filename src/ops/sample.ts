@@ -16,50 +16,50 @@ import { NOWHERE, ROW_WORDS } from "./row.ts";
 /** Words of a `Sampling` in `shaders/lib/sampling.wgsl`. */
 export const SAMPLE_WORDS = 14;
 
-/** Lanes of the kernels that finish a sequence: the shares that a vocabulary can be cut into. */
+/** Shares that a vocabulary is cut into at most: the merging kernels have one lane per share. */
 const MAX_SHARES = 128;
-/** Logits that make another workgroup worth its start: 16 a lane. */
+/** Logits per share, 16 per lane; for fewer, a workgroup does not pay. */
 const SHARE_LOGITS = 512;
 
 const PARTIAL_WORDS = 3;
 const BOUNDS_WORDS = 4;
 const CANDIDATE_WORDS = 2;
 
-/** `temperature` below this is greedy: beyond it the logits' own rounding is all there is. */
+/** A lower temperature is greedy, because it would amplify only the rounding of the logits. */
 const LOWEST_TEMPERATURE = 1e-5;
-/** Stands for ln 0, and stays finite when a temperature multiplies it. */
+/** Replaces ln 0, and stays finite when multiplied by a temperature. */
 const LOG_ZERO = -1e30;
 
-/** How the tokens of one sequence are drawn, and where they go. */
+/** How the tokens of one sequence are sampled, and where they go. */
 export interface SequenceSampling {
-  /** 0 is greedy; then nothing else of topK, topP, minP and seed matters. */
+  /** 0 is greedy; topK, topP, minP and seed have no effect then. */
   readonly temperature: number;
-  /** Keep the k most likely; 0 keeps all. What ties with the k-th is kept too. */
+  /** Keep the k most likely tokens, and tokens as likely as the k-th; 0 keeps all. */
   readonly topK: number;
-  /** Keep the most likely whose probabilities sum to `topP`, in (0, 1]; ties are kept together. */
+  /** Keep the most likely tokens whose probabilities sum to `topP`, in (0, 1]. Equals stay together. */
   readonly topP: number;
-  /** Keep what has at least `minP` times the probability of the most likely, in [0, 1]. */
+  /** Keep tokens at least `minP` times as likely as the most likely one, in [0, 1]. */
   readonly minP: number;
-  /** An integer; its low 64 bits count. */
+  /** An integer, of which the low 64 bits count. */
   readonly seed: number;
-  /** Tokens drawn so far: number of the first draw. */
+  /** Tokens sampled so far. Default 0. */
   readonly step?: number;
-  /** Index of the row that receives each token; `NOWHERE` makes the slot idle. */
+  /** Index in the row buffer that receives each sampled token. `NOWHERE` makes the slot idle. */
   readonly row: number;
-  /** Position that the next token will have. */
+  /** Position of the next token in the sequence. */
   readonly position: number;
-  /** Page table of the sequence. */
+  /** Index of the sequence in the page table. Default 0. */
   readonly sequence?: number;
-  /** Rotary position minus position, on all three axes (M-RoPE's `rope_delta`). */
+  /** RoPE position minus position, on all three axes (M-RoPE's `rope_delta`). Default 0. */
   readonly ropeOffset?: number;
-  /** Keys that sliding-window layers see, the token's own included; 0 where there are none. */
+  /** Keys that a token attends to in sliding-window layers, itself included. Default 0: all keys. */
   readonly window?: number;
-  /** Image keys `crossFirst ..= crossLast` that the tokens see; by default none. */
+  /** The tokens attend to cross-attention keys `crossFirst ..= crossLast`. Default: to none. */
   readonly crossFirst?: number;
   readonly crossLast?: number;
 }
 
-/** A slot that draws nothing and writes nothing. */
+/** A slot that samples no token and writes no row. */
 export const IDLE_SAMPLING: SequenceSampling = {
   temperature: 0,
   topK: 0,
@@ -70,7 +70,7 @@ export const IDLE_SAMPLING: SequenceSampling = {
   position: 0,
 };
 
-/** Writes the settings of slot `b` into the words of a `[B, SAMPLE_WORDS]` tensor. */
+/** Writes the settings of slot `b`, into words of `[B, SAMPLE_WORDS]`. */
 export function writeSampling(words: Uint32Array, b: number, settings: SequenceSampling): void {
   const greedy = settings.temperature < LOWEST_TEMPERATURE;
   const { topK, topP, minP } = greedy ? IDLE_SAMPLING : settings;
@@ -102,26 +102,26 @@ function floatBits(value: number): number {
 }
 
 export interface SampleOptions {
-  /** Take the most likely token whatever the settings say; two dispatches instead of four. */
+  /** Take the most likely token, whatever the settings. Two dispatches instead of four. */
   readonly greedy?: boolean;
 }
 
 /**
- * Draws one token for each sequence and makes it the next row of the forward pass.
+ * Samples one token for each sequence, and makes it the next row of the forward pass.
  *
- * The logits are divided by the temperature; top-k keeps the k greatest; top-p keeps the nucleus of
- * the softmax over what top-k keeps; min-p compares with the most likely. One of what all three keep
- * is drawn in proportion to its probability, by a hash of (seed, step, token id). Ties of the argmax
- * go to the lowest id; NaN and -inf are never drawn while there is anything else.
+ * The logits are divided by the temperature. top-k keeps the k greatest. top-p keeps the nucleus of the
+ * softmax over what top-k keeps. min-p compares with the most likely token. Among the tokens that all
+ * three keep, one is sampled with its probability, by a hash of (seed, step, token id). A tie of the
+ * argmax goes to the lowest id. NaN and -inf are never sampled unless all logits are.
  *
- * The row becomes a decode row: it attends to `0 ..= position`, to the last `window` of these on
- * sliding-window layers, and to cross-attention keys `crossFirst ..= crossLast`. `step` and `position` advance by
- * one, so a replay draws the next token.
+ * The row becomes a decode row. It attends to keys `0 ..= position`, in sliding-window layers to the
+ * last `window` of them, and to cross-attention keys `crossFirst ..= crossLast`. `step` and `position`
+ * grow by one, so the next replay samples the next token.
  *
  * @param logits `[B, V]`
- * @param params `[B, SAMPLE_WORDS]` u32, written by `writeSampling`, advanced here
- * @param rows `[R, ROW_WORDS]` u32; active slots must name different rows
- * @param tokens `[B]` u32, receives the tokens; an idle slot's stays as it is
+ * @param params `[B, SAMPLE_WORDS]` u32, written by `writeSampling` and advanced here
+ * @param rows `[R, ROW_WORDS]` u32; no two active slots may have the same row
+ * @param tokens `[B]` u32, receives the tokens; that of an idle slot stays as it is
  * @throws TypeError when the shapes don't fit
  */
 export function sample(

@@ -34,7 +34,9 @@ describe("scatterRows", () => {
         scatterRows(g, gpu.tensor("x", [2, D]), table, target);
         return target;
       });
-    await expect(run(8, [3], [2, 8])).rejects.toThrow("scatterRows: places are [3] and into [2,8]");
+    await expect(run(8, [3], [2, 8])).rejects.toThrow(
+      "scatterRows: targets are [3] and into [2,8]",
+    );
     await expect(run(8, [2], [2, 4])).rejects.toThrow("expected [2] and [N, 8]");
     await expect(run(6, [2], [2, 6])).rejects.toThrow("scatterRows: D is 6, expected a multiple");
   });

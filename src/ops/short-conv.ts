@@ -8,13 +8,13 @@ import type { ConvCache } from "./cache.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y = c * conv(b * x): LFM2's gated causal convolution over three positions, channel by channel. What
- * it needs of earlier positions is in the rows before or in the cache; it keeps there what later
- * positions need. A row whose position is `NOWHERE` keeps nothing, and comes out 0.
+ * y = c * conv(b * x), LFM2's gated causal convolution over three positions, per channel. It reads its
+ * input at earlier positions from earlier rows or from the cache, and writes to the cache what later
+ * passes need. A row whose position is `NOWHERE` writes nothing, and gives zeros.
  *
- * @param rows `[T, ROW_WORDS]` u32; those of a sequence in a row, one position after another
+ * @param rows `[T, ROW_WORDS]` u32; rows of a sequence are neighbours, in the order of their positions
  * @param bcx `[T, 3D]`: b, c, x; D a multiple of 4
- * @param weight `[D, 1, 3]`, the taps of each channel: two positions before, one before, its own
+ * @param weight `[D, 1, 3]`, the weights of each channel: two positions before, one before, its own
  * @returns `[T, D]`
  * @throws TypeError when the shapes don't fit
  */

@@ -4,7 +4,7 @@ import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * y = cap * tanh(x / cap): nearly x where that is small, never beyond ±cap.
+ * y = cap * tanh(x / cap), which is nearly x for small x and never beyond ±cap (arXiv 2408.00118).
  *
  * @param x `[T, D]`
  * @returns `[T, D]`

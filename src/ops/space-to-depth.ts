@@ -4,12 +4,12 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
 
 /**
- * Joins each s x s block of positions of square feature maps into one position; channel
- * (dy * s + dx) * C + c is channel c of position (dy, dx) of the block. The same as
- * `pixel_shuffle` of Hugging Face's Idefics3 and SmolVLM.
+ * Joins each s x s block of positions of a square feature map into one position. Channel
+ * (dy * s + dx) * C + c of the result is channel c of position (dy, dx) of the block. Hugging Face's
+ * Idefics3 and SmolVLM call it `pixel_shuffle`.
  *
  * @param x `[B * side * side, C]`, C a multiple of 4
- * @param s positions of one side of a block, dividing `side`
+ * @param s positions along one side of a block; divides `side`
  * @returns `[B * (side / s)², C * s * s]`
  * @throws TypeError when the shapes don't fit
  */
@@ -18,7 +18,7 @@ export function spaceToDepth(g: Graph, x: Tensor, side: number, s: number): Tens
   if (C % 4 !== 0) throw new TypeError(`spaceToDepth: C is ${C}, expected a multiple of 4`);
   if (side % s !== 0 || P % (side * side) !== 0) {
     throw new TypeError(
-      `spaceToDepth: x is [${x.shape}], expected [B * ${side} * ${side}, C] and ${s} to divide ${side}`,
+      `spaceToDepth: x is [${x.shape}], expected [B * ${side} * ${side}, C], and s, ${s}, dividing ${side}`,
     );
   }
   const y = g.scratch([P / (s * s), C * s * s], "space-to-depth");

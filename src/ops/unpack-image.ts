@@ -11,10 +11,15 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** Writes `rgba` `[>= block.height, stride]` over white into `block` of `image` `[H, W]`. */
+/**
+ * Blends pixels over white and writes them to a block of an image.
+ *
+ * @param rgba `[at least block.height, stride]` u32, straight-alpha RGBA8
+ * @param image `[H, W]` u32, RGBA8
+ */
 export type UnpackImage = (rgba: Tensor, block: Rectangle, image: Tensor) => void;
 
-/** Compiles the kernel that lays straight-alpha RGBA8 pixels (u32) over white. */
+/** Compiles the kernel that blends straight-alpha RGBA8 pixels over white. */
 export async function compileUnpackImage(gpu: Gpu): Promise<UnpackImage> {
   const pipeline = await gpu.pipeline({ name: "unpack-image", code: shader });
   return (rgba, { x, y, width, height }, image) => {
