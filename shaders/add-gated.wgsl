@@ -1,9 +1,9 @@
-// y[t, d] = a[t, d] + factor * b[t, d] where factor is tanh(gate), or 1 - tanh(gate), and only in the
-// rows that gates/*.wgsl lets through. One lane an element.
+// y[t, d] = a[t, d] + factor * b[t, d] in the rows that gates/*.wgsl lets through, a[t, d] in others.
+// The factor is tanh(gate), or 1 - tanh(gate). One lane per element.
 
 const LANES = 64u;
 override D: u32;            // row width
-override COMPLEMENT: bool;  // 1 - tanh(gate)
+override COMPLEMENT: bool;  // whether the factor is 1 - tanh(gate)
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;        // [T, D]
 @group(0) @binding(1) var<storage, read> b: array<f32>;        // [T, D]
@@ -14,7 +14,7 @@ override COMPLEMENT: bool;  // 1 - tanh(gate)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * LANES + id.x;
   if (i >= arrayLength(&y)) { return; }
-  let open = tanh(gate[0]);
-  let factor = select(open, 1.0 - open, COMPLEMENT);
+  let opening = tanh(gate[0]);
+  let factor = select(opening, 1.0 - opening, COMPLEMENT);
   y[i] = select(a[i], a[i] + factor * b[i], lets_through(i / D));
 }

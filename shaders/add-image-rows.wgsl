@@ -1,8 +1,8 @@
-// y[t] = x[t], plus states[token - V] where token >= V. One workgroup a row.
+// y[t] = x[t], plus states[token - V] where token >= V. One workgroup per row.
 
 const LANES = 64u;
 override D: u32;  // row width, a multiple of 4
-override V: u32;  // rows of the vocabulary
+override V: u32;  // size of the vocabulary
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;       // [T]
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;        // [T, D/4]

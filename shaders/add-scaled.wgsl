@@ -1,4 +1,4 @@
-// y[t, d] = a[t, d] + scale[d] * b[t, d]. One lane an element.
+// y[t, d] = a[t, d] + scale[d] * b[t, d]. One lane per element.
 
 const LANES = 64u;
 

@@ -1,4 +1,4 @@
-// y[i] = a[i] + b[i mod length of b]. One lane an element.
+// y[i] = a[i] + b[i mod length of b]. One lane per element.
 
 const LANES = 64u;
 

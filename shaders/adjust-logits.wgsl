@@ -1,11 +1,11 @@
-// y = logits with the penalties, the bias and the least length of one answer applied:
+// y = logits with the penalties, biases and min_tokens of each sequence applied:
 //
-//   repeated = logit / repetition, or logit * repetition where it is negative, if the token was seen
-//   y        = repeated - frequency * (times generated) - presence * (ever generated) + bias
-//   y        = -1e29 (as good as never), for tokens that end the answer before it has min_tokens
+//   repeated = logit / repetition, or logit * repetition if negative, for tokens of prompt and answer
+//   y        = repeated - frequency * (times generated) - presence * (generated at all) + bias
+//   y        = LOWEST for stop tokens, before min_tokens tokens have been generated
 //
-// The token drawn in the step before is counted here, since the next step is submitted before
-// anyone else knows it. One lane a token of the vocabulary, one row of workgroups a sequence.
+// The last sampled token is counted here, because the CPU doesn't know it yet when it submits this
+// step. One lane per token of the vocabulary, one row of workgroups per sequence.
 
 const LANES = 64u;
 
@@ -16,18 +16,18 @@ struct Penalties {
   min_tokens: u32,
 }
 
-// A word of the history: how often the token was generated, and below two marks.
+// A word of the history: how often the token was generated, and two flags.
 const TIMES = 0x3fffffffu;
-const ENDS_ANSWER = 0x40000000u;
+const IS_STOP = 0x40000000u;
 const IN_PROMPT = 0x80000000u;
 
-// Not as low as mask-logits goes: a stop token that is all a constraint allows is still drawn.
+// Above the LOWEST of mask-logits, so that a stop token is sampled if a constraint allows nothing else.
 const LOWEST = -1e29;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;          // [B, V]
 @group(0) @binding(1) var<storage, read> params: array<Sampling>;     // [B]
 @group(0) @binding(2) var<storage, read> penalties: array<Penalties>; // [B]
-@group(0) @binding(3) var<storage, read> tokens: array<u32>;          // [B], of the step before
+@group(0) @binding(3) var<storage, read> tokens: array<u32>;          // [B], sampled in the step before
 @group(0) @binding(4) var<storage, read> bias: array<f32>;            // [B, V]
 @group(0) @binding(5) var<storage, read_write> history: array<u32>;   // [B, V]
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;         // [B, V]
@@ -54,6 +54,6 @@ fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) group
   }
   if (times > 0u) { logit -= p.frequency * f32(times) + p.presence; }
   logit += bias[i];
-  if ((past & ENDS_ANSWER) != 0u && s.step < p.min_tokens) { logit = LOWEST; }
+  if ((past & IS_STOP) != 0u && s.step < p.min_tokens) { logit = LOWEST; }
   y[i] = logit;
 }

@@ -1,21 +1,22 @@
-// Partial sums of attention for few rows: for each split of the keys first ..= last of row t
+// Attention for few rows: partial sums for each split of the keys first ..= last of row t
 // (lib/key-range.wgsl),
 //
-//   m = max SCALE * q[t, h] . key,   l = sum exp(score - m),   sums = sum exp(score - m) * value
+//   score = SCALE * q[t, h] . key,   m = max score,   l = sum exp(score - m),
+//   sums = sum exp(score - m) * value
 //
-// One workgroup takes up to four of the query heads that share a key/value head, of one row, and
-// one split: pages s, s + SPLITS, ... of the row's. Each of its lanes scores four keys of a page
-// with the four queries, then sums four of every 64 channels for them.
+// One workgroup computes one split of one row, for up to four query heads that share a key/value head.
+// Split s has pages s, s + SPLITS, ... of the row. Each lane scores four keys of a page with the four
+// queries, then sums four of every 64 channels of their values.
 //
-// It is small, since there are few rows to fill a GPU with, and because software adapters zero
-// workgroup memory once for each handful of lanes.
+// Workgroups are small, because few rows must fill the GPU, and because software adapters zero
+// workgroup memory once per few lanes.
 
 const LANES = 16u;
 
 override H: u32;         // query heads
 override K: u32;         // key/value heads, dividing H
 override C: u32;         // channels per head, a multiple of 4, at most 256
-override Q_STRIDE: u32;  // channels from a row of q to the next
+override Q_STRIDE: u32;  // channels between the starts of two rows of q
 override SCALE: f32;
 override SPLITS: u32;
 
@@ -25,7 +26,7 @@ override SPLITS: u32;
 @group(0) @binding(3) var<storage, read_write> stats: array<vec2f>;  // [T, H, SPLITS] m, l
 
 var<workgroup> partial: array<vec4f, LANES>;
-var<workgroup> weights: array<mat4x4f, LANES>;  // of four keys each
+var<workgroup> weights: array<mat4x4f, LANES>;  // each of four keys
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -42,15 +43,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let q_at = (t * Q_STRIDE + q_head(head, query + vec4u(0, 1, 2, 3)) * C) / 4u;
 
   var m = vec4f(NO_MAX);
-  var l = vec4f();  // of the lane's own keys
+  var l = vec4f();  // over the keys of this lane
   var acc: array<mat4x4f, 4>;
 
   for (var page = first_page; page <= last / PAGE_TOKENS; page += SPLITS) {
     let start = page * PAGE_TOKENS;
     let row = page_row(rows[t].sequence, start);
 
-    // Zeros are written out, for Chromium forgets to reset a variable without them when a loop
-    // comes round.
+    // The initial zeros are explicit: without them, Chromium does not reset the variable in the next
+    // iteration of the loop.
     var s = mat4x4f();
     for (var c = 0u; c < C / 4u; c++) {
       let queries = mat4x4f(q[q_at.x + c], q[q_at.y + c], q[q_at.z + c], q[q_at.w + c]);
@@ -87,16 +88,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < LANES; i++) { l += partial[i]; }
 
   for (var j = 0u; j < min(4u, H / K - query); j++) {
-    let place = (t * H + head * (H / K) + query + j) * SPLITS + group.x;
-    if (lane == 0u) { stats[place] = vec2f(m[j], l[j]); }
+    let split = (t * H + head * (H / K) + query + j) * SPLITS + group.x;
+    if (lane == 0u) { stats[split] = vec2f(m[j], l[j]); }
     for (var c = lane; c < C / 4u; c += LANES) {
       let block = acc[c / LANES];
-      sums[place * (C / 4u) + c] = vec4f(block[0][j], block[1][j], block[2][j], block[3][j]);
+      sums[split * (C / 4u) + c] = vec4f(block[0][j], block[1][j], block[2][j], block[3][j]);
     }
   }
 }
 
-/// The query head of each i-th that shares a key/value head; beyond the last, the last.
+/// The i-th query heads of those that share a key/value head. Beyond the last: the last.
 fn q_head(head: u32, i: vec4u) -> vec4u {
   return head * (H / K) + min(i, vec4u(H / K - 1u));
 }

@@ -1,5 +1,5 @@
-// y[t, h] = sum exp(m - M) sums / sum exp(m - M) l over the splits of attention-decode, where M is
-// the largest m. One workgroup a row and head.
+// y[t, h] = (sum of exp(m - M) * sums) / (sum of exp(m - M) * l) over the splits of attention-decode,
+// where M is the largest m. One workgroup per row and head.
 
 const LANES = 64u;
 const PAGE_TOKENS = 64u;
@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let t = group.y;
   let at = t * H + group.x;
   let keys = key_range(rows[t]);
-  // Splits that had a page; the others wrote nothing.
+  // The splits that had a page. Others wrote nothing.
   var splits = 0u;
   if (keys.first <= keys.last) {
     splits = min(SPLITS, keys.last / PAGE_TOKENS - keys.first / PAGE_TOKENS + 1u);
@@ -30,10 +30,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var total = 0.0;
     var sum = vec4f();
     for (var i = 0u; i < splits; i++) {
-      let place = at * SPLITS + i;
-      let weight = exp2(stats[place].x - largest);
-      total += weight * stats[place].y;
-      sum += weight * sums[place * (C / 4u) + c];
+      let split = at * SPLITS + i;
+      let weight = exp2(stats[split].x - largest);
+      total += weight * stats[split].y;
+      sum += weight * sums[split * (C / 4u) + c];
     }
     y[at * (C / 4u) + c] = select(vec4f(), sum / total, total > 0);
   }

@@ -1,13 +1,14 @@
-// y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t (lib/key-range.wgsl).
+// y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t
+// (lib/key-range.wgsl).
 //
-// One workgroup takes 16 queries of one key/value head - the heads that share it, of consecutive
-// rows - and walks the pages of their keys, 64 keys a step, with an online softmax: m is the
-// largest score so far, l the sum of exp(score - m), acc the sum of exp(score - m) * value.
+// One workgroup computes 16 queries of one key/value head: the query heads that share it, of
+// consecutive rows. It walks the pages of their keys, 64 keys per step, with an online softmax: m is
+// the largest score so far, l the sum of exp(score - m), acc the sum of exp(score - m) * value.
 //
-// Eight lanes share four queries. Each scores them with 8 of the keys, then sums 8 of every 64
-// channels for them, in matrices whose columns are keys or channels and whose rows the queries:
+// Eight lanes share four queries. Each lane scores them with 8 of the keys, then sums 8 of every 64
+// channels for them. It does so in matrices of queries (rows) by keys or channels (columns), so that
 // registers feed most of the arithmetic. Keys and values are not staged in workgroup memory, and
-// the workgroup is small: software adapters zero that memory once for each handful of lanes.
+// workgroups are small, because software adapters zero workgroup memory once per few lanes.
 
 const LANES = 32u;
 const QUERIES = 16u;
@@ -16,27 +17,27 @@ const ACROSS = 8u;  // lanes that share four queries
 override H: u32;         // query heads
 override K: u32;         // key/value heads, dividing H
 override C: u32;         // channels per head, a multiple of 4, at most 256
-override Q_STRIDE: u32;  // channels from a row of q to the next
+override Q_STRIDE: u32;  // channels between the starts of two rows of q
 override SCALE: f32;
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;       // [T]
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;        // [T, Q_STRIDE/4]
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;  // [T, H * C/4]
 
-/// The keys first ..= last of a sequence.
-struct Span {
+/// The keys first ..= last of a sequence; none if first > last.
+struct SequenceKeys {
   sequence: u32,
   first: u32,
   last: u32,
 }
 
-/// Queries up to end - 1 of the tile, all of one sequence, and the keys that any of them attends.
+/// Neighbouring queries of a tile that belong to one sequence.
 struct Run {
-  end: u32,
-  span: Span,
+  end: u32,            // the run ends before this query
+  keys: SequenceKeys,  // the keys that any of its queries attends to
 }
 
-var<workgroup> spans: array<Span, QUERIES>;
+var<workgroup> query_keys: array<SequenceKeys, QUERIES>;
 var<workgroup> shared_run: Run;
 var<workgroup> partial: array<array<vec4f, QUERIES / 4u>, ACROSS>;
 var<workgroup> weights: array<array<mat4x4f, QUERIES / 4u>, PAGE_TOKENS / 4u>;
@@ -45,7 +46,7 @@ var<workgroup> weights: array<array<mat4x4f, QUERIES / 4u>, PAGE_TOKENS / 4u>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let head = group.y;
   let tile = group.x * QUERIES;
-  if (lane < QUERIES) { spans[lane] = span_of(tile + lane); }
+  if (lane < QUERIES) { query_keys[lane] = keys_of(tile + lane); }
   workgroupBarrier();
 
   let along = lane % ACROSS;
@@ -53,9 +54,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let q_at = q_starts(tile + 4u * quad, head);
 
   var m = vec4f(NO_MAX);
-  var l = vec4f();  // of the lane's own keys
-  var acc_a: array<mat4x4f, 4>;  // channels 4 * along ..+ 3 of every 64
-  var acc_b: array<mat4x4f, 4>;  // channels 4 * along + 32 ..+ 3 of every 64
+  var l = vec4f();  // over the keys of this lane
+  var acc_a: array<mat4x4f, 4>;  // four channels from 4 * along on, of every 64
+  var acc_b: array<mat4x4f, 4>;  // four channels from 4 * along + 32 on, of every 64
 
   var begin = 0u;
   while (begin < QUERIES) {
@@ -66,17 +67,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = 0u; i < 4u; i++) {
       let query = 4u * quad + i;
       if (query >= begin && query < run.end) {
-        first[i] = spans[query].first;
-        last[i] = spans[query].last;
+        first[i] = query_keys[query].first;
+        last[i] = query_keys[query].last;
       }
     }
 
-    for (var page = run.span.first / PAGE_TOKENS; page * PAGE_TOKENS <= run.span.last; page++) {
+    for (var page = run.keys.first / PAGE_TOKENS; page * PAGE_TOKENS <= run.keys.last; page++) {
       let start = page * PAGE_TOKENS;
-      let row = page_row(run.span.sequence, start);
+      let row = page_row(run.keys.sequence, start);
 
-      // The lane's keys: 4 * along ..+ 3 and 4 * along + 32 ..+ 3 of the page. Zeros are written
-      // out, for Chromium forgets to reset a variable without them when a loop comes round.
+      // The lane scores four keys of the page from 4 * along on, and four from 4 * along + 32 on. The
+      // initial zeros are explicit: without them, Chromium does not reset the variable in the next
+      // iteration of the loop.
       var s_a = mat4x4f();
       var s_b = mat4x4f();
       for (var c = 0u; c < C / 4u; c++) {
@@ -100,10 +102,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       m = largest;
       workgroupBarrier();
 
-      // Rows of the page that no query attends may hold anything, and 0 * NaN is NaN: the nearest
-      // attended row is read in their stead.
-      let low = max(run.span.first, start) - start;
-      let high = min(run.span.last - start, PAGE_TOKENS - 1u);
+      // Rows of the page that no query attends to may hold NaN, and 0 * NaN is NaN. So the nearest
+      // row within the range is read instead.
+      let low = max(run.keys.first, start) - start;
+      let high = min(run.keys.last - start, PAGE_TOKENS - 1u);
       for (var i = 0u; i < C; i += 64u) {
         let c = i / 4u + along;
         var sum_a = mat4x4f();
@@ -137,29 +139,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 }
 
-/// Query i of a key/value head is head i % (H/K) of those that share it, of row i / (H/K).
-fn span_of(i: u32) -> Span {
+/// The keys of query i: head i % (H/K) of those that share the key/value head, of row i / (H/K).
+fn keys_of(i: u32) -> SequenceKeys {
   let t = i / (H / K);
-  if (t >= arrayLength(&rows)) { return Span(0, 1, 0); }
+  if (t >= arrayLength(&rows)) { return SequenceKeys(0, 1, 0); }
   let keys = key_range(rows[t]);
-  return Span(rows[t].sequence, keys.first, keys.last);
+  return SequenceKeys(rows[t].sequence, keys.first, keys.last);
 }
 
-/// Where the channels of queries i .. i+3 start; those beyond the last row are some earlier ones.
+/// Where the channels of queries i .. i+3 start in q. Queries beyond the last row repeat earlier ones.
 fn q_starts(i: u32, head: u32) -> vec4u {
   let all = i + vec4u(0, 1, 2, 3);
   let t = min(all / (H / K), vec4u(arrayLength(&rows) - 1u));
   return t * (Q_STRIDE / 4u) + (head * (H / K) + all % (H / K)) * (C / 4u);
 }
 
-/// The run that starts at query `begin` of the tile; idle queries join any run.
+/// The run that starts at query `begin` of the tile. Queries without keys belong to any run.
 fn next_run(begin: u32) -> Run {
-  var all = Span(NOWHERE, NOWHERE, 0);
+  var all = SequenceKeys(NOWHERE, NOWHERE, 0);
   for (var i = begin; i < QUERIES; i++) {
-    let span = spans[i];
-    if (span.first > span.last) { continue; }
-    if (all.sequence != NOWHERE && span.sequence != all.sequence) { return Run(i, all); }
-    all = Span(span.sequence, min(all.first, span.first), max(all.last, span.last));
+    let own = query_keys[i];
+    if (own.first > own.last) { continue; }
+    if (all.sequence != NOWHERE && own.sequence != all.sequence) { return Run(i, all); }
+    all = SequenceKeys(own.sequence, min(all.first, own.first), max(all.last, own.last));
   }
   return Run(QUERIES, all);
 }

@@ -1,6 +1,7 @@
-// y[t] = SCALE * table[token], or images[token - V] where token >= V. One workgroup a row. A table too
-// large for one binding comes in slices, one dispatch each: a dispatch writes the rows of its own
-// slice, and the first one the image rows too.
+// y[t] = SCALE * table[token], or images[token - V] where token >= V. One workgroup per row.
+//
+// A table too large for one binding comes in slices, with one dispatch each. A dispatch writes the rows
+// whose token is in its slice. The first dispatch also writes the image rows.
 
 const LANES = 64u;
 override D: u32;           // row width, a multiple of 4

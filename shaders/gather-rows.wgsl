@@ -1,4 +1,4 @@
-// y[b] = x[indices[b]], and from T on y[b] = more[indices[b] - T]. One workgroup a row.
+// y[b] = x[indices[b]], or more[indices[b] - T] for indices from T on. One workgroup per row.
 
 const LANES = 64u;
 override D: u32;  // row width, a multiple of 4

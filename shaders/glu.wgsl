@@ -1,5 +1,5 @@
-// y[t, f] = activate(x[t, f]) * x[t, F + f], activate being one of epilogue/*.wgsl. One lane four
-// channels.
+// y[t, f] = activate(x[t, f]) * x[t, F + f], where epilogue/*.wgsl defines activate. One lane per
+// four channels.
 
 const LANES = 64u;
 override F: u32;  // width of the result, a multiple of 4

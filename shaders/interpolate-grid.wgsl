@@ -1,9 +1,9 @@
-// y[p] = sum over i, j of down[p, i] * across[p, j] * table[i, j]: rows of a grid blended by weights of
-// their own for either axis, most of which are 0. One workgroup a row.
+// y[p] = sum over i, j of down[p, i] * across[p, j] * table[i, j]: resamples a grid by separable weights,
+// most of which are 0. One workgroup per row.
 
 const LANES = 64u;
 override D: u32;       // row width, a multiple of 4
-override HEIGHT: u32;  // of the grid
+override HEIGHT: u32;  // height and width of the grid
 override WIDTH: u32;
 
 @group(0) @binding(0) var<storage, read> table: array<vec4f>;    // [HEIGHT, WIDTH, D/4]

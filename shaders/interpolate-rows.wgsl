@@ -1,4 +1,4 @@
-// y[p] = sum over j < 4 of weights[p, j] * table[indices[p, j]]. One workgroup a row.
+// y[p] = sum over j < 4 of weights[p, j] * table[indices[p, j]]. One workgroup per row.
 
 const LANES = 64u;
 override D: u32;  // row width, a multiple of 4

@@ -1,10 +1,10 @@
-// into[i, OFFSET + STRIDE * d] = x[START + i, d]. One lane an element of x.
+// into[b, OFFSET + STRIDE * d] = x[START + b, d]. One lane per element of x.
 
 const LANES = 64u;
 override D: u32;       // width of x
 override WIDTH: u32;   // width of into
-override OFFSET: u32;  // where channel 0 goes
-override STRIDE: u32;  // channels from one to the next
+override OFFSET: u32;  // target of channel 0
+override STRIDE: u32;  // distance between the targets of two channels
 override START: u32;   // first row of x
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;           // [T, D]

@@ -1,5 +1,7 @@
-// y[t] = (x[t] - mean) / sqrt(variance + eps) * weight + bias. One workgroup a row. The variance
-// is that of x - mean, in a second pass: mean(x^2) - mean^2 cancels where the mean is large.
+// y[t] = (x[t] - mean) / sqrt(variance + EPS) * weight + bias. One workgroup per row.
+//
+// The variance is computed from x - mean in a second pass, because mean(x^2) - mean^2 cancels when the
+// mean is large.
 
 const LANES = 64u;
 override D: u32;  // row width, a multiple of 4

@@ -1,9 +1,9 @@
-// logprobs[b] = log(softmax(logits[b])) of the token drawn, and (id, the same) of the counts[b] most
-// likely tokens, the most likely first and of equals the lowest id. Merges the shares' lists, each
-// in order already. One workgroup a sequence, one lane a share.
+// logprobs[b] = log(softmax(logits[b])) of the sampled token, then (id, logprob) of the counts[b] most
+// likely tokens in descending order; equally likely ones by ascending id. Merges the sorted lists of
+// logprobs-share. One workgroup per sequence, one lane per share.
 
 const LANES = 128u;  // at least C
-override N: u32;
+override N: u32;  // most tokens of a list
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;            // [B, V]
 @group(0) @binding(1) var<storage, read> counts: array<u32>;            // [B], at most N

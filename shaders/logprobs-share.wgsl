@@ -1,10 +1,10 @@
-// likeliest[b, c] = the counts[b] most likely tokens of the c-th share of the vocabulary, as
-// (key, id), the most likely first; sums[b, c] = sum of exp(logit - greatest logit) over the share.
-// One workgroup a share.
+// likeliest[b, c] = (key, id) of the counts[b] most likely tokens of the c-th share of the vocabulary,
+// in descending order; sums[b, c] = sum of exp(logit - greatest logit) over the share.
+// One workgroup per share.
 
-// Few, since a software adapter pays for barriers by the lane.
+// Few lanes, because a barrier costs a software adapter time per lane.
 const LANES = 32u;
-override N: u32;
+override N: u32;  // most tokens of a list
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;              // [B, V]
 @group(0) @binding(1) var<storage, read> counts: array<u32>;              // [B], at most N
@@ -26,7 +26,7 @@ fn main(
   let end = b * V + min((group.x + 1u) * share, V);
   let c = b * groups.x + group.x;
 
-  // The greatest is wanted for the sum, even where no token is to be named.
+  // The sum needs the greatest logit, even if no token is listed.
   let rounds = clamp(counts[b], 1u, N);
   var last = vec2u(0xffffffffu, 0u);
   var greatest = 0.0;
@@ -41,7 +41,7 @@ fn main(
       found = best;
       likeliest[c * N + round] = best;
     }
-    // Its barriers let the next round write what this one has read.
+    // The barriers in here let the next round write what this one has read.
     last = workgroupUniformLoad(&found);
     if (round == 0u) { greatest = logit_of(last.x); }
   }

@@ -1,6 +1,6 @@
-// y = logits of the tokens that may be drawn, and as low as can be of the others. Token `id` may be
-// where bit id % 32 of word id / 32 of the mask is set. One lane a token of the vocabulary, one row
-// of workgroups a sequence.
+// y = the logits of tokens that may be sampled, and LOWEST for other tokens. Token `id` may be sampled
+// if bit id % 32 of word id / 32 of the mask is 1. One lane per token of the vocabulary, one row of
+// workgroups per sequence.
 
 const LANES = 64u;
 

@@ -1,23 +1,23 @@
-// y[t, o] = epilogue(dot(x[t], W[o])) on software adapters, where workgroup memory and barriers cost
-// more than they save: all operands go straight to registers. One lane makes ROW_TILE rows by 4
-// outputs.
+// y[t, o] = epilogue(dot(x[t], W[o])) on software adapters. All operands are loaded into registers,
+// because workgroup memory and barriers cost more there than they save. One lane computes ROW_TILE
+// rows by 4 outputs.
 
 const LANES = 16u;
 override D: u32;           // input width, a multiple of 4
-override FIRST: u32 = 0u;  // the output of the weight's first row
+override FIRST: u32 = 0u;  // the output that the first row of W gives
 override ROW_TILE: u32;    // 1, 2, 4, 8 or 16
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;      // [T, D/4]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [T, O]
 
-/// Up to 16 rows of x by 4 of W: a column a row of x.
+/// Sums of up to 16 rows of x (columns) by 4 rows of W.
 struct Sums { a: mat4x4f, b: mat4x4f, c: mat4x4f, d: mat4x4f }
 
 fn x_row(t: u32, i: u32) -> vec4f {
   return x[min(t, arrayLength(&x) / (D / 4u) - 1u) * (D / 4u) + i];
 }
 
-/// The products of 4 rows of x and 4 of W over 4 inputs.
+/// The products of 4 rows of x and 4 rows of W, over 4 inputs.
 fn products(xs: mat4x4f, ws: mat4x4f) -> mat4x4f {
   if (ROW_TILE == 1u) { return mat4x4f(xs[0] * ws, vec4f(), vec4f(), vec4f()); }
   if (ROW_TILE == 2u) { return mat4x4f(xs[0] * ws, xs[1] * ws, vec4f(), vec4f()); }
@@ -58,7 +58,7 @@ fn store4(t: u32, row: u32, sums: mat4x4f) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * ROW_TILE;
   let row = (group.y * LANES + lane) * 4u;
-  // Lanes beyond the last row of W work on that one: the others may want their share of x.
+  // Lanes beyond the last row of W repeat that row: other lanes may need the rows of x that they load.
   let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(weight_rows() - 1u));
   var sums = Sums();
   for (var i = 0u; i < (D + 4u) / 8u; i++) {

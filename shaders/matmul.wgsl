@@ -1,11 +1,11 @@
-// y[t, o] = epilogue(dot(x[t], W[o])) for many rows t. One workgroup makes a tile of ROW_TILE rows by
-// 64 outputs, 8 by 4 a lane; 32 inputs at a time are staged in its memory, where the weights are
-// decoded once for all rows.
+// y[t, o] = epilogue(dot(x[t], W[o])) for many rows t. One workgroup computes a tile of ROW_TILE rows
+// by 64 outputs, each lane 8 rows by 4 outputs. It stages 32 inputs at a time in workgroup memory, so
+// that weights are decoded once for all rows of the tile.
 
 const OUTPUTS = 64u;
-const DEPTH = 8u;          // inputs of a step, in fours
+const DEPTH = 8u;          // inputs per step, in groups of four
 override D: u32;           // input width, a multiple of 4
-override FIRST: u32 = 0u;  // the output of the weight's first row
+override FIRST: u32 = 0u;  // the output that the first row of W gives
 override ROW_TILE: u32;    // 32 or 64
 override LANES: u32 = ROW_TILE * 2u;
 
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let T = arrayLength(&x) / (D / 4u);
   let t0 = group.x * ROW_TILE;
   let row0 = group.y * OUTPUTS;
-  // Lane (across, down) makes outputs across + 16j of rows 8 down .. 8 down + 7.
+  // Lane (across, down) computes outputs across + 16j, j < 4, of rows 8 * down .. 8 * down + 7.
   let across = lane % 16u;
   let down = lane / 16u;
   var sums = array<vec4f, 8>();
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var weights = mat2x4f();
       if (k + 2u * i < D / 4u) { weights = weight8(min(row0 + o, weight_rows() - 1u), k / 2u + i); }
       w_tile[2u * i * OUTPUTS + o] = weights[0];
-      // Half of the last eight may lie beyond the row.
+      // The second half of the last eight inputs may be beyond the row.
       if (k + 2u * i + 1u >= D / 4u) { weights[1] = vec4f(); }
       w_tile[(2u * i + 1u) * OUTPUTS + o] = weights[1];
     }

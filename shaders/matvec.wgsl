@@ -1,15 +1,15 @@
-// y[t, o] = epilogue(dot(x[t], W[o])) for few rows t. One workgroup makes 4 outputs o of up to 8
-// rows: its lanes walk the input together, and each weight is read once for all rows.
+// y[t, o] = epilogue(dot(x[t], W[o])) for few rows t. One workgroup computes 4 outputs of up to 8 rows.
+// Its lanes share the inputs, and each weight is read once for all rows.
 
 const LANES = 64u;
 override D: u32;           // input width, a multiple of 4
-override FIRST: u32 = 0u;  // the output of the weight's first row
+override FIRST: u32 = 0u;  // the output that the first row of W gives
 override ROW_TILE: u32;    // 1, 2, 4 or 8
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;      // [T, D/4]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [T, O]
 
-var<workgroup> partial: array<vec4f, ROW_TILE * LANES>;  // [ROW_TILE, LANES] 4 outputs
+var<workgroup> partial: array<vec4f, ROW_TILE * LANES>;  // [ROW_TILE, LANES], 4 outputs each
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,

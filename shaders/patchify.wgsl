@@ -1,26 +1,27 @@
-// y[first + patch, (channel, frame, row, column)] = (byte - mean) / std, for the patches of one tile
-// of an image: blocks of merge x merge row by row, and row by row inside each; or y[first + patch,
-// (frame, row, column, channel)]. What lies beyond the image is `background`. One lane a pixel.
+// y[first + patch, (channel, frame, row, column)] = (byte - mean) / std for the patches of one tile of an
+// image, or y[first + patch, (frame, row, column, channel)]. Patches are ordered in blocks of
+// merge x merge, row by row, and row by row within a block. Pixels beyond the image are `background`.
+// One lane per pixel.
 
 const LANES = 64u;
 
 struct Tile {
-  width: u32,       // of the image
+  width: u32,       // width and height of the image
   height: u32,
-  x: i32,           // where the tile lies in it
+  x: i32,           // position of the tile in the image
   y: i32,
   columns: u32,     // patches across, P = rows * columns; both are multiples of merge
   rows: u32,
   patch_size: u32,  // p
   merge: u32,
   frames: u32,      // copies of the pixels in a patch
-  first: u32,       // row of y for the first patch
+  first: u32,       // row of y that receives the first patch
   background: u32,  // RGBA8
   channels_last: u32,
 }
 
 @group(0) @binding(0) var<storage, read> tile: Tile;
-@group(0) @binding(1) var<storage, read> scale: array<vec4f>;  // [2] mean and std of bytes by channel, and padding
+@group(0) @binding(1) var<storage, read> scale: array<vec4f>;  // [2]: mean and std of bytes
 @group(0) @binding(2) var<storage, read> image: array<u32>;  // [H, W] RGBA8
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [first + P or more, 3 * frames * p * p]
 
@@ -31,10 +32,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= tile.rows * tile.columns * pixels) { return; }
 
   let index = i / pixels;
-  let place = patch_place(index) * tile.patch_size;
-  // What lies left of the image or above it wraps to numbers beyond any width and height.
-  let row = u32(tile.y) + place.y + i / tile.patch_size % tile.patch_size;
-  let column = u32(tile.x) + place.x + i % tile.patch_size;
+  let corner = patch_position(index) * tile.patch_size;
+  // Positions left of the image or above it wrap to numbers beyond any width and height.
+  let row = u32(tile.y) + corner.y + i / tile.patch_size % tile.patch_size;
+  let column = u32(tile.x) + corner.x + i % tile.patch_size;
   var pixel = tile.background;
   if (row < tile.height && column < tile.width) { pixel = image[row * tile.width + column]; }
   let bytes = (vec3u(pixel) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
@@ -50,7 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 }
 
 /// Column and row of a patch in the tile.
-fn patch_place(index: u32) -> vec2u {
+fn patch_position(index: u32) -> vec2u {
   let merge = tile.merge;
   let block = index / (merge * merge);
   let blocks_across = tile.columns / merge;

@@ -1,22 +1,22 @@
 // One axis of an antialiased resize in fixed point, for each channel:
-// y[i] = clamp((2^(bits - 1) + sum over k of weight[i, k] * x[start + first[i] + k]) >> bits, 0, 255),
-// where x is `background` beyond its ends. One lane an output pixel.
+// y[i] = clamp((2^(bits - 1) + sum over k of weight[i, k] * x[start + first[i] + k]) >> bits, 0, 255).
+// Beyond the ends of x, a pixel is `background`. One lane per output pixel.
 
-override VERTICAL: bool;
+override VERTICAL: bool;  // whether the axis is y
 
 struct Size {
-  width: u32,   // of y
+  width: u32,       // width and height of y
   height: u32,
-  stride: u32,  // width of x
-  bits: u32,    // fraction bits of the weights
-  length: u32,  // of the axis in x
-  start: i32,   // where on the axis the part begins that is resized
+  stride: u32,      // width of x
+  bits: u32,        // fraction bits of the weights
+  length: u32,      // length of the axis in x
+  start: i32,       // first position of the resized part, on the axis in x
   background: u32,  // RGBA8
 }
 
 @group(0) @binding(0) var<storage, read> size: Size;
-@group(0) @binding(1) var<storage, read> taps: array<vec2u>;   // [length of the axis + 1] first position of x, first weight
-@group(0) @binding(2) var<storage, read> weights: array<i32>;  // [last of taps].y
+@group(0) @binding(1) var<storage, read> taps: array<vec2u>;   // [axis length in y + 1]: first x, first weight
+@group(0) @binding(2) var<storage, read> weights: array<i32>;  // [taps.last.y]
 @group(0) @binding(3) var<storage, read> x: array<u32>;        // [height or more, stride] RGBA8
 @group(0) @binding(4) var<storage, read_write> y: array<u32>;  // [height, width] RGBA8
 

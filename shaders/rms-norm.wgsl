@@ -1,9 +1,9 @@
-// y[t] = x[t] / sqrt(mean(x[t]^2) + eps) * (weight + OFFSET). One workgroup a row.
+// y[t] = x[t] / sqrt(mean(x[t]^2) + EPS) * (weight + OFFSET). One workgroup per row.
 
 const LANES = 64u;
 override D: u32;  // row width, a multiple of 4
 override EPS: f32;
-override OFFSET: f32;  // 1 where the checkpoint stores weight - 1
+override OFFSET: f32;  // 1 for checkpoints that store weight - 1
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;        // [T, D/4]
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;   // [D/4]

@@ -1,5 +1,5 @@
-// y = qkv with its query and key heads normed (heads/rms-norm.wgsl). One lane four channels of one
-// head of a row; heads are the H queries, K keys, K values.
+// y = qkv with its query and key heads normed (heads/rms-norm.wgsl). One lane per four channels of
+// one head of a row; heads are H queries, K keys, K values.
 
 const LANES = 64u;
 override H: u32;  // query heads

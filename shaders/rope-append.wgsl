@@ -1,13 +1,13 @@
-// Rotates queries and keys by their row's position (lib/rope.wgsl), normed before where the model
-// does (heads/*.wgsl), and appends keys and values to the cache. One lane four channel pairs of one
-// head of a row; heads are the H queries, K keys, K values.
+// Norms query and key heads (heads/*.wgsl), rotates them by RoPE (lib/rope.wgsl), and appends keys and
+// values to the cache. One lane per four channel pairs of one head of a row; heads are H queries,
+// K keys, K values.
 
 const LANES = 64u;
 const PAGE_TOKENS = 64u;
 override H: u32;          // query heads
 override K: u32;          // key/value heads
 override C: u32;          // channels per head, a multiple of 8
-override MAX_PAGES: u32;  // pages of a sequence
+override MAX_PAGES: u32;  // pages per sequence in the page table
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;                   // [T]
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;                  // [T, (H + 2K) * C/4]
@@ -35,9 +35,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let slot = cache_row(row) * K;
 
   if (head >= H + K) {
-    let place = (slot + head - H - K) * (C / 4u) + c;
-    values[place] = a;
-    values[place + C / 8u] = b;
+    let value = (slot + head - H - K) * (C / 4u) + c;
+    values[value] = a;
+    values[value + C / 8u] = b;
     return;
   }
 
@@ -45,13 +45,13 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let normed = Pairs(a * scale * head_weight(head, c), b * scale * head_weight(head, c + C / 8u));
   let y = rotated(normed, row.rope, c);
   if (head < H) {
-    let place = (t * H + head) * (C / 4u) + c;
-    q[place] = y.a;
-    q[place + C / 8u] = y.b;
+    let query = (t * H + head) * (C / 4u) + c;
+    q[query] = y.a;
+    q[query + C / 8u] = y.b;
   } else {
-    let place = (slot + head - H) * (C / 4u) + c;
-    keys[place] = y.a;
-    keys[place + C / 8u] = y.b;
+    let key = (slot + head - H) * (C / 4u) + c;
+    keys[key] = y.a;
+    keys[key + C / 8u] = y.b;
   }
 }
 

@@ -1,5 +1,5 @@
-// y = qkv with its queries and keys rotated by their row's position (lib/rope.wgsl). One lane four
-// channel pairs of one head of a row; heads are the H queries, K keys, K values.
+// y = qkv with its query and key heads rotated by RoPE (lib/rope.wgsl). One lane per four channel pairs
+// of one head of a row; heads are H queries, K keys, K values.
 
 const LANES = 64u;
 override H: u32;  // query heads

@@ -1,13 +1,13 @@
-// bounds[b] = greatest logit and sum over all shares of the vocabulary, and two keys:
+// bounds[b] = the greatest logit and the sum over all shares of the vocabulary, and two keys:
 //
-// least  is greatest + temperature * ln(min_p).
-// floor  bounds what top_k and top_p keep, from below, so that few tokens remain to be looked at.
+// least  is the key of greatest + temperature * ln(min_p).
+// floor  is a lower bound of what top_k and top_p keep, so that few tokens remain as candidates.
 //   top_k: at least k tokens reach the k-th greatest of the shares' greatest logits.
-//   top_p: what lies below probability (1 - top_p) / V sums to less than 1 - top_p, so the cut is
-//     not among it. (Half of that makes up for rounding.) Not used below a top_k: its nucleus is of
-//     the sum of all that top_k keeps, so none of them may be missing.
+//   top_p: tokens with a probability below (1 - top_p) / V sum to less than 1 - top_p, so the cut is
+//     above them. (The factor 0.5 allows for rounding.) With top_k this bound is not used, because the
+//     nucleus is a part of all that top_k keeps, and none of that may be missing.
 //
-// One workgroup a sequence, one lane a share.
+// One workgroup per sequence, one lane per share.
 
 const LANES = 128u;  // at least C
 override V: f32;

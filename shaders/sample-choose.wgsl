@@ -1,35 +1,36 @@
 // tokens[b] = the candidate with the best score among those that top_k, top_p and min_p keep.
 //
-// What top_k and top_p keep is everything from some key on: the greatest key from which at least k
-// tokens, or a share top_p of the probability, lie. It is found digit by digit, 256 keys a time,
-// from histograms instead of a sort. Probabilities are added as integers, so that the order in
-// which candidates come, which differs from run to run, changes nothing. One workgroup a sequence.
+// top_k and top_p keep all tokens from a threshold key on: the greatest key such that at least k
+// tokens, or a share top_p of the probability, are at or above it. A radix search with histograms of
+// 256 digits finds the threshold, without a sort. Probabilities are added as integers, so that the
+// result does not depend on the order of candidates, which differs between runs. One workgroup per
+// sequence.
 
-const LANES = 256u;  // one a digit
+const LANES = 256u;  // one per digit
 
 @group(0) @binding(0) var<storage, read> candidates: array<vec2u>;  // [B, V] (key, id)
 @group(0) @binding(1) var<storage, read> counts: array<u32>;        // [B]
 @group(0) @binding(2) var<storage, read> bounds: array<Bounds>;     // [B]
 
 var<workgroup> settings: Sampling;
-var<workgroup> held: atomic<u32>;
+var<workgroup> weight_sum: atomic<u32>;
 var<workgroup> histogram: array<atomic<u32>, LANES>;
 var<workgroup> sixteens: array<u32, 16>;
 var<workgroup> cut: Cut;
 
 struct Cut {
   digit: u32,
-  above: u32,  // weight of what lies above the digit
-  upto: u32,   // and with the digit's own
+  above: u32,  // weight of the digits above
+  upto: u32,   // weight of the digits above and of this one
 }
 
-/// The candidates of one sequence, and how a token is weighed.
+/// The candidates of one sequence, and what decides their weights.
 struct List {
   start: u32,
   end: u32,
   greatest: f32,
   temperature: f32,
-  unit: f32,  // weight of the most likely token; 0 weighs every token 1
+  unit: f32,  // weight of the most likely token; 0 gives every token the weight 1
 }
 
 fn weight(list: List, key: u32) -> u32 {
@@ -37,20 +38,20 @@ fn weight(list: List, key: u32) -> u32 {
   return u32(exp((logit_of(key) - list.greatest) / list.temperature) * list.unit + 0.5);
 }
 
-/// The weight of all candidates from key `lowest` on. Every lane must call, and once only.
+/// The weight of all candidates from key `lowest` on. Every lane must call this, and only once.
 fn weigh(lane: u32, list: List, lowest: u32) -> u32 {
   var sum = 0u;
   for (var i = list.start + lane; i < list.end; i += LANES) {
     let key = candidates[i].x;
     if (key >= lowest) { sum += weight(list, key); }
   }
-  atomicAdd(&held, sum);
+  atomicAdd(&weight_sum, sum);
   workgroupBarrier();
-  return atomicLoad(&held);
+  return atomicLoad(&weight_sum);
 }
 
-/// The greatest key from which candidates of at least `wanted` lie, and their weight; `wanted` must
-/// not be more than that of all from `lowest` on. Every lane must call.
+/// The greatest key such that the candidates from it on weigh at least `wanted`, and their weight.
+/// `wanted` must not exceed the weight of all candidates from `lowest` on. Every lane must call this.
 fn find_cut(lane: u32, list: List, lowest: u32, wanted: u32) -> vec2u {
   var prefix = 0u;
   var mask = 0u;
@@ -108,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var list = List(start, start + counts[b], bound.greatest, s.temperature, 0.0);
 
   var lowest = 0u;
-  // The most that the weights of what may be kept can sum to, in those of the most likely token.
+  // An upper bound of the kept candidates' probability, in units of the most likely token's.
   var most = bound.sum;
   if (s.top_k > 0u) {
     let kth = find_cut(lane, list, lowest, min(s.top_k, counts[b]));
@@ -118,7 +119,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (s.top_p < 1.0) {
     list.unit = 0x1p31f / most;
     let kept = weigh(lane, list, lowest);
-    // Without top_k the floor has left out what is certain to be cut, but is part of the whole.
+    // Without top_k, candidates below the floor are missing. They are certain to be cut, but count in
+    // the whole.
     let whole = select(0x1p31f, f32(kept), s.top_k > 0u);
     let wanted = clamp(u32(ceil(s.top_p * whole)), 1u, kept);
     lowest = find_cut(lane, list, lowest, wanted).x;

@@ -1,10 +1,9 @@
-// candidates[b, 0 .. counts[b]] = (key, id) of the tokens that may be drawn, in no order.
+// candidates[b, 0 ..< counts[b]] = (key, id) of the tokens that may be sampled, in any order.
 //
-// With top_k or top_p: all that reach the floor. Without them nothing more than the floor decides
-// who may be drawn, so each share of the vocabulary already sends only the one with its best score.
-// One workgroup a share.
+// With top_k or top_p: all tokens that reach the floor. Without them the floor alone decides, so each
+// share of the vocabulary contributes only its token with the best score. One workgroup per share.
 
-// Few, since a software adapter pays for barriers by the lane.
+// Few lanes, because a barrier costs a software adapter time per lane.
 const LANES = 32u;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;                  // [B, V]
@@ -32,7 +31,7 @@ fn main(
   let bound = bounds[b];
 
   if (has_cut(s)) {
-    // Counted before they are written, so that a workgroup asks for room once.
+    // Candidates are counted before they are written, so that a workgroup reserves room once.
     var count = 0u;
     for (var id = start + lane; id < end; id += LANES) {
       count += u32(key_of(logits[b * V + id]) >= bound.floor);

@@ -1,5 +1,5 @@
-// tokens[b] = argmax of logits[b], from the greatest of each share of the vocabulary; the lowest id
-// wins a tie. One workgroup a sequence.
+// tokens[b] = argmax of logits[b], from the greatest logit of each share of the vocabulary. A tie goes to
+// the lowest id. One workgroup per sequence.
 
 const LANES = 128u;  // at least C
 

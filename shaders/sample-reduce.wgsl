@@ -1,8 +1,7 @@
-// partials[b, c] = greatest logit, its lowest id, and where top_p needs it the sum of
-// exp((logit - greatest) / temperature), over the c-th share of the vocabulary.
-// One workgroup a share.
+// partials[b, c] = the greatest logit of the c-th share of the vocabulary, the lowest id that has it, and
+// the sum of exp((logit - greatest) / temperature) if top_p needs it. One workgroup per share.
 
-// Few, since a software adapter pays for barriers by the lane.
+// Few lanes, because a barrier costs a software adapter time per lane.
 const LANES = 32u;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;               // [B, V]

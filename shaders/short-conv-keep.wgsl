@@ -1,6 +1,6 @@
-// Keeps the convolution's input u (lib/short-conv.wgsl) in the last two rows of each page that a pass
-// writes, in a dispatch after short-conv.wgsl has read what was there. One lane four channels of a
-// row; rows that are followed two rows on in their page keep nothing.
+// Writes the convolution's input u (lib/short-conv.wgsl) at the last two positions that a pass computes
+// in each page. It runs after short-conv.wgsl has read the earlier states. One lane per four channels
+// of a row.
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -10,10 +10,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i = at % (D / 4u);
   let row = rows[t];
   if (row.position == NOWHERE || is_followed(t, row)) { return; }
-  states[state_place(row.sequence, row.position, i)] = input4(t, i);
+  states[state_index(row.sequence, row.position, i)] = input4(t, i);
 }
 
-/// Whether a row of the pass will be kept in the same place.
+/// Whether a later row of the pass has the same page and the same state index.
 fn is_followed(t: u32, row: Row) -> bool {
   if (t + 2u >= arrayLength(&rows) || row.position % PAGE_TOKENS >= PAGE_TOKENS - 2u) { return false; }
   let next = rows[t + 2u];

@@ -1,4 +1,4 @@
-// y = CAP * tanh(x / CAP) (arXiv 2408.00118). One lane an element.
+// y = CAP * tanh(x / CAP) (arXiv 2408.00118). One lane per element.
 
 const LANES = 64u;
 override CAP: f32;
@@ -10,6 +10,6 @@ override CAP: f32;
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * LANES + id.x;
   if (i >= arrayLength(&y)) { return; }
-  // Some drivers' tanh overflows beyond 44; it is 1 in f32 from 10 on.
+  // On some drivers tanh overflows beyond 44. From 10 on it is 1 in f32.
   y[i] = CAP * tanh(clamp(x[i] / CAP, -15.0, 15.0));
 }

@@ -1,17 +1,17 @@
-// Lays a transparent pixel over white: c = round((c * a + 255 * (255 - a)) / 255), for each channel.
-// Pillow's `alpha_composite`, to the bit. One lane a pixel of a block.
+// Blends a straight-alpha pixel over white: c = round((c * a + 255 * (255 - a)) / 255) for each channel,
+// bit for bit as Pillow's `alpha_composite`. One lane per pixel of a block.
 
 struct Block {
-  stride: u32,  // pixels from one row of `rgba` to the next
+  stride: u32,  // pixels between the starts of two rows of `rgba`
   width: u32,
   height: u32,
-  x: u32,       // where the block lies in the image
+  x: u32,       // position of the block in the image
   y: u32,
   image_width: u32,
 }
 
 @group(0) @binding(0) var<storage, read> block: Block;
-@group(0) @binding(1) var<storage, read> rgba: array<u32>;           // [at least height, stride] RGBA8
+@group(0) @binding(1) var<storage, read> rgba: array<u32>;         // [at least height, stride] RGBA8
 @group(0) @binding(2) var<storage, read_write> image: array<u32>;  // [image height, image width] RGBA8
 
 @compute @workgroup_size(16, 4)

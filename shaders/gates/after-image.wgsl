@@ -1,4 +1,4 @@
-// Only rows that stand at an image or after one. Needs lib/row.wgsl.
+// Lets rows at or after an image through. Needs lib/row.wgsl.
 
 @group(1) @binding(0) var<storage, read> rows: array<Row>;  // [T]
 

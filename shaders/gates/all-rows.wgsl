@@ -1,1 +1,2 @@
+// Lets all rows through.
 fn lets_through(t: u32) -> bool { return true; }

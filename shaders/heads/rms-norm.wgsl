@@ -2,15 +2,15 @@
 // kernel declares qkv, H and C.
 
 override EPS: f32;
-override OFFSET: f32;  // 1 where the checkpoint stores weight - 1
+override OFFSET: f32;  // 1 for checkpoints that store weight - 1
 
 @group(1) @binding(0) var<storage, read> q_norm: array<vec4f>;  // [C/4]
 @group(1) @binding(1) var<storage, read> k_norm: array<vec4f>;  // [C/4]
 
 /// 1 / sqrt(mean(x^2) + EPS) of the head whose channels start at qkv[first].
 fn head_scale(first: u32) -> f32 {
-  // Each of a head's C/8 lanes sums all of it: neighbours read the same words, which costs less
-  // than to wait for one another, and a head may lie in two workgroups.
+  // Each of the C/8 lanes of a head sums the whole head. Neighbours read the same words, which costs
+  // less than a barrier; and the lanes of a head may be in two workgroups.
   var squares = 0.0;
   for (var i = 0u; i < C / 4u; i++) {
     let v = qkv[first + i];
@@ -19,7 +19,7 @@ fn head_scale(first: u32) -> f32 {
   return inverseSqrt(squares / f32(C) + EPS);
 }
 
-/// The weight of channels 4i .. 4i+3 of a head: the first H are queries, the others keys.
+/// The weight of channels 4i .. 4i+3 of a head. The first H heads are queries, the others keys.
 fn head_weight(head: u32, i: u32) -> vec4f {
   if (head < H) { return q_norm[i] + OFFSET; }
   return k_norm[i] + OFFSET;

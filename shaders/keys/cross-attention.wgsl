@@ -1,10 +1,10 @@
-// Keys and values of images in N rows that are a ring: key i, below 2N, is row i mod N, whatever
-// the sequence. The kernel declares K and C.
+// Keys and values of images, in a ring of N rows: key i, below 2N, is in row i mod N. All sequences share
+// them. The kernel declares K and C.
 
 @group(1) @binding(0) var<storage, read> keys: array<vec4f>;    // [N, K * C/4]
 @group(1) @binding(1) var<storage, read> values: array<vec4f>;  // [N, K * C/4]
 
-/// The row of key i; the keys from there on are in consecutive rows.
+/// The row of key i. Later keys are in the rows after it.
 fn page_row(sequence: u32, i: u32) -> u32 { return i; }
 
 fn ring_row(row: u32) -> u32 {

@@ -1,9 +1,9 @@
-// Keys and values beside the queries in the rows of one projection; every sequence is the same.
-// The kernel declares H, K and C.
+// Keys and values in the rows of one projection, after the queries. All sequences share them. The kernel
+// declares H, K and C.
 
 @group(1) @binding(0) var<storage, read> qkv: array<vec4f>;  // [P, (H + 2K) * C/4]
 
-/// The row of key i; the keys from there on are in consecutive rows.
+/// The row of key i. Later keys are in the rows after it.
 fn page_row(sequence: u32, i: u32) -> u32 { return i; }
 
 /// Channels 4c .. 4c+3 of a row's key.

@@ -1,12 +1,12 @@
 // Keys and values in the pages of a layer's cache. The kernel declares K and C.
 
-override MAX_PAGES: u32;  // pages of a sequence
+override MAX_PAGES: u32;  // pages per sequence in the page table
 
 @group(1) @binding(0) var<storage, read> keys: array<vec4f>;      // [pages * 64, K * C/4]
 @group(1) @binding(1) var<storage, read> values: array<vec4f>;    // [pages * 64, K * C/4]
 @group(1) @binding(2) var<storage, read> page_table: array<u32>;  // [sequences, MAX_PAGES]
 
-/// The row of key i, the first of a page: the 64 keys from there on are in consecutive rows.
+/// The row of key i, the first of a page. The other 63 keys of the page are in the rows after it.
 fn page_row(sequence: u32, i: u32) -> u32 {
   return page_table[sequence * MAX_PAGES + i / 64u] * 64u;
 }

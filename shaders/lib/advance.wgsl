@@ -1,4 +1,4 @@
-// Hands a drawn token to the next forward pass. Needs lib/row.wgsl and lib/sampling.wgsl.
+// Makes a sampled token the next row of the forward pass. Needs lib/row.wgsl and lib/sampling.wgsl.
 
 @group(1) @binding(0) var<storage, read_write> params: array<Sampling>;  // [B]
 @group(1) @binding(1) var<storage, read_write> rows: array<Row>;         // [R]

@@ -1,11 +1,11 @@
-// What the attention kernels share: 4 x 4 blocks of scores, keys and values in registers, and the
-// terms of the online softmax. The kernel declares SCALE, keys/*.wgsl the rest.
+// Shared by the attention kernels: 4 x 4 blocks of scores, keys and values in registers, and the terms
+// of the online softmax. The kernel declares SCALE, keys/*.wgsl the rest.
 
-override SOFTCAP: f32;   // scores become SOFTCAP * tanh(score / SOFTCAP); 0: they stay
+override SOFTCAP: f32;   // scores become SOFTCAP * tanh(score / SOFTCAP); 0: no cap
 
 const PAGE_TOKENS = 64u;
-const MASKED = -1e30;    // the score of a key that a query does not attend
-const NO_MAX = -1e29;    // the largest score of no keys: exp2(MASKED - NO_MAX) is 0
+const MASKED = -1e30;    // the score of a key that a query does not attend to
+const NO_MAX = -1e29;    // the largest score before any key; exp2(MASKED - NO_MAX) is 0
 const LOG2_E = 1.44269504;
 
 /// Channels 4c .. 4c+3 (down) of four keys (across).
@@ -28,7 +28,7 @@ fn value_block(row: vec4u, head: u32, c: u32) -> mat4x4f {
   ));
 }
 
-/// Scores of keys i .. i+3 (across) as exponents of 2; MASKED where a query does not attend.
+/// Scores of keys i .. i+3 (across) as exponents of 2; MASKED where a query does not attend to a key.
 fn masked(s: mat4x4f, i: u32, first: vec4u, last: vec4u) -> mat4x4f {
   return mat4x4f(
     masked_column(s[0], vec4u(i), first, last),
@@ -44,7 +44,7 @@ fn masked_column(s: vec4f, i: vec4u, first: vec4u, last: vec4u) -> vec4f {
 
 fn exponents(s: vec4f) -> vec4f {
   if (SOFTCAP == 0.0) { return s * (SCALE * LOG2_E); }
-  // Some drivers' tanh overflows beyond 44; it is 1 in f32 from 10 on.
+  // On some drivers tanh overflows beyond 44. From 10 on it is 1 in f32.
   return (SOFTCAP * LOG2_E) * tanh(clamp(s * SCALE / SOFTCAP, vec4f(-15), vec4f(15)));
 }
 

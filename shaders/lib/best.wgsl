@@ -1,7 +1,7 @@
-// The best (key, id) of a workgroup: the greatest key, and of equal ones the lowest id. The kernel
-// declares LANES, a multiple of 16. Two rounds of 16 take fewer barriers than a tree.
+// The best (key, id) of a workgroup: the greatest key, and among equal keys the lowest id. The kernel
+// declares LANES, a multiple of 16. Two rounds of 16 need fewer barriers than a tree.
 
-/// Worse than every token.
+/// Loses against every token.
 const NO_TOKEN = vec2u(0u, 0xffffffffu);
 
 var<workgroup> best_pairs: array<vec2u, LANES>;
@@ -10,7 +10,7 @@ fn better(a: vec2u, b: vec2u) -> vec2u {
   return select(b, a, a.x > b.x || (a.x == b.x && a.y < b.y));
 }
 
-/// Every lane must call, and once only; the result is right in lane 0.
+/// The best pair, in lane 0 only. Every lane must call this, and only once between barriers.
 fn workgroup_best(lane: u32, pair: vec2u) -> vec2u {
   best_pairs[lane] = pair;
   workgroupBarrier();

@@ -1,4 +1,4 @@
-// Which keys a row attends. Needs lib/row.wgsl.
+// The keys that a row attends to. Needs lib/row.wgsl.
 
 override RANGE: u32;  // 0: first ..= last; 1: window_first ..= last; 2: cross_first ..= cross_last
 

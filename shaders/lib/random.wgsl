@@ -1,8 +1,8 @@
-// Counter-based random numbers: integers only up to the last step, so that a seed means the same
-// on every GPU, and no state, so that a draw depends on nothing drawn before it.
+// Counter-based random numbers. They are computed in integers up to the last step, so that a seed gives
+// the same numbers on every GPU. They have no state, so a number does not depend on earlier ones.
 
-/// pcg4d (Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020): four words, each a hash
-/// of all four of `counter`.
+/// pcg4d (Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020): four words, each of which is a
+/// hash of all four words of `counter`.
 fn pcg4d(counter: vec4u) -> vec4u {
   var v = counter * 1664525u + 1013904223u;
   v.x += v.y * v.w;
@@ -19,7 +19,7 @@ fn pcg4d(counter: vec4u) -> vec4u {
 
 /// -ln(u) for u = (bits | 1) / 2^32, exponentially distributed with mean 1.
 ///
-/// WGSL's log is off by up to 2^-21 near 1, and the draws near 0 that decide who wins are the
+/// WGSL's log is off by up to 2^-21 near 1, and the smallest results, which decide the sampled token, are
 /// logarithms of u near 1. So u is split exactly into (1 - x) / 2^shift, x in (0, 1/2], and
 /// -ln(1 - x) = 2 atanh(x / (2 - x)) by its series, which keeps small x to full relative precision.
 fn exponential(bits: u32) -> f32 {

@@ -1,5 +1,5 @@
-// Sum over the lanes of a workgroup, by a tree. The kernel declares LANES, a power of two; every
-// lane must call.
+// The sum over the lanes of a workgroup, by a tree. The kernel declares LANES, a power of two. Every
+// lane must call it.
 
 var<workgroup> reduce_sums: array<f32, LANES>;
 
@@ -9,6 +9,6 @@ fn workgroup_sum(lane: u32, value: f32) -> f32 {
     workgroupBarrier();
     if (lane < n) { reduce_sums[lane] += reduce_sums[lane + n]; }
   }
-  // Waits before and after the load, so that the next call may write.
+  // This load has barriers before and after it, so that the next call may write.
   return workgroupUniformLoad(&reduce_sums[0]);
 }

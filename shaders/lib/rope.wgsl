@@ -12,10 +12,10 @@ struct Pairs {
   b: vec4f,
 }
 
-/// Pairs 4c .. 4c+3 of a head of a row at position `rope`, rotated.
+/// Pairs 4c .. 4c+3 of a head, rotated by the RoPE position of their row.
 fn rotated(x: Pairs, rope: vec3u, c: u32) -> Pairs {
   let axis = axes[c];
   let position = vec4f(vec4u(rope[axis.x], rope[axis.y], rope[axis.z], rope[axis.w]));
-  let turn = sin_cos(position * inverse_frequencies[c]);
-  return Pairs(x.a * turn.cos - x.b * turn.sin, x.b * turn.cos + x.a * turn.sin);
+  let angle = sin_cos(position * inverse_frequencies[c]);
+  return Pairs(x.a * angle.cos - x.b * angle.sin, x.b * angle.cos + x.a * angle.sin);
 }

@@ -1,10 +1,10 @@
-// What the kernels of the short convolution share: its input u = b * x, and where the cache keeps
-// it. Needs lib/row.wgsl.
+// Shared by the kernels of the short convolution: its input u = b * x, and where the cache stores it.
+// Needs lib/row.wgsl.
 
 const LANES = 64u;
 const PAGE_TOKENS = 64u;
 override D: u32;          // model width, a multiple of 4
-override MAX_PAGES: u32;  // pages of a sequence
+override MAX_PAGES: u32;  // pages per sequence in the page table
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;            // [T]
 @group(0) @binding(1) var<storage, read> bcx: array<vec4f>;           // [T, 3D/4]: b, c, x
@@ -17,8 +17,8 @@ fn input4(t: u32, i: u32) -> vec4f {
   return bcx[b] * bcx[b + D / 2u];
 }
 
-/// Where channels 4i .. 4i+3 of a position's input are kept.
-fn state_place(sequence: u32, position: u32, i: u32) -> u32 {
+/// The index in `states` of channels 4i .. 4i+3 of the input at a position.
+fn state_index(sequence: u32, position: u32, i: u32) -> u32 {
   let page = page_table[sequence * MAX_PAGES + position / PAGE_TOKENS];
   return (2u * page + position % 2u) * (D / 4u) + i;
 }

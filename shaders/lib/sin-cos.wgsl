@@ -1,5 +1,5 @@
-// Sine and cosine to f32's precision for angles up to 100,000: WGSL promises its own
-// only between -pi and pi, and there only to 2^-11.
+// Sine and cosine to f32's precision for angles up to 100,000. WGSL guarantees its own functions only
+// between -pi and pi, and there only to 2^-11.
 
 struct SinCos {
   sin: vec4f,
@@ -7,8 +7,8 @@ struct SinCos {
 }
 
 fn sin_cos(angle: vec4f) -> SinCos {
-  // The nearest multiple of pi/2 is taken off in three parts, of which the first two have so few
-  // bits (8) that their multiples are exact. fma() keeps compilers from joining them again.
+  // Subtracts the nearest multiple of pi/2 in three parts. The first two parts have only 8 bits, so
+  // their multiples are exact. fma() keeps compilers from merging the parts.
   let quarters = round(angle * 0.636619772);
   var r = fma(quarters, vec4f(-1.5703125), angle);
   r = fma(quarters, vec4f(-4.825592041015625e-4), r);
