@@ -14,7 +14,7 @@ import type { Model } from "../models/model.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { GenerationInput } from "./generation.ts";
 
-/** Of the goldens' README, absolute. */
+/** Absolute tolerance of logits, from the goldens' README. */
 const LOGITS = 1e-3;
 
 let gpu: Gpu;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   gpu = await testGpu();
 });
 
-/** A family's model, the engines over its weights, and its cases as requests. */
+/** Opens a family: its model, engines over its weights, and its cases as requests. */
 async function open(folder: string) {
   const golden: Golden = await openGolden(folder);
   const { model, weights } = await openEngine(gpu, golden.checkpoint, "f32", {
@@ -37,7 +37,7 @@ async function open(folder: string) {
   return { golden, model, engineOf, caseOf: (name: string) => caseOf(golden, name), inputOf };
 }
 
-/** The last token's logits, how much of the prompt was cached, and what was computed for it. */
+/** Runs a request. Returns the last logits, the cached tokens, and what was computed. */
 async function run(engine: Engine, input: GenerationInput) {
   const before = engine.stats;
   let cached = -1;
@@ -48,14 +48,14 @@ async function run(engine: Engine, input: GenerationInput) {
   return {
     ids,
     cached,
-    /** One for each chunk of the prompt, and for each token but the first. */
+    /** Chunks of the prompt: all steps except the decode steps of later tokens. */
     chunks: steps - before.steps - (ids.length - 1),
     prefilled: prefillRows - before.prefillRows,
     logits: await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits")),
   };
 }
 
-describe("with gemma3, whose images' rows attend to one another, most layers within a window", () => {
+describe("gemma3, with a bidirectional block per image and sliding windows", () => {
   let golden: Golden;
   let model: Model;
   let engineOf: (options: EngineOptions) => Engine;
@@ -76,9 +76,9 @@ describe("with gemma3, whose images' rows attend to one another, most layers wit
       expect(Math.abs((whole.logits[i] as number) - logit)).toBeLessThan(LOGITS),
     );
     const T = case_.input_ids.length;
-    const spans = 2;
-    // Chunks of one row: 9 rows of an image are one chunk nevertheless.
-    const single = T - case_.image_token_count + spans;
+    const blocks = 2;
+    // In chunks of one row, the 9 rows of an image are still one chunk.
+    const single = T - case_.image_token_count + blocks;
     for (const prefillRows of [1, 3, 5, 9, 16, 33, 64]) {
       const engine = engineOf({ contextLength: 128, prefillRows });
       const { logits, chunks, prefilled } = await run(engine, input);
@@ -108,7 +108,7 @@ describe("with gemma3, whose images' rows attend to one another, most layers wit
     }
   });
 
-  test("the next turn computes what is new of it, without the image", async () => {
+  test("the next chat turn computes only its new rows, and no image", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const ids = [...case_.input_ids, ...case_.output_ids, 8, 268, 7, 333, 331, 414, 268, 308, 320];
@@ -121,7 +121,7 @@ describe("with gemma3, whose images' rows attend to one another, most layers wit
     expectClose(next.logits, fresh.logits, 1e-4);
   });
 
-  test("another question after the same image finds the image's rows", async () => {
+  test("another question about the same image finds the image's rows", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const engine = engineOf({ contextLength: 128 });
@@ -134,11 +134,11 @@ describe("with gemma3, whose images' rows attend to one another, most layers wit
     expectClose(next.logits, fresh.logits, 2e-5);
   });
 
-  test("an image of which a page was given up is computed from there on", async () => {
+  test("an image that lost its last page is computed from that page on", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const first = case_.input_ids.indexOf(model.processor.imageTokenId);
-    // Text before, so that the image's rows begin in the first page of 64 and end in the second.
+    // Text before the image makes its rows start in the first page of 64 and end in the second.
     const ids = [2, ...new Array<number>(58 - first).fill(300), ...case_.input_ids.slice(1)];
     expect(ids.indexOf(model.processor.imageTokenId)).toBe(58);
     const engine = engineOf({ contextLength: 192 });
@@ -156,7 +156,7 @@ describe("with gemma3, whose images' rows attend to one another, most layers wit
   });
 });
 
-describe("with paligemma, whose prompts' rows all attend to one another", () => {
+describe("paligemma, with one bidirectional block per prompt", () => {
   let engineOf: (options: EngineOptions) => Engine;
   let caseOf: (name: string) => GoldenCase;
   let inputOf: (case_: GoldenCase) => Promise<GenerationInput>;
@@ -165,7 +165,7 @@ describe("with paligemma, whose prompts' rows all attend to one another", () => 
     ({ engineOf, caseOf, inputOf } = await open("paligemma"));
   });
 
-  test("a prompt is one chunk, whatever the rows of a chunk", async () => {
+  test("a prompt is one chunk, whatever the prefill rows", async () => {
     const input = await inputOf(caseOf("image"));
     const whole = await run(engineOf({ contextLength: 128 }), input);
     for (const prefillRows of [1, 5, 16, 64]) {
@@ -175,7 +175,7 @@ describe("with paligemma, whose prompts' rows all attend to one another", () => 
     }
   });
 
-  test("only the same prompt is found in the cache", async () => {
+  test("only an equal prompt is found in the cache", async () => {
     const case_ = caseOf("image");
     const input = await inputOf(case_);
     const T = case_.input_ids.length;

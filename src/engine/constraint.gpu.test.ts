@@ -34,7 +34,7 @@ async function run(options: Partial<GenerationInput>): Promise<GeneratedToken[]>
 const answer = async (options: Partial<GenerationInput>): Promise<number[]> =>
   (await run(options)).map(({ token }) => token);
 
-/** Allows what `allowed` says at each step; undefined: all. */
+/** A constraint that allows the ids `allowed(step)`; undefined allows all. */
 function constraintOf(
   allowed: (step: number) => Iterable<number> | undefined,
 ): TokenConstraint & { readonly accepted: readonly number[] } {
@@ -51,7 +51,7 @@ function constraintOf(
   };
 }
 
-/** Every ninth id, others at each step. */
+/** Every ninth id, starting at another id in each step. */
 const ninths = (step: number): number[] =>
   Array.from({ length: V }, (_, id) => id).filter((id) => (id + step) % 9 === 0);
 
@@ -65,7 +65,7 @@ const likeliest = (logits: Float32Array, ids: readonly number[]): number =>
   ids.reduce((best, id) => ((logits[id] as number) > (logits[best] as number) ? id : best));
 
 describe("a constraint", () => {
-  test("is obeyed at every step, by the likeliest of what it allows", async () => {
+  test("is obeyed at every step, by the most likely token that it allows", async () => {
     const constraint = constraintOf(ninths);
     const ids = await answer({ constraint, maxTokens: 40 });
     expect(ids).toHaveLength(40);
@@ -77,7 +77,7 @@ describe("a constraint", () => {
     expect(await answer({})).toEqual(plain);
   });
 
-  test("may be asked asynchronously, and allow everything now and then", async () => {
+  test("may be asynchronous, and may allow every token at some steps", async () => {
     const free = constraintOf(() => undefined);
     expect(await answer({ constraint: free })).toEqual(plain);
     expect(free.accepted).toEqual(plain);
@@ -97,13 +97,13 @@ describe("a constraint", () => {
     expect(logits.indexOf(Math.max(...logits))).toBe(ids[2]);
   });
 
-  test("leaves the last token of the vocabulary to be drawn", async () => {
+  test("may allow only the last token of the vocabulary", async () => {
     expect(await answer({ constraint: constraintOf(() => [V - 1]), maxTokens: 3 })).toEqual(
       new Array<number>(3).fill(V - 1),
     );
   });
 
-  test("is worked out while the forward pass that needs it runs already", async () => {
+  test("computes its mask while the forward pass runs", async () => {
     const before = engine.stats.steps;
     const submitted: number[] = [];
     const inner = constraintOf(ninths);
@@ -119,7 +119,7 @@ describe("a constraint", () => {
     expect(engine.stats.steps - before).toBe(5);
   });
 
-  test("that allows nothing, even of what is no token, fails the request and no other", async () => {
+  test("that allows no token, or only bits beyond the vocabulary, fails its request alone", async () => {
     const constraint = constraintOf((step) => (step < 2 ? ninths(step) : []));
     await expect(answer({ constraint })).rejects.toThrow("allows no token");
     expect(V % 32).not.toBe(0);
@@ -129,7 +129,7 @@ describe("a constraint", () => {
     expect(await answer({})).toEqual(plain);
   });
 
-  test("that fails, or whose reader leaves, is not the next request's", async () => {
+  test("that throws, or whose reader stops, does not affect the next request", async () => {
     const failing: TokenConstraint = {
       mask: () => Promise.reject(new Error("no grammar")),
       accept: () => expect.fail("nothing was drawn"),
@@ -146,8 +146,8 @@ describe("a constraint", () => {
   });
 });
 
-describe("what is drawn under a constraint", () => {
-  test("is what would be drawn of the same logits without the others", async () => {
+describe("a token sampled under a constraint", () => {
+  test("is the one sampled from the logits of the allowed tokens alone", async () => {
     const sampling = { ...GREEDY, temperature: 1.7, frequencyPenalty: 0.4, repetitionPenalty: 1.2 };
     const allowed = ninths(4);
     const others = Array.from({ length: V }, (_, id) => id).filter((id) => !allowed.includes(id));
@@ -162,7 +162,7 @@ describe("what is drawn under a constraint", () => {
     }
   });
 
-  test("is spread as the softmax of what it allows", async () => {
+  test("follows the softmax over the allowed tokens", async () => {
     const logits = await logitsAfter([]);
     const order = [...logits.keys()].sort((a, b) => (logits[b] as number) - (logits[a] as number));
     const allowed = order.slice(5, 8);
@@ -184,7 +184,7 @@ describe("what is drawn under a constraint", () => {
     }
   });
 
-  test("has the logprobs of the model's own logits", async () => {
+  test("has logprobs of the model's own logits", async () => {
     const [token] = await run({ constraint: constraintOf(ninths), maxTokens: 1, logprobs: 2 });
     const [unconstrained] = await run({ maxTokens: 1, logprobs: 2 });
     expect(token?.logprobs?.top).toEqual(unconstrained?.logprobs?.top);
@@ -195,7 +195,7 @@ describe("what is drawn under a constraint", () => {
     expect(token?.logprobs?.logprob).toBeCloseTo(expected, 3);
   });
 
-  test("is a stop token before min_tokens only where nothing else may be", async () => {
+  test("is a stop token before minTokens only if nothing else is allowed", async () => {
     const [stop, other] = [plain[0] as number, 11];
     const options = { stopTokenIds: [stop], minTokens: 3 };
     for (const sampling of [GREEDY, { ...GREEDY, temperature: 1, topK: 2 }]) {
@@ -208,7 +208,7 @@ describe("what is drawn under a constraint", () => {
   });
 });
 
-test("a request without one has no dispatch for it", async () => {
+test("a request without a constraint has no dispatch for it", async () => {
   const steps = async (options: Parameters<typeof engine.decoder.sampler>[0]) =>
     (await engine.decoder.sampler(options)).plan.steps.map(({ name }) => name);
   const free = await steps({ greedy: true });

@@ -24,7 +24,7 @@ let golden: Golden;
 let model: Model;
 let weights: GpuWeights;
 let engine: Engine;
-/** Keeps nothing between requests. */
+/** Caches nothing between requests. */
 let fresh: Engine;
 
 const another = (options: EngineOptions): Engine =>
@@ -38,7 +38,7 @@ beforeAll(async () => {
   fresh = another({ prefixCache: false });
 });
 
-/** The words of all cases one after another, as often as are wanted. */
+/** The ids of all cases one after another, repeated as often as needed. */
 function text(count: number): number[] {
   const { imageTokenId } = model.processor;
   const words = golden.cases.flatMap(({ input_ids }) => input_ids);
@@ -58,7 +58,7 @@ async function run(on: Engine, input: GenerationInput) {
   return { ids, cached };
 }
 
-/** A prompt's last logits, and how much of it was cached. */
+/** Runs a prompt. Returns its last logits and the cached tokens. */
 async function prefill(on: Engine, input: GenerationInput) {
   const { cached } = await run(on, { ...input, maxTokens: 1 });
   const logits = await gpu.read(on.decoder.lastLogits ?? expect.fail("no logits"));
@@ -67,7 +67,7 @@ async function prefill(on: Engine, input: GenerationInput) {
 
 const wholePages = (rows: number) => rows - (rows % PAGE_TOKENS);
 
-test("a state of each page is kept, and counted", () => {
+test("memory holds one state per page, and its size counts", () => {
   const { num_conv_layers = 0, hidden_size } = model.text;
   const cache = new KvCache(gpu, model.text, 129);
   expect([cache.layers.length, cache.convolutions.length]).toEqual([2, 3]);
@@ -84,7 +84,7 @@ test("a state of each page is kept, and counted", () => {
 });
 
 describe("a prompt", () => {
-  test("in chunks of any size has the logits of one pass", async () => {
+  test("in chunks of any size gives the logits of one pass", async () => {
     const input = request(text(200));
     const { logits } = await prefill(another({ prefillRows: 200 }), input);
     for (const prefillRows of [1, 2, 31, 63, 64, 65, 66, 199]) {
@@ -92,19 +92,19 @@ describe("a prompt", () => {
     }
   });
 
-  test("position by position is the same by one plan and by fresh ones", async () => {
+  test("position by position gives the same by one plan and by fresh ones", async () => {
     const tokens = text(70);
     const opened = { model, weights, engine };
     const states = (plansOf: number) => statesByPosition(gpu, opened, tokens, plansOf);
     expect(await states(Infinity)).toEqual(await states(7));
   });
 
-  test("is found by whole pages, and then is bit by bit what it is afresh", async () => {
+  test("is found in full pages, and then gives the bits of a fresh computation", async () => {
     const ids = text(200);
     const { logits } = await prefill(fresh, request(ids));
     for (const cut of [1, 63, 64, 65, 66, 128, 129, 200]) {
       engine.flush();
-      // What comes after the cut is other text, which leaves states of its own behind.
+      // Other text follows the cut, and leaves its own states behind.
       await prefill(engine, request([...ids.slice(0, cut), ...text(250).reverse()]));
       expect(await prefill(engine, request(ids)), `${cut}`).toEqual({
         logits,
@@ -114,7 +114,7 @@ describe("a prompt", () => {
     }
   });
 
-  test("with images is answered as the reference does, cached or not", async () => {
+  test("with images gives the answer of the reference, cached or not", async () => {
     engine.flush();
     for (const { name, input_ids, output_ids } of golden.cases) {
       const input = await requestOf(caseOf(golden, name), model);
@@ -126,14 +126,14 @@ describe("a prompt", () => {
 });
 
 describe("an answer", () => {
-  test("that ends anywhere near a page's border leaves what the next turn goes on from", async () => {
+  test("that ends near the end of a page leaves the states that the next turn needs", async () => {
     for (const begin of [58, 59, 60, 61, 62, 63, 64]) {
       const ids = text(begin);
       engine.flush();
       const { ids: answer } = await run(engine, request(ids, 5));
       const next = request([...ids, ...answer, ...text(20)], 6);
       const expected = await run(fresh, next);
-      // The last token drawn was not computed.
+      // The last sampled token was not computed.
       const cached = wholePages(begin + answer.length - 1);
       expect(await run(engine, next), `${begin}`).toEqual({ ids: expected.ids, cached });
       const { logits } = await prefill(fresh, next);
@@ -141,7 +141,7 @@ describe("an answer", () => {
     }
   });
 
-  test("over two pages, and one more turn, is what a fresh engine says", async () => {
+  test("over two pages equals that of a fresh engine, and so do later ones", async () => {
     engine.flush();
     let conversation = request(text(40), 100);
     for (let turn = 0; turn < 3; turn++) {
@@ -151,7 +151,7 @@ describe("an answer", () => {
     }
   });
 
-  test("of two conversations in turn is not the other's", async () => {
+  test("in one of two alternating conversations is right", async () => {
     engine.flush();
     let conversations = [text(70), text(90).reverse()].map((ids) => request(ids, 12));
     for (let turn = 0; turn < 4; turn++) {
@@ -166,7 +166,7 @@ describe("an answer", () => {
     }
   });
 
-  test("is one of several that share their prompt's whole pages", async () => {
+  test("of several that share their prompt's full pages is right", async () => {
     engine.flush();
     const answers: string[] = [];
     for (let seed = 0; seed < 3; seed++) {
@@ -181,8 +181,8 @@ describe("an answer", () => {
   });
 });
 
-describe("a request that does not come to its end", () => {
-  test("leaves the chunks that were computed when its signal aborts in the prompt", async () => {
+describe("a request that ends early", () => {
+  test("leaves its computed chunks when its signal aborts during prefill", async () => {
     const input = request(text(300), 8);
     const expected = await run(fresh, input);
     for (const prefillRows of [32, 50, 64]) {
@@ -205,7 +205,7 @@ describe("a request that does not come to its end", () => {
     }
   });
 
-  test("leaves what was read when the reader leaves, however far the engine was ahead", async () => {
+  test("leaves the rows that were read when the reader stops", async () => {
     for (const begin of [59, 60, 61, 62, 63]) {
       engine.flush();
       const input = request(text(begin), 40);
@@ -219,7 +219,7 @@ describe("a request that does not come to its end", () => {
   });
 });
 
-test("in little room every request is answered right, of no more memory than before", async () => {
+test("in little room every answer is right, and memory does not grow", async () => {
   const small = another({ contextLength: 192 });
   for (const case_ of golden.cases) await run(small, await requestOf(case_, model));
   const { gpuBytes } = small.stats;

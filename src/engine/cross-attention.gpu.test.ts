@@ -19,7 +19,7 @@ let golden: Golden;
 let model: Model;
 let weights: GpuWeights;
 let engine: Engine;
-/** Keeps nothing. */
+/** Caches nothing. */
 let fresh: Engine;
 
 const another = (options: EngineOptions = {}): Engine =>
@@ -47,7 +47,7 @@ async function run(on: Engine, input: GenerationInput) {
 const expectedOf = (name: string): number[] =>
   golden.cases.find((one) => one.name === name)?.output_ids ?? expect.fail(name);
 
-test("the next turn about an image does not encode it again, and answers as a fresh engine", async () => {
+test("the next turn about an image does not encode it again, and answers like a fresh engine", async () => {
   const request = await inputOf("image");
   const { ids: more } = await inputOf("text");
   engine.flush();
@@ -59,7 +59,7 @@ test("the next turn about an image does not encode it again, and answers as a fr
   expect(await run(engine, next)).toEqual({ ids, cached, encoded: 0 });
 });
 
-test("another image is not taken for it, nor for what was said about it", async () => {
+test("another image finds neither the first image nor its rows", async () => {
   const request = await inputOf("image");
   const others = (await inputOf("image_last")).images;
   const other = { ...request, images: others };
@@ -70,32 +70,32 @@ test("another image is not taken for it, nor for what was said about it", async 
     expect(await run(engine, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
     expect(await run(engine, other)).toMatchObject({ ids, encoded: 1 });
   }
-  // Rows before an image depend on it: none of them is shared.
+  // Rows before an image depend on it, so none of them is shared.
   engine.flush();
   await run(engine, request);
   expect((await run(engine, other)).cached).toBe(0);
 });
 
-test("an image more in a later turn is the only one encoded", async () => {
+test("only the new image of a later turn is encoded", async () => {
   const whole = await inputOf("two_turns");
   const second = whole.ids.lastIndexOf(model.processor.imageTokenId);
   const first = { ...whole, ids: whole.ids.slice(0, second), images: whole.images.slice(0, 1) };
   engine.flush();
   expect(await run(engine, first)).toMatchObject({ encoded: 1 });
   expect(await run(engine, whole)).toMatchObject({ ids: expectedOf("two_turns"), encoded: 1 });
-  // The first one alone is still there, and so is the second behind it.
+  // The first image is still there, and so is the second.
   expect(await run(engine, first)).toMatchObject({ encoded: 0 });
   expect(await run(engine, whole)).toMatchObject({ ids: expectedOf("two_turns"), encoded: 0 });
 });
 
-test("images stay while others ask about text", async () => {
+test("images stay during requests without images", async () => {
   const request = await inputOf("two_images");
   await run(engine, request);
   expect((await run(engine, await inputOf("text"))).ids).toEqual(expectedOf("text"));
   expect(await run(engine, request)).toMatchObject({ ids: expectedOf("two_images"), encoded: 0 });
 });
 
-test("flush, salts and missing keys are minded", async () => {
+test("flush, salts and missing keys make images be encoded again", async () => {
   const request = await inputOf("two_images");
   await run(engine, request);
   engine.flush();
@@ -117,14 +117,14 @@ test("flush, salts and missing keys are minded", async () => {
   }
 });
 
-test("a flush while an image is encoded leaves it unknown", async () => {
+test("an image that is encoded during a flush is not found later", async () => {
   const request = await inputOf("image");
   const flushed = another({ onVisionPass: async () => flushed.flush() });
   expect((await run(flushed, request)).ids).toEqual(expectedOf("image"));
   expect(await run(flushed, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
 });
 
-test("what was aborted while images were encoded leaves nothing wrong behind", async () => {
+test("an abort while images are encoded leaves no wrong state behind", async () => {
   const pair = await inputOf("two_images");
   const turns = await inputOf("two_turns");
   let passes = 0;
@@ -139,13 +139,13 @@ test("what was aborted while images were encoded leaves nothing wrong behind", a
     controller = new AbortController();
     const outcome = run(aborted, { ...turns, signal: controller.signal });
     await expect(outcome).rejects.toThrow("enough");
-    // Its first image lies where that of the pair was.
+    // Its first image overwrites the first image of the pair.
     expect(await run(aborted, pair)).toMatchObject({ ids: expectedOf("two_images"), encoded: 2 });
   }
   expect((await run(aborted, turns)).ids).toEqual(expectedOf("two_turns"));
 });
 
-test("an error while an image is encoded leaves nothing wrong behind", async () => {
+test("an error while an image is encoded leaves no wrong state behind", async () => {
   const request = await inputOf("image");
   const other = await inputOf("image_last");
   let fails = false;
@@ -173,8 +173,8 @@ test("prefill in chunks of any size gives the logits of one pass", async () => {
   for (const rows of [5, 16, 33]) expectClose(await logits(rows), whole, 2e-5);
 });
 
-describe("room for images", () => {
-  test("is told, and more are refused", async () => {
+describe("the limit of images", () => {
+  test("is public, and more images are rejected", async () => {
     expect(engine.maxImages).toBe(16);
     const { width } = model.crossAttention ?? expect.fail("no keys");
     for (const { shape } of engine.imageStates) expect(shape).toEqual([16 * 4 * 17, width]);
@@ -185,7 +185,7 @@ describe("room for images", () => {
     );
   });
 
-  test("is all of it used by as many", async () => {
+  test("can be reached, and all images are right", async () => {
     const request = await inputOf("image");
     const [image = expect.fail()] = request.images;
     const [other = expect.fail()] = (await inputOf("two_turns")).images; // of one tile
@@ -195,7 +195,7 @@ describe("room for images", () => {
     });
     const ids = [...images.flatMap((_, i) => [imageTokenId, 40 + i]), ...request.ids.slice(7)];
     const many = { ...request, ids, images, maxTokens: 8 };
-    // What is seen last is an image of four tiles, after rows that saw others: those between differ.
+    // The last image has four tiles. Rows between the images attend to others.
     const { ids: answer, encoded } = await run(engine, many);
     expect(encoded).toBe(16);
     expect((await run(fresh, many)).ids).toEqual(answer);

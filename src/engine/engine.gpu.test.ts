@@ -73,12 +73,12 @@ describe("plans", () => {
 });
 
 describe("requests", () => {
-  test("in any order don't see each other's cache", async () => {
+  test("in any order don't read each other's rows", async () => {
     const order = [...golden.cases, ...[...golden.cases].reverse()];
     for (const case_ of order) expect(await run(case_), case_.name).toEqual(case_.output_ids);
   });
 
-  test("at once are answered one after another, first come first served", async () => {
+  test("at the same time are answered one after another, in order", async () => {
     const cases = golden.cases.slice(0, 3);
     const finished: string[] = [];
     const answers = await Promise.all(
@@ -93,7 +93,7 @@ describe("requests", () => {
     expect(engine.stats.requests).toBe(0);
   });
 
-  test("beyond the queue are refused, and the rest are answered", async () => {
+  test("beyond the queue are rejected, and the others are answered", async () => {
     const [case_ = expect.fail()] = golden.cases;
     const input = await inputOf(case_);
     const outcomes = await Promise.allSettled(
@@ -105,7 +105,7 @@ describe("requests", () => {
     expect(await run(case_)).toEqual(case_.output_ids);
   });
 
-  test("that are too long say so, and leave the engine working", async () => {
+  test("that are too long are rejected, and the next one is answered", async () => {
     const [case_ = expect.fail()] = golden.cases;
     const ids = new Array<number>(512).fill(5);
     const long = { ...(await inputOf(case_)), ids, images: [] };
@@ -123,13 +123,13 @@ describe("requests", () => {
     expect(await run(case_)).toEqual(case_.output_ids);
   });
 
-  test("whose placeholders and images differ are refused", async () => {
+  test("with another number of placeholders than images are rejected", async () => {
     const case_ = golden.cases.find(({ name }) => name === "image") ?? expect.fail();
     const input = { ...(await inputOf(case_)), images: [] };
     await expect(generate(engine, input, golden.checkpoint.files)).rejects.toThrow("image tokens");
   });
 
-  test("stop within a step when the reader leaves", async () => {
+  test("stop within a step when the reader stops", async () => {
     const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
     const input = { ...(await inputOf(case_)), maxTokens: 200 };
     const before = engine.stats.steps;
@@ -157,7 +157,7 @@ describe("requests", () => {
     expect(await run(case_)).toEqual(case_.output_ids);
   });
 
-  test("end at maxTokens without one step more", async () => {
+  test("end at maxTokens without another step", async () => {
     const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
     const before = engine.stats.steps;
     const ids: number[] = [];
@@ -166,7 +166,7 @@ describe("requests", () => {
     expect([ids.length, engine.stats.steps - before]).toEqual([3, 3]);
   });
 
-  test("with a seed draw the same tokens again, and others with another seed", async () => {
+  test("with the same seed sample the same tokens, with another seed others", async () => {
     const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
     const draw = async (seed: number): Promise<number[]> => {
       const sampling = { temperature: 1.5, topK: 0, topP: 1, minP: 0, seed };

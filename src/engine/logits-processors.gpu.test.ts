@@ -50,7 +50,7 @@ async function logitsAfter(case_: GoldenCase, generated: readonly number[]): Pro
   return gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
 }
 
-/** Greedy decoding, with `adjust` applied to the model's logits in plain code. */
+/** Greedy decoding by plain code, with `adjust` applied to the model's logits. */
 async function reference(
   case_: GoldenCase,
   count: number,
@@ -67,7 +67,7 @@ async function reference(
 
 const timesIn = (ids: readonly number[], id: number) => ids.filter((each) => each === id).length;
 
-describe("greedy decoding takes the path that plain code predicts", () => {
+describe("greedy decoding equals plain code", () => {
   test.each<[string, string, Partial<Sampling>, Parameters<typeof reference>[2]]>([
     [
       "repetition_penalty, of prompt and answer",
@@ -96,7 +96,7 @@ describe("greedy decoding takes the path that plain code predicts", () => {
     const ids = await answer(case_, { sampling: { ...GREEDY, ...sampling } });
     expect(ids).not.toEqual(plain);
     expect(ids).toEqual(await reference(case_, 16, adjust));
-    // Nothing of it is left for the next request.
+    // The next request is not affected.
     expect(await answer(case_)).toEqual(plain);
   });
 });
@@ -107,18 +107,18 @@ describe("logit_bias", () => {
       sampling: { ...GREEDY, ...more, logitBias: new Map(entries) },
     });
 
-  test("of 100 always picks, greedy or drawn", async () => {
+  test("of 100 always selects the token, greedy or sampled", async () => {
     expect(await biased([[77, 100]])).toEqual(new Array<number>(16).fill(77));
     expect(await biased([[77, 100]], { temperature: 1 })).toEqual(new Array<number>(16).fill(77));
   });
 
-  test("of -100 never picks", async () => {
+  test("of -100 never selects the token", async () => {
     const plain = await answer(caseOf("text"));
     const ids = await biased(plain.map((id) => [id, -100]));
     for (const id of plain) expect(ids).not.toContain(id);
   });
 
-  test("of one request is not another's", async () => {
+  test("of one request does not affect the next", async () => {
     const plain = await answer(caseOf("text"));
     await biased([[77, 100]]);
     const slight = { ...GREEDY, presencePenalty: 1e-6 };
@@ -127,7 +127,7 @@ describe("logit_bias", () => {
 });
 
 describe("min_tokens", () => {
-  test("holds stop tokens back, and no longer", async () => {
+  test("delays stop tokens, and no longer than asked", async () => {
     const case_ = caseOf("text");
     const stop = case_.output_ids[1] as number;
     const bias = { ...GREEDY, logitBias: new Map([[stop, 100]]) };
@@ -140,7 +140,7 @@ describe("min_tokens", () => {
     }
   });
 
-  test("says nothing of tokens that don't stop", async () => {
+  test("does not delay tokens that don't stop", async () => {
     const case_ = caseOf("text");
     expect(await answer(case_, { minTokens: 10 })).toEqual(await answer(case_));
   });
@@ -153,7 +153,7 @@ describe("logprobs", () => {
     return Array.from(logits, (logit) => logit - greatest - Math.log(total));
   };
 
-  test("are those of the model's own logits, whatever is done to them", async () => {
+  test("are those of the model's own logits, whatever the logits processors", async () => {
     const case_ = caseOf("image_last");
     const sampling = {
       ...GREEDY,
@@ -166,7 +166,7 @@ describe("logprobs", () => {
     expect(idsOf(tokens)).toEqual(await answer(case_, { maxTokens: 6, sampling }));
     for (const [i, { token, logprobs = expect.fail("no logprobs") }] of tokens.entries()) {
       const expected = logSoftmax(await logitsAfter(case_, idsOf(tokens.slice(0, i))));
-      // The reference is a prefill, which rounds otherwise than a decode step.
+      // The reference is a prefill, whose rounding differs from a decode step's.
       expect(logprobs.logprob).toBeCloseTo(expected[token] as number, 3);
       const order = [...expected.keys()].sort(
         (a, b) => (expected[b] as number) - (expected[a] as number),
@@ -178,7 +178,7 @@ describe("logprobs", () => {
     }
   });
 
-  test("come with as many of the most likely as are asked for", async () => {
+  test("list as many of the most likely tokens as requested", async () => {
     for (const logprobs of [0, 1, 20]) {
       const tokens = await run(caseOf("text"), { maxTokens: 3, logprobs });
       expect(tokens.map((token) => token.logprobs?.top.length)).toEqual([
@@ -192,7 +192,7 @@ describe("logprobs", () => {
   });
 });
 
-test("what nobody asks for costs no dispatch", async () => {
+test("an unused option costs no dispatch", async () => {
   const steps = async (options: Parameters<typeof engine.decoder.sampler>[0]) =>
     (await engine.decoder.sampler(options)).plan.steps.map(({ name }) => name);
   const plain = await steps({ greedy: true });

@@ -23,11 +23,11 @@ import type { GenerationInput, PreparedImage, Sampling } from "./generation.ts";
 
 const DRAWN: Sampling = { ...GREEDY, temperature: 1.3, seed: 5 };
 
-/** What one request made of the cache. */
+/** What one request found in the cache and computed. */
 interface Outcome {
   readonly ids: readonly number[];
   readonly cached: number;
-  /** Rows and vision passes computed for it. */
+  /** Prompt rows and vision passes computed. */
   readonly prefilled: number;
   readonly encoded: number;
 }
@@ -38,7 +38,7 @@ beforeAll(async () => {
   gpu = await testGpu();
 });
 
-/** A family's engines, and its cases as requests. */
+/** Opens a family: engines, and its cases as requests. */
 async function open(folder: string) {
   const golden: Golden = await openGolden(folder);
   const options = { contextLength: 1024 };
@@ -68,7 +68,7 @@ async function run(engine: Engine, input: GenerationInput): Promise<Outcome> {
   };
 }
 
-/** A prompt's last logits, and how much of it was cached. */
+/** Runs a prompt. Returns its last logits and the cached tokens. */
 async function prefill(engine: Engine, input: GenerationInput) {
   const { cached } = await run(engine, { ...input, maxTokens: 1 });
   const logits = await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
@@ -88,7 +88,7 @@ describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
     fresh = buildEngine(gpu, opened.model, opened.weights, options);
   });
 
-  test("every case is answered as the reference does, again with one row and no image", async () => {
+  test("every case gives the reference's answer, a second time from one computed row and no image", async () => {
     for (const case_ of golden.cases) {
       const request = await input(case_);
       const first = await run(engine, request);
@@ -103,7 +103,7 @@ describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
     }
   });
 
-  test("the next turn computes what is new of it, and as a fresh engine does", async () => {
+  test("the next turn computes only its new rows, and equals a fresh engine", async () => {
     const more = golden.cases.find(({ name }) => name === "text")?.input_ids ?? expect.fail();
     for (const case_ of golden.cases.filter(({ name }) => /^(text|image|two_turns)$/.test(name))) {
       const request = await input(case_);
@@ -118,7 +118,7 @@ describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
         prefilled: more.length + 1,
         encoded: 0,
       });
-      // The answer's rows are those of decode steps, which add in another order.
+      // The answer's rows come from decode steps, which add in another order.
       engine.flush();
       await run(engine, request);
       const { logits } = await prefill(engine, next);
@@ -142,7 +142,7 @@ describe("an engine", () => {
     ({ golden, model, weights, engine, input, caseOf } = await open("smolvlm"));
   });
 
-  test("computes a prompt's rows bit by bit the same, however much of it was cached", async () => {
+  test("computes the same bits for a prompt's rows, however much of it was cached", async () => {
     const request = await requestOf("two_images");
     const { ids, images } = request;
     const { imageTokenId } = model.processor;
@@ -151,7 +151,7 @@ describe("an engine", () => {
     expect(whole.cached).toBe(0);
     for (const cut of [1, 7, 33, 60, 64, 65, ids.length - 1]) {
       const part = ids.slice(0, cut);
-      // A prompt has whole images: what the cut leaves out of one is there all the same.
+      // A prompt has whole images, so the missing rows of an image that is cut are appended.
       const rows = part.filter((id) => id === imageTokenId).length;
       const count = Math.ceil(rows / 16);
       const missing = new Array<number>(16 * count - rows).fill(imageTokenId);
@@ -165,7 +165,7 @@ describe("an engine", () => {
     }
   });
 
-  test("draws the same of a seed whether the prompt was there or not, whatever came between", async () => {
+  test("samples the same tokens for a seed, whether the prompt was cached or not", async () => {
     const request = await requestOf("image", DRAWN);
     const other = await requestOf("system", DRAWN);
     engine.flush();
@@ -197,7 +197,7 @@ describe("an engine", () => {
     expect(visionSteps - before.visionSteps).toBe(2);
   });
 
-  test("keeps several conversations at once", async () => {
+  test("caches several conversations at once", async () => {
     engine.flush();
     const names = ["text", "image", "system", "two_turns"];
     const turns = await Promise.all(names.map((name) => requestOf(name)));
@@ -216,7 +216,7 @@ describe("an engine", () => {
     }
   });
 
-  test("finds another image, or one without key, to be another prompt", async () => {
+  test("does not find a prompt with another image or an image without key", async () => {
     const request = await requestOf("image");
     const start = request.ids.indexOf(model.processor.imageTokenId);
     const [image = expect.fail("no image")] = request.images;
@@ -233,10 +233,10 @@ describe("an engine", () => {
     expect((await run(engine, request)).cached).toBe(request.ids.length - 1);
   });
 
-  test("encodes an image again when only a part of its rows is left", async () => {
+  test("encodes an image again when only a part of its rows is cached", async () => {
     const { ids, ...request } = await requestOf("image");
     const start = ids.indexOf(model.processor.imageTokenId);
-    // So that page 0 ends within the image.
+    // Makes page 0 end within the image.
     const long = { ...request, ids: [...new Array<number>(56 - start).fill(3), ...ids] };
     const fillers = Array.from({ length: 120 }, (_, i) => 20 + i);
     const small = another({ contextLength: 192 });
@@ -248,7 +248,7 @@ describe("an engine", () => {
     expect(small.stats.visionSteps).toBe(visionSteps + 1);
   });
 
-  test("answers every request right in little room, of no more memory than before", async () => {
+  test("answers every request right in little room, without more memory", async () => {
     const small = another({ contextLength: 192 });
     for (const case_ of golden.cases) await run(small, await input(case_));
     const { gpuBytes } = small.stats;
@@ -263,7 +263,7 @@ describe("an engine", () => {
     expect(small.stats.gpuBytes).toBe(gpuBytes);
   });
 
-  test("shares nothing between salts, and nothing at all when told so", async () => {
+  test("shares nothing between salts, and nothing at all with `prefixCache: false`", async () => {
     const request = await requestOf("text");
     engine.flush();
     await run(engine, { ...request, cacheSalt: "mine" });
@@ -278,7 +278,7 @@ describe("an engine", () => {
     }
   });
 
-  test("forgets on flush, what is under way included", async () => {
+  test("forgets everything on flush, the running request included", async () => {
     const request = await requestOf("text");
     await run(engine, request);
     engine.flush();
@@ -292,7 +292,7 @@ describe("an engine", () => {
   });
 });
 
-describe("of a request that does not come to its end", () => {
+describe("after a request that ended early", () => {
   let engine: Engine;
   let request: GenerationInput;
   let expected: readonly number[];
@@ -307,7 +307,7 @@ describe("of a request that does not come to its end", () => {
     expected = opened.caseOf("two_turns").output_ids;
   });
 
-  test("what was read is kept, when the reader leaves", async () => {
+  test("rows that were read are cached, when the reader stopped", async () => {
     engine.flush();
     const read: number[] = [];
     for await (const { token } of engine.generate(request)) if (read.push(token) === 5) break;
@@ -316,7 +316,7 @@ describe("of a request that does not come to its end", () => {
     expect((await run(engine, request)).ids).toEqual(expected);
   });
 
-  test("chunks that were computed are kept, when the signal aborts within the prompt", async () => {
+  test("computed chunks are cached, when the signal aborted during prefill", async () => {
     engine.flush();
     const controller = new AbortController();
     const { decoder } = engine;
@@ -332,7 +332,7 @@ describe("of a request that does not come to its end", () => {
     expect(await run(engine, request)).toMatchObject({ cached: 64, ids: expected });
   });
 
-  test("nothing is kept after an error of the device, not even of the requests before", async () => {
+  test("nothing is cached after an error of the device, not even earlier requests", async () => {
     await run(engine, request);
     const failing = async (): Promise<void> => {
       let drawn = 0;
@@ -349,8 +349,8 @@ describe("of a request that does not come to its end", () => {
   });
 });
 
-describe("over the API, with the sample model", () => {
-  test("choices share their prompt, and the usage tells what was cached", async () => {
+describe("the API, with the sample model,", () => {
+  test("computes a prompt once for all choices, and reports cached tokens in the usage", async () => {
     const base = location.href;
     const checkpoint = await openCheckpoint(resolveSource("/models/sample", { base }));
     const { engine, model } = await openEngine(gpu, checkpoint, "f32", { contextLength: 512 });

@@ -32,7 +32,7 @@ beforeAll(async () => {
   golden = await openGolden("smolvlm");
 });
 
-/** The same weights, with another matrix in the place of each. */
+/** The same weights, with each matrix replaced by another. */
 function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight): Weights {
   return {
     under: (prefix) => replaceMatrices(weights.under(prefix), replace),
@@ -109,13 +109,13 @@ test("weights take the bytes that their format promises", async () => {
   }
   const { f32 = 0, f16 = 0, q8 = 0, q4 = 0 } = bytes;
   expect(f16 / f32).toBe(0.5);
-  // Nine bits a weight and a scale and a bias for 32 of them; four, and the same. Rows that are no
-  // multiple of 32 long are filled up.
+  // q8 takes nine bits per weight, and a scale and a least value per 32 weights; q4 takes four bits, and
+  // the same. Rows are padded to a multiple of 32.
   expect(q8 / f32).toBeLessThan((1 + 8 / 32) / 4 + 0.02);
   expect(q4 / f32).toBeLessThan((0.5 + 4 / 32) / 4 + 0.02);
 });
 
-/** A case of the bundled sample model; `margin` is the least top-1 to top-2 distance of its path. */
+/** A case of the bundled sample model. `margin` is the least distance of top-1 and top-2 logits. */
 interface SampleCase {
   readonly messages: GoldenCase["messages"];
   readonly input_ids: number[];
@@ -123,7 +123,7 @@ interface SampleCase {
   readonly margin: number;
 }
 
-test("in q8 the sample model answers what it answers in f32, wherever it is sure", async () => {
+test("in q8 the sample model gives its f32 answers where its margin is large", async () => {
   const source = resolveSource("/models/sample", { base: location.href });
   const checkpoint = await openCheckpoint(source);
   const { engine, model } = await openEngine(gpu, checkpoint, "q8");

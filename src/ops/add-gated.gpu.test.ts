@@ -37,7 +37,7 @@ describe("addGated", () => {
     }
   });
 
-  test("adds nothing in rows that are shut, whatever there is", async () => {
+  test("adds nothing to rows before an image, not even NaN", async () => {
     const gpu = await testGpu();
     const y = await runOp(gpu, (g) =>
       addGated(
@@ -51,7 +51,7 @@ describe("addGated", () => {
     expect(y).toEqual(random(8, 1));
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (b: number[], gate: number[], rows: number[]) =>
       runOp(gpu, (g) =>

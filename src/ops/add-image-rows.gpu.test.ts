@@ -14,7 +14,7 @@ describe("addImageRows", () => {
     const x = random(T * D, 1);
     const states = random(N * D, 2);
     const words = new Uint32Array(T * ROW_WORDS);
-    // The borders first: first and last image row, first and last of the vocabulary.
+    // The limits first: first and last image row, first and last id of the vocabulary.
     const borders = [V, V + N - 1, 0, V - 1];
     const tokens = Array.from(random(T, 3), (r, t) => {
       return borders[t] ?? Math.floor(((r + 1) / 2) * (V + N));
@@ -37,7 +37,7 @@ describe("addImageRows", () => {
     expectClose(y, expected, 0);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (rows: readonly number[], D: number, S: number) =>
       runOp(gpu, (g) => {

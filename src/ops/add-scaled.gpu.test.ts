@@ -25,7 +25,7 @@ describe("addScaled", () => {
     );
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (b: number[], scale: number[]) =>
       runOp(gpu, (g) =>

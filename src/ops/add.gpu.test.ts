@@ -22,7 +22,7 @@ describe("add", () => {
     );
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = runOp(gpu, (g) => add(g, gpu.tensor("a", [3, 4]), gpu.tensor("b", [2, 4])));
     await expect(run).rejects.toThrow("add: b is [2,4]");

@@ -19,7 +19,7 @@ interface Slot {
   readonly prompt: readonly number[];
   readonly ends: readonly number[];
   readonly bias: Float32Array;
-  /** The token drawn at each step. */
+  /** The token sampled at each step. */
   readonly drawn: readonly number[];
 }
 
@@ -38,7 +38,7 @@ function adjusted(slot: Slot, logits: Float32Array, step: number): Float32Array 
   });
 }
 
-/** Runs as many steps as each slot has tokens drawn; returns what each step made of the logits. */
+/** Runs one step per sampled token. Returns the adjusted logits of each step. */
 async function run(slots: readonly Slot[], logits: readonly Float32Array[], idle?: number) {
   const gpu = await testGpu();
   const B = slots.length;
@@ -73,7 +73,7 @@ async function run(slots: readonly Slot[], logits: readonly Float32Array[], idle
     plan.submit();
     const all = await gpu.read(y);
     results.push(slots.map((_, b) => all.slice(b * V, (b + 1) * V)));
-    // What `sample` does: the token of this step is there when the next one runs.
+    // As `sample` does: the token of this step is written before the next step runs.
     gpu.write(
       tensors.tokens,
       Uint32Array.from(slots, ({ drawn }) => drawn[step] ?? 0),
@@ -121,7 +121,7 @@ const SLOTS: readonly Slot[] = [
   },
 ];
 
-test("every step is adjusted as the formula says, by what was drawn before", async () => {
+test("every step applies the formula to the tokens sampled before it", async () => {
   const logits = SLOTS.map((_, b) => random(V, b + 1).map((x) => x * 8));
   const { results } = await run(SLOTS, logits);
   results.forEach((row, step) => {
@@ -138,14 +138,14 @@ test("every step is adjusted as the formula says, by what was drawn before", asy
   });
 });
 
-test("logits that nothing is asked of come out bit by bit", async () => {
+test("neutral settings keep the bits of the logits", async () => {
   const logits = random(V, 9).map((x) => x * 8);
   const slot = { penalties: NONE, prompt: [1, 2, 3], ends: [4], bias: biasOf({}), drawn: [1, 4] };
   const { results } = await run([slot], [logits]);
   for (const [y] of results) expect(y).toEqual(logits);
 });
 
-test("counts survive the replays, and idle slots count nothing", async () => {
+test("counts last over replays, and idle slots count nothing", async () => {
   const logits = SLOTS.map((_, b) => random(V, b + 1));
   const { counted } = await run(SLOTS, logits, 1);
   const times = (b: number) => {
@@ -161,7 +161,7 @@ test("counts survive the replays, and idle slots count nothing", async () => {
   expect(times(2)).toEqual({ 63: 1, 64: 2, 65: 1, 66: 1 });
 });
 
-test("shapes that don't fit are refused", async () => {
+test("rejects shapes that don't fit", async () => {
   const gpu = await testGpu();
   const g = new Graph(gpu);
   const of = (label: string, ...shape: number[]) => g.scratch(shape, label);

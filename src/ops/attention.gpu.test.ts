@@ -66,13 +66,13 @@ async function check(
 
 const SEQUENCES = 3;
 
-/** Attention to a cache whose pages lie in no order, and of which unused ones hold NaN. */
+/** Attention to a cache with shuffled pages, whose unused rows hold NaN. */
 async function checkPaged(rows: readonly Row[], sizes: Sizes, maxPages: number) {
   const gpu = await testGpu();
   const { H, K, C } = sizes;
   const options = { ...sizes, scale: 2.5 * C ** -0.5 };
   const pages = SEQUENCES * maxPages + 1;
-  // 7 divides none of these page counts, so that every page is used by one place at most.
+  // 7 divides none of these page counts, so that no page is used twice.
   const pageOf = (sequence: number, page: number) => ((sequence * maxPages + page) * 7 + 3) % pages;
   const pageTable = Uint32Array.from({ length: SEQUENCES * maxPages }, (_, i) => pageOf(0, i));
   const [keys, values] = [2, 3].map((seed) => random(pages * PAGE_TOKENS * K * C, seed)) as [
@@ -123,7 +123,7 @@ async function checkFlat(rows: readonly Row[], sizes: Sizes) {
   await check(rows, data, width, { kind: "flat", qkv }, lookup(H), lookup(H + K), options);
 }
 
-/** Attention to images' keys in a ring of N rows, of which those that nobody attends to hold NaN. */
+/** Attention to keys in a ring of N rows. Rows that no query attends to hold NaN. */
 async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
   const gpu = await testGpu();
   const { H, K, C } = sizes;
@@ -160,7 +160,7 @@ async function checkImages(rows: readonly Row[], sizes: Sizes, N: number) {
   await check(rows, q, H * C, source, lookup(keys), lookup(values), options, ranges);
 }
 
-/** Consecutive rows of a sequence, each attending to all before it and itself. */
+/** Consecutive rows of a sequence. Each attends to itself and all rows before it. */
 function causal(sequence: number, start: number, count: number, window = Infinity): Row[] {
   return Array.from({ length: count }, (_, i) => ({
     ...IDLE_ROW,
@@ -172,7 +172,7 @@ function causal(sequence: number, start: number, count: number, window = Infinit
   }));
 }
 
-/** Rows of images one after another, each attending to all of its own image. */
+/** Patch rows of images, one image after another. Each attends to all rows of its image. */
 function images(...counts: number[]): Row[] {
   let first = 0;
   return counts.flatMap((count) => {
@@ -226,7 +226,7 @@ describe("attention", () => {
     await checkPaged(rows, heads, 5);
   });
 
-  test("a prefill chunk with decoded rows of others", async () => {
+  test("a prefill chunk with decode rows of other sequences", async () => {
     const rows = [...causal(0, 70, 21), ...causal(1, 200, 1), IDLE_ROW, ...causal(2, 3, 1)];
     await checkPaged(rows, heads, 5);
   });
@@ -250,7 +250,7 @@ describe("attention", () => {
   test.each([
     { softcap: 1, T: 3 },
     { softcap: 1, T: 30 },
-    // Far out, where tanh overflows on some drivers.
+    // Large values, where tanh overflows on some drivers.
     { softcap: 0.01, T: 3 },
     { softcap: 0.01, T: 30 },
   ])("$T rows whose scores are capped by $softcap", async ({ softcap, T }) => {
@@ -269,8 +269,8 @@ describe("attention", () => {
     await checkFlat(images(...counts), { H: 3, K: 3, C: 72 });
   });
 
-  test.each([1, 8, 9, 40])("%i rows attend to images that they see", async (T) => {
-    // Of a ring of 150 rows: none, an image from within a page, all of it, one over the ring's end.
+  test.each([1, 8, 9, 40])("%i rows attend to cross-attention keys", async (T) => {
+    // In a ring of 150 rows: no key, a range from within a page, all keys, a range over the ring's end.
     const ranges: [number, number][] = [
       [1, 0],
       [30, 96],
@@ -286,7 +286,7 @@ describe("attention", () => {
     for (const heads of HEADS.slice(0, 4)) await checkImages(rows, heads, 150);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const rows = causal(0, 0, 2);
     await expect(checkFlat(rows, { H: 3, K: 2, C: 8 })).rejects.toThrow("H is 3, expected a mult");
     await expect(checkFlat(rows, { H: 2, K: 2, C: 6 })).rejects.toThrow("C is 6, expected a mult");

@@ -34,7 +34,7 @@ describe("averagePool", () => {
     expectClose(y, reference(x, B, side, C, s), 1e-6);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (P: number, C: number, s: number) =>
       runOp(gpu, (g) => averagePool(g, gpu.tensor("x", [P, C]), 4, s));

@@ -10,7 +10,7 @@ const F32 = `
 fn weight4(o: u32, i: u32) -> vec4f { return w[o * (D / 4u) + i]; }
 `;
 
-/** `values` `[V, D]` as a matrix in f32, cut into pieces of at most `sliceRows` rows. */
+/** `values` `[V, D]` as an f32 weight in slices of at most `sliceRows` rows. */
 function table(gpu: Gpu, values: Float32Array, D: number, sliceRows: number): Weight {
   const V = values.length / D;
   const slices = [];
@@ -37,7 +37,7 @@ describe("embed", () => {
     const values = random(V * D, 1);
     const images = random(N * D, 2);
     const words = new Uint32Array(T * ROW_WORDS);
-    // The borders first: first and last of the vocabulary, first and last image row.
+    // The limits first: first and last id of the vocabulary, first and last image row.
     const borders = [V, 0, V - 1, V + N - 1];
     const tokens = Array.from(random(T, 3), (x, t) => {
       return borders[t] ?? Math.floor(((x + 1) / 2) * (V + N));
@@ -58,7 +58,7 @@ describe("embed", () => {
     expectClose(y, expected, 0);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (D: number, I: number) =>
       runOp(gpu, (g) => {

@@ -44,7 +44,7 @@ describe("gatherRows", () => {
     );
   });
 
-  test("writes where it is told to", async () => {
+  test("writes to a given tensor", async () => {
     const gpu = await testGpu();
     const into = gpu.tensor("into", [1, 4]);
     const x = gpu.tensor("x", [2, 4], "f32", random(8, 3));
@@ -54,7 +54,7 @@ describe("gatherRows", () => {
     expect(await gpu.read(into)).toEqual(y);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (D: number, into: readonly number[], more = [1, D]) =>
       runOp(gpu, (g) =>

@@ -35,7 +35,7 @@ describe.each(["silu", "gelu_tanh"] as const)("glu by %s", (activation) => {
   });
 });
 
-test("refuses a width that four does not divide", async () => {
+test("rejects a width that is no multiple of 4", async () => {
   const gpu = await testGpu();
   const run = runOp(gpu, (g) => glu(g, gpu.tensor("gateUp", [2, 12]), "silu"));
   await expect(run).rejects.toThrow("glu: gateUp is [2,12], expected rows of a multiple of 8");

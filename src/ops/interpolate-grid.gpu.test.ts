@@ -54,7 +54,7 @@ describe("interpolateGrid", () => {
     expectClose(y, reference(table, down, across, sizes), 1e-5);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (table: readonly number[], down: readonly number[], across: readonly number[]) =>
       runOp(gpu, (g) =>

@@ -37,7 +37,7 @@ describe("interpolateRows", () => {
     expectClose(y, reference(table, indices, weights, D), 1e-6);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (D: number, indices: readonly number[], weights: readonly number[]) =>
       runOp(gpu, (g) =>

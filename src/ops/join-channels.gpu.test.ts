@@ -13,7 +13,7 @@ describe("joinChannels", () => {
     const { T, D, E, others, start, count } = sizes;
     const gpu = await testGpu();
     const x = random(T * D, 1);
-    // Others may have more rows than x.
+    // The others may have more rows than x.
     const more = Array.from({ length: others }, (_, i) => random((T + 2) * E, 2 + i));
     const y = await runOp(gpu, (g) =>
       joinChannels(
@@ -30,7 +30,7 @@ describe("joinChannels", () => {
     expectClose(y, expected, 0);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (others: number[][], count: number) =>
       runOp(gpu, (g) => {

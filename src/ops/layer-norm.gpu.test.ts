@@ -40,7 +40,7 @@ describe("layerNorm", () => {
     expectClose(y, reference(x, weight, bias, 1e-6), tolerance);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (D: number, W: number) =>
       runOp(gpu, (g) => {

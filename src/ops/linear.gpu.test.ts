@@ -12,7 +12,7 @@ import { q4 } from "../weights/formats/q4.ts";
 import type { Activation } from "./activation.ts";
 import { linear } from "./linear.ts";
 
-/** A matrix in a format, and the numbers that the format made of it. */
+/** A random matrix in a weight format, and its dequantized values. */
 async function testWeight(
   gpu: Gpu,
   O: number,
@@ -58,7 +58,7 @@ describe("linear", () => {
 
   const variants = [
     ...cases.map((matrix) => ({ variant: "direct" as const, ...matrix })),
-    // Workgroup memory takes a software adapter seconds to compile: fewer shapes and formats.
+    // A software adapter takes seconds to compile workgroup memory, so these are fewer cases.
     ...cases
       .filter(({ D, title }) => D === 216 && /^(f32|q8|q4\/64)$/.test(title))
       .map((m) => ({ variant: "tiled" as const, ...m })),
@@ -79,7 +79,7 @@ describe("linear", () => {
   });
 
   test.each(packable.filter(({ format }) => formatFits(format, 588)))(
-    "$title: rows of 588, no multiple of 8",
+    "$title: rows of 588, which is no multiple of 8",
     async ({ format }) => {
       const gpu = await testGpu();
       const [O, D] = [37, 588];
@@ -191,7 +191,7 @@ describe("linear", () => {
     }
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const { weight } = await testWeight(gpu, 8, 16, f32);
     const x = gpu.tensor("x", [2, 16]);
@@ -203,7 +203,7 @@ describe("linear", () => {
   });
 });
 
-/** Error function by its series, and by its continued fraction where that converges faster. */
+/** The error function by its series, or by its continued fraction where that converges faster. */
 function erf(x: number): number {
   if (Math.abs(x) < 3) {
     let [term, sum] = [x, x];

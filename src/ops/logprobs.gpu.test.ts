@@ -44,7 +44,7 @@ async function run(slots: readonly Slot[]): Promise<Logprobs[]> {
   );
 }
 
-/** In doubles, by a full sort. */
+/** The expected logprobs, in doubles by a full sort. */
 function reference({ logits, token, count }: Slot): Logprobs {
   const values = [...logits];
   const greatest = values.reduce((a, b) => Math.max(a, b));
@@ -75,7 +75,7 @@ test.each([1, 7, 512, 513, 5000, 49_280, 151_936])("of %i tokens", async (V) => 
   results.forEach((result, b) => expectLogprobs(result, reference(slots[b] as Slot)));
 });
 
-test("one share may hold all of the most likely", async () => {
+test("one share may hold all of the most likely tokens", async () => {
   const logits = random(20_000, 3);
   for (let i = 0; i < 25; i++) logits[700 + i] = 10 + ((i * 7) % 25);
   const slot = { logits, token: 700, count: MAX_TOP_LOGPROBS };
@@ -83,7 +83,7 @@ test("one share may hold all of the most likely", async () => {
   expectLogprobs(result, reference(slot));
 });
 
-test("equals come with the lowest id first, across shares too", async () => {
+test("equally likely tokens are listed by ascending id, across shares too", async () => {
   const slot = { logits: new Float32Array(5000).fill(-3.5), token: 4999, count: 20 };
   const [result = expect.fail()] = await run([slot]);
   expect(result.top.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, id) => id));
@@ -93,7 +93,7 @@ test("equals come with the lowest id first, across shares too", async () => {
   expectLogprobs(tied, reference(ties));
 });
 
-test("shapes that don't fit are refused", async () => {
+test("rejects shapes that don't fit", async () => {
   const g = new Graph(await testGpu());
   const of = (label: string, ...shape: number[]) => g.scratch(shape, label);
   expect(() =>

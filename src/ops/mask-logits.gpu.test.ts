@@ -26,7 +26,7 @@ test.each<[B: number, V: number, words: (count: number) => Uint32Array]>([
   [1, 64, (count) => new Uint32Array(count)],
   [1, 65, (count) => new Uint32Array(count).fill(0xffffffff)],
   [1, 151_669, (count) => noise(count, 4)],
-])("%i x %i logits are kept where their bit is set, bit by bit", async (B, V, words) => {
+])("%i x %i logits keep their bits where the mask is set", async (B, V, words) => {
   const gpu = await testGpu();
   const logits = random(B * V, 7).map((x) => x * 9);
   const mask = words(B * maskWords(V));
@@ -40,7 +40,7 @@ test.each<[B: number, V: number, words: (count: number) => Uint32Array]>([
   expect(y).toEqual(masked(logits, mask, V));
 });
 
-test("a mask of another vocabulary is refused", async () => {
+test("rejects a mask of another vocabulary", async () => {
   const g = new Graph(await testGpu());
   const mask = g.scratch([1, 3], "mask", "u32");
   expect(() => maskLogits(g, g.scratch([1, 97]), mask)).toThrow(

@@ -10,7 +10,7 @@ const CLIP = {
 };
 const NONE = { mean: [0, 0, 0], std: [1, 1, 1], rescale: 1 };
 
-/** What lies beyond the image, RGB. */
+/** RGB of pixels beyond the image. */
 const BACKGROUND = [9, 200, 31];
 
 /** The patches of a tile `[P, 3 * frames * patchSize²]`, in their order. */
@@ -97,7 +97,7 @@ describe("patchify", () => {
     },
   );
 
-  test("refuses a tensor that is too small", async () => {
+  test("rejects a tensor that is too small", async () => {
     const gpu = await testGpu();
     const patchify = await compilePatchify(gpu, { patchSize: 2, merge: 2, frames: 2, ...NONE });
     const image = gpu.tensor("image", [4, 4], "u32");

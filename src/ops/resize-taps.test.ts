@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { type Filter, resizeTaps } from "./resize-taps.ts";
 
-/** Each position's first input and weights. */
+/** The first input and the weights of each output position. */
 function rows(source: number, target: number, filter: Filter): number[][] {
   const { starts, weights } = resizeTaps(source, target, filter);
   return Array.from({ length: target }, (_, i) => {
@@ -11,7 +11,7 @@ function rows(source: number, target: number, filter: Filter): number[][] {
   });
 }
 
-// Expected numbers are the reference's: torchvision's uint8 resize, restated in NumPy.
+// The expected numbers are from torchvision's uint8 resize, reimplemented in NumPy.
 describe("resizeTaps", () => {
   test("bilinear, 5 to 3", () => {
     expect(resizeTaps(5, 3, "bilinear").bits).toBe(15);

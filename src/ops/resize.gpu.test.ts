@@ -22,7 +22,7 @@ const FILTERS: Record<Filter, [support: number, (x: number) => number]> = {
   lanczos: [3, (x) => (x < 3 ? sinc(x) * sinc(x / 3) : 0)],
 };
 
-/** The rows of `image`, resized to `target` rows as torchvision does it. */
+/** The rows of `image`, resized to `target` rows as torchvision resizes them. */
 function resizeRows({ data, width, height }: Rgba, target: number, filter: Filter): Rgba {
   const [support, kernel] = FILTERS[filter];
   const scale = height / target;
@@ -108,13 +108,13 @@ describe.each(["bilinear", "bicubic", "lanczos"] as const)("%s", (filter) => {
   });
 });
 
-test("the same size is the image itself", async () => {
+test("the same size returns the image itself", async () => {
   const gpu = await testGpu();
   const image = gpu.tensor("image", [3, 5], "u32");
   expect(await resize(gpu, image, 5, 3, "lanczos")).toBe(image);
 });
 
-/** A part of an image, with `colour` around it where it reaches beyond. */
+/** A part of an image. Pixels beyond the image are `colour`. */
 function cut(image: Rgba, part: Rectangle, colour: readonly number[]): Rgba {
   const data = new Uint8Array(part.width * part.height * CHANNELS);
   for (let i = 0; i < part.width * part.height; i++) {
@@ -127,7 +127,7 @@ function cut(image: Rgba, part: Rectangle, colour: readonly number[]): Rgba {
   return { data, width: part.width, height: part.height };
 }
 
-describe("a part of an image, with a background where it reaches beyond", () => {
+describe("a part that reaches beyond the image, with a background", () => {
   test.each([
     { from: [60, 20], part: [0, -20, 60, 60], to: [24, 24] },
     { from: [20, 61], part: [-20, 0, 61, 61], to: [90, 90] },

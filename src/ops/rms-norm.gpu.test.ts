@@ -32,7 +32,7 @@ describe("rmsNorm", () => {
     expectClose(y, reference(x, weight, eps, offset), 1e-5);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (D: number, W: number) =>
       runOp(gpu, (g) => rmsNorm(g, gpu.tensor("x", [2, D]), gpu.tensor("weight", [W]), 1e-5));

@@ -6,7 +6,7 @@ import { PAGE_TOKENS } from "./cache.ts";
 import { type HeadNorms, type Heads, ropeAppend } from "./rope-append.ts";
 import { IDLE_ROW, NOWHERE, ROW_WORDS, type Row, writeRow } from "./row.ts";
 
-/** Weights `[C]` of the queries' and the keys' norm. */
+/** Weights `[C]` of the norms of queries and keys. */
 interface Norms {
   readonly q: Float32Array;
   readonly k: Float32Array;
@@ -62,7 +62,7 @@ function reference(
   return q;
 }
 
-/** A text row of `sequence`; its rope position may differ from where it is written. */
+/** A text row of `sequence`. Its RoPE position may differ from its position. */
 function at(
   sequence: number,
   position: number,
@@ -155,12 +155,12 @@ describe("ropeAppend", () => {
     await check(heads, consecutive(T), 1e4, () => 0);
   });
 
-  test("several sequences, idle rows, page borders", async () => {
+  test("several sequences, idle rows, ends of pages", async () => {
     const rows = [at(2, 63), at(0, 64), IDLE_ROW, at(2, 319), at(1, 0), IDLE_ROW];
     await check({ H: 6, K: 2, C: 64 }, rows, 1e5, () => 0);
   });
 
-  test("angles of many turns", async () => {
+  test("angles of many full rotations", async () => {
     const far = [8191, 8192, 32_767, 65_535, 100_000, 40_321, 99_999];
     const rows = far.map((rope, i) => at(0, i, [rope, rope, rope]));
     await check({ H: 2, K: 1, C: 128 }, rows, 1e6, () => 0);
@@ -186,7 +186,7 @@ describe("ropeAppend", () => {
     },
   );
 
-  test("norms on a device that binds no more buffers than WebGPU promises", async () => {
+  test("norms on a device that binds only the buffers that WebGPU guarantees", async () => {
     const adapter = await navigator.gpu.requestAdapter();
     if (!adapter) throw new Error("this browser has no WebGPU adapter");
     const gpu = new Gpu(await adapter.requestDevice(), adapter.info);
@@ -201,7 +201,7 @@ describe("ropeAppend", () => {
     }
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (C: number, width: number, pairs: number, cacheWidth: number, norms?: HeadNorms) =>
       runOp(gpu, (g) =>
@@ -226,7 +226,9 @@ describe("ropeAppend", () => {
     await expect(run(12, 48, 6, 12)).rejects.toThrow("ropeAppend: C is 12, expected a multiple of");
     await expect(run(8, 24, 4, 8)).rejects.toThrow("qkv is [2,24], expected [2,32]");
     await expect(run(8, 32, 8, 8)).rejects.toThrow("[8] and axes [4], expected [4]");
-    await expect(run(8, 32, 4, 16)).rejects.toThrow("keys are [64,16] and values [64,16], expected rows of 8");
+    await expect(run(8, 32, 4, 16)).rejects.toThrow(
+      "keys are [64,16] and values [64,16], expected rows of 8",
+    );
     await expect(run(8, 32, 4, 8, { qNorm: weight(8), kNorm: weight(4) })).rejects.toThrow(
       "ropeAppend: qNorm is [8] and kNorm [4], expected [8]",
     );

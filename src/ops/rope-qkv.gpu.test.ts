@@ -37,13 +37,13 @@ describe("ropeQkv", () => {
     const { H, K, C } = heads;
     const [rows, cols] = grid;
     const P = rows * cols;
-    // The temporal position is one that no pair turns by.
+    // No pair is rotated by the temporal position.
     const positions = Array.from({ length: P }, (_, p): Row["rope"] => {
       return [1000, Math.floor(p / cols), p % cols];
     });
     const words = new Uint32Array(P * ROW_WORDS);
     positions.forEach((rope, p) => writeRow(words, p, { ...IDLE_ROW, rope }));
-    // The first C/4 pairs turn by height, the others by width, at the same frequencies.
+    // Height rotates the first C/4 pairs, width the others, with the same frequencies.
     const inverseFrequencies = Float32Array.from({ length: C / 2 }, (_, c) => {
       return 1e4 ** ((-4 * (c % (C / 4))) / C);
     });
@@ -65,7 +65,7 @@ describe("ropeQkv", () => {
     expectClose(y, reference(positions, qkv, heads, inverseFrequencies, axes), 1e-6);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (C: number, P: number, width: number, pairs: number) =>
       runOp(gpu, (g) =>

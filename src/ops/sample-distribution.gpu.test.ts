@@ -12,9 +12,9 @@ import {
 } from "./sample.ts";
 
 /**
- * Draws from the same logits with the seeds 0 .. B-1, `steps` times each.
+ * Samples from the same logits with the seeds 0 .. B-1, `steps` times each.
  *
- * @returns how often each id was drawn
+ * @returns how often each id was sampled
  */
 async function count(
   logits: Float32Array,
@@ -46,7 +46,7 @@ async function count(
 
 type Filters = Pick<SequenceSampling, "temperature" | "topK" | "topP" | "minP">;
 
-/** What each id is drawn in proportion to, by sorting all of them. */
+/** The weight of each id in the distribution, by a full sort. */
 function weights(logits: Float32Array, { temperature, topK, topP, minP }: Filters): number[] {
   const most = Math.max(...logits);
   const all = Array.from(logits, (logit) => Math.exp((logit - most) / temperature));
@@ -63,7 +63,7 @@ function weights(logits: Float32Array, { temperature, topK, topP, minP }: Filter
   return all.map((weight, id) => (kept.has(id) ? weight : 0));
 }
 
-/** Below this the draws are not of the distribution. The seeds are fixed: what passes once, passes. */
+/** A lower p-value means another distribution. The seeds are fixed, so a test that passes once always passes. */
 const LEAST_PROBABILITY = 1e-3;
 
 const NO_FILTERS: Filters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
@@ -74,9 +74,9 @@ const COMBINATIONS = [0.7, 1.8].flatMap((temperature) =>
   ),
 );
 
-describe("sample draws in proportion to the softmax of what the filters keep", () => {
+describe("sample follows the softmax of what the filters keep", () => {
   const logits = random(48, 3).map((x) => 3 * x);
-  /** How many combinations each setting decided. */
+  /** The number of combinations that each setting decided. */
   const decided: Record<keyof Filters, number> = { temperature: 0, topK: 0, topP: 0, minP: 0 };
 
   test.each(COMBINATIONS)(
@@ -96,11 +96,11 @@ describe("sample draws in proportion to the softmax of what the filters keep", (
     },
   );
 
-  test("and each of them decides some of these", () => {
+  test("and each filter decides some of these cases", () => {
     for (const times of Object.values(decided)) expect(times).toBeGreaterThan(3);
   });
 
-  test("down to the many unlikely tokens of a large vocabulary", async () => {
+  test("for the many unlikely tokens of a large vocabulary, too", async () => {
     // Half of the probability on one token, half spread evenly over 30,000.
     const V = 30_001;
     const flat = new Float32Array(V);
@@ -112,7 +112,7 @@ describe("sample draws in proportion to the softmax of what the filters keep", (
     const likely = counts[12_345] as number;
     expect(chiSquaredTest([likely, draws - likely], [1, 1])).toBeGreaterThan(LEAST_PROBABILITY);
     counts[12_345] = 0;
-    // By place, by residue (of which a weak hash of consecutive ids would show some), by chance.
+    // Groups by position, by residue (a weak hash of consecutive ids would show there), at random.
     for (const cell of [
       (id: number) => Math.floor((id * 64) / V),
       (id: number) => id % 64,

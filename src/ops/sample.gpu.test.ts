@@ -14,7 +14,7 @@ import {
 
 const PLAIN: SequenceSampling = { ...IDLE_SAMPLING, temperature: 1, row: 0 };
 
-/** Word 0 of pcg4d, as `shaders/lib/random.wgsl` has it. */
+/** Word 0 of pcg4d, as in `shaders/lib/random.wgsl`. */
 function pcg4d(...counter: [number, number, number, number]): number {
   let [x, y, z, w] = counter.map((word) => (Math.imul(word, 1664525) + 1013904223) | 0) as [
     number,
@@ -34,7 +34,7 @@ function pcg4d(...counter: [number, number, number, number]): number {
   return x >>> 0;
 }
 
-/** The ids that may be drawn: a full sort, in doubles. */
+/** The ids that may be sampled, in doubles by a full sort. */
 function keptIds(logits: Float32Array, settings: SequenceSampling): number[] {
   const { temperature, topK, topP, minP } = settings;
   const order = [...logits.keys()].sort((a, b) => at(logits, b) - at(logits, a));
@@ -52,7 +52,7 @@ function keptIds(logits: Float32Array, settings: SequenceSampling): number[] {
   });
 }
 
-/** The token that `sample` should draw at `step`. */
+/** The token that `sample` should return at `step`. */
 function draw(logits: Float32Array, settings: SequenceSampling, step: number): number {
   if (settings.temperature === 0) return argmax(logits);
   let best = -1;
@@ -66,7 +66,7 @@ function draw(logits: Float32Array, settings: SequenceSampling, step: number): n
   return best;
 }
 
-/** The lowest id of the greatest logit. */
+/** The lowest id with the greatest logit. */
 function argmax(logits: Float32Array): number {
   return logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
 }
@@ -100,7 +100,7 @@ async function sampler(
     new Uint32Array(await gpu.readBytes(tensor as typeof tensors.tokens));
   return {
     plan,
-    /** Draws once more. */
+    /** Samples once more. */
     async next(): Promise<number[]> {
       plan.submit();
       return [...(await read(tensors.tokens))];
@@ -116,7 +116,7 @@ async function sampler(
   };
 }
 
-/** Draws `steps` times with each of the settings, each on logits of its own. */
+/** Samples `steps` times with each of the settings, each on its own logits. */
 async function expectReferenceDraws(
   V: number,
   settings: readonly SequenceSampling[],
@@ -155,7 +155,7 @@ const SETTINGS: readonly Partial<SequenceSampling>[] = [
   { topK: 1_000_000, topP: 0.3, seed: 2 ** 40 + 5 },
 ];
 
-describe("sample draws what a sort would", () => {
+describe("sample equals a full sort", () => {
   test.each([1, 2, 7, 64, 257, 1000])("V = %i", async (V) => {
     const settings = Array.from({ length: 48 }, (_, b) => ({
       ...PLAIN,
@@ -171,7 +171,7 @@ describe("sample draws what a sort would", () => {
     await expectReferenceDraws(V, settings.slice(3, 6), { scale: 25 });
   });
 
-  test("where many logits tie", async () => {
+  test("with many equal logits", async () => {
     const settings = Array.from({ length: 48 }, (_, b) => ({
       ...PLAIN,
       seed: b,
@@ -180,14 +180,14 @@ describe("sample draws what a sort would", () => {
     await expectReferenceDraws(300, settings, { steps: 6, scale: 2, digits: 1 });
   });
 
-  test("however many slots there are", async () => {
+  test("with any number of slots", async () => {
     for (const B of [1, 3]) {
       await expectReferenceDraws(500, Array<SequenceSampling>(B).fill({ ...PLAIN, topP: 0.8 }));
     }
   });
 });
 
-describe("sample takes the most likely", () => {
+describe("sample takes the most likely token", () => {
   const V = 3000;
   const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
   const logits = seeds.map((seed) => random(V, seed).map((x) => 4 * x));
@@ -207,38 +207,41 @@ describe("sample takes the most likely", () => {
     expect(await sampling.next()).toEqual(greatest);
   });
 
-  test("when recorded greedy, in two dispatches, whatever the settings", async () => {
+  test("when recorded as greedy, in two dispatches, whatever the settings", async () => {
     const all = seeds.map((seed, b) => ({ ...PLAIN, temperature: 3, topP: 0.9, seed, row: b }));
     using sampling = await sampler(await testGpu(), logits, all, { greedy: true });
     expect(sampling.plan.steps.map(({ name }) => name)).toEqual(["sample-reduce", "sample-greedy"]);
     expect(await sampling.next()).toEqual(greatest);
   });
 
-  test.each([true, false])("and of equals the lowest id (recorded greedy: %s)", async (greedy) => {
-    const cases: readonly (readonly [logits: number[], id: number])[] = [
-      [[1, 3, 3, 2, 3], 1],
-      [[-0, 0, -0, 0, -1], 0],
-      [[-5, -2, -7, -2, -2], 1],
-      [[NaN, 1, 2, NaN, -1], 2],
-      [[-Infinity, -1e38, -Infinity, -3e4, -4e4], 3],
-      [[0, Infinity, 5, Infinity, 6], 1],
-      [[-Infinity, -Infinity, -Infinity, -Infinity, -Infinity], 0],
-      [[1e-20, 2e-20, 3e-20, 3e-20, -1], 2],
-    ];
-    for (const [few, id] of cases) {
-      // Far apart, so that the equals are in different shares of the vocabulary.
-      const row = new Float32Array(1000).fill(-Infinity);
-      few.forEach((logit, i) => (row[i * 200] = logit));
-      using sampling = await sampler(await testGpu(), [row], [{ ...PLAIN, temperature: 0 }], {
-        greedy,
-      });
-      expect(await sampling.next(), `${few}`).toEqual([id * 200]);
-    }
-  });
+  test.each([true, false])(
+    "and the lowest id of equal ones (recorded as greedy: %s)",
+    async (greedy) => {
+      const cases: readonly (readonly [logits: number[], id: number])[] = [
+        [[1, 3, 3, 2, 3], 1],
+        [[-0, 0, -0, 0, -1], 0],
+        [[-5, -2, -7, -2, -2], 1],
+        [[NaN, 1, 2, NaN, -1], 2],
+        [[-Infinity, -1e38, -Infinity, -3e4, -4e4], 3],
+        [[0, Infinity, 5, Infinity, 6], 1],
+        [[-Infinity, -Infinity, -Infinity, -Infinity, -Infinity], 0],
+        [[1e-20, 2e-20, 3e-20, 3e-20, -1], 2],
+      ];
+      for (const [few, id] of cases) {
+        // Far apart, so that equal logits are in different shares of the vocabulary.
+        const row = new Float32Array(1000).fill(-Infinity);
+        few.forEach((logit, i) => (row[i * 200] = logit));
+        using sampling = await sampler(await testGpu(), [row], [{ ...PLAIN, temperature: 0 }], {
+          greedy,
+        });
+        expect(await sampling.next(), `${few}`).toEqual([id * 200]);
+      }
+    },
+  );
 });
 
 describe("sample leaves out", () => {
-  /** @returns the ids drawn in 4 steps by each of 32 seeds, in order */
+  /** @returns the sorted ids that 32 seeds sample in 4 steps each */
   async function drawnIds(few: number[], settings: Partial<SequenceSampling>): Promise<number[]> {
     const seeds = Array.from({ length: 32 }, (_, b) => ({
       ...PLAIN,
@@ -337,7 +340,7 @@ describe("sample advances", () => {
     expect(await sampling.params()).toEqual(expected);
   });
 
-  test.each([true, false])("nothing in an idle slot (greedy: %s)", async (greedy) => {
+  test.each([true, false])("no idle slot (greedy: %s)", async (greedy) => {
     const settings = [IDLE_SAMPLING, { ...PLAIN, row: 2 }, { ...PLAIN, topK: 9, row: NOWHERE }];
     const logits = settings.map((_, b) => random(V, b));
     using sampling = await sampler(await testGpu(), logits, settings, { greedy });
@@ -355,7 +358,7 @@ describe("sample advances", () => {
     }
   });
 
-  test("in the same way for the same seed, in another for another seed or step", async () => {
+  test("to the same tokens for the same seed, to others for another seed or step", async () => {
     const logits = random(V, 5);
     const variants: Partial<SequenceSampling>[] = [
       {},
@@ -381,7 +384,7 @@ describe("sample advances", () => {
   });
 });
 
-test("sample refuses shapes that don't fit", async () => {
+test("sample rejects shapes that don't fit", async () => {
   const gpu = await testGpu();
   const g = new Graph(gpu);
   const tensor = (...shape: number[]) => g.scratch(shape, "x", "u32");

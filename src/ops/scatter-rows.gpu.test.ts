@@ -5,32 +5,32 @@ import { scatterRows } from "./scatter-rows.ts";
 
 describe("scatterRows", () => {
   test.each([
-    { T: 1, N: 1, D: 4, places: [0] },
-    { T: 4, N: 7, D: 100, places: [6, 0, NOWHERE, 3] },
-    { T: 3, N: 5, D: 576, places: [4, 5, 1] },
-    { T: 65_600, N: 65_600, D: 4, places: Array.from({ length: 65_600 }, (_, i) => 65_599 - i) },
-  ])("$T rows of $D to $N", async ({ T, N, D, places }) => {
+    { T: 1, N: 1, D: 4, targets: [0] },
+    { T: 4, N: 7, D: 100, targets: [6, 0, NOWHERE, 3] },
+    { T: 3, N: 5, D: 576, targets: [4, 5, 1] },
+    { T: 65_600, N: 65_600, D: 4, targets: Array.from({ length: 65_600 }, (_, i) => 65_599 - i) },
+  ])("$T rows of $D to $N", async ({ T, N, D, targets }) => {
     const gpu = await testGpu();
     const [x, before] = [random(T * D, 1), random(N * D, 2)];
     const into = gpu.tensor("into", [N, D], "f32", before);
     const y = await runOp(gpu, (g) => {
-      const table = gpu.tensor("places", [T], "u32", Uint32Array.from(places));
+      const table = gpu.tensor("targets", [T], "u32", Uint32Array.from(targets));
       scatterRows(g, gpu.tensor("x", [T, D], "f32", x), table, into);
       return into;
     });
     const expected = before.slice();
-    places.forEach((place, i) => {
+    targets.forEach((place, i) => {
       if (place < N) expected.set(x.subarray(i * D, (i + 1) * D), place * D);
     });
     expectClose(y, expected, 0);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
-    const run = (D: number, places: number[], into: number[]) =>
+    const run = (D: number, targets: number[], into: number[]) =>
       runOp(gpu, (g) => {
         const target = gpu.tensor("into", into);
-        const table = gpu.tensor("places", places, "u32");
+        const table = gpu.tensor("targets", targets, "u32");
         scatterRows(g, gpu.tensor("x", [2, D]), table, target);
         return target;
       });

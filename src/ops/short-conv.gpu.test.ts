@@ -10,7 +10,7 @@ function at(sequence: number, position: number): Row {
   return { ...IDLE_ROW, sequence, position };
 }
 
-/** Rows `from` to before `to` of a sequence. */
+/** Rows `from ..< to` of a sequence. */
 function run(sequence: number, from: number, to: number): Row[] {
   return Array.from({ length: to - from }, (_, i) => at(sequence, from + i));
 }
@@ -23,13 +23,13 @@ const PAGE_TABLE = Uint32Array.from(
   (_, i) => (i * 7 + 3) % PAGES,
 );
 
-/** Row of the states that is a position's. */
+/** The row of the states that belongs to a position. */
 function placeOf(sequence: number, position: number): number {
   const page = PAGE_TABLE[sequence * MAX_PAGES + Math.floor(position / PAGE_TOKENS)] as number;
   return page * CONV_STATE_ROWS + (position % CONV_STATE_ROWS);
 }
 
-/** bcx `[T, 3D]`, weight `[D, 3]` → y `[T, D]`; row after row changes states `[pages * 2, D]`. */
+/** bcx `[T, 3D]`, weight `[D, 3]` → y `[T, D]`; changes states `[pages * 2, D]` row by row. */
 function reference(
   rows: readonly Row[],
   bcx: Float32Array,
@@ -53,7 +53,7 @@ function reference(
   return y;
 }
 
-/** Runs chunks of rows one after another on one cache; all of them are compared. */
+/** Runs chunks of rows one after another on one cache, and compares each. */
 async function check(D: number, chunks: readonly (readonly Row[])[]): Promise<void> {
   const gpu = await testGpu();
   const weight = random(D * 3, 1);
@@ -78,7 +78,7 @@ async function check(D: number, chunks: readonly (readonly Row[])[]): Promise<vo
       ),
     );
     expectClose(y, reference(rows, bcx, weight, states, D), 1e-5);
-    // Exactly, so that nothing but what must be has been written.
+    // Exact, so that no other state has been written.
     expect(await gpu.read(cache.states)).toEqual(states);
   }
 }
@@ -102,18 +102,18 @@ describe("shortConv", () => {
     );
   });
 
-  test("begins with zeros, whatever the pages hold", async () => {
+  test("starts with zeros, whatever the pages hold", async () => {
     await check(8, [run(0, 0, 1), run(1, 0, 2), run(2, 0, 3)]);
   });
 
-  test("goes on in the middle of a page, at its border and behind it", async () => {
+  test("continues in the middle of a page, at its end and after it", async () => {
     for (const first of [1, 2, 61, 62, 63, 64, 65, 127, 128, 129]) {
       await check(8, [run(2, first, first + 1), run(2, first + 1, first + 5)]);
       await check(8, [run(2, first, first + 4), run(2, first + 4, first + 5)]);
     }
   });
 
-  test("idle rows keep nothing and are zeros", async () => {
+  test("idle rows write no state and give zeros", async () => {
     await check(12, [[IDLE_ROW], [...run(1, 60, 63), IDLE_ROW, IDLE_ROW], run(1, 63, 66)]);
     await check(12, [[...run(0, 0, 1), ...Array<Row>(31).fill(IDLE_ROW)], run(0, 1, 2)]);
   });
@@ -124,7 +124,7 @@ describe("shortConv", () => {
     await check(12, [[...run(0, 10, 14), ...run(1, 62, 67), ...run(2, 0, 1)]]);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (T: number, width: number, taps: number, channels: number) => {
       const cache = {

@@ -16,7 +16,7 @@ function permute0213(x: Float32Array, [B, R, Q, E]: [number, number, number, num
   return y;
 }
 
-/** `pixel_shuffle` of Idefics3 step by step; the views between the permutes move nothing. */
+/** `pixel_shuffle` of Idefics3, step by step. The views between the permutes move no data. */
 function pixelShuffle(x: Float32Array, B: number, side: number, C: number, s: number) {
   // view [B, side, side / s, C * s], permute [B, side / s, side, C * s]
   const once = permute0213(x, [B, side, side / s, C * s]);
@@ -41,7 +41,7 @@ describe("spaceToDepth", () => {
     expectClose(y, pixelShuffle(x, B, side, C, s), 0);
   });
 
-  test("refuses shapes that don't fit", async () => {
+  test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (P: number, C: number, s: number) =>
       runOp(gpu, (g) => spaceToDepth(g, gpu.tensor("x", [P, C]), 4, s));

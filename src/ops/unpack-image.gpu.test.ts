@@ -8,7 +8,7 @@ function overWhite(value: number, alpha: number): number {
   return (((sum >> 8) + sum) >> 8) >> 7;
 }
 
-test("every value at every alpha, as Pillow composes them", async () => {
+test("every value at every alpha, as Pillow blends them", async () => {
   const gpu = await testGpu();
   const words = Uint32Array.from({ length: 256 * 256 }, (_, i) => {
     const [value, alpha] = [i & 255, i >> 8];
@@ -26,7 +26,7 @@ test("every value at every alpha, as Pillow composes them", async () => {
   expect(bytes.findIndex((byte, i) => byte !== expected[i])).toBe(-1);
 });
 
-test("a block goes to its place and nowhere else", async () => {
+test("a block is written at its position and nowhere else", async () => {
   const gpu = await testGpu();
   const opaque = (i: number) => (0xff000000 | i) >>> 0;
   const rgba = gpu.tensor(
