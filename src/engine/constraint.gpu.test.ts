@@ -132,7 +132,7 @@ describe("a constraint", () => {
   test("that throws, or whose reader stops, does not affect the next request", async () => {
     const failing: TokenConstraint = {
       mask: () => Promise.reject(new Error("no grammar")),
-      accept: () => expect.fail("nothing was drawn"),
+      accept: () => expect.fail("no token was sampled"),
     };
     await expect(answer({ constraint: failing })).rejects.toThrow("no grammar");
     const constraint = constraintOf(ninths);
@@ -168,9 +168,9 @@ describe("a token sampled under a constraint", () => {
     const allowed = order.slice(5, 8);
     const weights = allowed.map((id) => Math.exp(logits[id] as number));
     const total = weights.reduce((a, b) => a + b);
-    const draws = 200;
+    const samples = 200;
     const counts = new Map<number, number>();
-    for (let seed = 0; seed < draws; seed++) {
+    for (let seed = 0; seed < samples; seed++) {
       const constraint = constraintOf(() => allowed);
       const sampling = { ...GREEDY, temperature: 1, seed };
       const [id = -1] = await answer({ constraint, sampling, maxTokens: 1 });
@@ -179,8 +179,8 @@ describe("a token sampled under a constraint", () => {
     expect([...counts.keys()].sort()).toEqual([...allowed].sort());
     for (const [i, id] of allowed.entries()) {
       const p = (weights[i] as number) / total;
-      const deviation = Math.sqrt(draws * p * (1 - p));
-      expect(Math.abs((counts.get(id) ?? 0) - draws * p)).toBeLessThan(4 * deviation);
+      const deviation = Math.sqrt(samples * p * (1 - p));
+      expect(Math.abs((counts.get(id) ?? 0) - samples * p)).toBeLessThan(4 * deviation);
     }
   });
 

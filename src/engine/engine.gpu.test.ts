@@ -168,16 +168,16 @@ describe("requests", () => {
 
   test("with the same seed sample the same tokens, with another seed others", async () => {
     const case_ = golden.cases.find(({ name }) => name === "text") ?? expect.fail();
-    const draw = async (seed: number): Promise<number[]> => {
+    const sample = async (seed: number): Promise<number[]> => {
       const sampling = { temperature: 1.5, topK: 0, topP: 1, minP: 0, seed };
       const ids: number[] = [];
       const input = { ...(await inputOf(case_)), maxTokens: 12, sampling };
       for await (const { token } of engine.generate(input)) ids.push(token);
       return ids;
     };
-    const first = await draw(7);
+    const first = await sample(7);
     await run(case_);
-    expect(await draw(7)).toEqual(first);
-    expect(await draw(8)).not.toEqual(first);
+    expect(await sample(7)).toEqual(first);
+    expect(await sample(8)).not.toEqual(first);
   });
 });

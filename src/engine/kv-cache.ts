@@ -105,10 +105,10 @@ export class KvCache {
    */
   reserve(sequence: Sequence, tokens: number): void {
     const { pages, computed } = sequence;
-    const held = pages.length;
+    const count = pages.length;
     const copy = this.#prefixes.reserve(sequence, tokens);
     if (copy) this.#copyPage(copy);
-    const first = copy ? Math.floor(computed / PAGE_TOKENS) : held;
+    const first = copy ? Math.floor(computed / PAGE_TOKENS) : count;
     if (first === pages.length) return;
     this.#gpu.write(this.pageTable, Uint32Array.from(pages.slice(first)), first);
   }

@@ -21,7 +21,7 @@ import { resolveSource } from "../weights/source.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { GenerationInput, PreparedImage, Sampling } from "./generation.ts";
 
-const DRAWN: Sampling = { ...GREEDY, temperature: 1.3, seed: 5 };
+const SAMPLED: Sampling = { ...GREEDY, temperature: 1.3, seed: 5 };
 
 /** What one request found in the cache and computed. */
 interface Outcome {
@@ -166,8 +166,8 @@ describe("an engine", () => {
   });
 
   test("samples the same tokens for a seed, whether the prompt was cached or not", async () => {
-    const request = await requestOf("image", DRAWN);
-    const other = await requestOf("system", DRAWN);
+    const request = await requestOf("image", SAMPLED);
+    const other = await requestOf("system", SAMPLED);
     engine.flush();
     const first = await run(engine, request);
     expect(first.cached).toBe(0);
@@ -180,13 +180,13 @@ describe("an engine", () => {
   });
 
   test("prefills the prompt of several choices once", async () => {
-    const request = await requestOf("two_images", DRAWN);
+    const request = await requestOf("two_images", SAMPLED);
     const uncached = another({ contextLength: 1024, prefixCache: false });
     engine.flush();
     const before = engine.stats;
     const answers: (readonly number[])[] = [];
     for (let seed = 0; seed < 4; seed++) {
-      const choice = { ...request, sampling: { ...DRAWN, seed } };
+      const choice = { ...request, sampling: { ...SAMPLED, seed } };
       const { ids } = await run(engine, choice);
       expect(ids).toEqual((await run(uncached, choice)).ids);
       answers.push(ids);
@@ -200,8 +200,8 @@ describe("an engine", () => {
   test("caches several conversations at once", async () => {
     engine.flush();
     const names = ["text", "image", "system", "two_turns"];
-    const turns = await Promise.all(names.map((name) => requestOf(name)));
-    let conversations: GenerationInput[] = turns;
+    const firstTurns = await Promise.all(names.map((name) => requestOf(name)));
+    let conversations: GenerationInput[] = firstTurns;
     for (let turn = 0; turn < 3; turn++) {
       const next: GenerationInput[] = [];
       for (const [i, request] of conversations.entries()) {
@@ -283,10 +283,10 @@ describe("an engine", () => {
     await run(engine, request);
     engine.flush();
     expect((await run(engine, request)).cached).toBe(0);
-    let drawn = 0;
+    let count = 0;
     for await (const { token } of engine.generate(request)) {
-      expect(token).toBe(caseOf("text").output_ids[drawn]);
-      if (++drawn === 2) engine.flush();
+      expect(token).toBe(caseOf("text").output_ids[count]);
+      if (++count === 2) engine.flush();
     }
     expect((await run(engine, request)).cached).toBe(0);
   });
@@ -335,10 +335,10 @@ describe("after a request that ended early", () => {
   test("nothing is cached after an error of the device, not even earlier requests", async () => {
     await run(engine, request);
     const failing = async (): Promise<void> => {
-      let drawn = 0;
+      let count = 0;
       for await (const { token } of engine.generate(request)) {
-        expect(token).toBe(expected[drawn]);
-        if (++drawn !== 2) continue;
+        expect(token).toBe(expected[count]);
+        if (++count !== 2) continue;
         const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE;
         gpu.device.createBuffer({ size: 4, usage });
         await gpu.device.queue.onSubmittedWorkDone();

@@ -196,8 +196,8 @@ const common = (a: readonly RowContent[], b: readonly RowContent[]): number => {
 function check(pages: number, walks: readonly (Walk | "clear")[], isRoomy: boolean): void {
   const cache = new PrefixCache(pages);
   const memory = new Array<string>(pages * PAGE_TOKENS).fill("");
-  const at = ({ pages: held }: Sequence, row: number) =>
-    (held[Math.floor(row / PAGE_TOKENS)] as number) * PAGE_TOKENS + (row % PAGE_TOKENS);
+  const at = ({ pages: own }: Sequence, row: number) =>
+    (own[Math.floor(row / PAGE_TOKENS)] as number) * PAGE_TOKENS + (row % PAGE_TOKENS);
   let ended: { rows: number[]; salt: string }[] = [];
   for (const step of walks) {
     if (step === "clear") {

@@ -17,16 +17,16 @@ const V = 1000;
 interface Slot {
   readonly penalties: Penalties;
   readonly prompt: readonly number[];
-  readonly ends: readonly number[];
+  readonly stops: readonly number[];
   readonly bias: Float32Array;
   /** The token sampled at each step. */
-  readonly drawn: readonly number[];
+  readonly sampled: readonly number[];
 }
 
 /** The formula of `adjust-logits.wgsl`, in doubles. */
 function adjusted(slot: Slot, logits: Float32Array, step: number): Float32Array {
-  const { penalties, prompt, ends, bias, drawn } = slot;
-  const generated = drawn.slice(0, step);
+  const { penalties, prompt, stops, bias, sampled } = slot;
+  const generated = sampled.slice(0, step);
   return logits.map((logit, id) => {
     const times = generated.filter((token) => token === id).length;
     let y = logit;
@@ -34,7 +34,7 @@ function adjusted(slot: Slot, logits: Float32Array, step: number): Float32Array 
       y = y > 0 ? y / penalties.repetition : y * penalties.repetition;
     }
     y -= penalties.frequency * times + (times > 0 ? penalties.presence : 0);
-    return ends.includes(id) && step < penalties.minTokens ? -1e29 : y + (bias[id] as number);
+    return stops.includes(id) && step < penalties.minTokens ? -1e29 : y + (bias[id] as number);
   });
 }
 
@@ -54,7 +54,7 @@ async function run(slots: readonly Slot[], logits: readonly Float32Array[], idle
   const history = new Uint32Array(B * V).fill(3);
   slots.forEach((slot, b) => {
     writePenalties(penalties, b, slot.penalties);
-    writeHistory(history.subarray(b * V, (b + 1) * V), slot.prompt, slot.ends);
+    writeHistory(history.subarray(b * V, (b + 1) * V), slot.prompt, slot.stops);
     gpu.write(tensors.logits, logits[b] as Float32Array, b * V);
     gpu.write(tensors.bias, slot.bias, b * V);
   });
@@ -65,7 +65,7 @@ async function run(slots: readonly Slot[], logits: readonly Float32Array[], idle
   const plan = await g.compile();
   const results: Float32Array[][] = [];
   const words = new Uint32Array(B * SAMPLE_WORDS);
-  for (let step = 0; step <= (slots[0]?.drawn.length ?? 0); step++) {
+  for (let step = 0; step <= (slots[0]?.sampled.length ?? 0); step++) {
     slots.forEach((_, b) => {
       writeSampling(words, b, { ...IDLE_SAMPLING, step, row: b === idle ? NOWHERE : b });
     });
@@ -76,7 +76,7 @@ async function run(slots: readonly Slot[], logits: readonly Float32Array[], idle
     // As `sample` does: the token of this step is written before the next step runs.
     gpu.write(
       tensors.tokens,
-      Uint32Array.from(slots, ({ drawn }) => drawn[step] ?? 0),
+      Uint32Array.from(slots, ({ sampled }) => sampled[step] ?? 0),
     );
   }
   const counted = new Uint32Array(await gpu.readBytes(tensors.history));
@@ -94,30 +94,30 @@ const SLOTS: readonly Slot[] = [
   {
     penalties: { ...NONE, frequency: 0.7 },
     prompt: [1, 2],
-    ends: [3],
+    stops: [3],
     bias: biasOf({}),
-    drawn: [5, 5, 9, 5, 999],
+    sampled: [5, 5, 9, 5, 999],
   },
   {
     penalties: { ...NONE, presence: -1.3 },
     prompt: [5],
-    ends: [5],
+    stops: [5],
     bias: biasOf({ 5: 2.5 }),
-    drawn: [5, 9, 5, 9, 0],
+    sampled: [5, 9, 5, 9, 0],
   },
   {
     penalties: { ...NONE, repetition: 1.05 },
     prompt: [0, 4, 4, 999],
-    ends: [0],
+    stops: [0],
     bias: biasOf({}),
-    drawn: [64, 65, 66, 64, 63],
+    sampled: [64, 65, 66, 64, 63],
   },
   {
     penalties: { frequency: -0.25, presence: 0.5, repetition: 0.5, minTokens: 3 },
     prompt: [8, 10, 12],
-    ends: [10, 11],
+    stops: [10, 11],
     bias: biasOf({ 8: -100, 11: 100, 700: 0.125 }),
-    drawn: [8, 8, 8, 11, 20],
+    sampled: [8, 8, 8, 11, 20],
   },
 ];
 
@@ -140,7 +140,13 @@ test("every step applies the formula to the tokens sampled before it", async () 
 
 test("neutral settings keep the bits of the logits", async () => {
   const logits = random(V, 9).map((x) => x * 8);
-  const slot = { penalties: NONE, prompt: [1, 2, 3], ends: [4], bias: biasOf({}), drawn: [1, 4] };
+  const slot = {
+    penalties: NONE,
+    prompt: [1, 2, 3],
+    stops: [4],
+    bias: biasOf({}),
+    sampled: [1, 4],
+  };
   const { results } = await run([slot], [logits]);
   for (const [y] of results) expect(y).toEqual(logits);
 });

@@ -106,11 +106,11 @@ describe("sample follows the softmax of what the filters keep", () => {
     const flat = new Float32Array(V);
     flat[12_345] = Math.log(V - 1);
     const counts = await count(flat, {}, { B: 64, steps: 32 });
-    const draws = counts.reduce((a, b) => a + b, 0);
-    expect(draws).toBe(64 * 32);
+    const samples = counts.reduce((a, b) => a + b, 0);
+    expect(samples).toBe(64 * 32);
 
     const likely = counts[12_345] as number;
-    expect(chiSquaredTest([likely, draws - likely], [1, 1])).toBeGreaterThan(LEAST_PROBABILITY);
+    expect(chiSquaredTest([likely, samples - likely], [1, 1])).toBeGreaterThan(LEAST_PROBABILITY);
     counts[12_345] = 0;
     // Groups by position, by residue (a weak hash of consecutive ids would show there), at random.
     for (const cell of [

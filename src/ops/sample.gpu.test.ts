@@ -53,7 +53,7 @@ function keptIds(logits: Float32Array, settings: SequenceSampling): number[] {
 }
 
 /** The token that `sample` should return at `step`. */
-function draw(logits: Float32Array, settings: SequenceSampling, step: number): number {
+function expectedToken(logits: Float32Array, settings: SequenceSampling, step: number): number {
   if (settings.temperature === 0) return argmax(logits);
   let best = -1;
   let bestScore = -Infinity;
@@ -135,7 +135,7 @@ async function expectReferenceDraws(
   );
   for (let step = 0; step < steps; step++) {
     expect(await sampling.next()).toEqual(
-      logits.map((row, b) => draw(row, settings[b] as SequenceSampling, step)),
+      logits.map((row, b) => expectedToken(row, settings[b] as SequenceSampling, step)),
     );
   }
 }
@@ -242,7 +242,7 @@ describe("sample takes the most likely token", () => {
 
 describe("sample leaves out", () => {
   /** @returns the sorted ids that 32 seeds sample in 4 steps each */
-  async function drawnIds(few: number[], settings: Partial<SequenceSampling>): Promise<number[]> {
+  async function sampledIds(few: number[], settings: Partial<SequenceSampling>): Promise<number[]> {
     const seeds = Array.from({ length: 32 }, (_, b) => ({
       ...PLAIN,
       ...settings,
@@ -251,9 +251,9 @@ describe("sample leaves out", () => {
     }));
     const logits = seeds.map(() => Float32Array.from(few));
     using sampling = await sampler(await testGpu(), logits, seeds);
-    const drawn = new Set<number>();
-    for (let step = 0; step < 4; step++) for (const id of await sampling.next()) drawn.add(id);
-    return [...drawn].sort((a, b) => a - b);
+    const sampled = new Set<number>();
+    for (let step = 0; step < 4; step++) for (const id of await sampling.next()) sampled.add(id);
+    return [...sampled].sort((a, b) => a - b);
   }
   const ln = Math.log;
   const hot = { temperature: 1 };
@@ -293,7 +293,7 @@ describe("sample leaves out", () => {
     ],
     ["nothing without a filter", [1, 1.5, 2, 1, 1.2], hot, [0, 1, 2, 3, 4]],
   ])("%s", async (_, few, settings, ids) => {
-    expect(await drawnIds(few, settings)).toEqual(ids);
+    expect(await sampledIds(few, settings)).toEqual(ids);
   });
 });
 
@@ -302,10 +302,10 @@ describe("sample advances", () => {
 
   test.each([true, false])("rows and settings, replay by replay (greedy: %s)", async (greedy) => {
     const logits = [random(V, 1), random(V, 2)];
-    const seen = { crossFirst: 5, crossLast: 68 };
+    const crossRange = { crossFirst: 5, crossLast: 68 };
     const settings: SequenceSampling[] = [
       { ...PLAIN, topP: 0.9, seed: 9, row: 1, position: 6, sequence: 3, ropeOffset: -5, window: 8 },
-      { ...PLAIN, temperature: 0.5, seed: 4, step: 10, row: 0, position: 40, ...seen },
+      { ...PLAIN, temperature: 0.5, seed: 4, step: 10, row: 0, position: 40, ...crossRange },
     ];
     using sampling = await sampler(await testGpu(), logits, settings, { greedy });
     for (let i = 0; i < 4; i++) {
@@ -345,12 +345,12 @@ describe("sample advances", () => {
     const logits = settings.map((_, b) => random(V, b));
     using sampling = await sampler(await testGpu(), logits, settings, { greedy });
     const before = await sampling.params();
-    const [idle, drawn, other] = await sampling.next();
+    const [idle, sampled, other] = await sampling.next();
     expect([idle, other]).toEqual([77, 77]);
-    expect(drawn).toBeLessThan(V);
+    expect(sampled).toBeLessThan(V);
     expect(await sampling.row(0)).toEqual(Array(ROW_WORDS).fill(77));
     expect(await sampling.row(1)).toEqual(Array(ROW_WORDS).fill(77));
-    expect((await sampling.row(2))[3]).toBe(drawn);
+    expect((await sampling.row(2))[3]).toBe(sampled);
     const after = await sampling.params();
     const words = [0, 2].flatMap((b) => [b * SAMPLE_WORDS, (b + 1) * SAMPLE_WORDS]);
     for (const [from, to] of [words.slice(0, 2), words.slice(2)]) {

@@ -40,7 +40,7 @@ export interface SequenceSampling {
   readonly topP: number;
   /** Keep tokens at least `minP` times as likely as the most likely one, in [0, 1]. */
   readonly minP: number;
-  /** An integer, of which the low 64 bits count. */
+  /** An integer. Only its low 64 bits count. */
   readonly seed: number;
   /** Tokens sampled so far. Default 0. */
   readonly step?: number;

@@ -19,8 +19,8 @@ describe("scatterRows", () => {
       return into;
     });
     const expected = before.slice();
-    targets.forEach((place, i) => {
-      if (place < N) expected.set(x.subarray(i * D, (i + 1) * D), place * D);
+    targets.forEach((target, i) => {
+      if (target < N) expected.set(x.subarray(i * D, (i + 1) * D), target * D);
     });
     expectClose(y, expected, 0);
   });

@@ -62,7 +62,7 @@ async function check(D: number, chunks: readonly (readonly Row[])[]): Promise<vo
     states: gpu.tensor("states", [PAGES * CONV_STATE_ROWS, D], "f32", states),
     pageTable: gpu.tensor("pageTable", [SEQUENCES, MAX_PAGES], "u32", PAGE_TABLE),
   };
-  const taps = gpu.tensor("weight", [D, 1, 3], "f32", weight);
+  const weights = gpu.tensor("weight", [D, 1, 3], "f32", weight);
   for (const [i, rows] of chunks.entries()) {
     const T = rows.length;
     const bcx = random(T * 3 * D, 3 + i);
@@ -73,7 +73,7 @@ async function check(D: number, chunks: readonly (readonly Row[])[]): Promise<vo
         g,
         gpu.tensor("rows", [T, ROW_WORDS], "u32", words),
         gpu.tensor("bcx", [T, 3 * D], "f32", bcx),
-        taps,
+        weights,
         cache,
       ),
     );
@@ -126,12 +126,12 @@ describe("shortConv", () => {
 
   test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
-    const run = (T: number, width: number, taps: number, channels: number) => {
+    const run = (T: number, width: number, positions: number, channels: number) => {
       const cache = {
         states: gpu.tensor("states", [2, channels]),
         pageTable: gpu.tensor("pageTable", [1, 1], "u32"),
       };
-      const weight = gpu.tensor("weight", [channels, 1, taps]);
+      const weight = gpu.tensor("weight", [channels, 1, positions]);
       const rows = gpu.tensor("rows", [T, ROW_WORDS], "u32");
       return () => shortConv(new Graph(gpu), rows, gpu.tensor("bcx", [2, width]), weight, cache);
     };
