@@ -61,6 +61,8 @@ describe("addGated", () => {
       );
     await expect(run([1, 4], [1], [3, 12])).rejects.toThrow("addGated: b is [1,4] and gate [1]");
     await expect(run([3, 4], [2], [3, 12])).rejects.toThrow("gate [2], expected [3,4] and [1]");
-    await expect(run([3, 4], [1], [2, 12])).rejects.toThrow("rows are [2,12], expected [3,12]");
+    await expect(run([3, 4], [1], [2, 12])).rejects.toThrow(
+      "afterImage is [2,12], expected [3,12]",
+    );
   });
 });
