@@ -50,10 +50,10 @@ export const NAME_RANGE = "1 to 64 letters, digits, underscores or hyphens";
 
 const STOP = [
   ...type("string or array", 1, true, {}),
-  ...value("something that is not empty", ""),
+  ...value("a value that is not empty", ""),
   ...value("whole characters", "\uD83D", "a\uDC3B"),
   ...within("[1]", type("string", 1, null, ["a"]), (stop) => ["a", stop]),
-  ...within("[1]", value("something that is not empty", ""), (stop) => ["a", stop]),
+  ...within("[1]", value("a value that is not empty", ""), (stop) => ["a", stop]),
 ];
 
 const LOGIT_BIAS = [

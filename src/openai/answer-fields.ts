@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { integerIn, numberIn } from "./validate.ts";
 
-/** No text has half of a surrogate pair, so that it could only match within a character. */
+/** Half of a surrogate pair could only match within a character, which text never splits. */
 const stopString = z.string().check(
   z.minLength(1),
   z.refine((stop) => !/\p{Surrogate}/u.test(stop), "whole characters"),
@@ -10,7 +10,7 @@ const stopString = z.string().check(
 const PENALTY = "a number greater than 0, at most 2";
 const repetitionPenalty = z.number(PENALTY).check(z.refine((n) => n > 0 && n <= 2, PENALTY));
 
-/** 64 bits, of which a JavaScript number holds the greater ones. */
+/** A 64-bit integer. A JavaScript number rounds large ones. */
 const SEED = `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`;
 const seed = z
   .number(SEED)
@@ -22,7 +22,7 @@ const logitBias = z
     z.refine((bias) => Object.keys(bias).every((id) => /^\d+$/.test(id)), "token ids as keys"),
   );
 
-/** What every request for an answer may ask: `AnswerRequest`. */
+/** The fields that all requests for an answer share: `AnswerRequest`. */
 export const answerFields = {
   model: z.nullish(z.string()),
   temperature: z.nullish(numberIn(0, 2)),

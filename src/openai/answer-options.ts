@@ -4,7 +4,7 @@ import type { ServedModel } from "./context.ts";
 import { requestedFormat } from "./response-format.ts";
 import type { ChatCompletionRequest, CompletionRequest } from "./wire.ts";
 
-/** What a request asks of the answer, whatever its prompt is made of. */
+/** The options of an answer that chat and text completions share. */
 export function answerOptions(
   body: Omit<ChatCompletionRequest, "messages" | "tools" | "tool_choice"> &
     Pick<CompletionRequest, "json_schema">,
@@ -22,7 +22,7 @@ export function answerOptions(
     sampling: {
       temperature: body.temperature ?? undefined,
       topK: body.top_k === -1 ? 0 : (body.top_k ?? undefined),
-      // OpenAI allows 0, which must keep the likeliest token.
+      // OpenAI allows 0, which must keep the most likely token.
       topP: body.top_p === 0 ? 1e-6 : (body.top_p ?? undefined),
       minP: body.min_p ?? undefined,
       seed: body.seed ?? undefined,
@@ -40,7 +40,7 @@ export function answerOptions(
   };
 }
 
-/** @param kind what the id begins with, such as "chatcmpl" */
+/** @param kind the beginning of the id, such as "chatcmpl" */
 export function identityOf({ id, fingerprint }: ServedModel, kind: string): AnswerIdentity {
   return {
     id: `${kind}-${crypto.randomUUID().replaceAll("-", "")}`,

@@ -11,7 +11,7 @@ import type {
   StreamOptions,
 } from "./wire.ts";
 
-/** What every object of one answer says the same. */
+/** The fields that all objects of one answer share. */
 export interface AnswerIdentity {
   readonly id: string;
   /** Unix time in seconds. */
@@ -21,9 +21,9 @@ export interface AnswerIdentity {
 }
 
 /**
- * The whole answer in one object.
+ * Reads the answer to its end and returns it in one object.
  *
- * @param tokenIds whether it tells the token ids too
+ * @param tokenIds whether to include token ids
  */
 export async function wholeChatCompletion(
   answer: ChatAnswer,
@@ -31,12 +31,12 @@ export async function wholeChatCompletion(
   tokenIds = false,
 ): Promise<ChatCompletion> {
   const choices: Choice[] = [];
-  const places: TokenLogprobs[][] = [];
+  const positions: TokenLogprobs[][] = [];
   for await (const delta of answer.deltas) {
     const choice = (choices[delta.choice] ??= emptyChoice(delta.choice, tokenIds));
     addTo(choice, delta);
     if (delta.token !== undefined) choice.token_ids?.push(delta.token);
-    if (delta.logprobs) (places[delta.choice] ??= []).push(delta.logprobs);
+    if (delta.logprobs) (positions[delta.choice] ??= []).push(delta.logprobs);
     if (delta.finish) {
       choice.finish_reason = delta.finish.reason;
       choice.matched_stop = delta.finish.matched;
@@ -48,7 +48,7 @@ export async function wholeChatCompletion(
     choices: choices.map((choice, i) => ({
       ...choice,
       message: wholeMessage(choice.message),
-      logprobs: choiceLogprobs(places[i] ?? []),
+      logprobs: choiceLogprobs(positions[i] ?? []),
     })),
     usage: completionUsage(answer.usage),
     metadata: { weight_version: "default" },
@@ -83,15 +83,16 @@ function addTo({ message }: Choice, { text, reasoning, toolCalls = [] }: AnswerD
   }
 }
 
-/** Without content where there is nothing but calls. */
+/** The content becomes null if the message only has tool calls. */
 function wholeMessage(message: Choice["message"]): Choice["message"] {
   return message.content === "" && message.tool_calls ? { ...message, content: null } : message;
 }
 
 /**
- * The answer in chunks: of each choice the role, then reasoning, text and calls as they come, and why
- * it ended; at the end the usage when asked for.
- * Waits for the first token, so that what fails before it can still decide the HTTP status.
+ * Returns the answer in chunks. Each choice begins with its role; reasoning, text and tool calls
+ * follow as they arrive, then its finish reason. The last chunk has the usage, if requested.
+ *
+ * Waits for the first token, so that an earlier failure can still decide the HTTP status.
  */
 export async function chatCompletionChunks(
   answer: ChatAnswer,
@@ -123,13 +124,16 @@ async function* chunks(
   });
   const opening = (): ChatCompletionChunk => chunk({ delta: { role: "assistant", content: "" } });
 
-  let untold: number[] = [];
-  let places: TokenLogprobs[] = [];
-  const tellTokens = (): Pick<ChunkChoice, "token_ids" | "logprobs"> => {
-    const told = { logprobs: choiceLogprobs(places), ...(tokenIds && { token_ids: untold }) };
-    untold = [];
-    places = [];
-    return told;
+  let newTokens: number[] = [];
+  let positions: TokenLogprobs[] = [];
+  const takeTokens = (): Pick<ChunkChoice, "token_ids" | "logprobs"> => {
+    const fields = {
+      logprobs: choiceLogprobs(positions),
+      ...(tokenIds && { token_ids: newTokens }),
+    };
+    newTokens = [];
+    positions = [];
+    return fields;
   };
   yield opening();
   for (let next = first; !next.done; next = await deltas.next()) {
@@ -138,12 +142,12 @@ async function* chunks(
       index = choice;
       yield opening();
     }
-    if (token !== undefined) untold.push(token);
-    if (logprobs) places.push(logprobs);
-    for (const delta of chunkDeltas(next.value)) yield chunk({ delta, ...tellTokens() });
+    if (token !== undefined) newTokens.push(token);
+    if (logprobs) positions.push(logprobs);
+    for (const delta of chunkDeltas(next.value)) yield chunk({ delta, ...takeTokens() });
     if (finish) {
       const { reason: finish_reason, matched: matched_stop } = finish;
-      yield chunk({ finish_reason, matched_stop, ...tellTokens() });
+      yield chunk({ finish_reason, matched_stop, ...takeTokens() });
     }
   }
   if (!include_usage) return;
@@ -151,12 +155,12 @@ async function* chunks(
   yield { ...last, usage: completionUsage(counts) };
 }
 
-/** What a delta tells, one thing at a time. */
+/** The reasoning, the text and each tool call of a delta, in a chunk delta of its own. */
 function chunkDeltas({ text, reasoning, toolCalls = [] }: AnswerDelta): ChunkDelta[] {
   const calls = toolCalls.map(({ index, id, name, arguments: more }): ChunkDelta => {
-    const begun = id === undefined ? {} : { id, type: "function" as const };
-    const called = { ...(name !== undefined && { name }), arguments: more };
-    return { tool_calls: [{ index, ...begun, function: called }] };
+    const first = id === undefined ? {} : { id, type: "function" as const };
+    const named = { ...(name !== undefined && { name }), arguments: more };
+    return { tool_calls: [{ index, ...first, function: named }] };
   });
   return [
     ...(reasoning === undefined ? [] : [{ reasoning_content: reasoning }]),

@@ -69,19 +69,19 @@ export const chatCompletionRequest = z.object({
 /**
  * Checks the body of `POST chat/completions`. Unknown fields are ignored.
  *
- * @throws OpenAIError for the first thing that is wrong, naming its path
+ * @throws OpenAIError for the first error, naming its path
  */
 export function validateChatCompletion(body: unknown): ChatCompletionRequest {
   const lowered = lowerRoles(body);
   const request = checkShape(chatCompletionRequest, lowered);
   refuseUnsupported(lowered as Record<string, unknown>);
   if (request.top_logprobs && !request.logprobs) {
-    throw valueError("top_logprobs", "'logprobs' to be true beside it", request.top_logprobs);
+    throw valueError("top_logprobs", "0 unless 'logprobs' is true", request.top_logprobs);
   }
   return request;
 }
 
-/** The messages as the chat layer takes them. */
+/** The messages in the shape of the chat layer. */
 export function chatMessages(request: ChatCompletionRequest): ChatMessage[] {
   return request.messages.map((message) => ({
     role: message.role,
@@ -103,7 +103,7 @@ function contentOf(content: RequestMessage["content"]): ChatMessage["content"] {
   });
 }
 
-/** Roles are told apart whatever their case, as SGLang does. */
+/** Lowers the case of roles, since SGLang accepts any case. */
 function lowerRoles(body: unknown): unknown {
   const messages = (body as { messages?: unknown } | null)?.messages;
   if (!Array.isArray(messages)) return body;

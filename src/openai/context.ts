@@ -2,41 +2,41 @@ import type { ChatModel } from "../chat/model.ts";
 import { OpenAIError, modelLoading, modelNotFound } from "./errors.ts";
 import type { ResponseStore } from "./responses-store.ts";
 
-/** A model under the names it answers to. */
+/** A loaded model and its names. */
 export interface ServedModel {
   readonly id: string;
-  /** Other names for it; "default" always is one. */
+  /** Other names of the model. "default" is always one of them. */
   readonly aliases?: readonly string[];
-  /** When it was loaded, Unix time in seconds. */
+  /** When the model was loaded: Unix time in seconds. */
   readonly created: number;
-  /** Tells answers of one set-up (runtime, kernels, weights) from those of another. */
+  /** Differs between set-ups (runtime, kernels, weights) whose answers may differ. */
   readonly fingerprint: string;
   readonly chat: ChatModel;
 }
 
-/** What a route is given. */
+/** The arguments of a route. */
 export interface Context {
   readonly request: Request;
-  /** Of a path such as `models/{id}`. */
+  /** The id in a path such as `models/{id}`. */
   readonly id: string;
-  /** Undefined while it is loading. */
+  /** Undefined while the model is loading. */
   readonly model: ServedModel | undefined;
-  /** The handler's own. */
+  /** The stored responses of this handler. */
   readonly responses: ResponseStore;
 }
 
 export type Route = (context: Context) => Promise<Response>;
 
-/** @throws OpenAIError, `model_loading` */
+/** @throws OpenAIError, `model_loading`, while no model is loaded */
 export function loadedModel({ model }: Context): ServedModel {
   if (!model) throw modelLoading();
   return model;
 }
 
 /**
- * Checks that a request means this model; one that names none does.
+ * Checks that a request names this model, or no model.
  *
- * @throws OpenAIError, `model_not_found`
+ * @throws OpenAIError, `model_not_found`, for another name
  */
 export function checkModel(
   name: string | null | undefined,
@@ -48,10 +48,10 @@ export function checkModel(
 
 const JSON_TYPE = /^application\/([\w.-]+\+)?json\b/i;
 
-/** The type that `fetch` gives a string body when its caller names none. */
+/** The content type that `fetch` gives a string body by default. */
 export const UNNAMED_TYPE = "text/plain;charset=UTF-8";
 
-/** Whether a body is taken for JSON; one that no type was given for is. */
+/** Whether a body is parsed as JSON, which it is also without a content type. */
 export function isJson(contentType: string | null): boolean {
   return contentType === null || contentType === UNNAMED_TYPE || JSON_TYPE.test(contentType);
 }

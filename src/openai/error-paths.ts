@@ -4,7 +4,7 @@ import { badRequest } from "./errors.ts";
 /** Names the part of a request that an error is about, such as `messages[0].content`. */
 export type PathOf = (subject: ErrorSubject) => string;
 
-/** The names of fields that are the same in every endpoint that has them. */
+/** The paths of fields. An endpoint where a path differs replaces it. */
 export const FIELD_PATHS: Readonly<Record<RequestField, string>> = {
   messages: "messages",
   prompt: "prompt",
@@ -17,9 +17,9 @@ export const FIELD_PATHS: Readonly<Record<RequestField, string>> = {
 };
 
 /**
- * Asks the chat layer, and names what its errors are about.
+ * Calls the chat layer and adds paths to its errors.
  *
- * @throws OpenAIError for a RequestError; everything else as it is
+ * @throws OpenAIError instead of a RequestError; every other error unchanged
  */
 export async function withPaths<T>(pathOf: PathOf, ask: () => T | Promise<T>): Promise<T> {
   try {

@@ -4,7 +4,7 @@ import { QueueFullError } from "../engine/generation.ts";
 import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import type { ErrorBody } from "./wire.ts";
 
-/** What an `OpenAIError` may say beside its status and message. */
+/** Optional fields of an `OpenAIError`. */
 export interface ErrorDetails {
   readonly type?: string;
   readonly code?: string | null;
@@ -14,7 +14,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** A failure as clients see it: an HTTP status and OpenAI's error body. */
+/** An error with an HTTP status and OpenAI's error body. */
 export class OpenAIError extends Error {
   override name = "OpenAIError";
   readonly status: number;
@@ -37,7 +37,7 @@ export class OpenAIError extends Error {
     return { error: { message, type, param, code } };
   }
 
-  /** Clients retry what says `retry-after`, and are told not to retry anything else. */
+  /** Clients may retry if the response has `retry-after`; otherwise `x-should-retry` is false. */
   toResponse(): Response {
     const headers = new Headers(this.headers);
     if (!headers.has("retry-after")) headers.set("x-should-retry", "false");
@@ -56,7 +56,7 @@ export function badRequest(error: RequestError | ImageError, param: string): Ope
   return new OpenAIError(400, prefix + error.message, { code, param, cause: error });
 }
 
-/** What clients are told about anything that was thrown. */
+/** Converts anything that was thrown to the error that clients receive. */
 export function toOpenAIError(error: unknown): OpenAIError {
   if (error instanceof OpenAIError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -75,7 +75,7 @@ export function toOpenAIError(error: unknown): OpenAIError {
   return new OpenAIError(500, message, { code, cause: error });
 }
 
-/** By class, but JavaScript engines only say it in their messages. */
+/** JavaScript engines report this by a RangeError's message only, WebGPU and this library by class. */
 function isOutOfMemory(error: unknown, message: string): boolean {
   const { name, constructor } = Object(error) as Error;
   return (
@@ -92,7 +92,7 @@ export function modelLoading(): OpenAIError {
   });
 }
 
-/** @param loaded the ids that can be asked for */
+/** @param loaded the ids of the loaded models */
 export function modelNotFound(model: string, loaded: readonly string[]): OpenAIError {
   const names = loaded.map((id) => `'${id}'`).join(", ") || "none";
   return new OpenAIError(404, `The model '${model}' is not loaded. Loaded: ${names}.`, {

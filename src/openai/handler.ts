@@ -15,13 +15,13 @@ export type { ServedModel };
 export type FetchHandler = (request: Request, url?: string) => Promise<Response>;
 
 export interface HandlerOptions {
-  /** What is served now; undefined while it is loading. */
+  /** The loaded model; undefined while it is loading. */
   model(): ServedModel | undefined;
-  /** What the paths begin with. Default "/v1/". */
+  /** The beginning of all paths. Default "/v1/". */
   readonly prefix?: string;
 }
 
-/** By path below the prefix, then by method. */
+/** Routes by path, without the prefix, and by method. */
 const ROUTES = new Map<string, Readonly<Record<string, Route>>>([
   ["chat/completions", { POST: postChatCompletion }],
   ["completions", { POST: postCompletion }],
@@ -37,7 +37,7 @@ const ROUTES = new Map<string, Readonly<Record<string, Route>>>([
   ["health", { GET: getHealth }],
 ]);
 
-/** The paths with an id in them; a model's may have slashes. */
+/** Paths that contain an id. Ids of models may contain slashes. */
 const ID_PATHS: readonly (readonly [string, RegExp])[] = [
   ["models/{id}", /^models\/(.+)$/],
   ["responses/{id}", /^responses\/([^/]+)$/],
@@ -45,9 +45,9 @@ const ID_PATHS: readonly (readonly [string, RegExp])[] = [
 ];
 
 /**
- * OpenAI's HTTP API as a function. It rejects only when the request is aborted, with the signal's
- * reason, as `fetch` does; every other failure is a response with OpenAI's error body. Every response
- * has an `x-request-id`: the request's own, or a new one.
+ * OpenAI's HTTP API as a function. Like `fetch`, it rejects with the signal's reason when the request
+ * is aborted. Every other failure is a response with OpenAI's error body. Every response has an
+ * `x-request-id`: that of the request, or a new one.
  */
 export function createHandler(options: HandlerOptions): FetchHandler {
   const { prefix = "/v1/" } = options;
@@ -82,6 +82,6 @@ function unknownPath(method: string, pathname: string): OpenAIError {
 }
 
 function wrongMethod(method: string, pathname: string, allowed: string): OpenAIError {
-  const message = `${pathname} does not take ${method}, only ${allowed}.`;
+  const message = `${pathname} does not support ${method}. Supported: ${allowed}.`;
   return new OpenAIError(405, message, { headers: { allow: allowed } });
 }

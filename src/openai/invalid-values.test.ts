@@ -89,7 +89,7 @@ const imageUrl = (image_url: unknown) => withPart({ type: "image_url", image_url
 const MESSAGES = [
   ...type("array", "Hello", 1, {}, null),
   ...missing("Missing required parameter: 'messages'", undefined),
-  ...value("something that is not empty", []),
+  ...value("a value that is not empty", []),
   ...within("[0]", type("object", "Hello", 1, [], null), (message) => [message]),
   ...within("[0].role", type("string", 1, null, []), (role) => [{ role, content: "Hello" }]),
   ...within("[0].role", value("'user'", "wizard", ""), (role) => [{ role, content: "Hello" }]),
@@ -120,7 +120,7 @@ const MESSAGES = [
   ),
   ...within("[0].content[1].image_url", type("object", "data:,", 1, null), imageUrl),
   ...within(URL_PART, type("string", 1, null), (url) => imageUrl({ url })),
-  ...within(URL_PART, value("something that is not empty", ""), (url) => imageUrl({ url })),
+  ...within(URL_PART, value("a value that is not empty", ""), (url) => imageUrl({ url })),
   ...within(URL_PART, missing("Missing", undefined), () => imageUrl({})),
   ...within(
     "[0].content[1].image_url.detail",
@@ -181,10 +181,7 @@ const TOOLS = [
   ...within("[0].function.name", value(NAME_RANGE, "", "a b", "ä", "x".repeat(65)), (name) =>
     tool({ name }),
   ),
-  ...within("[1].function.name", value("a name that no other tool has", "zoom"), () => [
-    ...tool({}),
-    ...tool({}),
-  ]),
+  ...within("[1].function.name", value("a unique name", "zoom"), () => [...tool({}), ...tool({})]),
   ...within("[0].function.description", STRING, (description) => tool({ description })),
   ...within("[0].function.parameters", type("object", "{}", 1, []), (parameters) =>
     tool({ parameters }),
@@ -239,12 +236,12 @@ const CHAT: Refusals = {
   logprobs: BOOLEAN,
   top_logprobs: [
     ...integers("an integer from 0 to 20", -1, 21),
-    ...value("'logprobs' to be true beside it", 5),
+    ...value("0 unless 'logprobs' is true", 5),
   ],
   return_token_ids: BOOLEAN,
   continue_final_message: [
     ...BOOLEAN,
-    ...value("the last message to be the assistant's, but it is the user's", true),
+    ...value("the last message to be from the assistant, but it is from the user", true),
   ],
   chat_template_kwargs: type("object", "enable_thinking", 1, true, []),
 };
@@ -252,10 +249,10 @@ const CHAT: Refusals = {
 const PROMPT = [
   ...type("string or array", 1, true, null, {}),
   ...missing("Missing required parameter: 'prompt'", undefined),
-  ...value("something that is not empty", []),
+  ...value("a value that is not empty", []),
   ...value("at least one token", ""),
   ...within("[1]", type("string", 1, null), (prompt) => ["Hello", prompt]),
-  ...within("[1]", value("something that is not empty", []), (ids) => [[5], ids]),
+  ...within("[1]", value("a value that is not empty", []), (ids) => [[5], ids]),
   ...listOfIds(),
   ...within("[0]", listOfIds(), (ids) => [ids]),
   ...value("the vocabulary has no token 99999", [99_999]),

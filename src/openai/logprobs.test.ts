@@ -114,8 +114,8 @@ test("the stop token is told where it is in the text", async () => {
 test.each<[object, string, string]>([
   [{ logprobs: true, top_logprobs: 21 }, "top_logprobs", "an integer from 0 to 20"],
   [{ logprobs: true, top_logprobs: -1 }, "top_logprobs", "an integer from 0 to 20"],
-  [{ top_logprobs: 2 }, "top_logprobs", "'logprobs' to be true beside it"],
-  [{ logprobs: false, top_logprobs: 2 }, "top_logprobs", "'logprobs' to be true beside it"],
+  [{ top_logprobs: 2 }, "top_logprobs", "0 unless 'logprobs' is true"],
+  [{ logprobs: false, top_logprobs: 2 }, "top_logprobs", "0 unless 'logprobs' is true"],
 ])("%o is refused", async (fields, param, expected) => {
   const response = await post(fields);
   expect(response.status).toBe(400);

@@ -37,13 +37,13 @@ export async function getModelInfo(context: Context): Promise<Response> {
   return Response.json(info);
 }
 
-/** `POST flush_cache`: forgets the prompts and answers of earlier requests. */
+/** `POST flush_cache`: empties the prefix cache. */
 export async function postFlushCache(context: Context): Promise<Response> {
   const { generator } = loadedModel(context).chat;
   generator.flush?.();
   const message = generator.flush
-    ? "The cache of prompts and answers is empty."
-    : "No prompt is cached between requests, so there was nothing to flush.";
+    ? "The prefix cache was flushed."
+    : "There is no prefix cache, so there was nothing to flush.";
   return Response.json({ success: true, message });
 }
 

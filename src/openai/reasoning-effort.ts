@@ -13,13 +13,13 @@ export const EFFORTS = [
 
 const RANGE = `one of ${EFFORTS.map((word) => `'${word}'`).join(", ")}, or a number from 0 to 0.99`;
 
-/** How much a model should think: a word, or a share of the most. */
+/** How much a model should reason: a word, or a fraction of the maximum. */
 export const reasoningEffort = z.union(
   [z.enum(EFFORTS), z.number().check(z.refine((n) => n >= 0 && n <= 0.99, RANGE))],
   RANGE,
 );
 
-/** The variables that chat templates know an effort by. */
+/** The variables that chat templates read an effort from. */
 export function effortVariables(
   effort: ReasoningEffort | number | null | undefined,
 ): Readonly<Record<string, unknown>> {

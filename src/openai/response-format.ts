@@ -29,7 +29,7 @@ export const responseFormat = z.pipe(
   z.transform((format) => format as ResponseFormat),
 );
 
-/** What an answer must match, and the path of the field that says so. */
+/** The format that an answer must match, and the path of the field that asks for it. */
 export interface RequestedFormat {
   readonly format: AnswerFormat;
   readonly path: string;
@@ -74,7 +74,7 @@ function schemaOf(value: string | Record<string, unknown>): JsonSchema {
   try {
     schema = JSON.parse(value);
   } catch {
-    // told below
+    // reported below
   }
   if (typeof schema === "boolean") return schema;
   if (typeof schema === "object" && schema !== null && !Array.isArray(schema)) {

@@ -1,6 +1,6 @@
 import type { ChatAnswer, AnswerDelta, Finish } from "../chat/answer-types.ts";
 import { type OpenAIError, toOpenAIError } from "./errors.ts";
-import { failed, finished } from "./responses-object.ts";
+import { failedResponse, finishedResponse } from "./responses-object.ts";
 import { ResponseOutput } from "./responses-output.ts";
 import type {
   ErrorEvent,
@@ -11,9 +11,9 @@ import type {
 } from "./responses-wire.ts";
 
 /**
- * The whole answer in one object.
+ * Reads the answer to its end and returns it in one object.
  *
- * @param begun the answer without its output
+ * @param begun the response without its output
  */
 export async function wholeResponse(
   { deltas, usage }: ChatAnswer,
@@ -27,16 +27,16 @@ export async function wholeResponse(
   }
   const status = statusOf(finish);
   exhaust(output.end(status));
-  return finished(begun, output.items, usage, status);
+  return finishedResponse(begun, output.items, usage, status);
 }
 
 /**
- * The answer in events. Waits for the first token, so that what fails before it can still decide
- * the HTTP status; what fails later is told as `response.failed` and `error`.
+ * Returns the answer in events. Waits for the first token, so that an earlier failure can still
+ * decide the HTTP status. A later failure becomes the events `response.failed` and `error`.
  *
- * @param begun the answer without its output
- * @param signal one that aborted is no failure to tell: its reason is thrown
- * @param keep is given the answer before its last event
+ * @param begun the response without its output
+ * @param signal when it aborts, its reason is thrown instead of an event
+ * @param keep stores the complete response, before its last event
  */
 export async function responseEvents(
   answer: ChatAnswer,
@@ -74,14 +74,14 @@ async function* steps(
   } catch (cause) {
     signal.throwIfAborted();
     const error = toOpenAIError(cause);
-    const response = failed(begun, output.items, usage, error);
+    const response = failedResponse(begun, output.items, usage, error);
     yield { type: "response.failed", response };
     yield errorEvent(error);
     return;
   }
   const status = statusOf(finish);
   yield* output.end(status);
-  const response = finished(begun, output.items, usage, status);
+  const response = finishedResponse(begun, output.items, usage, status);
   keep(response);
   yield { type: `response.${status}`, response };
 }

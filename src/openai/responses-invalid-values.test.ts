@@ -23,7 +23,7 @@ const unsupported = refusals("unsupported_content_part");
 const INPUT = [
   ...type("string or array", 1, true, {}),
   ...missing("Missing", undefined),
-  ...value("something that is not empty", []),
+  ...value("a value that is not empty", []),
   ...within("[0]", type("object", "Hello", 1, null), (item) => [item]),
   ...within("[0].type", value("'function_call'", "web_search_call", ""), (type) => [{ type }]),
   ...within("[0].role", value("'user'", "tool", "wizard"), (role) => [{ role, content: "" }]),
@@ -85,7 +85,7 @@ const TOOLS = [
   ...within("[0].name", missing("Missing", undefined), (name) => tool({ name })),
   ...within("[0].name", type("string", 1, null), (name) => tool({ name })),
   ...within("[0].name", value(NAME_RANGE, "", "a b", "x".repeat(65)), (name) => tool({ name })),
-  ...within("[1].name", value("another name", "zoom"), () => [...tool({}), ...tool({})]),
+  ...within("[1].name", value("a unique name", "zoom"), () => [...tool({}), ...tool({})]),
   ...within("[0].description", STRING, (description) => tool({ description })),
   ...within("[0].parameters", type("object", "{}", 1, []), (parameters) => tool({ parameters })),
   ...within(
@@ -98,7 +98,7 @@ const TOOLS = [
 
 const TOOL_CHOICE = [
   ...value("one of 'none', 'auto', 'required', or an object", "some", 1, true, []),
-  ...value("there are no 'tools'", "required"),
+  ...value("'auto' or 'none' without 'tools'", "required"),
   ...within(".type", value("'function', 'allowed_tools'", "file_search"), (type) => ({ type })),
   ...within(".name", missing("Missing", undefined), () => ({ type: "function" })),
   ...within(".name", value("the name of one of 'tools'", "turn"), (name) => ({

@@ -54,7 +54,7 @@ const ITEM_TYPES = [
   "item_reference",
 ];
 
-/** The body of a request, and where in it something is: errors name the path. */
+/** A path into the body of a request, for checks and errors. */
 interface BodyPath {
   readonly body: unknown;
   readonly path: readonly PropertyKey[];
@@ -69,11 +69,11 @@ const checked = <T extends z.ZodMiniType>(shape: T, { body, path }: BodyPath): z
   checkShape(shape, body, path);
 
 /**
- * The items of a request's `input`, each under a new id; a text is a message of the user.
+ * The items of a request's `input`, each with a new id. A text becomes a message from the user.
  *
- * @param body what `input` is of
- * @param store has what items refer to
- * @throws OpenAIError for the first item that is wrong, naming its path
+ * @param body the body that contains `input`
+ * @param store the store that item references refer to
+ * @throws OpenAIError for the first invalid item, naming its path
  */
 export function inputItems(
   input: string | readonly unknown[],
@@ -86,46 +86,46 @@ export function inputItems(
   return [inputMessage("user", [{ type: "input_text", text: input }])];
 }
 
-function itemAt(place: BodyPath, store: ResponseStore): Item {
-  const asked = checked(
+function itemAt(at: BodyPath, store: ResponseStore): Item {
+  const item = checked(
     z.object({
       type: z.nullish(z.string()),
       role: z.nullish(z.string()),
       id: z.nullish(z.string()),
     }),
-    place,
+    at,
   );
-  // Messages may leave their type out, and so may references.
-  const type = asked.type ?? (asked.id && !asked.role ? "item_reference" : "message");
+  // Messages and item references may leave out their type.
+  const type = item.type ?? (item.id && !item.role ? "item_reference" : "message");
   switch (type) {
     case "message":
-      return messageAt(place);
+      return messageAt(at);
     case "function_call":
-      return functionCallAt(place);
+      return functionCallAt(at);
     case "function_call_output":
-      return functionCallOutputAt(place);
+      return functionCallOutputAt(at);
     case "reasoning":
-      return reasoningAt(place);
+      return reasoningAt(at);
     case "item_reference":
-      return referredAt(place, store);
+      return referencedItem(at, store);
     default:
-      throw valueError(pathName([...place.path, "type"]), oneOf(ITEM_TYPES), type);
+      throw valueError(pathName([...at.path, "type"]), oneOf(ITEM_TYPES), type);
   }
 }
 
-function messageAt(place: BodyPath): InputMessage | OutputMessage {
-  const { role, content } = checked(message, place);
-  const at = within(place, "content");
-  if (role !== "assistant") return inputMessage(role, inputParts(content, at));
-  const said = (content: OutputMessage["content"]): OutputMessage => ({
+function messageAt(at: BodyPath): InputMessage | OutputMessage {
+  const { role, content } = checked(message, at);
+  const contentPath = within(at, "content");
+  if (role !== "assistant") return inputMessage(role, inputParts(content, contentPath));
+  const answer = (content: OutputMessage["content"]): OutputMessage => ({
     type: "message",
     id: newId("msg"),
     status: "completed",
     role,
     content,
   });
-  if (typeof content === "string") return said([outputText(content)]);
-  return said(content.map((_, i) => outputPart(within(at, i))));
+  if (typeof content === "string") return answer([outputText(content)]);
+  return answer(content.map((_, i) => outputPart(within(contentPath, i))));
 }
 
 function inputMessage(role: InputMessage["role"], content: InputPart[]): InputMessage {
@@ -137,50 +137,50 @@ function inputParts(content: string | unknown[], at: BodyPath): InputPart[] {
   return content.map((_, i) => inputPart(within(at, i)));
 }
 
-function inputPart(place: BodyPath): InputPart {
-  const type = partType(place, ["input_text", "input_image"]);
-  if (type === "input_text") return { type, text: checked(parts.input_text, place).text };
-  const { image_url, file_id, detail } = checked(parts.input_image, place);
+function inputPart(at: BodyPath): InputPart {
+  const type = partType(at, ["input_text", "input_image"]);
+  if (type === "input_text") return { type, text: checked(parts.input_text, at).text };
+  const { image_url, file_id, detail } = checked(parts.input_image, at);
   if (image_url) return { type, detail: detail ?? "auto", image_url };
-  if (!file_id) checked(name, within(place, "image_url"));
-  const param = pathName([...place.path, "file_id"]);
-  const message = "Images can't be given by 'file_id', since no files are kept: use 'image_url'.";
+  if (!file_id) checked(name, within(at, "image_url"));
+  const param = pathName([...at.path, "file_id"]);
+  const message = "'file_id' is not supported, since files are not stored: use 'image_url'.";
   throw new OpenAIError(400, message, { code: "unsupported_content_part", param });
 }
 
-/** An earlier answer may come back as it was, or as a plain text part. */
-function outputPart(place: BodyPath): OutputMessage["content"][number] {
-  const type = partType(place, ["output_text", "refusal", "input_text"]);
-  if (type !== "refusal") return outputText(checked(parts.output_text, place).text);
-  return { type, refusal: checked(parts.refusal, place).refusal } satisfies Refusal;
+/** A part of an earlier answer: as it was returned, or as input text. */
+function outputPart(at: BodyPath): OutputMessage["content"][number] {
+  const type = partType(at, ["output_text", "refusal", "input_text"]);
+  if (type !== "refusal") return outputText(checked(parts.output_text, at).text);
+  return { type, refusal: checked(parts.refusal, at).refusal } satisfies Refusal;
 }
 
-function partType<Type extends string>(place: BodyPath, known: readonly Type[]): Type {
-  const { type } = checked(z.object({ type: z.string() }), place);
+function partType<Type extends string>(at: BodyPath, known: readonly Type[]): Type {
+  const { type } = checked(z.object({ type: z.string() }), at);
   if ((known as readonly string[]).includes(type)) return type as Type;
   const message = `Content parts of type '${type}' are not supported here: expected ${oneOf(known)}.`;
-  const param = pathName(place.path);
+  const param = pathName(at.path);
   throw new OpenAIError(400, message, { code: "unsupported_content_part", param });
 }
 
-function functionCallAt(place: BodyPath): FunctionCall {
-  const call = checked(functionCall, place);
+function functionCallAt(at: BodyPath): FunctionCall {
+  const call = checked(functionCall, at);
   return { type: "function_call", id: newId("fc"), ...call, status: "completed" };
 }
 
-function functionCallOutputAt(place: BodyPath): Item {
-  const { call_id, output } = checked(functionCallOutput, place);
+function functionCallOutputAt(at: BodyPath): Item {
+  const { call_id, output } = checked(functionCallOutput, at);
   return {
     type: "function_call_output",
     id: newId("fco"),
     call_id,
-    output: typeof output === "string" ? output : inputParts(output, within(place, "output")),
+    output: typeof output === "string" ? output : inputParts(output, within(at, "output")),
     status: "completed",
   };
 }
 
-function reasoningAt(place: BodyPath): ReasoningItem {
-  const { summary, content } = checked(reasoning, place);
+function reasoningAt(at: BodyPath): ReasoningItem {
+  const { summary, content } = checked(reasoning, at);
   return {
     type: "reasoning",
     id: newId("rs"),
@@ -190,19 +190,19 @@ function reasoningAt(place: BodyPath): ReasoningItem {
   };
 }
 
-function referredAt(place: BodyPath, store: ResponseStore): Item {
-  const { id } = checked(z.object({ id: name }), place);
+function referencedItem(at: BodyPath, store: ResponseStore): Item {
+  const { id } = checked(z.object({ id: name }), at);
   const item = store.item(id);
   if (item) return item;
-  const message = `Item with id '${id}' not found: items are kept while a stored response has them.`;
-  const param = pathName([...place.path, "id"]);
+  const message = `Item with id '${id}' not found. Items are kept as long as a stored response contains them.`;
+  const param = pathName([...at.path, "id"]);
   throw new OpenAIError(404, message, { code: "item_not_found", param });
 }
 
 /**
- * Checks what items say of one another: none comes twice, and every output has its call before it.
+ * Checks that no item occurs twice, and that every function output follows its call.
  *
- * @param previous what comes before the input
+ * @param previous the items before the input
  * @throws OpenAIError naming the path in `input`
  */
 export function checkOrder(previous: readonly Item[], input: readonly Item[]): void {
@@ -221,10 +221,10 @@ export function checkOrder(previous: readonly Item[], input: readonly Item[]): v
   }
 }
 
-/** Of a call that an output may be of. */
+/** The id of a complete call, which an output may answer. */
 function callId(item: Item): string | undefined {
-  const isWhole = item.type === "function_call" && item.status !== "incomplete";
-  return isWhole ? item.call_id : undefined;
+  const isComplete = item.type === "function_call" && item.status !== "incomplete";
+  return isComplete ? item.call_id : undefined;
 }
 
 function oneOf(names: readonly string[]): string {

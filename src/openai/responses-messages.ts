@@ -12,10 +12,10 @@ export interface LocatedMessage extends ChatMessage {
 }
 
 /**
- * The conversation as the chat layer takes it: what the model said, thought and called in one go is
- * one message. A call that the length limit cut is left out.
+ * The conversation in the shape of the chat layer. Reasoning, text and calls of one answer become one
+ * message. A call that the length limit cut is left out.
  *
- * @param previous what comes before the input
+ * @param previous the items before the input
  */
 export function responseMessages(
   instructions: string | null | undefined,
@@ -39,7 +39,7 @@ function add(messages: LocatedMessage[], item: Item, path?: string): void {
     }
     case "function_call": {
       if (item.status === "incomplete") return;
-      // A stream may have told arguments that turned out malformed: templates can't write those.
+      // Streamed arguments may have turned out to be malformed, and templates can't write these.
       const json = isObjectJson(item.arguments) ? item.arguments : "{}";
       const call: ToolCall = { id: item.call_id, name: item.name, arguments: json };
       const last = messages.at(-1);
@@ -64,16 +64,16 @@ function add(messages: LocatedMessage[], item: Item, path?: string): void {
         return;
       }
       const content = plain(item.content.map(textOf));
-      const said = { role: item.role, content };
-      const thought = messages.at(-1);
-      const begun = thought?.reasoning && thought.content === "" && !thought.toolCalls;
-      if (begun) messages.splice(-1, 1, { ...thought, ...said });
-      else messages.push(said);
+      const answer = { role: item.role, content };
+      const last = messages.at(-1);
+      const isReasoning = last?.reasoning && last.content === "" && !last.toolCalls;
+      if (isReasoning) messages.splice(-1, 1, { ...last, ...answer });
+      else messages.push(answer);
     }
   }
 }
 
-/** A single text as all templates know it. */
+/** A content of a single text becomes a string, which all templates support. */
 function plain(parts: readonly ContentPart[]): ChatMessage["content"] {
   const [first] = parts;
   return parts.length === 1 && first?.type === "text" ? first.text : parts;
@@ -82,7 +82,7 @@ function plain(parts: readonly ContentPart[]): ChatMessage["content"] {
 function partOf(part: InputPart): ContentPart {
   if (part.type === "input_text") return { type: "text", text: part.text };
   const { image_url: url, detail } = part;
-  // A processor knows no more than its full budget.
+  // A processor's full token budget is "high".
   return { type: "image_url", image_url: { url, detail: detail === "original" ? "high" : detail } };
 }
 

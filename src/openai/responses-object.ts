@@ -6,7 +6,7 @@ import { newId } from "./responses-store.ts";
 import type { OutputItem, ResponseObject } from "./responses-wire.ts";
 import { responseUsage } from "./usage.ts";
 
-/** An answer that has just begun. */
+/** A response that has just begun. */
 export function responseObject(body: CheckedRequest, model: ServedModel): ResponseObject {
   const { sampling } = model.chat.defaults;
   const { text, tools, tool_choice, user } = body;
@@ -44,8 +44,8 @@ export function responseObject(body: CheckedRequest, model: ServedModel): Respon
   };
 }
 
-/** The same answer at its end: incomplete when the length limit cut it. */
-export function finished(
+/** The response at its end; "incomplete" if the length limit cut it. */
+export function finishedResponse(
   response: ResponseObject,
   output: OutputItem[],
   usage: AnswerUsage,
@@ -61,8 +61,8 @@ export function finished(
   };
 }
 
-/** The same answer when it could not be finished, with the items that were whole. */
-export function failed(
+/** The response after a failure, with the items that were complete. */
+export function failedResponse(
   response: ResponseObject,
   output: OutputItem[],
   usage: AnswerUsage,

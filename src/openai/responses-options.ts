@@ -7,7 +7,7 @@ import type { TextFormat, ToolChoice } from "./responses-wire.ts";
 import { toolOptions } from "./tools.ts";
 import type { ChatCompletionRequest } from "./wire.ts";
 
-/** How to answer, as the chat layer takes it. */
+/** The options of a request in the shape of the chat layer. */
 export function chatOptions(
   body: CheckedRequest,
   signal: AbortSignal,
@@ -17,7 +17,7 @@ export function chatOptions(
     max_completion_tokens: body.max_output_tokens,
     logprobs: body.include?.includes("message.output_text.logprobs"),
     stream_options: null,
-    tools: body.tools.map(({ type, ...told }) => ({ type, function: told })),
+    tools: body.tools.map(({ type, ...described }) => ({ type, function: described })),
     tool_choice: choiceOf(body.tool_choice),
   };
   return {
@@ -39,7 +39,7 @@ function textFormat(format: TextFormat): AnswerFormat | undefined {
   }
 }
 
-/** As chat completions have it. */
+/** The tool choice in the shape of chat completions. */
 function choiceOf(choice: ToolChoice): ChatCompletionRequest["tool_choice"] {
   if (typeof choice === "string") return choice;
   if (choice.type === "function") return { type: "function", function: { name: choice.name } };

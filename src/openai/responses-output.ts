@@ -15,7 +15,7 @@ import type {
   ResponseLogprob,
 } from "./responses-wire.ts";
 
-/** The item that is being made; `logprobs` of a message only. */
+/** An incomplete item. Only messages have logprobs. */
 type OpenItem =
   | {
       readonly type: "message" | "reasoning";
@@ -26,33 +26,33 @@ type OpenItem =
   | (Omit<FunctionCall, "status"> & { readonly index: number });
 
 /**
- * The output of a response as the deltas bring it: whenever the kind of what comes changes, or
- * another call begins, so does another item.
+ * Builds the output of a response from deltas. A new item begins when text, reasoning and calls
+ * alternate, and with every call.
  */
 export class ResponseOutput {
-  /** Those that are whole; the open one too once `end` is through. */
+  /** The complete items. After `end`, all items. */
   readonly items: OutputItem[] = [];
   #open: OpenItem | undefined;
-  /** Of tokens whose text has not come yet. */
-  #places: TokenLogprobs[] = [];
+  /** Logprobs of tokens whose text is still held back. */
+  #logprobs: TokenLogprobs[] = [];
 
-  /** What a delta brings, as events. */
+  /** Adds a delta. @returns its events */
   *push({ text, reasoning = "", toolCalls = [], logprobs }: AnswerDelta): Generator<OutputEvent> {
-    if (logprobs) this.#places.push(logprobs);
+    if (logprobs) this.#logprobs.push(logprobs);
     if (reasoning !== "") yield* this.#pushReasoning(reasoning);
     if (text !== "") yield* this.#pushText(text);
     for (const call of toolCalls) yield* this.#pushCall(call);
   }
 
   /**
-   * Closes the last item. An answer that neither says nor calls anything has an empty message,
-   * unless the length limit cut its reasoning.
+   * Closes the last item. An answer without text and calls gets an empty message, unless the length
+   * limit cut its reasoning.
    *
-   * @param status of the last item
+   * @param status the status of the last item
    */
   *end(status: "completed" | "incomplete"): Generator<OutputEvent> {
-    const silent = !this.#open || (this.#open.type === "reasoning" && status === "completed");
-    if (silent) yield* this.#pushText("");
+    const needsMessage = !this.#open || (this.#open.type === "reasoning" && status === "completed");
+    if (needsMessage) yield* this.#pushText("");
     yield* this.#close(status);
   }
 
@@ -60,23 +60,23 @@ export class ResponseOutput {
     if (this.#open?.type !== "reasoning") yield* this.#openPart("reasoning");
     const open = this.#open as OpenItem & { type: "reasoning" };
     open.text += delta;
-    this.#places = [];
-    yield { type: "response.reasoning_text.delta", ...this.#place(), delta };
+    this.#logprobs = [];
+    yield { type: "response.reasoning_text.delta", ...this.#position(), delta };
   }
 
   *#pushText(delta: string): Generator<OutputEvent> {
     if (this.#open?.type !== "message") {
-      // Those before are of what ended the item before.
-      if (this.#open) this.#places = this.#places.slice(-1);
+      // Earlier logprobs are those of the text that ended the previous item.
+      if (this.#open) this.#logprobs = this.#logprobs.slice(-1);
       yield* this.#openPart("message");
     }
     const open = this.#open as OpenItem & { type: "message" };
-    const logprobs = choiceLogprobs(this.#places)?.content ?? [];
-    this.#places = [];
+    const logprobs = choiceLogprobs(this.#logprobs)?.content ?? [];
+    this.#logprobs = [];
     open.text += delta;
     open.logprobs.push(...logprobs);
     if (delta === "") return;
-    yield { type: "response.output_text.delta", ...this.#place(), delta, logprobs };
+    yield { type: "response.output_text.delta", ...this.#position(), delta, logprobs };
   }
 
   *#pushCall({ index, id, name, arguments: delta }: ToolCallDelta): Generator<OutputEvent> {
@@ -87,10 +87,10 @@ export class ResponseOutput {
       yield this.#added();
     }
     const open = this.#open as OpenItem & { type: "function_call" };
-    this.#places = [];
+    this.#logprobs = [];
     if (delta === "") return;
     open.arguments += delta;
-    const { output_index, item_id } = this.#place();
+    const { output_index, item_id } = this.#position();
     yield { type: "response.function_call_arguments.delta", item_id, output_index, delta };
   }
 
@@ -98,11 +98,11 @@ export class ResponseOutput {
     yield* this.#close();
     this.#open = { type, id: newId(type === "message" ? "msg" : "rs"), text: "", logprobs: [] };
     yield this.#added();
-    yield { type: "response.content_part.added", ...this.#place(), part: partOf(this.#open) };
+    yield { type: "response.content_part.added", ...this.#position(), part: partOf(this.#open) };
   }
 
   #added(): OutputEvent {
-    const { output_index } = this.#place();
+    const { output_index } = this.#position();
     const item = itemOf(this.#open as OpenItem, "in_progress");
     if (item.type !== "function_call") item.content = [];
     return { type: "response.output_item.added", output_index, item };
@@ -111,8 +111,8 @@ export class ResponseOutput {
   *#close(status: "completed" | "incomplete" = "completed"): Generator<OutputEvent> {
     const open = this.#open;
     if (!open) return;
-    const place = this.#place();
-    const { output_index, item_id } = place;
+    const position = this.#position();
+    const { output_index, item_id } = position;
     if (open.type === "function_call") {
       const { name, arguments: text } = open;
       const type = "response.function_call_arguments.done";
@@ -120,11 +120,11 @@ export class ResponseOutput {
     } else {
       const { text, logprobs } = open;
       if (open.type === "message") {
-        yield { type: "response.output_text.done", ...place, text, logprobs };
+        yield { type: "response.output_text.done", ...position, text, logprobs };
       } else {
-        yield { type: "response.reasoning_text.done", ...place, text };
+        yield { type: "response.reasoning_text.done", ...position, text };
       }
-      yield { type: "response.content_part.done", ...place, part: partOf(open) };
+      yield { type: "response.content_part.done", ...position, part: partOf(open) };
     }
     const item = itemOf(open, status);
     this.items.push(item);
@@ -132,7 +132,7 @@ export class ResponseOutput {
     yield { type: "response.output_item.done", output_index, item };
   }
 
-  #place(): PartPosition {
+  #position(): PartPosition {
     const { id: item_id } = this.#open as OpenItem;
     return { item_id, output_index: this.items.length, content_index: 0 };
   }

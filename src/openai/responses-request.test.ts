@@ -207,14 +207,14 @@ describe("what is refused", () => {
       "missing_required_parameter",
       "tools[0].name",
     ],
-    [{ ...hello, tools: [zoom, zoom] }, "tools[1].name", "invalid_value", "another name"],
+    [{ ...hello, tools: [zoom, zoom] }, "tools[1].name", "invalid_value", "a unique name"],
     [
       { ...hello, tool_choice: "some", tools: [zoom] },
       "tool_choice",
       "invalid_value",
       "'none', 'auto', 'required'",
     ],
-    [{ ...hello, tool_choice: "required" }, "tool_choice", "invalid_value", "no 'tools'"],
+    [{ ...hello, tool_choice: "required" }, "tool_choice", "invalid_value", "without 'tools'"],
     [
       { ...hello, tools: [zoom], tool_choice: { type: "file_search" } },
       "tool_choice.type",

@@ -107,7 +107,7 @@ export const responseRequest = z.extend(
   },
 );
 
-/** Fields that would change the answer, with the values that ask for nothing. */
+/** Unsupported fields that would change the answer, each with a check for values that ask for nothing. */
 export const UNSUPPORTED_RESPONSE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   background: isEmpty,
   conversation: () => false,
@@ -121,7 +121,7 @@ export const UNSUPPORTED_RESPONSE_FIELDS: Readonly<Record<string, (value: unknow
   lora_path: isEmpty,
 };
 
-/** Names that chat completions have for fields that would change the answer. */
+/** Chat completions' names of fields, with their names in the Responses API. */
 export const RENAMED_RESPONSE_FIELDS: Readonly<Record<string, string>> = {
   messages: "input",
   max_tokens: "max_output_tokens",
@@ -132,7 +132,7 @@ export const RENAMED_RESPONSE_FIELDS: Readonly<Record<string, string>> = {
   function_call: "tool_choice",
 };
 
-/** A request with its defaults, as the answer tells them. */
+/** A request with its defaults, as the response repeats them. */
 export interface CheckedRequest extends ResponseRequest {
   readonly text: TextConfig;
   readonly tools: FunctionTool[];
@@ -140,9 +140,9 @@ export interface CheckedRequest extends ResponseRequest {
 }
 
 /**
- * Checks the body of `POST responses`, all but the items of its input. Unknown fields are ignored.
+ * Checks the body of `POST responses`, except for the items of its input. Unknown fields are ignored.
  *
- * @throws OpenAIError for the first thing that is wrong, naming its path
+ * @throws OpenAIError for the first error, naming its path
  */
 export function validateResponse(json: unknown): CheckedRequest {
   refuseRenamed(json as Record<string, unknown>);
@@ -153,7 +153,7 @@ export function validateResponse(json: unknown): CheckedRequest {
     throw new OpenAIError(400, message, { code: "missing_required_parameter", param: "input" });
   }
   const tools = (body.tools ?? []).map(toolOf);
-  refuseNamesakes(tools);
+  refuseDuplicateNames(tools);
   const verbosity = body.text?.verbosity;
   const text = {
     format: textFormatOf(body.text?.format?.type, json),
@@ -166,7 +166,7 @@ export function validateResponse(json: unknown): CheckedRequest {
 function refuseRenamed(json: Readonly<Record<string, unknown>>): void {
   for (const [param, name] of Object.entries(RENAMED_RESPONSE_FIELDS)) {
     if (json[param] === undefined || json[param] === null) continue;
-    const message = `'${param}' is not a parameter of the Responses API: it is '${name}' there.`;
+    const message = `'${param}' is not a parameter of the Responses API. Use '${name}' instead.`;
     throw new OpenAIError(400, message, { code: "unsupported_parameter", param });
   }
 }
@@ -183,14 +183,14 @@ function toolOf(tool: z.output<typeof functionTool>): FunctionTool {
   return { type, name, description, parameters, strict };
 }
 
-function refuseNamesakes(tools: readonly FunctionTool[]): void {
+function refuseDuplicateNames(tools: readonly FunctionTool[]): void {
   for (const [i, { name }] of tools.entries()) {
     if (tools.findIndex((tool) => tool.name === name) === i) continue;
-    throw valueError(`tools[${i}].name`, "another name than that of a tool before it", name);
+    throw valueError(`tools[${i}].name`, "a unique name", name);
   }
 }
 
-/** @throws OpenAIError when it names what is not among the tools */
+/** @throws OpenAIError when it names a function that is not in `tools` */
 function toolChoiceOf(
   choice: (typeof CHOICES)[number] | { type: "function" | "allowed_tools" },
   tools: readonly FunctionTool[],
@@ -199,12 +199,12 @@ function toolChoiceOf(
   const known = tools.map(({ name }) => name);
   const check = (param: string, name: string) => {
     if (known.includes(name)) return;
-    const expected = `the name of one of 'tools' (${known.join(", ") || "there are none"})`;
+    const expected = `the name of one of 'tools' (${known.join(", ") || "none"})`;
     throw valueError(param, expected, name);
   };
   if (typeof choice === "string") {
     if (choice === "required" && known.length === 0) {
-      throw valueError("tool_choice", "'auto' or 'none' where there are no 'tools'", choice);
+      throw valueError("tool_choice", "'auto' or 'none' without 'tools'", choice);
     }
     return choice;
   }

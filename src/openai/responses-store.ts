@@ -1,23 +1,24 @@
 import type { Item, ResponseObject } from "./responses-wire.ts";
 
-/** A response with what it answers. */
+/** A response and the conversation that it answers. */
 export interface StoredResponse {
   readonly response: ResponseObject;
-  /** The whole conversation before it, earlier answers included. */
+  /** The conversation before the response, including earlier responses. */
   readonly input: readonly Item[];
 }
 
 export interface StoreLimits {
+  /** Maximum number of responses. */
   readonly responses: number;
-  /** Of the JSON of all that is kept: images count most. */
+  /** Maximum length of the JSON of all stored items. Most of it is images. */
   readonly characters: number;
 }
 
 const LIMITS: StoreLimits = { responses: 1000, characters: 2 ** 27 };
 
 /**
- * The responses that can be gone on from, as long as this object lives. Past its limits it forgets
- * those that were used least recently, all but the last. What several have in common is kept once.
+ * Stores the responses that later requests may refer to. Beyond its limits it deletes the least
+ * recently used ones, but never the newest. Items that several conversations share are stored once.
  */
 export class ResponseStore {
   readonly #limits: StoreLimits;
@@ -30,7 +31,7 @@ export class ResponseStore {
     this.#limits = limits;
   }
 
-  /** An answer that is there counts as used. */
+  /** A response that is found counts as used. */
   get(id: string): StoredResponse | undefined {
     const stored = this.#responses.get(id);
     if (stored) {
@@ -40,7 +41,7 @@ export class ResponseStore {
     return stored;
   }
 
-  /** An item of any conversation that is kept. */
+  /** An item of any stored conversation. */
   item(id: string): Item | undefined {
     return this.#items.get(id)?.item;
   }
@@ -64,7 +65,7 @@ export class ResponseStore {
     }
   }
 
-  /** @returns whether it was there */
+  /** @returns whether the response was stored */
   delete(id: string): boolean {
     const stored = this.#responses.get(id);
     if (!stored) return false;
@@ -79,12 +80,12 @@ export class ResponseStore {
   }
 }
 
-/** What a conversation holds once it was answered. */
+/** The items of a conversation including its response. */
 export function itemsOf({ input, response }: StoredResponse): readonly Item[] {
   return [...input, ...response.output];
 }
 
-/** @param kind what the id begins with, such as "resp" */
+/** @param kind the beginning of the id, such as "resp" */
 export function newId(kind: string): string {
   return `${kind}_${crypto.randomUUID().replaceAll("-", "")}`;
 }

@@ -3,18 +3,18 @@ import { OpenAIError } from "./errors.ts";
 import type { LocatedMessage } from "./responses-messages.ts";
 
 /**
- * Asks with as many of the conversation's turns as fit in the context, the oldest left out. A turn
- * begins with a message of the user; what the system says stays, and so does the last turn.
+ * Leaves out the oldest turns of a conversation, as few as are needed to fit it into the context. A
+ * turn begins with a message from the user. System messages and the last turn always stay.
  *
- * @param ask throws OpenAIError `context_length_exceeded` for messages that don't fit
- * @throws what `ask` throws for the last turn alone, when not even that fits
+ * @param ask throws an OpenAIError `context_length_exceeded` for messages that don't fit
+ * @throws what `ask` throws for the last turn alone, if not even that fits
  */
 export async function askWithinContext(
   messages: readonly LocatedMessage[],
   ask: (messages: readonly LocatedMessage[]) => Promise<ChatAnswer>,
 ): Promise<ChatAnswer> {
   const turns = messages.flatMap(({ role }, i) => (role === "user" ? [i] : []));
-  /** Without the first `count` turns, or undefined when that is still too long. */
+  /** Asks without the first `count` turns. @returns undefined if the rest is still too long */
   const askWithout = async (count: number): Promise<ChatAnswer | undefined> => {
     const start = count === 0 ? 0 : (turns[count] as number);
     const kept = messages.filter(({ role }, i) => i >= start || isSystem(role));

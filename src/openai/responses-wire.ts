@@ -1,7 +1,7 @@
 /**
- * The bodies of `POST responses` and of what it stores, in OpenAI's shapes. Requests hold the
- * fields that are acted on or told again in the answer; others are ignored, or refused when they
- * would change the answer.
+ * The bodies of the Responses API, in OpenAI's shapes. Requests have the fields that are supported or
+ * repeated in the response. Unknown fields are ignored; unsupported ones that would change the answer
+ * are refused.
  */
 import type {
   AnswerRequest,
@@ -14,19 +14,19 @@ import type {
 /** Body of `POST responses`. */
 export interface ResponseRequest
   extends AnswerRequest, Pick<ChatCompletionRequest, "chat_template_kwargs"> {
-  /** A user's text, or items. May be missing after a `previous_response_id` only. */
+  /** A text from the user, or items. May be missing only with `previous_response_id`. */
   input?: string | readonly unknown[] | null;
-  /** A system message before the input: of this answer only, not of those that follow on it. */
+  /** A system message before the conversation. Later responses don't inherit it. */
   instructions?: string | null;
-  /** The answer to go on from: its input and output come before this input. */
+  /** The response to continue from: its input and output precede this input. */
   previous_response_id?: string | null;
   max_output_tokens?: number | null;
-  /** 0 to 20: how many of the most likely tokens `include` tells the logprobs of. */
+  /** 0 to 20: the number of most likely tokens to report. Needs logprobs in `include`. */
   top_logprobs?: number | null;
   include?: Includable[] | null;
   stream?: boolean | null;
   stream_options?: { include_obfuscation?: boolean | null } | null;
-  /** Keep the answer for `GET responses/{id}` and `previous_response_id`. Default true. */
+  /** Store the response for `GET responses/{id}` and `previous_response_id`. Default true. */
   store?: boolean | null;
   text?: { format?: TextFormat | null; verbosity?: Verbosity | null } | null;
   /** Functions that the model may call. */
@@ -35,9 +35,9 @@ export interface ResponseRequest
   /** Default true. */
   parallel_tool_calls?: boolean | null;
   reasoning?: { effort?: ReasoningEffort | null; summary?: ReasoningSummary | null } | null;
-  /** Up to 16 pairs, told again in the answer. */
+  /** Up to 16 pairs, repeated in the response. */
   metadata?: Record<string, string> | null;
-  /** "auto": leave the oldest turns out where they don't fit in the context. */
+  /** "auto": leave out the oldest turns if the conversation doesn't fit into the context. */
   truncation?: Truncation | null;
   user?: string | null;
   safety_identifier?: string | null;
@@ -79,7 +79,7 @@ export interface FunctionTool {
   type: "function";
   name: string;
   description?: string | null;
-  /** JSON schema of the arguments; null takes none. */
+  /** JSON schema of the arguments; null for a function without arguments. */
   parameters: Record<string, unknown> | null;
   strict: boolean | null;
 }
@@ -95,10 +95,10 @@ export type ToolChoice =
       tools: { type: "function"; name: string }[];
     };
 
-/** What a conversation is made of: input as it is stored, and output. */
+/** An item of a stored conversation: input or output. */
 export type Item = InputMessage | OutputMessage | FunctionCall | FunctionCallOutput | ReasoningItem;
 
-/** What the model made. */
+/** An item of the output. */
 export type OutputItem = OutputMessage | FunctionCall | ReasoningItem;
 
 export type ItemStatus = "in_progress" | "completed" | "incomplete";
@@ -121,7 +121,7 @@ export interface InputText {
 export interface InputImage {
   type: "input_image";
   detail: ImageDetail;
-  /** http(s), data, blob or relative URL, or bare base64. */
+  /** An http(s), data, blob or relative URL, or base64 without a URL. */
   image_url: string;
 }
 
@@ -139,7 +139,7 @@ export interface OutputText {
   type: "output_text";
   text: string;
   annotations: [];
-  /** Empty unless `include` asks for them. */
+  /** Empty unless `include` asks for logprobs. */
   logprobs: ResponseLogprob[];
 }
 
@@ -173,7 +173,7 @@ export interface FunctionCallOutput {
 export interface ReasoningItem {
   type: "reasoning";
   id: string;
-  /** Of the model's output always empty: the reasoning itself is in `content`. */
+  /** Always empty in output: the reasoning is in `content`. */
   summary: { type: "summary_text"; text: string }[];
   content: ReasoningText[];
   status: ItemStatus;
@@ -186,7 +186,7 @@ export interface ReasoningText {
 
 /** Answer of `POST responses` and `GET responses/{id}`. */
 export interface ResponseObject {
-  /** "resp_" and something unique. */
+  /** "resp_" and a unique suffix. */
   id: string;
   object: "response";
   /** Unix time in seconds. */
@@ -198,9 +198,9 @@ export interface ResponseObject {
   incomplete_details: { reason: "max_output_tokens" } | null;
   model: string;
   output: OutputItem[];
-  /** Missing while it is in progress. */
+  /** Missing while the response is in progress. */
   usage?: ResponseUsage;
-  /** What was asked, or the default that took its place. */
+  // The fields below repeat the request, or have its defaults.
   background: false;
   instructions: string | null;
   max_output_tokens: number | null;
@@ -222,7 +222,7 @@ export interface ResponseObject {
 }
 
 export interface ResponseUsage {
-  /** Text tokens and image rows. */
+  /** Text tokens and image tokens. */
   input_tokens: number;
   input_tokens_details: { cached_tokens: number; cache_write_tokens: number };
   output_tokens: number;
@@ -230,11 +230,11 @@ export interface ResponseUsage {
   total_tokens: number;
 }
 
-/** A list of what came before an answer: of `GET responses/{id}/input_items`. */
+/** Answer of `GET responses/{id}/input_items`. */
 export interface ItemList {
   object: "list";
   data: Item[];
-  /** Empty where the list is. */
+  /** Empty if the list is empty. */
   first_id: string;
   last_id: string;
   has_more: boolean;
@@ -247,18 +247,18 @@ export interface DeletedResponse {
   deleted: true;
 }
 
-/** Where in the output something happens. */
+/** The position of an event in the output. */
 export interface ItemPosition {
   output_index: number;
   item_id: string;
 }
 
 export interface PartPosition extends ItemPosition {
-  /** Every item that the model makes has one part. */
+  /** Every output item has one part. */
   content_index: 0;
 }
 
-/** A step in the making of the output. */
+/** An event that changes the output. */
 export type OutputEvent =
   | ItemEvent<"response.output_item.added">
   | ItemEvent<"response.output_item.done">
@@ -294,7 +294,7 @@ interface PartEvent<Type> extends PartPosition {
   part: OutputText | ReasoningText;
 }
 
-/** The whole answer as it is at its beginning and its end. */
+/** An event with the response at its beginning or end. */
 export interface StatusEvent {
   type:
     | "response.created"
@@ -306,8 +306,8 @@ export interface StatusEvent {
 }
 
 /**
- * The last event of a failed answer. Official clients throw what is under `error`, which OpenAI
- * sends too although its published type has the fields beside it only.
+ * The last event of a failed response. The official clients throw the value of `error`. OpenAI sends
+ * it too, although its published type only has the other fields.
  */
 export interface ErrorEvent {
   type: "error";
@@ -317,11 +317,11 @@ export interface ErrorEvent {
   error: ErrorBody["error"];
 }
 
-/** What a streamed answer tells. */
+/** An event of a streamed response, without its number. */
 export type ResponseStep = StatusEvent | OutputEvent | ErrorEvent;
 
-/** An event of a streamed answer. */
+/** An event of a streamed response. */
 export type ResponseEvent = ResponseStep & {
-  /** Counts the events, from 0. */
+  /** The index of the event, from 0. */
   sequence_number: number;
 };

@@ -66,13 +66,13 @@ export async function getResponse(context: Context): Promise<Response> {
   const { response } = storedResponse(context);
   if (new URL(context.request.url).searchParams.get("stream") === "true") {
     const message =
-      "Only responses made in the background could be streamed again; there are none.";
+      "A response can't be streamed again, since background responses are not supported.";
     throw new OpenAIError(400, message, { code: "unsupported_parameter", param: "stream" });
   }
   return Response.json(response);
 }
 
-/** `DELETE responses/{id}`: what goes on from it is kept. */
+/** `DELETE responses/{id}`: later responses of the conversation are kept. */
 export async function deleteResponse(context: Context): Promise<Response> {
   const { id } = storedResponse(context).response;
   context.responses.delete(id);
@@ -85,7 +85,7 @@ const listQuery = z.object({
   after: z.optional(z.string()),
 });
 
-/** `GET responses/{id}/input_items`: the conversation before it, in pages. */
+/** `GET responses/{id}/input_items`: the conversation before the response, in pages. */
 export async function getInputItems(context: Context): Promise<Response> {
   const { input } = storedResponse(context);
   const { searchParams } = new URL(context.request.url);

@@ -7,15 +7,14 @@ export const EVENT_STREAM = {
 };
 
 /**
- * Server-sent events of a stream of objects: one `data:` line each, then `data: [DONE]`. They are
- * written as they come, whether anybody reads or not: a reader that stalls must not keep the model
- * from those who wait. A failure becomes a last event `{"error": ...}`, except an abort, which fails
- * the stream as a broken connection would.
+ * Writes objects as server-sent events: one `data:` line each, then `data: [DONE]`. Events are
+ * written as they arrive, even if nobody reads them: a slow reader must not delay other requests. A
+ * failure becomes a last event `{"error": ...}`. An abort instead fails the stream, as a broken
+ * connection would.
  *
  * @param signal fails the stream with its reason
- * @param cancel stops the events: the reader lost interest, or the signal aborted
- * @param nameOf what the `event:` line of an event says; then the last event is the end, without
- * `[DONE]`
+ * @param cancel stops the events, when the reader cancels the stream or the signal aborts
+ * @param nameOf the `event:` line of an event. A stream of named events has no `[DONE]`.
  */
 export function eventStream<Event>(
   events: AsyncIterator<Event>,
@@ -51,7 +50,7 @@ export function eventStream<Event>(
     start(controller) {
       const abort = () => {
         controller.error(signal.reason);
-        stop().catch(() => {}); // there is nobody left to tell
+        stop().catch(() => {}); // nobody is left to report it to
       };
       if (signal.aborted) return abort();
       signal.addEventListener("abort", abort, { once: true });

@@ -1,20 +1,20 @@
 import type { ChatAnswer } from "../chat/answer-types.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 
-/** A streamed answer whose first token has come. */
+/** A streamed answer after its first token. */
 export interface BegunStream<Event> {
   readonly events: AsyncIterator<Event>;
-  /** The answers that the events are made of. */
+  /** The answers behind the events, to stop the model. */
   readonly answers: readonly ChatAnswer[];
 }
 
 /**
- * Streams events as server-sent events. The model stops when the reader cancels the stream or the
- * request is aborted.
+ * Responds with a stream of server-sent events. The model stops when the reader cancels the stream
+ * or when the request is aborted.
  *
- * @param begin starts the answers; `signal` aborts in both cases. What it throws is thrown here, so
- *   that it can still decide the HTTP status.
- * @param nameOf the `event:` line of an event, for streams whose events are named
+ * @param begin starts the answers. Its `signal` aborts in both cases.
+ * @param nameOf the `event:` line of an event, for streams of named events
+ * @throws what `begin` throws, so that it can still decide the HTTP status
  */
 export async function streamResponse<Event>(
   request: Request,

@@ -46,7 +46,7 @@ export const completionRequest = z.extend(
   },
 );
 
-/** Fields that would change the answer, with the values that ask for nothing. */
+/** Unsupported fields, each with a check for values that ask for nothing. */
 const UNSUPPORTED_COMPLETION_FIELDS = {
   suffix: isEmpty,
   logprobs: () => false,
@@ -55,7 +55,7 @@ const UNSUPPORTED_COMPLETION_FIELDS = {
   lora_path: isEmpty,
 };
 
-/** As OpenAI has it: chat completions go on to the end of the context instead. */
+/** OpenAI's default. Chat completions continue to the end of the context instead. */
 const DEFAULT_MAX_TOKENS = 16;
 
 /** `POST completions` */
@@ -84,7 +84,7 @@ export async function postCompletion(context: Context): Promise<Response> {
   }
   return streamResponse(request, async (signal) => {
     const { answers, deltas } = await begin(signal);
-    const first = await deltas.next(); // what fails before it decides the HTTP status
+    const first = await deltas.next(); // an earlier failure decides the HTTP status
     const options = body.stream_options ?? {};
     return { events: completionEvents(deltas, first, answers, identity, options), answers };
   });
@@ -98,7 +98,7 @@ function pathIn(body: CompletionRequest, promptPath: string): PathOf {
   };
 }
 
-/** Each prompt with its path. */
+/** The prompts, each with its path in the request. */
 function promptsOf(
   prompt: CompletionRequest["prompt"],
 ): readonly (readonly [string | readonly number[], string])[] {
@@ -108,12 +108,12 @@ function promptsOf(
   return (prompt as string[] | number[][]).map((one, i) => [one, `prompt[${i}]`]);
 }
 
-/** What one more token brought to the choice `index` of all prompts. */
+/** What one token adds to the choice `index`, counted over all prompts. */
 interface CompletionDelta extends Pick<AnswerDelta, "text" | "finish"> {
   readonly index: number;
 }
 
-/** The answers' texts, one after another; with `echo` each begins with its prompt. */
+/** The texts of the answers, one after another. With `echo`, each begins with its prompt. */
 async function* completionDeltas(
   answers: readonly ChatAnswer[],
   n: number,

@@ -117,7 +117,7 @@ test("flush_cache, of a generator with and without a cache", async () => {
   const caching = { ...served, chat: { ...chat, generator } };
   const from = createHandler({ model: () => caching });
   const { body } = await ask("flush_cache", undefined, "POST", from);
-  expect(body).toEqual({ success: true, message: "The cache of prompts and answers is empty." });
+  expect(body).toEqual({ success: true, message: "The prefix cache was flushed." });
   expect(flushed).toBe(1);
 });
 

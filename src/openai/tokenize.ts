@@ -17,7 +17,7 @@ export const detokenizeRequest = z.object({
   skip_special_tokens: z.nullish(z.boolean()),
 });
 
-/** `POST tokenize`: token ids of a text as it is, without a chat template. */
+/** `POST tokenize`: the token ids of a text, without a chat template. */
 export async function postTokenize(context: Context): Promise<Response> {
   const served = loadedModel(context);
   const body = checkShape(tokenizeRequest, await readJson(context.request));
@@ -35,7 +35,7 @@ export async function postTokenize(context: Context): Promise<Response> {
   return Response.json({ tokens, count, max_model_len } satisfies Tokenization);
 }
 
-/** `POST detokenize`: the text of token ids; ids that the vocabulary does not have are left out. */
+/** `POST detokenize`: the text of token ids. Ids that are not in the vocabulary are left out. */
 export async function postDetokenize(context: Context): Promise<Response> {
   const served = loadedModel(context);
   const body = checkShape(detokenizeRequest, await readJson(context.request));

@@ -526,7 +526,7 @@ describe("what can't be honoured", () => {
       { tools: [named("a"), named("b"), named("a")] },
       "invalid_value",
       "tools[2].function.name",
-      /no other tool has/,
+      /a unique name/,
     ],
     [
       "parameters that are a list",
@@ -662,7 +662,7 @@ describe("what can't be honoured", () => {
       { messages: [...RAIN, call("{}")], continue_final_message: true },
       "invalid_value",
       "continue_final_message",
-      /calls tools/,
+      /no tool calls, but it has some/,
     ],
   ])("%s", async (_, body, code, param, message) => {
     const error = await errorOf({ messages: RAIN, ...body });

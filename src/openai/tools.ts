@@ -13,7 +13,7 @@ export const functionName = z
     ),
   );
 
-/** A JSON schema of an object, as all arguments are one. */
+/** A JSON schema of arguments, which must be an object. */
 export const parameters = z
   .record(z.string(), z.unknown())
   .check(
@@ -41,7 +41,7 @@ export const tools = z.array(tool).check((context) => {
       continue;
     }
     const path = [i, "function", "name"];
-    const message = "a name that no other tool has";
+    const message = "a unique name";
     context.issues.push({ code: "custom", input: named.name, path, message });
   }
 });
@@ -75,7 +75,7 @@ export const toolChoice = z.pipe(
   z.transform((choice) => choice as RequestToolChoice),
 );
 
-/** A call in a message of the assistant. */
+/** A tool call in a message from the assistant. */
 export const toolCall = z.object({
   id: z.string(),
   type: z.literal("function"),
@@ -94,7 +94,7 @@ export function isObjectJson(text: string): boolean {
   }
 }
 
-/** Past calls as the chat layer takes them. */
+/** Past tool calls in the shape of the chat layer. */
 export function toolCallsOf(calls: readonly RequestToolCall[]): ToolCall[] {
   return calls.map(({ id, function: { name, arguments: json } }) => ({
     id,
@@ -104,10 +104,10 @@ export function toolCallsOf(calls: readonly RequestToolCall[]): ToolCall[] {
 }
 
 /**
- * What a request says of tools, as the chat layer takes it. Of `allowed_tools` the model is told no
- * others, so that it can't call them.
+ * The tool options of a request, in the shape of the chat layer. With `allowed_tools`, the prompt
+ * describes only those, so that the model can't call others.
  *
- * @throws OpenAIError when a tool is allowed that there is not
+ * @throws OpenAIError when `allowed_tools` names a function that is not in `tools`
  */
 export function toolOptions(
   body: Pick<ChatCompletionRequest, "tools" | "tool_choice" | "parallel_tool_calls" | "stream">,
@@ -134,8 +134,11 @@ export function toolOptions(
   return { ...options, tools, toolChoice: mode };
 }
 
-function toolOf({ type, function: told }: NonNullable<ChatCompletionRequest["tools"]>[0]): Tool {
-  const { name, description, parameters, strict } = told;
+function toolOf({
+  type,
+  function: described,
+}: NonNullable<ChatCompletionRequest["tools"]>[0]): Tool {
+  const { name, description, parameters, strict } = described;
   return {
     type,
     function: {

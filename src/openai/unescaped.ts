@@ -1,4 +1,4 @@
-/** A path with its escapes decoded, or as it is where they are broken. */
+/** Decodes the percent escapes of a path; returns it unchanged if they are malformed. */
 export function unescaped(path: string): string {
   try {
     return decodeURIComponent(path);

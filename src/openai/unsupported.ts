@@ -1,8 +1,8 @@
 import { OpenAIError } from "./errors.ts";
 
 /**
- * Fields that would change the answer and are not implemented, with the values that ask for
- * nothing. To implement a field, take its line away.
+ * Unsupported fields that would change the answer, each with a check for values that ask for nothing.
+ * To implement a field, delete its line.
  */
 export const UNSUPPORTED_CHAT_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   functions: isEmpty,
@@ -13,13 +13,13 @@ export const UNSUPPORTED_CHAT_FIELDS: Readonly<Record<string, (value: unknown) =
 };
 
 /**
- * Refuses what can't be honoured in a body of the right shape.
+ * Refuses unsupported fields in a body of the right shape.
  *
- * @throws OpenAIError, `unsupported_parameter` for the first such field
+ * @throws OpenAIError, `unsupported_parameter`, for the first such field
  */
 export function refuseUnsupported(body: Readonly<Record<string, unknown>>): void {
   refuseFields(body, UNSUPPORTED_CHAT_FIELDS);
-  // A conversation with such calls would reach the model without them.
+  // The model would not see these calls.
   for (const [i, message] of (body.messages as Record<string, unknown>[]).entries()) {
     const value = message.function_call;
     if (value === undefined || value === null || isEmpty(value)) continue;
@@ -28,16 +28,16 @@ export function refuseUnsupported(body: Readonly<Record<string, unknown>>): void
 }
 
 /**
- * @param fields for each field whether a value asks for nothing
- * @throws OpenAIError, `unsupported_parameter` for the first field that asks for something
+ * @param fields for each field, whether a value asks for nothing
+ * @throws OpenAIError, `unsupported_parameter`, for the first field whose value asks for something
  */
 export function refuseFields(
   body: Readonly<Record<string, unknown>>,
   fields: Readonly<Record<string, (value: unknown) => boolean>>,
 ): void {
-  for (const [param, asksNothing] of Object.entries(fields)) {
+  for (const [param, asksForNothing] of Object.entries(fields)) {
     const value = body[param];
-    if (value === undefined || value === null || asksNothing(value)) continue;
+    if (value === undefined || value === null || asksForNothing(value)) continue;
     throw unsupported(param);
   }
 }

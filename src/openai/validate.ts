@@ -3,31 +3,32 @@ import { OpenAIError } from "./errors.ts";
 
 const ROLES = ["system", "developer", "user", "assistant", "tool", "function"] as const;
 
-/** An integer; errors say its bounds. */
+/** An integer in a range. Errors state the range. */
 export function integerIn(least: number, most = Infinity) {
   const range =
     most === Infinity ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`;
   return z.int(range).check(z.refine((n) => n >= least && n <= most, range));
 }
 
-/** A number; errors say its bounds. */
+/** A number in a range. Errors state the range. */
 export function numberIn(least: number, most: number) {
   const range = `a number from ${least} to ${most}`;
   return z.number(range).check(z.refine((n) => n >= least && n <= most, range));
 }
 
 /**
- * A body of the right shape, without unknown fields.
+ * Checks the shape of a body, or of a part of it.
  *
- * @param path of what has the shape, where it is not the whole body
- * @throws OpenAIError for the first thing that is wrong, naming its path
+ * @param path the path of the part. Default: the whole body
+ * @returns the part without unknown fields
+ * @throws OpenAIError for the first mismatch, naming its path
  */
 export function checkShape<T extends z.ZodMiniType>(
   shape: T,
   body: unknown,
   path: readonly PropertyKey[] = [],
 ): z.output<T> {
-  // Schemas that say nothing themselves say nothing, whatever language zod is set to.
+  // Without a message of the schema there is none, whatever the language of zod's own messages.
   const result = shape.safeParse(valueAt(body, path), { error: () => "" });
   if (!result.success) throw issueError(result.error.issues[0] as Issue, body, path);
   return result.data;
@@ -38,7 +39,7 @@ type Issue = z.core.$ZodIssue;
 /**
  * The error for an issue.
  *
- * @param path where in the body the issue's own path begins
+ * @param path the part of the body that the issue's own path begins at
  */
 function issueError(issue: Issue, body: unknown, path: readonly PropertyKey[] = []): OpenAIError {
   const whole = [...path, ...issue.path];
@@ -75,7 +76,7 @@ function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as never)?.[key as never], body);
 }
 
-/** The issue of the branch that came furthest: it is the one that was meant. */
+/** The issue of the union branch that matched the most: it is probably the intended one. */
 function deepestIssue(branches: readonly Issue[][]): Issue | undefined {
   const issues = branches.flatMap(([first]) => (first ? [first] : []));
   const meant = issues.filter(({ path, code }) => path.length > 0 || code !== "invalid_type");
@@ -113,14 +114,14 @@ function rangeOf(issue: Issue): string {
   switch (issue.code) {
     case "too_small":
       return issue.origin === "array" || issue.origin === "string"
-        ? "something that is not empty"
+        ? "a value that is not empty"
         : `at least ${issue.minimum}`;
     case "too_big":
       return `at most ${issue.maximum}`;
     case "invalid_value":
       return oneOf(issue.values as readonly string[]);
     default:
-      return "something else";
+      return "another value";
   }
 }
 

@@ -1,12 +1,13 @@
 /**
- * The bodies that cross the wire, in OpenAI's shapes with SGLang's additions. Requests hold the
- * fields that are acted on; others are ignored, or refused when they would change the answer.
+ * The bodies of requests and responses, in OpenAI's shapes with SGLang's additions. Requests have the
+ * supported fields. Unknown fields are ignored; unsupported ones that would change the answer are
+ * refused.
  */
 import type { DetailLevel } from "../chat/messages.ts";
 
-/** What every request for an answer may ask. Null means the same as a missing field. */
+/** The fields that all requests for an answer share. Null means the same as a missing field. */
 export interface AnswerRequest {
-  /** The loaded model's id, an alias of it, or "default". */
+  /** The id of the loaded model, an alias of it, or "default". */
   model?: string | null;
   /** 0 to 2; 0 is greedy. Default: the checkpoint's. */
   temperature?: number | null;
@@ -16,28 +17,28 @@ export interface AnswerRequest {
   top_k?: number | null;
   /** 0 to 1. */
   min_p?: number | null;
-  /** -2 to 2: subtracted from a token's logit for each time it was generated. */
+  /** -2 to 2: subtracted from a token's logit for each time that the token was generated. */
   frequency_penalty?: number | null;
-  /** -2 to 2: subtracted from the logit of a token that was generated. */
+  /** -2 to 2: subtracted once from the logit of each token that was generated. */
   presence_penalty?: number | null;
   /**
-   * Above 0, to 2: divides the positive and multiplies the negative logits of tokens in the prompt
+   * Above 0, at most 2: divides positive logits and multiplies negative logits of tokens in the prompt
    * and the answer. Default: the checkpoint's.
    */
   repetition_penalty?: number | null;
-  /** -100 to 100, added to logits, by token id. */
+  /** By token id: -100 to 100, added to the logit. */
   logit_bias?: Record<string, number> | null;
   /** The same seed and request give the same answer. */
   seed?: number | null;
-  /** Draw no stop token before this many tokens; a stop string ends the answer all the same. */
+  /** Sample no stop token before this many tokens. A stop string still ends the answer. */
   min_tokens?: number | null;
   stop?: string | string[] | null;
   stop_token_ids?: number[] | null;
   ignore_eos?: boolean | null;
-  /** Leave the stop string, or the stop token's text, in the answer. */
+  /** Keep the stop string, or the stop token's text, in the answer. */
   no_stop_trim?: boolean | null;
   skip_special_tokens?: boolean | null;
-  /** What is cached of this request is found only by those with the same salt. */
+  /** Share the prefix cache only with requests that have the same salt. */
   cache_salt?: string | null;
 }
 
@@ -45,45 +46,45 @@ export interface AnswerRequest {
 export interface ChatCompletionRequest extends AnswerRequest {
   messages: RequestMessage[];
   max_completion_tokens?: number | null;
-  /** The old name of `max_completion_tokens`, which wins. */
+  /** The old name of `max_completion_tokens`, which takes precedence. */
   max_tokens?: number | null;
   /**
-   * Tell the logprob of every token: the log-softmax of the model's own logits, before temperature,
+   * Report the logprob of every token: the log-softmax of the model's logits, before temperature,
    * penalties, bias and filters.
    */
   logprobs?: boolean | null;
-  /** 0 to 20: tell those of the most likely tokens too. Needs `logprobs`. */
+  /** 0 to 20: report the logprobs of this many most likely tokens too. Needs `logprobs`. */
   top_logprobs?: number | null;
-  /** Add the answer's and the prompt's token ids, as `token_ids` and `prompt_token_ids`. */
+  /** Add the token ids of the answer and the prompt, as `token_ids` and `prompt_token_ids`. */
   return_token_ids?: boolean | null;
   stream?: boolean | null;
   stream_options?: StreamOptions | null;
-  /** Number of answers, 1 to 8; the i-th is drawn with `seed` + i. */
+  /** Number of answers, 1 to 8. The i-th is sampled with `seed` + i. */
   n?: number | null;
-  /** Go on with the last message, which is the assistant's, instead of answering it. */
+  /** Continue the last message, which must be from the assistant, instead of answering it. */
   continue_final_message?: boolean | null;
   /** Variables for the checkpoint's chat template. */
   chat_template_kwargs?: Record<string, unknown> | null;
-  /** What the answer must match; at most one of it, `regex` and `ebnf`. */
+  /** The format that the answer must match. It can't be combined with `regex` or `ebnf`. */
   response_format?: ResponseFormat | null;
-  /** An expression that the whole answer must match. */
+  /** A regular expression that the whole answer must match. */
   regex?: string | null;
-  /** A grammar in GBNF that the answer must match, from its rule `root` on. */
+  /** A grammar in GBNF. The answer must match its rule `root`. */
   ebnf?: string | null;
   /** The functions that the model may call. */
   tools?: RequestTool[] | null;
-  /** Default: "auto" if there are tools, else "none". */
+  /** Default: "auto" with tools, "none" without. */
   tool_choice?: RequestToolChoice | null;
-  /** Whether an answer may make several calls. Default true; a named function is called once. */
+  /** Whether an answer may have several calls. Default true. A named function is called once. */
   parallel_tool_calls?: boolean | null;
   /**
-   * For the chat template, as its variables `reasoning_effort`, `enable_thinking` and `thinking`;
-   * "none" and 0 turn thinking off.
+   * Sets the chat template's variables `reasoning_effort`, `enable_thinking` and `thinking`. "none"
+   * and 0 turn thinking off. A number is a fraction of the maximum, 0 to 0.99.
    */
   reasoning_effort?: ReasoningEffort | number | null;
   /**
-   * Whether `<think>` spans are `reasoning_content`, or content like the rest. Default: where the
-   * chat template or the tokenizer knows them.
+   * Whether `<think>` blocks become `reasoning_content` instead of `content`. Default: if the chat
+   * template or the tokenizer has `<think>`.
    */
   separate_reasoning?: boolean | null;
 }
@@ -101,45 +102,45 @@ export type ResponseFormat =
         name: string;
         description?: string | null;
         schema: Record<string, unknown>;
-        /** The answer is valid by the schema either way. */
+        /** The answer matches the schema in any case. */
         strict?: boolean | null;
       };
     };
 
 export interface StreamOptions {
-  /** A last chunk without choices tells the usage. */
+  /** Add a last chunk with the usage and without choices. */
   include_usage?: boolean | null;
-  /** Every chunk tells the usage so far. */
+  /** Add the usage so far to every chunk. */
   continuous_usage_stats?: boolean | null;
 }
 
 export interface RequestMessage {
   role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
-  /** Only an assistant's may be missing. */
+  /** May be missing only in a message from the assistant. */
   content?: string | RequestPart[] | null;
   name?: string | null;
-  /** An assistant's: what it thought, for templates that write it. */
+  /** Only from the assistant: its reasoning, for templates that write it. */
   reasoning_content?: string | null;
-  /** An assistant's. */
+  /** Only from the assistant. */
   tool_calls?: RequestToolCall[] | null;
-  /** A tool's: which call it answers. */
+  /** Only from a tool: the id of the call that it answers. */
   tool_call_id?: string | null;
 }
 
 export interface RequestTool {
   type: "function";
   function: {
-    /** 1 to 64 of `A-Z a-z 0-9 _ -`; no two tools have the same. */
+    /** 1 to 64 of the characters `A-Z a-z 0-9 _ -`. Must be unique. */
     name: string;
     description?: string | null;
-    /** JSON schema of an object. */
+    /** JSON schema of the arguments, which must be an object. */
     parameters?: Record<string, unknown> | null;
-    /** Keep the arguments of every call to the schema. */
+    /** Make the arguments of every call match `parameters`. */
     strict?: boolean | null;
   };
 }
 
-/** Of `allowed_tools` the others are left out. */
+/** With `allowed_tools`, the prompt describes only those. */
 export type RequestToolChoice =
   | "none"
   | "auto"
@@ -153,7 +154,7 @@ export type RequestToolChoice =
       };
     };
 
-/** A call that was made. */
+/** A past tool call. */
 export interface RequestToolCall {
   id: string;
   type: "function";
@@ -171,7 +172,7 @@ export type RequestPart =
 
 /** Answer of `POST chat/completions`. */
 export interface ChatCompletion {
-  /** "chatcmpl-" and something unique. */
+  /** "chatcmpl-" and a unique suffix. */
   id: string;
   object: "chat.completion";
   /** Unix time in seconds. */
@@ -181,7 +182,7 @@ export interface ChatCompletion {
   choices: Choice[];
   usage: Usage;
   metadata: { weight_version: string };
-  /** With `return_token_ids`: the prompt's, image rows expanded. */
+  /** Only with `return_token_ids`: the prompt's ids, with images expanded to their tokens. */
   prompt_token_ids?: readonly number[];
 }
 
@@ -189,20 +190,20 @@ export interface Choice {
   index: number;
   message: {
     role: "assistant";
-    /** Null where the answer is nothing but calls of tools. */
+    /** Null if the answer only has tool calls. */
     content: string | null;
     refusal: null;
-    /** Of the span between `<think>` and `</think>`; null where there is none. */
+    /** The text between `<think>` and `</think>`; null without such a block. */
     reasoning_content: string | null;
-    /** Not there when there are none. */
+    /** Missing without calls. */
     tool_calls?: ChoiceToolCall[];
   };
-  /** With `logprobs`. */
+  /** Null unless `logprobs` is true. */
   logprobs: ChoiceLogprobs | null;
   finish_reason: FinishReason;
-  /** The stop token's id or the stop string; null when no stop ended the answer. */
+  /** The stop token's id or the stop string; null if neither ended the answer. */
   matched_stop: number | string | null;
-  /** With `return_token_ids`: the stopping one included. */
+  /** Only with `return_token_ids`; includes the stop token. */
   token_ids?: number[];
 }
 
@@ -210,14 +211,14 @@ export interface ChoiceToolCall {
   /** "call_" and 24 hexadecimal digits. */
   id: string;
   type: "function";
-  /** Number of the call. */
+  /** The index of the call in its choice. */
   index: number;
   function: { name: string; arguments: string };
 }
 
 /**
- * Of the tokens of one choice, or of one chunk: of all but a stop token that is not in the text.
- * Those of a stop string are among them.
+ * The logprobs of the tokens of one choice, or of one chunk. Tokens of a stop string are included; a
+ * stop token is only if it is kept in the text.
  */
 export interface ChoiceLogprobs {
   content: (WireTokenLogprob & { top_logprobs: WireTokenLogprob[] })[];
@@ -225,14 +226,14 @@ export interface ChoiceLogprobs {
 }
 
 export interface WireTokenLogprob {
-  /** The token's text, or `bytes:\xf0\x9f` where it is not made of whole characters. */
+  /** The token's text, or `bytes:\xf0\x9f` if it is not made of whole characters. */
   token: string;
-  /** The token alone in UTF-8: those of all tokens, joined, make whole characters. */
+  /** The UTF-8 bytes of the token. Joined, the bytes of all tokens are whole characters. */
   bytes: number[];
   logprob: number;
 }
 
-/** "tool_calls": the answer stopped by itself and calls tools, whether it had to or not. */
+/** "tool_calls": the answer stopped by itself and calls tools. */
 export type FinishReason = "stop" | "length" | "tool_calls";
 
 /** One event of a streamed answer. */
@@ -242,25 +243,25 @@ export interface ChatCompletionChunk {
   created: number;
   model: string;
   system_fingerprint: string;
-  /** Empty on the chunk that tells the usage. */
+  /** Empty in the chunk with the usage. */
   choices: ChunkChoice[];
-  /** With `include_usage`: null on all chunks but the last. */
+  /** Only with `include_usage`: null in all chunks but the last. */
   usage?: Usage | null;
 }
 
 export interface ChunkChoice {
   index: number;
   delta: ChunkDelta;
-  /** With `logprobs`: of the tokens since the chunk before. */
+  /** Null unless `logprobs` is true: the logprobs of the tokens since the previous chunk. */
   logprobs: ChoiceLogprobs | null;
   finish_reason: FinishReason | null;
-  /** Beside a `finish_reason` only. */
+  /** Only together with `finish_reason`. */
   matched_stop?: number | string | null;
-  /** With `return_token_ids`: those since the chunk before. */
+  /** Only with `return_token_ids`: the tokens since the previous chunk. */
   token_ids?: readonly number[];
 }
 
-/** One of these at a time; none beside a `finish_reason`. */
+/** At most one of reasoning, text and calls. Empty together with `finish_reason`. */
 export interface ChunkDelta {
   role?: "assistant";
   content?: string;
@@ -268,9 +269,9 @@ export interface ChunkDelta {
   tool_calls?: ChunkToolCall[];
 }
 
-/** A call's id, type and name come first, then its arguments piece by piece. */
+/** The first chunk of a call has its id, type and name. Its arguments arrive in pieces. */
 export interface ChunkToolCall {
-  /** Number of the call. */
+  /** The index of the call in its choice. */
   index: number;
   id?: string;
   type?: "function";
@@ -278,7 +279,7 @@ export interface ChunkToolCall {
 }
 
 export interface Usage {
-  /** Text tokens and image rows. */
+  /** Text tokens and image tokens. */
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
@@ -295,34 +296,34 @@ export interface CompletionRequest
       ChatCompletionRequest,
       "max_tokens" | "stream" | "stream_options" | "n" | "response_format" | "regex" | "ebnf"
     > {
-  /** A text or its token ids, or several of either; no chat template is put around them. */
+  /** A text or its token ids, or a list of either. No chat template is applied. */
   prompt: string | string[] | number[] | number[][];
   /** Begin the answer with the prompt. */
   echo?: boolean | null;
-  /** A JSON schema, or the JSON of one: SGLang's way to ask for a `response_format`. */
+  /** A JSON schema, or its JSON: SGLang's alternative to `response_format`. */
   json_schema?: string | Record<string, unknown> | null;
 }
 
-/** Answer of `POST completions`, and each event of a streamed one. */
+/** Answer of `POST completions`, and each event of a streamed answer. */
 export interface Completion {
-  /** "cmpl-" and something unique. */
+  /** "cmpl-" and a unique suffix. */
   id: string;
   object: "text_completion";
   created: number;
   model: string;
   system_fingerprint: string;
-  /** `n` for each prompt; empty on the event that tells the usage. */
+  /** `n` choices for each prompt; empty in the event with the usage. */
   choices: CompletionChoice[];
-  /** Of all choices, each prompt counted once. In a stream as with chat completions. */
+  /** Of all choices together; each prompt counts once. In streams as in chat completions. */
   usage?: Usage | null;
 }
 
 export interface CompletionChoice {
-  /** Number of the prompt times `n`, and the choice's own number. */
+  /** The index of the prompt times `n`, plus the index of the choice. */
   index: number;
   text: string;
   logprobs: null;
-  /** Null in events before the choice's last. */
+  /** Null in all events but the choice's last. */
   finish_reason: FinishReason | null;
   matched_stop: number | string | null;
 }
@@ -335,7 +336,7 @@ export interface ModelEntry {
   owned_by: string;
   root: string;
   parent: null;
-  /** Tokens that prompt and answer together may have. */
+  /** Maximum number of tokens of prompt and answer together. */
   max_model_len: number;
 }
 
@@ -348,14 +349,14 @@ export interface ModelInfo {
   weight_version: string;
   /** The `model_type` of config.json. */
   model_type: string;
-  /** Tokens that prompt and answer together may have. */
+  /** Maximum number of tokens of prompt and answer together. */
   max_model_len: number;
   modalities: ("text" | "image")[];
   has_image_understanding: boolean;
   has_audio_understanding: boolean;
 }
 
-/** Answer of `POST tokenize`: lists where the request has a list. */
+/** Answer of `POST tokenize`. For a list of prompts, `tokens` and `count` are lists. */
 export interface Tokenization {
   tokens: number[] | number[][];
   count: number | number[];
@@ -367,7 +368,7 @@ export interface Detokenization {
   text: string | string[];
 }
 
-/** Body of every answer that is not a success. */
+/** Body of every error response. */
 export interface ErrorBody {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
