@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FAMILIES } from "../../tests/families.ts";
 import { openModel } from "../cli/open-model.ts";
+import { elementCount } from "../gpu/tensor.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { PLAN_PARTS, planCheckpoint } from "./plan-checkpoint.ts";
 
@@ -31,6 +32,30 @@ test.each(FAMILIES)("%s", async (name) => {
   expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
   // These checkpoints are small and bf16. "auto" keeps their 16 bits.
   expect(plan.gpu.auto).toEqual(plan.gpu.f16);
+});
+
+test("the model says to which part a tensor belongs, whatever the tensor's name", async () => {
+  // The tower's attention has "projection" in its names, as connectors of other families do.
+  const checkpoint = await golden("internvl");
+  const tensors = [...checkpoint.tensors].filter(([name]) => /^multi_modal_projector/.test(name));
+  const parameters = tensors.map(([, { shape }]) => elementCount(shape));
+  const { disk } = await planCheckpoint(checkpoint);
+  expect(disk.connector.parameters).toBe(parameters.reduce((sum, count) => sum + count, 0));
+});
+
+test("a tensor that the model does not use counts to the part with the most similar path", async () => {
+  const checkpoint = await golden("smolvlm");
+  const added = { dtype: "F32", shape: [8], file: "model.safetensors", begin: 0, end: 32 };
+  const { disk } = await planCheckpoint(checkpoint);
+  for (const [name, part] of [
+    ["model.vision_model.encoder.layers.99.mlp.fc1.bias", "vision"],
+    ["model.connector.other.weight", "connector"],
+    ["other", "text"],
+  ] as const) {
+    const tensors = new Map([...checkpoint.tensors, [name, added]]);
+    const plan = await planCheckpoint({ ...checkpoint, tensors });
+    expect(plan.disk[part].bytes).toBe(disk[part].bytes + 32);
+  }
 });
 
 test("the context length is the model's own, and the processor counts the tokens of images", async () => {

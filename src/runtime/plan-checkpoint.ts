@@ -2,11 +2,12 @@ import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { byteSize, elementCount } from "../gpu/tensor.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
+import type { AllocatedTensor } from "../weights/gpu-weights.ts";
 import { assemble } from "./assemble.ts";
 import { countingGpu } from "./counting-device.ts";
 import type { RuntimeOptions, SourceOptions } from "./options.ts";
 
-/** The parts of a model, by the names of its tensors. */
+/** The parts of a model. `embedding` is the token embeddings and the head. */
 export const PLAN_PARTS = ["text", "embedding", "vision", "connector"] as const;
 export type PlanPart = (typeof PLAN_PARTS)[number];
 
@@ -82,15 +83,17 @@ export async function planCheckpoint(
   options: Omit<RuntimeOptions, "quantization"> = {},
 ): Promise<ModelPlan> {
   const gpu = {} as Record<QuantizationName, GpuPlan>;
-  for (const name of QUANTIZATIONS) gpu[name] = await planGpu(checkpoint, options, name);
-  const { model, engine } = assemble(countingGpu(), checkpoint, options);
+  for (const quantization of QUANTIZATIONS) {
+    gpu[quantization] = planGpu(await record(checkpoint, { ...options, quantization }));
+  }
+  const { model, engine, weights } = await record(checkpoint, options);
   const { model_type } = checkpoint.files["config.json"] as { model_type: string };
   return {
     id: checkpoint.id,
     modelType: model_type,
     storedAs: [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))],
     downloadBytes: checkpoint.weightBytes,
-    disk: partSizes(checkpoint),
+    disk: partSizes(checkpoint, weights.allocated),
     gpu,
     contextLength: engine.contextLength,
     maxContextLength: model.text.max_position_embeddings,
@@ -102,37 +105,63 @@ export async function planCheckpoint(
   };
 }
 
-function partSizes({ tensors }: Checkpoint): Record<PlanPart, PartSize> {
+/** A model whose plans are recorded on a device that only counts bytes. */
+interface RecordedModel extends ReturnType<typeof assemble> {
+  readonly deviceBytes: number;
+}
+
+async function record(checkpoint: Checkpoint, options: RuntimeOptions): Promise<RecordedModel> {
+  const gpu = countingGpu();
+  const assembled = assemble(gpu, checkpoint, options);
+  await assembled.engine.prepare();
+  return { ...assembled, deviceBytes: gpu.bytes };
+}
+
+function planGpu({ model, weights, engine, deviceBytes: total }: RecordedModel): GpuPlan {
+  const parts = forEachPart(() => 0);
+  for (const tensor of weights.allocated) parts[partOf(tensor)] += tensor.bytes;
+  const kvCache = kvBytesPerToken(model.text) * engine.contextLength;
+  const images = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
+  const counted = Object.values(parts).reduce((sum, bytes) => sum + bytes, kvCache + images);
+  return { weights: parts, kvCache, images, buffers: total - counted, total };
+}
+
+function partOf({ part, role }: AllocatedTensor): PlanPart {
+  if (part !== "text") return part;
+  return role === "embedding" || role === "head" ? "embedding" : "text";
+}
+
+/** A tensor that the model does not use counts as the used one with the most similar path. */
+function partSizes(
+  { tensors }: Checkpoint,
+  allocated: readonly AllocatedTensor[],
+): Record<PlanPart, PartSize> {
+  const used = new Map<string, PlanPart>();
+  for (const tensor of allocated) {
+    for (const name of tensor.tensors) used.set(name, partOf(tensor));
+  }
   const sizes = forEachPart(() => ({ parameters: 0, bytes: 0 }));
   for (const [name, { shape, begin, end }] of tensors) {
-    const size = sizes[partOf(name)];
+    const size = sizes[used.get(name) ?? partOfSimilar(name, used)];
     size.parameters += elementCount(shape);
     size.bytes += end - begin;
   }
   return sizes;
 }
 
-async function planGpu(
-  checkpoint: Checkpoint,
-  options: RuntimeOptions,
-  quantization: QuantizationName,
-): Promise<GpuPlan> {
-  const gpu = countingGpu();
-  const { model, weights, engine } = assemble(gpu, checkpoint, { ...options, quantization });
-  await engine.prepare();
-  const parts = forEachPart(() => 0);
-  for (const { names, bytes } of weights.allocated) parts[partOf(names.join(" "))] += bytes;
-  const kvCache = kvBytesPerToken(model.text) * engine.contextLength;
-  const images = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
-  const counted = Object.values(parts).reduce((sum, bytes) => sum + bytes, kvCache + images);
-  return { weights: parts, kvCache, images, buffers: gpu.bytes - counted, total: gpu.bytes };
+function partOfSimilar(name: string, used: ReadonlyMap<string, PlanPart>): PlanPart {
+  let [similar, longest]: [PlanPart, number] = ["text", 0];
+  for (const [other, part] of used) {
+    const length = commonPath(name.split("."), other.split("."));
+    if (length > longest) [similar, longest] = [part, length];
+  }
+  return similar;
 }
 
-/** All families name their tensors so. */
-function partOf(name: string): PlanPart {
-  if (/connector|projector|projection|merger/.test(name)) return "connector";
-  if (/vision|visual/.test(name)) return "vision";
-  return /embed_tokens|lm_head/.test(name) ? "embedding" : "text";
+/** @returns the number of components that two paths begin with alike */
+function commonPath(a: readonly string[], b: readonly string[]): number {
+  const end = a.findIndex((component, i) => component !== b[i]);
+  return end < 0 ? a.length : end;
 }
 
 function forEachPart<T>(make: () => T): Record<PlanPart, T> {

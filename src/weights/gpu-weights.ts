@@ -1,7 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
 import { type Weight, weightBytes } from "../gpu/weight.ts";
-import { allocateWeight, type WritableWeight } from "./allocate-weight.ts";
+import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { chooseFormat } from "./choose-format.ts";
 import { findMatrix, findVector, hasTensor, type NamedTensors } from "./find-tensors.ts";
@@ -19,39 +19,33 @@ export interface GpuWeightsOptions {
   readonly rename?: ((name: string) => string) | undefined;
 }
 
-/** What a tensor of the checkpoint, or several in one, takes on the GPU. */
+/** A matrix or vector that a model asked for. */
 export interface AllocatedTensor {
-  /** As the model asked for them. */
-  readonly names: readonly string[];
+  /** The checkpoint's tensors that fill it, by their names in the files. */
+  readonly tensors: readonly string[];
+  /** As the model first asked for it. */
   readonly part: ModelPart;
   /** Undefined for a vector. */
   readonly role: WeightRole | undefined;
+  /** Bytes on the GPU. */
   readonly bytes: number;
 }
 
-interface RecordedMatrix {
-  readonly weight: Weight;
-  readonly part: ModelPart;
-  readonly role: WeightRole;
-}
-
-interface RecordedVector {
-  readonly tensor: Tensor;
-  readonly part: ModelPart;
+interface Recorded<T> extends Omit<AllocatedTensor, "bytes"> {
+  readonly value: T;
 }
 
 /**
- * A checkpoint's tensors on the GPU. A model asks for them while it is recorded, which makes room
- * for them; `load` then fills them all in one pass over the files. The same names always give the
- * same object.
+ * A checkpoint's tensors on the GPU. They are allocated when a model, while it is recorded, asks for
+ * them. `load` then fills all of them in one pass over the files.
  */
 export class GpuWeights implements Weights {
   readonly #gpu: Gpu;
   readonly #checkpoint: Pick<Checkpoint, "id" | "tensors" | "weightBytes">;
   readonly #tensors: NamedTensors;
   readonly #quantization: FormatName | "auto";
-  readonly #matrices = new Map<string, RecordedMatrix>();
-  readonly #vectors = new Map<string, RecordedVector>();
+  readonly #matrices = new Map<string, Recorded<Weight>>();
+  readonly #vectors = new Map<string, Recorded<Tensor>>();
   /** What fills each matrix and vector, given the writer of a load. */
   readonly #fills: ((writer: WeightWriter) => WantedTensor[])[] = [];
   #closed = false;
@@ -120,20 +114,20 @@ export class GpuWeights implements Weights {
 
   /** Every matrix and vector that was asked for, in that order within its kind. */
   get allocated(): readonly AllocatedTensor[] {
-    const matrices = [...this.#matrices].map(([names, { weight, part, role }]) => {
-      return { names: names.split(" "), part, role, bytes: weightBytes(weight) };
+    const matrices = [...this.#matrices.values()].map(({ value, ...recorded }) => {
+      return { ...recorded, bytes: weightBytes(value) };
     });
-    const vectors = [...this.#vectors].map(([names, { tensor, part }]) => {
-      return { names: names.split(" "), part, role: undefined, bytes: bufferOf(tensor).size };
+    const vectors = [...this.#vectors.values()].map(({ value, ...recorded }) => {
+      return { ...recorded, bytes: bufferOf(value).size };
     });
     return [...matrices, ...vectors];
   }
 
-  /** Frees all of them. */
+  /** Frees all matrices and vectors. */
   dispose(): void {
     this.#closed = true;
-    const matrices = [...this.#matrices.values()].flatMap(({ weight }) => weight.slices);
-    const vectors = [...this.#vectors.values()].map(({ tensor }) => tensor);
+    const matrices = [...this.#matrices.values()].flatMap(({ value }) => value.slices);
+    const vectors = [...this.#vectors.values()].map(({ value }) => value);
     for (const tensor of [...matrices.flatMap(({ parts }) => parts), ...vectors]) {
       this.#gpu.release(bufferOf(tensor));
     }
@@ -159,23 +153,26 @@ export class GpuWeights implements Weights {
     const key = names.join(" ");
     let recorded = this.#matrices.get(key);
     if (!recorded) {
-      recorded = { weight: this.#recordMatrix(names, role), part, role };
+      recorded = { ...this.#recordMatrix(names, role), part, role };
       this.#matrices.set(key, recorded);
     }
-    return recorded.weight;
+    return recorded.value;
   }
 
   #vector(names: readonly string[], part: ModelPart): Tensor {
     const key = names.join(" ");
     let recorded = this.#vectors.get(key);
     if (!recorded) {
-      recorded = { tensor: this.#recordVector(names), part };
+      recorded = { ...this.#recordVector(names), part, role: undefined };
       this.#vectors.set(key, recorded);
     }
-    return recorded.tensor;
+    return recorded.value;
   }
 
-  #recordMatrix(names: readonly string[], role: WeightRole): WritableWeight {
+  #recordMatrix(
+    names: readonly string[],
+    role: WeightRole,
+  ): Pick<Recorded<Weight>, "value" | "tensors"> {
     this.#checkOpen(names);
     const stored = names.map((name) => findMatrix(this.#tensors, name));
     const { shape, format } = stored[0] as StoredMatrix;
@@ -205,10 +202,10 @@ export class GpuWeights implements Weights {
         return tensors.map((tensor, t) => ({ ...tensor, write: writes[t]! }));
       });
     });
-    return weight;
+    return { value: weight, tensors: stored.flatMap(({ tensors }) => tensors.map((t) => t.name)) };
   }
 
-  #recordVector(names: readonly string[]): Tensor {
+  #recordVector(names: readonly string[]): Pick<Recorded<Tensor>, "value" | "tensors"> {
     this.#checkOpen(names);
     const stored = names.map((name) => findVector(this.#tensors, name));
     const counts = stored.map(({ info }) => elementCount(info.shape));
@@ -220,7 +217,7 @@ export class GpuWeights implements Weights {
         this.#gpu.write(tensor, elements.toFloat32(bytes), offset + first);
       this.#fills.push(() => [{ name, info, rows: counts[i] as number, write }]);
     });
-    return tensor;
+    return { value: tensor, tensors: stored.map(({ name }) => name) };
   }
 
   #checkOpen(names: readonly string[]): void {
