@@ -10,7 +10,6 @@ export default defineConfig({
     // Named, so that none is discovered late, which would reload the page: those of the library,
     // the demo page's, and what tests import in a browser.
     include: [
-      "@huggingface/jinja",
       "@huggingface/tokenizers",
       "@noble/hashes/sha2.js",
       "@noble/hashes/utils.js",

@@ -1,3 +1,4 @@
+import { RaisedError } from "./jinja/globals.ts";
 import type { ChatTemplate, TemplateAbilities, TemplateMessage, TemplatePart } from "./template.ts";
 
 type Render = ChatTemplate["render"];
@@ -10,13 +11,17 @@ const PROBE_RESULT = "probe-of-result";
 /** Finds the forms of a message's content that a template writes, by rendering a probe. */
 export function contentForms(render: Render): ChatTemplate["content"] {
   const writes = (content: TemplateMessage["content"]) => {
-    const text = rendered(render, [{ role: "user", content }]);
+    const { text = "" } = attempt(render, [{ role: "user", content }]);
     return text.includes(PROBE) && !/["']text["']/.test(text); // not printed as a list
   };
   return { string: writes(PROBE), list: writes(PROBE_LIST) };
 }
 
-/** Finds the other parts of a conversation that a template writes, by rendering probes. */
+/**
+ * Finds the other parts of a conversation that a template writes, by rendering probes. A template that
+ * fails on a probe of tools, without refusing them itself, counts as one that writes them: then a
+ * request with tools gets the template's error, and never a prompt in another model's form.
+ */
 export function abilities(
   render: Render,
   source: string,
@@ -24,13 +29,22 @@ export function abilities(
 ): TemplateAbilities {
   const content = (text: string) => (string ? text : [{ type: "text" as const, text }]);
   const user: TemplateMessage = { role: "user", content: content("Hello") };
-  const writes = (message: TemplateMessage) => rendered(render, [message, user]).includes(PROBE);
+  const writes = (message: TemplateMessage) =>
+    attempt(render, [message, user]).text?.includes(PROBE) ?? false;
   // Many templates write every role's name. Only the source shows whether it has a form of its own.
   const names = (role: string) => new RegExp(`["']${role}["']`).test(source);
 
   const tool = {
     type: "function",
-    function: { name: PROBE_NAME, description: PROBE, parameters: { type: "object" } },
+    function: {
+      name: PROBE_NAME,
+      description: PROBE,
+      parameters: {
+        type: "object",
+        properties: { a: { type: "string", description: PROBE } },
+        required: ["a"],
+      },
+    },
   };
   const call: TemplateMessage = {
     role: "assistant",
@@ -49,27 +63,36 @@ export function abilities(
     name: PROBE_NAME,
     tool_call_id: "call00000",
   });
-  const tools = rendered(render, [user], { tools: [tool] }).includes(PROBE_NAME);
-  const called = rendered(render, [user, call, result("42")]);
-  const answered = rendered(render, [user, call, result(PROBE_RESULT)]);
+  const tools = writesOrFails(attempt(render, [user], { tools: [tool] }), PROBE_NAME);
+  const called = attempt(render, [user, call, result("42")]);
+  const answered = attempt(render, [user, call, result(PROBE_RESULT)]);
   return {
     system: writes({ role: "system", content: content(PROBE) }),
     developer: names("developer") && writes({ role: "developer", content: content(PROBE) }),
     tools,
-    toolCalls: called.includes(PROBE),
-    toolResults: (tools || names("tool")) && answered.includes(PROBE_RESULT),
+    toolCalls: writesOrFails(called, PROBE),
+    toolResults: (tools || names("tool")) && writesOrFails(answered, PROBE_RESULT),
   };
 }
 
-/** @returns the prompt, or "" where the template refuses */
-function rendered(
+interface Attempt {
+  readonly text?: string;
+  /** Whether the template failed by itself, without calling `raise_exception`. */
+  readonly failed: boolean;
+}
+
+function writesOrFails({ text, failed }: Attempt, wanted: string): boolean {
+  return failed || (text?.includes(wanted) ?? false);
+}
+
+function attempt(
   render: Render,
   messages: readonly TemplateMessage[],
   variables?: Readonly<Record<string, unknown>>,
-): string {
+): Attempt {
   try {
-    return render(messages, variables);
-  } catch {
-    return "";
+    return { text: render(messages, variables), failed: false };
+  } catch (error) {
+    return { failed: !((error as Error).cause instanceof RaisedError) };
   }
 }

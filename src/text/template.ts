@@ -1,5 +1,5 @@
-import { Template } from "@huggingface/jinja";
 import type { CheckpointFiles } from "../models/model.ts";
+import { JinjaTemplate } from "./jinja/interpreter.ts";
 import { abilities, contentForms } from "./template-probes.ts";
 
 /** A message in the form that chat templates read. */
@@ -124,9 +124,9 @@ function sourcesIn(
   return typeof tools === "string" ? { plain, tools } : { plain };
 }
 
-function parse(text: string): Template {
+function parse(text: string): JinjaTemplate {
   try {
-    return new Template(text);
+    return new JinjaTemplate(text);
   } catch (cause) {
     throw new TemplateError(`chat template: ${(cause as Error).message}`, { cause });
   }
