@@ -11,10 +11,10 @@ declare global {
 const ORT = "/node_modules/onnxruntime-web/dist/";
 
 /**
- * Times our matrix products beside onnxruntime-web's, in one page on one adapter, and prints them
- * as they come.
+ * Times our matrix products and onnxruntime-web's in one page on one adapter, and prints each result at
+ * once.
  *
- * @param select keeps the matrices whose name ("q4 2048x11008") includes it
+ * @param select runs only matrices whose name ("q4 2048x11008") includes this
  */
 export function benchMatrix(select = ""): Promise<Result[]> {
   return withPage("bench/matrix/index.html", "matrix", async (page) => {

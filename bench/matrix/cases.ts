@@ -1,4 +1,4 @@
-/** One product y[T, O] = x[T, D] W[O, D]^T to be timed. */
+/** A product y[T, O] = x[T, D] W[O, D]ᵀ to time. */
 export interface Product {
   readonly format: "f32" | "q8" | "q4";
   readonly D: number;
@@ -6,11 +6,11 @@ export interface Product {
   readonly T: number;
 }
 
-/** Medians of one product's times. */
+/** The median times of one product. */
 export interface Result extends Product {
   readonly oursMs: number;
   readonly ortMs: number;
-  /** Bytes of weights that ours reads. */
+  /** Bytes of weights that our product reads. */
   readonly weightBytes: number;
 }
 
@@ -20,7 +20,7 @@ const SHAPES = [
   { D: 2048, O: 11008 },
 ] as const;
 
-/** Rows of one matrix are measured together, so that it is uploaded once. */
+/** All row counts of a matrix are measured together, so that it is uploaded once. */
 export const ROWS = [1, 8, 64] as const;
 
 export const MATRICES = (["f32", "q8", "q4"] as const).flatMap((format) =>

@@ -1,5 +1,5 @@
 /**
- * ONNX models of one node, written as protobuf by hand: field numbers are those of onnx.proto.
+ * ONNX models of one node, encoded as protobuf by hand. The field numbers are those of onnx.proto.
  */
 
 type Field = readonly [number: number, value: number | string | Uint8Array];
@@ -61,11 +61,11 @@ export function matMul(D: number, O: number, weights: Float32Array): Uint8Array<
 }
 
 /**
- * w[o, k] = (code - 2 ** (bits - 1)) * scale. `accuracy_level` stays unset: at 4, which rounds x to 8
- * bits, the products no longer agree, and on a software adapter they take longer.
+ * w[o, k] = (code - 2 ** (bits - 1)) * scale. `accuracy_level` stays unset: level 4 rounds x to 8 bits, so
+ * that the products no longer agree, and it is slower on a software adapter.
  *
- * @param bits of a code: 4 or 8
- * @param codes `[O, D]`, of 4 bits two to a byte, the lower half first
+ * @param bits bits of a code: 4 or 8
+ * @param codes `[O, D]`; 4-bit codes are two to a byte, the lower half first
  * @param scales `[O, D/block]`
  */
 export function matMulNBits(

@@ -5,7 +5,7 @@ import { openOurs, ours, releaseWeight, uploadWeight } from "./ours.ts";
 import { type Contender, race } from "./timing.ts";
 import { makeSource, randomValues } from "./weights.ts";
 
-/** How much the products may differ, relative to the largest. */
+/** How much the products may differ, relative to the largest value. */
 const AGREEMENT = { f32: 1e-4, q8: 1e-2, q4: 1e-4 } as const;
 
 let gpu: ReturnType<typeof openOurs> | undefined;
@@ -16,7 +16,7 @@ export async function adapterName(): Promise<string> {
   return [vendor, architecture, device, description].filter(Boolean).join(" ");
 }
 
-/** Times the products of one matrix; throws Error when the two sides don't agree on one. */
+/** Times the products of one matrix. Throws Error when the two results of a product differ. */
 export async function measure(matrix: Matrix, wasmPath: string): Promise<Result[]> {
   const own = await (gpu ??= openOurs());
   const source = makeSource(matrix);

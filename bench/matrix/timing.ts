@@ -1,16 +1,17 @@
-/** Something that multiplies, on the GPU, from buffer to buffer. */
+/** A matrix product on the GPU, from buffer to buffer. */
 export interface Contender {
   /** Queues one product. */
   run(): void | Promise<void>;
-  /** Resolves when all that was queued is done. */
+  /** Resolves when all queued products are done. */
   done(): Promise<unknown>;
   /** The product of the last run. */
   read(): Promise<Float32Array>;
   dispose(): void;
 }
 
-/** A sample lasts at least this long, and all samples of a product together about so long. */
+/** The least duration of a sample. */
 const SAMPLE_MS = 40;
+/** About the duration of all samples of a product. */
 const BUDGET_MS = 4000;
 const MIN_ROUNDS = 3;
 const MAX_ROUNDS = 15;
@@ -23,9 +24,9 @@ async function sample(contender: Contender, runs: number): Promise<number> {
 }
 
 /**
- * Times contenders in turns (A B A B ...), so that whatever else the machine does meets all alike.
+ * Times contenders alternately (A B A B ...), so that other load on the machine affects all alike.
  *
- * @returns each one's median, in milliseconds a run
+ * @returns the median of each, in milliseconds per run
  */
 export async function race(contenders: readonly Contender[]): Promise<number[]> {
   const runs: number[] = [];

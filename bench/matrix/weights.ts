@@ -1,12 +1,12 @@
 import type { Matrix } from "./cases.ts";
 
-/** Weights that share a scale. */
+/** Number of weights that share a scale. */
 export const BLOCK = 32;
 
-/** Of the codes that onnxruntime-web takes. */
+/** Bits of the codes that onnxruntime-web reads. */
 export const CODE_BITS = { q8: 8, q4: 4 } as const;
 
-/** A matrix as each side takes it. */
+/** A matrix in the formats of both sides. */
 export interface Source {
   /** `[O, D]` */
   readonly values: Float32Array<ArrayBuffer>;
@@ -16,7 +16,7 @@ export interface Source {
   readonly scales: Float32Array;
 }
 
-/** @returns numbers in [-1, 1), the same each time */
+/** @returns pseudo-random numbers in [-1, 1) */
 export function randomValues(count: number): Float32Array<ArrayBuffer> {
   const values = new Float32Array(count);
   let state = 1;
@@ -28,8 +28,8 @@ export function randomValues(count: number): Float32Array<ArrayBuffer> {
 }
 
 /**
- * @returns weights whose products can be compared: in q4 both sides hold them exactly; ours has nine
- *   bits a code in q8, which are not quite the same as eight
+ * @returns weights whose products can be compared. In q4 both sides represent them exactly. In q8 our codes
+ *   have nine bits and theirs eight, so the values differ slightly.
  */
 export function makeSource({ format, O, D }: Matrix): Source {
   const values = randomValues(O * D);
@@ -39,7 +39,7 @@ export function makeSource({ format, O, D }: Matrix): Source {
   const codes = new Uint8Array((O * D * bits) / 8);
   const scales = new Float32Array((O * D) / BLOCK).map((_, i) => 2 ** -(bits - 1 + (i % 3)));
   for (let i = 0; i < values.length; i++) {
-    // Each block spans all codes, so that our quantizer finds the very same where it can.
+    // Each block uses all codes, so that our quantizer finds the same codes where it can.
     const code =
       i % BLOCK < 2 ? (i % BLOCK) * most : Math.floor(((values[i]! + 1) / 2) * (most + 1));
     const bit = i * bits;

@@ -11,8 +11,8 @@ declare global {
 const MIB = 2 ** 20;
 
 /**
- * Measures whole models and prints a table: the sample model, SmolVLM-256M's shape, and those of
- * larger ones with two layers each of text and tower.
+ * Measures whole models and prints a table: the sample model, SmolVLM-256M's shapes, and those of larger
+ * models with two layers of text model and vision tower each.
  */
 export async function benchModels(select = ""): Promise<void> {
   await withPage("bench/model/index.html", "model", async (page) => {

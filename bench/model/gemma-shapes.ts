@@ -1,7 +1,7 @@
 import { type NamedShape, SIGLIP_SO400M, clipTensors } from "./llava-shapes.ts";
 import type { CheckpointShape } from "./shapes.ts";
 
-/** Of `text_config` in config.json of google/gemma-3-4b-it, and its class's defaults. */
+/** Fields of `text_config` in config.json of google/gemma-3-4b-it, and defaults of its class. */
 const GEMMA3_4B = {
   model_type: "gemma3_text",
   vocab_size: 262_208,
@@ -15,11 +15,11 @@ const GEMMA3_4B = {
 };
 
 /**
- * google/gemma-3-4b-it with fewer layers, all of them of the real widths.
+ * google/gemma-3-4b-it with fewer layers of the published widths.
  *
- * @param layers of the text model, 34
- * @param towerLayers of the tower, 27
- * @param image_size pixels of a side of what the tower sees
+ * @param layers of the text model; the published model has 34
+ * @param towerLayers of the vision tower; the published model has 27
+ * @param image_size side of the vision tower's input in pixels
  */
 export function gemma3of4b(layers: number, towerLayers: number, image_size = 896): CheckpointShape {
   const text_config = { ...GEMMA3_4B, num_hidden_layers: layers };

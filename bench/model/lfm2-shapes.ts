@@ -4,13 +4,13 @@ import type { CheckpointShape } from "./shapes.ts";
 const CONV = "conv";
 const ATTENTION = "full_attention";
 
-/** Of the layers of both sizes, all 16 of them. */
+/** The types of the 16 layers, the same for both sizes. */
 const LAYER_TYPES = [
   ...[CONV, CONV, ATTENTION, CONV, CONV, ATTENTION, CONV, CONV, ATTENTION],
   ...[CONV, ATTENTION, CONV, ATTENTION, CONV, ATTENTION, CONV],
 ];
 
-/** What LiquidAI/LFM2-VL-450M and LFM2-VL-1.6B have of their own. */
+/** Where LiquidAI/LFM2-VL-450M and LFM2-VL-1.6B differ. */
 const SIZES = {
   "450M": {
     text: { hidden_size: 1024, num_attention_heads: 16, feedForward: 4608 },
@@ -25,10 +25,10 @@ const SIZES = {
 const PROJECTOR = 2560;
 
 /**
- * LFM2-VL with fewer layers, all of them of the real widths.
+ * LFM2-VL with fewer layers of the published widths.
  *
- * @param layers of the text model, 16, of which the third is the first that attends
- * @param towerLayers of the tower, 12 or 26
+ * @param layers of the text model; the published models have 16, and the third is the first with attention
+ * @param towerLayers of the vision tower; the published model has 12 or 26
  */
 export function lfm2Vl(
   size: keyof typeof SIZES,

@@ -1,6 +1,6 @@
 import type { CheckpointShape } from "./shapes.ts";
 
-/** The numbers of a Llama, Qwen2 or Gemma decoder. */
+/** Config fields of a Llama, Qwen2 or Gemma decoder. */
 interface Text {
   readonly model_type: string;
   readonly vocab_size: number;
@@ -14,7 +14,7 @@ interface Text {
   readonly max_position_embeddings: number;
 }
 
-/** The numbers of a vision tower. */
+/** Config fields of a vision tower. */
 interface Tower {
   readonly hidden_size: number;
   readonly intermediate_size: number;
@@ -41,7 +41,7 @@ const VIT_LARGE: Omit<Tower, "num_hidden_layers" | "image_size"> = {
   patch_size: 14,
 };
 
-/** Of Qwen2-0.5B, which LLaVA-OneVision and InternVL3 have with other vocabularies. */
+/** Config fields of Qwen2-0.5B, which LLaVA-OneVision and InternVL3 use with other vocabularies. */
 const QWEN2_05B: Omit<Text, "vocab_size" | "num_hidden_layers"> = {
   model_type: "qwen2",
   hidden_size: 896,
@@ -54,10 +54,10 @@ const QWEN2_05B: Omit<Text, "vocab_size" | "num_hidden_layers"> = {
 };
 
 /**
- * llava-hf/llava-onevision-qwen2-0.5b-ov-hf with fewer layers, all of them of the real widths.
+ * llava-hf/llava-onevision-qwen2-0.5b-ov-hf with fewer layers of the published widths.
  *
- * @param layers of the text model, 24
- * @param towerLayers of the tower, 26
+ * @param layers of the text model; the published model has 24
+ * @param towerLayers of the vision tower; the published model has 26
  */
 export function llavaOnevision05b(layers: number, towerLayers: number): CheckpointShape {
   const text_config = { ...QWEN2_05B, vocab_size: 152_000, num_hidden_layers: layers };
@@ -92,10 +92,10 @@ export function llavaOnevision05b(layers: number, towerLayers: number): Checkpoi
 }
 
 /**
- * llava-hf/llava-1.5-7b-hf with fewer layers, all of them of the real widths.
+ * llava-hf/llava-1.5-7b-hf with fewer layers of the published widths.
  *
- * @param layers of the text model, 32
- * @param towerLayers of the tower, 24, the last of which does not run
+ * @param layers of the text model; the published model has 32
+ * @param towerLayers of the vision tower; the published model has 24, the last of which does not run
  */
 export function llava15of7b(layers: number, towerLayers: number): CheckpointShape {
   const text_config: Text = {
@@ -135,10 +135,10 @@ export function llava15of7b(layers: number, towerLayers: number): CheckpointShap
 }
 
 /**
- * OpenGVLab/InternVL3-1B-hf with fewer layers, all of them of the real widths.
+ * OpenGVLab/InternVL3-1B-hf with fewer layers of the published widths.
  *
- * @param layers of the text model, 24
- * @param towerLayers of the tower, 24
+ * @param layers of the text model; the published model has 24
+ * @param towerLayers of the vision tower; the published model has 24
  */
 export function internvl3of1b(layers: number, towerLayers: number): CheckpointShape {
   const text_config = { ...QWEN2_05B, vocab_size: 151_674, num_hidden_layers: layers };
@@ -172,10 +172,10 @@ export function internvl3of1b(layers: number, towerLayers: number): CheckpointSh
 }
 
 /**
- * google/paligemma-3b-mix-224 with fewer layers, all of them of the real widths.
+ * google/paligemma-3b-mix-224 with fewer layers of the published widths.
  *
- * @param layers of the text model, 18
- * @param towerLayers of the tower, 27
+ * @param layers of the text model; the published model has 18
+ * @param towerLayers of the vision tower; the published model has 27
  */
 export function paligemma3b(layers: number, towerLayers: number): CheckpointShape {
   const text_config: Text = {
@@ -228,7 +228,11 @@ function norm(name: string, D: number): NamedShape[] {
   ];
 }
 
-/** Of a Llama or Gemma, or of a Qwen2, which has biases; `head` where it is not the embedding. */
+/**
+ * Tensors of a Llama, Gemma or Qwen2 decoder. Qwen2 has biases.
+ *
+ * @param head whether the head is a separate tensor, not the embedding
+ */
 function textTensors(t: Text, head: boolean): NamedShape[] {
   const D = t.hidden_size;
   const kv = (D / t.num_attention_heads) * t.num_key_value_heads;
@@ -266,7 +270,7 @@ function projectorTensors(D: number, E: number): NamedShape[] {
   ];
 }
 
-/** Of CLIP, which has a row of its own for each tile and a norm before the layers, or of SigLIP. */
+/** Tensors of CLIP, which has a class embedding and a norm before the layers, or of SigLIP. */
 export function clipTensors(
   v: Tower,
   { ownRow, patchBias }: { ownRow: boolean; patchBias: boolean },

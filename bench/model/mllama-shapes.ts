@@ -2,7 +2,7 @@ import type { CheckpointShape } from "./shapes.ts";
 
 type NamedShape = [name: string, shape: number[]];
 
-/** Of `text_config` in config.json of meta-llama/Llama-3.2-11B-Vision-Instruct. */
+/** Fields of `text_config` in config.json of meta-llama/Llama-3.2-11B-Vision-Instruct. */
 const TEXT = {
   model_type: "mllama_text_model",
   vocab_size: 128_256,
@@ -22,7 +22,7 @@ const TEXT = {
   max_position_embeddings: 131_072,
 };
 
-/** Of its `vision_config`. */
+/** Fields of its `vision_config`. */
 const TOWER = {
   model_type: "mllama_vision_model",
   hidden_size: 1280,
@@ -33,16 +33,16 @@ const TOWER = {
   norm_eps: 1e-5,
 };
 
-/** States of the tower that the projector reads: the final one, and five more. */
+/** States of the vision tower that the projector reads: the last one, and five more. */
 const STATES = 6;
 
-/** Fewer layers than the published model has, all of them of the real widths. */
+/** How many layers to keep of the published model. */
 export interface Layers {
-  /** Of the text model, 40. */
+  /** Layers of the text model; the published model has 40. */
   readonly text: number;
-  /** Of these, those that attend to images: 3, 8, ... 38. */
+  /** Indices of cross-attention layers; the published model has 3, 8, ... 38. */
   readonly cross: readonly number[];
-  /** Of the tower, 32 and 8. */
+  /** Layers of the vision tower; the published model has 32 local and 8 global ones. */
   readonly local: number;
   readonly global: number;
 }
@@ -50,7 +50,7 @@ export interface Layers {
 /**
  * meta-llama/Llama-3.2-11B-Vision-Instruct with fewer layers.
  *
- * @param image_size pixels of a side of a tile
+ * @param image_size side of a tile in pixels
  */
 export function llama32of11b(
   { text, cross, local, global }: Layers,

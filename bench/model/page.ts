@@ -16,7 +16,7 @@ import { qwen25Vl3b } from "./qwen-shapes.ts";
 import { type Source, randomCheckpoint } from "./random-checkpoint.ts";
 import { smolvlm256m } from "./shapes.ts";
 
-/** What is measured of one model in one format. */
+/** Measurements of one model in one weight format. */
 export interface ModelResult {
   readonly decodeTokensPerSecond: number;
   readonly prefillTokensPerSecond: number;
@@ -28,25 +28,25 @@ export interface ModelResult {
   readonly gpuBytes: number;
   readonly peakGpuBytes: number;
   readonly pipelines: number;
-  /** Of one decode step. */
+  /** Times of one decode step. */
   readonly decodeProfile: Profile;
-  /** Of one chunk of prefill. */
+  /** Times of one prefill chunk. */
   readonly prefillProfile: Profile;
 }
 
-/** Milliseconds by kernel, the slowest first. */
+/** Milliseconds per kernel, the slowest first. */
 export type Profile = ReturnType<typeof summarize>;
 
-/** An image of one tile that is there already. */
+/** The patches of an image of one tile, which are not written. */
 const BLANK = { tiles: 1, write: () => {}, release: () => {} };
 
-/** A tile of a real model takes about a minute on a software adapter. */
+/** One run, because a tile of a real model takes about a minute on a software adapter. */
 const VISION_RUNS = 1;
 
 interface Candidate {
   open(): Source | Promise<Source>;
   readonly prefillRows: number;
-  /** The image that is encoded: width, height, `image_url.detail`. */
+  /** The image to encode: width, height, `image_url.detail`. */
   readonly image: readonly [width: number, height: number, detail: "low" | "high"];
 }
 
@@ -97,7 +97,7 @@ const MODELS = {
     image: [512, 512, "low"],
   },
   "llama-3.2-11b-cut": {
-    // Of small tiles: a pass over real ones has 6432 rows, whatever the image.
+    // Small tiles: a pass over published ones has 6432 patch rows, whatever the image.
     open: () => randomCheckpoint(llama32of11b({ text: 2, cross: [1], local: 1, global: 1 }, 224)),
     prefillRows: 64,
     image: [512, 512, "low"],
@@ -106,7 +106,7 @@ const MODELS = {
 
 export type ModelName = keyof typeof MODELS;
 
-/** @param tokens decode steps that are timed */
+/** @param tokens number of decode steps to time */
 export async function measure(
   name: ModelName,
   quantization: QuantizationName,
@@ -180,7 +180,7 @@ async function timeVision(gpu: Gpu, engine: Engine, layout: ImageLayout): Promis
   return performance.now() - begin;
 }
 
-/** @returns a function that tells the script time spent in `step` since, and stops watching */
+/** @returns a function that stops watching and returns the script time spent in `step`, in milliseconds */
 function watchScript(engine: Engine): () => number {
   const { decoder } = engine;
   const step = decoder.step.bind(decoder);
@@ -197,7 +197,7 @@ function watchScript(engine: Engine): () => number {
   };
 }
 
-/** Runs once to warm up, then `times` times. */
+/** The median of `times` runs, after one run to warm up. */
 async function median(times: number, measureOnce: () => Promise<number>): Promise<number> {
   await measureOnce();
   const all: number[] = [];

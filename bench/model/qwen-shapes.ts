@@ -1,6 +1,6 @@
 import type { CheckpointShape } from "./shapes.ts";
 
-/** config.json of Qwen/Qwen2.5-VL-3B-Instruct, as far as a model reads it. */
+/** The fields of Qwen/Qwen2.5-VL-3B-Instruct's config.json that the model reads. */
 const QWEN25_VL_3B = {
   model_type: "qwen2_5_vl",
   image_token_id: 151_655,
@@ -42,10 +42,10 @@ const PREPROCESSOR = {
 };
 
 /**
- * Qwen2.5-VL-3B with fewer layers, all of them of the real widths.
+ * Qwen2.5-VL-3B with fewer layers of the published widths.
  *
  * @param layers of the text model
- * @param depth of the tower, whose last layer attends to the whole image
+ * @param depth layers of the vision tower, the last of which attends to the whole image
  */
 export function qwen25Vl3b(layers: number, depth: number): CheckpointShape {
   const vision_config = {

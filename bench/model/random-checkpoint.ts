@@ -1,12 +1,12 @@
 import type { Checkpoint } from "../../src/weights/checkpoint.ts";
 import type { CheckpointShape } from "./shapes.ts";
 
-/** What a model is loaded from. */
+/** The checkpoint that a model is loaded from. */
 export type Source = Pick<Checkpoint, "id" | "files" | "tensors" | "weightBytes" | "stream">;
 
 const FILE = "model.safetensors";
 
-/** A checkpoint in bf16 whose bytes are made as they are asked for. */
+/** A checkpoint in bf16 whose bytes are generated as they are read. */
 export function randomCheckpoint({ id, files, tensors: shapes }: CheckpointShape): Source {
   let end = 0;
   const tensors = new Map(
@@ -22,10 +22,10 @@ export function randomCheckpoint({ id, files, tensors: shapes }: CheckpointShape
     tensors,
     weightBytes: end,
     async *stream() {
-      // An odd number of weights, so that no two rows of a matrix are the same.
+      // The number of weights per chunk is odd, so that no two rows of a matrix are equal.
       const chunk = new Uint8Array((8 << 20) + 2);
       const words = new Uint16Array(chunk.buffer);
-      // About ±0.03 with any mantissa and sign.
+      // Values of about ±0.03, with any mantissa and sign.
       words.forEach((_, i) => {
         words[i] = 0x3c80 ^ ((Math.imul(i, 0x9e3779b1) >>> 16) & 0x81ff);
       });

@@ -1,13 +1,13 @@
 import type { CheckpointFiles } from "../../src/models/model.ts";
 
-/** What a checkpoint holds besides its weights' values. */
+/** A checkpoint without the values of its weights. */
 export interface CheckpointShape {
   readonly id: string;
   readonly files: CheckpointFiles;
   readonly tensors: readonly (readonly [name: string, shape: number[]])[];
 }
 
-/** config.json of HuggingFaceTB/SmolVLM-256M-Instruct, as far as a model reads it. */
+/** The fields of HuggingFaceTB/SmolVLM-256M-Instruct's config.json that the model reads. */
 const SMOLVLM_256M = {
   model_type: "smolvlm",
   image_token_id: 49190,
@@ -57,7 +57,7 @@ export const smolvlm256m: CheckpointShape = {
   tensors: smolvlmTensors(SMOLVLM_256M),
 };
 
-/** Names and shapes of all tensors of a SmolVLM checkpoint. */
+/** The names and shapes of all tensors of a SmolVLM checkpoint. */
 function smolvlmTensors(config: typeof SMOLVLM_256M): [name: string, shape: number[]][] {
   const { text_config: t, vision_config: v, scale_factor: s } = config;
   const D = t.hidden_size;
