@@ -37,7 +37,7 @@ export async function openSite(): Promise<Site> {
   };
 }
 
-export async function serve(config: InlineConfig = {}): Promise<ViteDevServer> {
+async function serve(config: InlineConfig = {}): Promise<ViteDevServer> {
   const server = await createServer({
     root: ROOT,
     // Of its own, so that a running `npm start` is not disturbed.

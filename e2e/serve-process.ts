@@ -39,7 +39,7 @@ export function adapterEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** The environment of a `webvlm` that reads nothing of the user's. */
-export function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const own = { ...process.env };
   delete own.WEBVLM_API_KEY;
   delete own.HF_TOKEN;

@@ -63,7 +63,7 @@ export async function openGolden(folder: string): Promise<Golden> {
 }
 
 /** All tensors of a safetensors file of f32. */
-export function readTensors(file: Uint8Array<ArrayBuffer>): Expected {
+function readTensors(file: Uint8Array<ArrayBuffer>): Expected {
   const header = parseHeader("expected", file.subarray(0, headerBytes("expected", file)));
   const tensors = new Map<string, Float32Array>();
   for (const [name, { begin, end }] of header.tensors) {

@@ -33,7 +33,7 @@ export const BOOLEAN = type("boolean", "true", 1, [], {});
 export const STRING = type("string", 1, true, [], {});
 
 /** @param outside numbers that are not in the range */
-export function numbers(range: string, ...outside: number[]): Refusal[] {
+function numbers(range: string, ...outside: number[]): Refusal[] {
   return [...type(range, "1", true, [1], {}), ...value(range, ...outside, HUGE)];
 }
 

@@ -30,7 +30,7 @@ export const EMPTY_DRAFT: Draft = { text: "", images: [] };
 const MARKER = /\[image[ \u00a0](\d+)\]/g;
 
 /** The marker of an image. Its no-break space keeps it on one line. */
-export const marker = (index: number) => `[image\u00a0${index + 1}]`;
+const marker = (index: number) => `[image\u00a0${index + 1}]`;
 
 /** A piece of the draft's text: plain text, or one marker. */
 export interface Run {

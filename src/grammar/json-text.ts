@@ -54,7 +54,7 @@ function characters(ranges: readonly Range[]): Expression {
   return choice(chars(...intersection(ranges, UNESCAPED)), ...escapes.map(escaped));
 }
 
-export const ANY_CHARACTER: Expression = characters([[0, 0x10ffff]]);
+const ANY_CHARACTER: Expression = characters([[0, 0x10ffff]]);
 
 /** Puts quotes around the content of a JSON string. */
 export function quoted(content: Expression): Expression {

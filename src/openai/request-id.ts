@@ -1,11 +1,11 @@
 /** By which a client and a server tell one request from all others. */
-export const REQUEST_ID = "x-request-id";
+const REQUEST_ID = "x-request-id";
 
 /** What can stand in a log as it is. */
 const USABLE = /^[\x21-\x7e]{1,128}$/;
 
 /** @returns the id that the request came with, or a new one if that is missing or unusable */
-export function requestId(request?: Request): string {
+function requestId(request?: Request): string {
   const given = request?.headers.get(REQUEST_ID);
   return given && USABLE.test(given) ? given : `req_${randomHex()}`;
 }

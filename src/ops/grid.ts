@@ -1,5 +1,5 @@
 /** The most workgroups in a grid dimension that every device allows. */
-export const MAX_GRID = 65_535;
+const MAX_GRID = 65_535;
 
 /** @returns a grid of at least `groups` workgroups, in two dimensions where one is too small */
 export function fold(groups: number): [number, number] {
