@@ -1,9 +1,11 @@
 import { defineConfig } from "vite";
+import { minifyShaders } from "./scripts/minify-shaders.ts";
 
 /** The demo page: `npm start` serves it, `npm run build:site` writes it to `dist/site`. */
 export default defineConfig({
   base: "./",
-  worker: { format: "es" },
+  plugins: [minifyShaders()],
+  worker: { format: "es", plugins: () => [minifyShaders()] },
   build: { target: "es2022", outDir: "dist/site" },
   optimizeDeps: {
     entries: "index.html",

@@ -1,12 +1,21 @@
 import { defineConfig } from "vite";
+import { minifyShaders } from "./scripts/minify-shaders.ts";
 
 /** The library: one ES module in `dist/lib` that any page can import as it is, its worker inlined. */
 export default defineConfig({
-  worker: { format: "es" },
+  plugins: [minifyShaders()],
+  worker: {
+    format: "es",
+    plugins: () => [minifyShaders()],
+    // No bundler looks into the worker, which is a string by then.
+    rolldownOptions: { output: { comments: { annotation: false } } },
+  },
   build: {
     target: "es2022",
     outDir: "dist/lib",
     copyPublicDir: false,
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "webvlm" },
+    // Without this, Vite keeps the white space of ES libraries.
+    rolldownOptions: { output: { minify: true } },
   },
 });
