@@ -1,7 +1,10 @@
 import { defineConfig } from "vite";
 import { minifyShaders } from "./scripts/minify-shaders.ts";
 
-/** The library: one ES module in `dist/lib` that any page can import as it is, its worker inlined. */
+/**
+ * The library: one ES module in `dist/lib` that any page can import as it is, its worker inlined. What
+ * only some requests need is in files beside it, which the page imports when a request needs them.
+ */
 export default defineConfig({
   plugins: [minifyShaders()],
   worker: {
@@ -16,6 +19,6 @@ export default defineConfig({
     copyPublicDir: false,
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "webvlm" },
     // Without this, Vite keeps the white space of ES libraries.
-    rolldownOptions: { output: { minify: true } },
+    rolldownOptions: { output: { minify: true, chunkFileNames: "webvlm-[name].js" } },
   },
 });

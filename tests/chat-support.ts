@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ChatMessage } from "../src/chat/messages.ts";
 import { type ChatModel, type ChatModelOptions, chatModel } from "../src/chat/model.ts";
 import type { GeneratedToken, GenerationInput, TokenGenerator } from "../src/engine/generation.ts";
+import { compileGrammar } from "../src/grammar/compile-grammar.ts";
 import type { CheckpointFiles } from "../src/models/model.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
 import type { DecodedImage } from "../src/platform/platform.ts";
@@ -107,6 +108,7 @@ export function scriptedModel(
   return chatModel(files, {
     generator,
     decodeImage: decodePng,
+    compileGrammar,
     ...options,
     processor: options.processor ?? smolvlmProcessor(files),
   });

@@ -1,6 +1,6 @@
 import { Automaton } from "../src/grammar/automaton.ts";
+import { compileGrammar } from "../src/grammar/compile-grammar.ts";
 import { type Expression, Rules } from "../src/grammar/expression.ts";
-import { grammarOf } from "../src/grammar/grammar.ts";
 import { program } from "../src/grammar/program.ts";
 import type { GrammarSource } from "../src/grammar/source.ts";
 import type { State } from "../src/grammar/state.ts";
@@ -9,7 +9,7 @@ const UTF8 = new TextEncoder();
 
 /** @returns a function that tests whether a text matches, byte by byte as in the engine */
 export function matcherOf(source: GrammarSource): (text: string) => boolean {
-  return texts(new Automaton(program(grammarOf(source))));
+  return texts(new Automaton(compileGrammar(source)));
 }
 
 /** Does the same for an expression, with the rules that it adds. */

@@ -1,5 +1,6 @@
 import { type ChatModel, chatModel } from "../src/chat/model.ts";
 import type { TokenGenerator } from "../src/engine/generation.ts";
+import { compileGrammar } from "../src/grammar/compile-grammar.ts";
 import { smolvlmProcessor } from "../src/models/smolvlm-processor.ts";
 import { SAMPLE, decodePng, readCheckpoint } from "./chat-support.ts";
 
@@ -94,6 +95,6 @@ export function toolModel(
       "tokenizer.json": { ...json, added_tokens: [...json.added_tokens, ...added] },
       ...(template && { "chat_template.jinja": TEMPLATES[template] }),
     },
-    { generator, processor: smolvlmProcessor(files), decodeImage: decodePng },
+    { generator, processor: smolvlmProcessor(files), decodeImage: decodePng, compileGrammar },
   );
 }

@@ -1,9 +1,9 @@
 import type { PreparedImage, Sampling } from "../engine/generation.ts";
+import type { CompiledGrammar } from "../grammar/grammar.ts";
 import type { ReaderOptions } from "./answer-reader.ts";
 import type { AnswerOptions, ChatAnswer, AnswerDelta } from "./answer-types.ts";
-import { formatConstraint, answerStop } from "./constraint.ts";
+import { answerStop, compileFormat, formatConstraint } from "./constraint.ts";
 import type { GenerationDefaults } from "./defaults.ts";
-import type { AnswerFormat } from "./format.ts";
 import type { ChatModel } from "./model.ts";
 import type { TokenizedPrompt } from "./prompt.ts";
 import { constrainAfterThinking } from "./reasoning.ts";
@@ -22,14 +22,14 @@ const HELD_TOKENS = 256;
  * @throws RequestError when the prompt leaves no room for the answer, the format can't be enforced,
  *   or a value does not fit the model
  */
-export function answerPrompt(
+export async function answerPrompt(
   model: ChatModel,
   prompt: TokenizedPrompt,
   images: readonly PreparedImage[],
   request: AnswerOptions,
   subject: "messages" | "prompt",
   reading: ReaderOptions = {},
-): ChatAnswer {
+): Promise<ChatAnswer> {
   const { format, choices = 1, minTokens = 0, logprobs, cacheSalt, signal } = request;
   const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, subject);
   checkImages(images.length, model.generator.maxImages);
@@ -37,13 +37,15 @@ export function answerPrompt(
   const sampling = samplingOf(request.sampling, model.defaults.sampling);
   const end = answerStop(request, model.defaults.stopTokenIds);
   const { stopTokenIds } = end;
-  const constraintOf = (format: AnswerFormat) => {
-    const constraint = formatConstraint(model.grammars, format, end);
+  // Reports an invalid format before the model runs.
+  const grammar = format && (await compileFormat(model.grammars, format));
+  signal?.throwIfAborted();
+  const constraintOf = (grammar: CompiledGrammar) => {
+    const constraint = formatConstraint(grammar, end);
     const state = reading.thinking?.state ?? "outside";
     if (state === "outside") return constraint;
     return constrainAfterThinking(constraint, model.tokenizer, state, stopTokenIds);
   };
-  if (format) constraintOf(format); // reports an invalid format before the model runs
   const usage = new UsageCounter(prompt);
   const run = (choice: number) =>
     model.generator.generate({
@@ -54,8 +56,8 @@ export function answerPrompt(
       sampling: { ...sampling, seed: choiceSeed(sampling.seed, choice) },
       // With a format, the constraint enforces it: the engine would forbid the stop token even where
       // nothing else may follow.
-      minTokens: format ? 0 : minTokens,
-      ...(format && { constraint: constraintOf(format) }),
+      minTokens: grammar ? 0 : minTokens,
+      ...(grammar && { constraint: constraintOf(grammar) }),
       logprobs,
       cacheSalt,
       ...(choice === 0 && { onCached: (tokens: number) => (usage.cachedTokens = tokens) }),

@@ -10,11 +10,11 @@ import { RequestError } from "./request-error.ts";
  * @param prompt a text, or its token ids
  * @throws RequestError when the prompt can't be continued; the signal's reason when it is aborted
  */
-export function complete(
+export async function complete(
   model: ChatModel,
   prompt: string | readonly number[],
   options: AnswerOptions,
-): ChatAnswer {
+): Promise<ChatAnswer> {
   options.signal?.throwIfAborted();
   const { tokenizer, processor } = model;
   const ids =

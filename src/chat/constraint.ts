@@ -1,7 +1,7 @@
 import type { TokenConstraint } from "../engine/generation.ts";
 import { allow, forbid } from "../engine/mask-bits.ts";
 import { GrammarError } from "../grammar/grammar-error.ts";
-import type { GrammarCompiler, Matcher } from "../grammar/grammar.ts";
+import type { CompiledGrammar, GrammarCompiler } from "../grammar/grammar.ts";
 import type { AnswerOptions } from "./answer-types.ts";
 import type { AnswerFormat } from "./format.ts";
 import { RequestError } from "./request-error.ts";
@@ -32,17 +32,9 @@ export function answerStop(
   };
 }
 
-/**
- * A new constraint for one answer. It allows stop tokens only where the answer matches the format.
- *
- * @throws RequestError for a format that can't be enforced
- */
-export function formatConstraint(
-  grammars: GrammarCompiler,
-  format: AnswerFormat,
-  end: AnswerStop,
-): TokenConstraint {
-  const matcher = matcherOf(grammars, format);
+/** A new constraint for one answer. It allows stop tokens only where the answer matches the format. */
+export function formatConstraint(grammar: CompiledGrammar, end: AnswerStop): TokenConstraint {
+  const matcher = grammar.matcher();
   const { stopTokenIds, lastResortIds, minTokens } = end;
   let sampled = 0;
   return {
@@ -66,10 +58,14 @@ export function formatConstraint(
   };
 }
 
-function matcherOf(grammars: GrammarCompiler, format: AnswerFormat): Matcher {
+/** @throws RequestError for a format that can't be honoured */
+export async function compileFormat(
+  grammars: GrammarCompiler,
+  format: AnswerFormat,
+): Promise<CompiledGrammar> {
   const { subject = "format", ...source } = format;
   try {
-    return grammars.matcher(source);
+    return await grammars.compile(source);
   } catch (cause) {
     if (!(cause instanceof GrammarError)) throw cause;
     throw new RequestError("invalid_value", subject, `${cause.message}.`, { cause });

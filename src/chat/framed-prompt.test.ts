@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import type { CheckpointFiles } from "../models/model.ts";
 import { paligemmaProcessor } from "../models/paligemma-processor.ts";
 import type { ChatMessage, ContentPart } from "./messages.ts";
@@ -17,7 +18,7 @@ function promptOf(
   const processor = paligemmaProcessor(files);
   const generator = new ScriptedGenerator();
   const decodeImage = () => Promise.reject(new Error("not asked for"));
-  const model = chatModel(files, { generator, processor, decodeImage });
+  const model = chatModel(files, { generator, processor, decodeImage, compileGrammar });
   const decoded = { width: 64, height: 64, source: new Uint8Array() };
   const image = { decoded, layout: processor.layout(64, 64, "auto") };
   const parts = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content));

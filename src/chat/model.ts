@@ -1,5 +1,5 @@
 import type { TokenGenerator } from "../engine/generation.ts";
-import { GrammarCompiler } from "../grammar/grammar.ts";
+import { type CompileGrammar, GrammarCompiler } from "../grammar/grammar.ts";
 import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
@@ -22,7 +22,7 @@ export interface ChatModel {
 
 export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
   Pick<ImageOptions, "decodeImage"> &
-  Partial<ImageOptions>;
+  Partial<ImageOptions> & { readonly compileGrammar: CompileGrammar };
 
 /**
  * Makes a chat model from a checkpoint's files (tokenizer.json, tokenizer_config.json, the chat
@@ -31,7 +31,7 @@ export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
  * @throws Error when tokenizer.json is missing; TemplateError when there is no chat template
  */
 export function chatModel(files: CheckpointFiles, options: ChatModelOptions): ChatModel {
-  const { generator, processor, ...images } = options;
+  const { generator, processor, compileGrammar, ...images } = options;
   const tokenizerJson = files["tokenizer.json"] as object | undefined;
   if (!tokenizerJson) throw new Error("chatModel: the checkpoint has no tokenizer.json");
   const tokenizer = new Tokenizer(tokenizerJson, files["tokenizer_config.json"] ?? {});
@@ -39,7 +39,7 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
     generator,
     processor,
     tokenizer,
-    grammars: new GrammarCompiler(tokenizer),
+    grammars: new GrammarCompiler(tokenizer, compileGrammar),
     template: chatTemplate(files, tokenizer.namedTokens, processor.chatTemplate),
     defaults: generationDefaults(files, tokenizer),
     images: {

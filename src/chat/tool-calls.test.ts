@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, readCheckpoint } from "../../tests/chat-support.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { qwenVlProcessor } from "../models/qwen-vl-processor.ts";
 import { type ChatRequest, chat } from "./chat.ts";
 import { type ChatModel, chatModel } from "./model.ts";
@@ -73,7 +74,12 @@ describe.each(["qwen2_5_vl", "qwen3_vl"])("with the tokenizer and template of %s
   const files = readCheckpoint(`e2e/goldens/${folder}`);
   const generator = new ScriptedGenerator();
   const decodeImage = () => Promise.reject(new Error("no images"));
-  const model = chatModel(files, { generator, processor: qwenVlProcessor(files), decodeImage });
+  const model = chatModel(files, {
+    generator,
+    processor: qwenVlProcessor(files),
+    decodeImage,
+    compileGrammar,
+  });
 
   test("calls are tokens of their own, and are read", async () => {
     const marks = ["<tool_call>", "</tool_call>"].map((mark) => model.tokenizer.id(mark));

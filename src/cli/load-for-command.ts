@@ -1,3 +1,4 @@
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { isSoftware } from "../platform/software-adapter.ts";
 import { type LoadCheckpointOptions, loadCheckpoint } from "../runtime/load-checkpoint.ts";
@@ -5,7 +6,7 @@ import type { LoadedModel } from "../runtime/loaded-model.ts";
 import { openModel } from "./open-model.ts";
 import type { Terminal } from "./terminal.ts";
 
-export interface LoadForCommandOptions extends LoadCheckpointOptions {
+export interface LoadForCommandOptions extends Omit<LoadCheckpointOptions, "compileGrammar"> {
   /** As for `openModel`. */
   readonly model?: string | undefined;
 }
@@ -36,5 +37,5 @@ export function loadForCommand(
     },
   };
   const open = () => openModel(options.model, { signal, onProgress, onDownload });
-  return loadCheckpoint(open, options, platform, onProgress, signal);
+  return loadCheckpoint(open, { ...options, compileGrammar }, platform, onProgress, signal);
 }

@@ -12,6 +12,7 @@ import {
 import { expectClose, testGpu } from "../../tests/support.ts";
 import { chatModel } from "../chat/model.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import type { Model } from "../models/model.ts";
 import { createHandler } from "../openai/handler.ts";
 import { decodeImage } from "../platform/decode-image.ts";
@@ -358,6 +359,7 @@ describe("the API, with the sample model,", () => {
       generator: engine,
       processor: model.processor,
       decodeImage,
+      compileGrammar,
       baseUrl: new URL("/e2e/goldens/sample/", base).href,
     });
     const handle = createHandler({

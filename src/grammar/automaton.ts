@@ -1,6 +1,5 @@
 import { Conjunction } from "./conjunction.ts";
-import { type Expression, NOTHING } from "./expression.ts";
-import { END, type Instruction, type Program, program } from "./program.ts";
+import { END, type Instruction, type Program } from "./program.ts";
 import type { ProductState, StackFrame, State, Thread } from "./state.ts";
 
 /** An automaton forgets its states beyond this number, so that long answers don't fill the memory. */
@@ -163,32 +162,6 @@ export class Automaton {
     }
     return conjunction;
   }
-}
-
-/**
- * @param expression without rules
- * @returns whether some text matches; conditions may exclude one another
- */
-export function isPossible(expression: Expression): boolean {
-  if (expression === NOTHING) return false;
-  const state = automatonOf(expression).start();
-  return state.complete || state.threads.length > 0;
-}
-
-/**
- * @param expression without rules
- * @returns whether a text matches
- */
-export function matches(expression: Expression, text: string): boolean {
-  if (expression === NOTHING) return false;
-  const automaton = automatonOf(expression);
-  let state: State | null = automaton.start();
-  for (const byte of new TextEncoder().encode(text)) state &&= automaton.after(state, byte);
-  return state?.complete ?? false;
-}
-
-function automatonOf(expression: Expression): Automaton {
-  return new Automaton(program({ root: expression, rules: new Map() }));
 }
 
 /** An instruction, and the stack of what follows it. */

@@ -1,13 +1,8 @@
 import { Automaton } from "./automaton.ts";
-import { parseEbnf } from "./ebnf.ts";
-import { type Grammar, Rules } from "./expression.ts";
 import { GrammarError } from "./grammar-error.ts";
-import { schemaExpression } from "./json-schema.ts";
-import { NO_TEXT, program } from "./program.ts";
-import { regexExpression } from "./regex.ts";
+import { NO_TEXT, type Program } from "./program.ts";
 import type { GrammarSource } from "./source.ts";
 import type { State } from "./state.ts";
-import { tagsExpression } from "./tags.ts";
 import { TokenTrie, type Vocabulary } from "./token-trie.ts";
 
 /** Follows one text token by token. */
@@ -30,6 +25,15 @@ const KEPT = 16;
 /** Masks that are kept per grammar. A few states come up again and again. */
 const KEPT_MASKS = 256;
 
+/** Compiles a source, on another thread perhaps. It throws what `compileGrammar` throws. */
+export type CompileGrammar = (source: GrammarSource) => Program | Promise<Program>;
+
+/** A grammar that is compiled for a vocabulary. */
+export interface CompiledGrammar {
+  /** Makes a matcher of one text. */
+  matcher(): Matcher;
+}
+
 interface Compiled {
   readonly automaton: Automaton;
   readonly start: State;
@@ -40,55 +44,37 @@ interface Compiled {
 /** Compiles grammars for a vocabulary. The first grammar builds the vocabulary's trie. */
 export class GrammarCompiler {
   readonly #vocabulary: Vocabulary;
+  readonly #compileGrammar: CompileGrammar;
   #trie: TokenTrie | undefined;
   /** By the source's JSON, the most recently used last. */
   readonly #compiled = new Map<string, Compiled>();
 
-  constructor(vocabulary: Vocabulary) {
+  constructor(vocabulary: Vocabulary, compileGrammar: CompileGrammar) {
     this.#vocabulary = vocabulary;
+    this.#compileGrammar = compileGrammar;
   }
 
   /** @throws GrammarError for a source that can't be enforced, or that no text matches */
-  matcher(source: GrammarSource): Matcher {
-    const compiled = this.#compile(source);
-    this.#trie ??= new TokenTrie(this.#vocabulary);
-    return new TokenMatcher(compiled, this.#trie, this.#vocabulary);
-  }
-
-  #compile(source: GrammarSource): Compiled {
+  async compile(source: GrammarSource): Promise<CompiledGrammar> {
     const key = JSON.stringify(source);
-    let compiled = this.#compiled.get(key);
-    if (!compiled) {
-      const automaton = new Automaton(program(grammarOf(source)));
-      const start = automaton.start();
-      if (!start.complete && start.threads.length === 0) throw new GrammarError(NO_TEXT);
-      compiled = { automaton, start, masks: new WeakMap(), maskCount: 0 };
-    }
+    const compiled =
+      this.#compiled.get(key) ?? startedAutomaton(await this.#compileGrammar(source));
     this.#compiled.delete(key);
     this.#compiled.set(key, compiled);
     for (const oldest of this.#compiled.keys()) {
       if (this.#compiled.size <= KEPT) break;
       this.#compiled.delete(oldest);
     }
-    return compiled;
+    const trie = (this.#trie ??= new TokenTrie(this.#vocabulary));
+    return { matcher: () => new TokenMatcher(compiled, trie, this.#vocabulary) };
   }
 }
 
-/** @throws GrammarError for a source that can't be enforced */
-export function grammarOf(source: GrammarSource): Grammar {
-  const rules = new Rules();
-  switch (source.type) {
-    case "json_object":
-      return { root: schemaExpression({ type: "object" }, rules), rules: rules.all };
-    case "json_schema":
-      return { root: schemaExpression(source.schema, rules), rules: rules.all };
-    case "regex":
-      return { root: regexExpression(source.pattern, "whole"), rules: rules.all };
-    case "ebnf":
-      return { root: parseEbnf(source.grammar, rules), rules: rules.all };
-    case "structural_tag":
-      return { root: tagsExpression(source.format, rules), rules: rules.all };
-  }
+function startedAutomaton(program: Program): Compiled {
+  const automaton = new Automaton(program);
+  const start = automaton.start();
+  if (!start.complete && start.threads.length === 0) throw new GrammarError(NO_TEXT);
+  return { automaton, start, masks: new WeakMap(), maskCount: 0 };
 }
 
 class TokenMatcher implements Matcher {

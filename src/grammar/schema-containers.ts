@@ -1,4 +1,4 @@
-import { isPossible, matches } from "./automaton.ts";
+import { isPossible, matches } from "./expression-checks.ts";
 import {
   EMPTY,
   type Expression,

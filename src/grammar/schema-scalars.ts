@@ -1,4 +1,4 @@
-import { isPossible } from "./automaton.ts";
+import { isPossible } from "./expression-checks.ts";
 import { type Expression, NOTHING, all, chars, repeat } from "./expression.ts";
 import { GrammarError } from "./grammar-error.ts";
 import { escaped, quoted } from "./json-text.ts";

@@ -16,6 +16,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { bufferOf } from "../gpu/tensor.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createHandler } from "../openai/handler.ts";
 import { decodeImage } from "../platform/decode-image.ts";
 import type { ImageLayout, Model } from "./model.ts";
@@ -126,6 +127,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       generator: engine,
       processor: model.processor,
       decodeImage,
+      compileGrammar,
       baseUrl: new URL("/e2e/goldens/", location.href).href,
     });
     const handle = createHandler({

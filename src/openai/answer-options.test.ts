@@ -6,6 +6,7 @@ import {
   scriptedModel,
 } from "../../tests/chat-support.ts";
 import { chatModel } from "../chat/model.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion, Completion, ErrorBody } from "./wire.ts";
 
@@ -62,7 +63,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
       eos_token_id: [5, EOS],
     };
     const files = { ...readCheckpoint(SAMPLE), "generation_config.json": generation };
-    served = { ...model, chat: chatModel(files, { ...chat, ...chat.images }) };
+    served = { ...model, chat: chatModel(files, { ...chat, ...chat.images, compileGrammar }) };
     await post(path, { seed: 1 });
     const neutral = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };
     await post(path, { seed: 0, ...neutral });

@@ -4,6 +4,7 @@ import { ConstrainedGenerator } from "../../tests/constrained-generator.ts";
 import { chat } from "../chat/chat.ts";
 import { chatModel } from "../chat/model.ts";
 import type { TokenGenerator } from "../engine/generation.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { lfm2VlProcessor } from "../models/lfm2-vl-processor.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion } from "./wire.ts";
@@ -29,7 +30,12 @@ const CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"place": "Oslo"
 const BODY = { messages: [{ role: "user" as const, content: "Rain?" }], tools: [WEATHER] };
 
 const modelOf = (generator: TokenGenerator) =>
-  chatModel(FILES, { generator, processor: lfm2VlProcessor(FILES), decodeImage: decodePng });
+  chatModel(FILES, {
+    generator,
+    processor: lfm2VlProcessor(FILES),
+    decodeImage: decodePng,
+    compileGrammar,
+  });
 
 const { tokenizer } = modelOf(new ScriptedGenerator());
 const idsOf = (text: string) => [...tokenizer.encode(text, { addSpecialTokens: false }), EOS];

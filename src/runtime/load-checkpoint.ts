@@ -1,5 +1,6 @@
 import { chatModel } from "../chat/model.ts";
 import { openGpu } from "../gpu/device.ts";
+import type { CompileGrammar } from "../grammar/grammar.ts";
 import { createHandler } from "../openai/handler.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -15,6 +16,8 @@ export interface LoadCheckpointOptions extends RuntimeOptions {
   readonly base?: string | undefined;
   /** Fetches images. Default: the global `fetch`. */
   readonly fetchImage?: typeof fetch | undefined;
+  /** Compiles the formats that answers must match. */
+  readonly compileGrammar: CompileGrammar;
 }
 
 /**
@@ -32,7 +35,7 @@ export async function loadCheckpoint(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
-  const { base, fetchImage, quantization } = options;
+  const { base, fetchImage, compileGrammar, quantization } = options;
   const gpu = await openGpu(await platform.requestAdapter());
   try {
     const checkpoint = await open();
@@ -54,6 +57,7 @@ export async function loadCheckpoint(
       chat: chatModel(checkpoint.files, {
         generator: engine,
         processor: model.processor,
+        compileGrammar,
         decodeImage: (bytes) => platform.decodeImage(bytes),
         baseUrl: base,
         ...(fetchImage && { fetch: fetchImage }),

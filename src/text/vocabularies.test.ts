@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readJson } from "../../tests/chat-support.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { GrammarCompiler } from "../grammar/grammar.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
@@ -31,14 +32,16 @@ describe.each(PACKAGES)("%s", (name) => {
     }
   });
 
-  test("its tokens write exactly what a schema allows", () => {
+  test("its tokens write exactly what a schema allows", async () => {
     const schema = {
       type: "object",
       properties: { "a b": { type: "string" }, n: { type: "integer" } },
       required: ["a b", "n"],
       additionalProperties: false,
     };
-    const matcher = new GrammarCompiler(tokenizer).matcher({ type: "json_schema", schema });
+    const compiler = new GrammarCompiler(tokenizer, compileGrammar);
+    const grammar = await compiler.compile({ type: "json_schema", schema });
+    const matcher = grammar.matcher();
     const words = new Uint32Array(Math.ceil(tokenizer.size / 32));
     const allows = (id: number) => (((words[id >>> 5] as number) >>> (id & 31)) & 1) === 1;
     const text = '{"a b":"熊  \u{1f43b}\u200d❄️ é","n":-12}';

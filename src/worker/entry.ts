@@ -6,9 +6,10 @@ import { exposeModel } from "./expose-model.ts";
 
 /** The script of the model's worker. */
 exposeModel({
-  load(source, options, onProgress, signal) {
+  load(source, options, compileGrammar, onProgress, signal) {
     const open = () => openSource(source, options, browserPlatform, { onProgress, signal });
-    return loadCheckpoint(open, options, browserPlatform, onProgress, signal);
+    const all = { ...options, compileGrammar };
+    return loadCheckpoint(open, all, browserPlatform, onProgress, signal);
   },
   async plan(source, options) {
     return planCheckpoint(await openSource(source, options, browserPlatform), options);

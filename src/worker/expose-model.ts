@@ -1,4 +1,6 @@
 import * as comlink from "comlink";
+import { GrammarError } from "../grammar/grammar-error.ts";
+import type { CompileGrammar } from "../grammar/grammar.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { OnProgress } from "../weights/progress.ts";
@@ -15,6 +17,7 @@ export interface ModelLoader {
   load(
     source: string,
     options: SourceOptions,
+    compileGrammar: CompileGrammar,
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<LoadedModel>;
@@ -38,9 +41,10 @@ export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): v
   const calls = fetchService((request) => loaded().fetch(request));
 
   const service: WorkerService = {
-    async load(source, options, onProgress) {
+    async load(source, options, compileGrammar, onProgress) {
       if (model) throw new Error(`worker: ${model.id} is loaded already`);
-      model = await loader.load(source, options, onProgress, disposed.signal);
+      const compile = withGrammarErrors(compileGrammar);
+      model = await loader.load(source, options, compile, onProgress, disposed.signal);
       return model.id;
     },
 
@@ -55,4 +59,16 @@ export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): v
     },
   };
   comlink.expose(service, endpoint);
+}
+
+/** Restores the class of a GrammarError, which is lost between the threads. */
+function withGrammarErrors(compileGrammar: CompileGrammar): CompileGrammar {
+  return async (source) => {
+    try {
+      return await compileGrammar(source);
+    } catch (cause) {
+      const { name, message } = cause as Error;
+      throw name === "GrammarError" ? new GrammarError(message, { cause }) : cause;
+    }
+  };
 }

@@ -1,4 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
+import { GrammarError } from "../grammar/grammar-error.ts";
 import { NoGpuError } from "../platform/device-error.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { ModelPlan } from "../runtime/plan-checkpoint.ts";
@@ -65,10 +67,29 @@ function endless() {
 }
 
 describe("load", () => {
+  test("lets the worker compile grammars in the page, errors included", async () => {
+    const seen: unknown[] = [];
+    const worker = fakeWorker(async (_source, _options, compile) => {
+      seen.push(await compile({ type: "regex", pattern: "a{2,}" }));
+      seen.push(await Promise.resolve(compile({ type: "regex", pattern: "(" })).catch((e) => e));
+      return {
+        id: "a/b",
+        fetch: async () => new Response(),
+        stats: async () => STATS,
+        dispose() {},
+      };
+    });
+    const client = await loadInWorker(worker, "a/b", OPTIONS);
+    expect(seen[0]).toEqual(compileGrammar({ type: "regex", pattern: "a{2,}" }));
+    expect(seen[1]).toBeInstanceOf(GrammarError);
+    expect((seen[1] as Error).message).toContain("the expression ( is invalid");
+    client.dispose();
+  });
+
   test("passes source, options and progress over the border", async () => {
     const seen: unknown[] = [];
     const progress: Progress = { stage: "weights", loadedBytes: 1, totalBytes: 2, networkBytes: 1 };
-    const worker = fakeWorker(async (source, options, onProgress) => {
+    const worker = fakeWorker(async (source, options, _compileGrammar, onProgress) => {
       seen.push(source, options);
       onProgress(progress);
       return {

@@ -1,4 +1,5 @@
 import * as comlink from "comlink";
+import type { CompileGrammar } from "../grammar/grammar.ts";
 import { OpenAIError } from "../openai/errors.ts";
 import { withRequestId } from "../openai/request-id.ts";
 import { reviveDeviceError } from "../platform/device-error.ts";
@@ -30,7 +31,8 @@ export async function loadInWorker(
   let id: string;
   try {
     signal?.throwIfAborted();
-    const loading = service.load(source, options, comlink.proxy(reportErrors(onProgress)));
+    const compile = comlink.proxy(compileGrammar);
+    const loading = service.load(source, options, compile, comlink.proxy(reportErrors(onProgress)));
     id = await untilAborted(loading, signal ? AbortSignal.any([signal, lost.signal]) : lost.signal);
   } catch (error) {
     worker.terminate();
@@ -104,6 +106,15 @@ function connect(worker: WorkerLike): {
   worker.addEventListener("messageerror", fail as EventListener);
   return { service: comlink.wrap<WorkerService>(worker), lost };
 }
+
+/**
+ * Compiles a grammar in the page. The compiler is a file of its own, loaded with the first request
+ * that needs it: an inlined worker can't import a file, and every bundler lets a page do so.
+ */
+const compileGrammar: CompileGrammar = async (source) => {
+  const { compileGrammar } = await import("../grammar/compile-grammar.ts");
+  return compileGrammar(source);
+};
 
 /** An error of the caller's progress function is the page's, not the worker's. */
 function reportErrors(onProgress: OnProgress): OnProgress {

@@ -1,3 +1,4 @@
+import type { CompileGrammar } from "../grammar/grammar.ts";
 import type { Stats } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
@@ -33,9 +34,15 @@ export interface WorkerService extends FetchService {
   /**
    * Loads the model that `fetch` asks.
    *
+   * @param compileGrammar runs in the page, so that the worker's script does not contain it
    * @returns the model's id
    */
-  load(source: string, options: SourceOptions, onProgress: OnProgress): Promise<string>;
+  load(
+    source: string,
+    options: SourceOptions,
+    compileGrammar: CompileGrammar,
+    onProgress: OnProgress,
+  ): Promise<string>;
   /** Computes the memory that a model needs. Nothing is loaded. */
   plan(source: string, options: PlanOptions): Promise<ModelPlan>;
   stats(): Promise<Stats>;
