@@ -42,7 +42,8 @@ describe.each(pages)("%s", (page) => {
     const named = [...text.matchAll(/`((?:src|shaders|tests|e2e|bench|scripts)\/[\w./-]*)`/g)];
     const missing = named
       .map(([, path = ""]) => path)
-      .filter((path) => !existsSync(join(root, path)));
+      // NAME stands for the name of a file to come.
+      .filter((path) => !path.includes("NAME") && !existsSync(join(root, path)));
     expect(missing).toEqual([]);
   });
 });
