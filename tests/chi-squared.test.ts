@@ -23,7 +23,7 @@ test("is 1 at 0, and 0 far out", () => {
   expect(chiSquaredTail(5000, 20)).toBe(0);
 });
 
-/** Counts of draws in proportion to `weights`. */
+/** Counts of random outcomes with probabilities in proportion to `weights`. */
 function draw(weights: readonly number[], count: number, seed: number): number[] {
   const next = random(seed);
   const whole = weights.reduce((a, b) => a + b, 0);
@@ -41,7 +41,7 @@ test("tells true draws from others, rare outcomes among them", () => {
   const passed = Array.from({ length: 200 }, (_, seed) =>
     chiSquaredTest(draw(weights, 3000, seed), weights),
   );
-  // As the probability of being so far off, it is spread evenly itself.
+  // A p-value is uniformly distributed.
   for (const level of [0.05, 0.25, 0.5, 0.75]) {
     const below = passed.filter((probability) => probability < level).length / passed.length;
     expect(Math.abs(below - level)).toBeLessThan(0.1);

@@ -1,13 +1,14 @@
-/** Cells of which fewer counts are expected are pooled, as the statistic is only about chi-squared. */
+/** Cells with a lower expected count are pooled, because the statistic is only approximately chi-squared. */
 const LEAST_EXPECTED = 5;
 
 /**
- * Pearson's chi-squared test: the probability that counts are as far or farther off by chance. It
- * is 0 when something of probability 0 was counted.
+ * Pearson's chi-squared test.
  *
- * @param counts how often each outcome was drawn
- * @param weights of each outcome, in proportion to its probability
- * @throws RangeError when there are not two cells left to compare
+ * @param counts how often each outcome was sampled
+ * @param weights proportional to the probability of each outcome
+ * @returns the probability of a deviation at least as large by chance; 0 if an impossible outcome was
+ *   counted
+ * @throws RangeError when fewer than two cells remain after pooling
  */
 export function chiSquaredTest(counts: readonly number[], weights: readonly number[]): number {
   const draws = counts.reduce((a, b) => a + b, 0);
@@ -30,7 +31,7 @@ interface Cell {
   readonly expected: number;
 }
 
-/** The rarest outcomes together, as many as are needed for a cell of `LEAST_EXPECTED`. */
+/** Pools the rarest outcomes until each cell has an expected count of `LEAST_EXPECTED`. */
 function pooled(cells: readonly Cell[]): Cell[] {
   const rarestLast = cells.toSorted((a, b) => b.expected - a.expected);
   let rest: Cell = { seen: 0, expected: 0 };
@@ -57,7 +58,7 @@ export function chiSquaredTail(x: number, freedom: number): number {
   return 1 - Math.exp(a * Math.log(half) - half - logGamma(a + 1)) * sum;
 }
 
-/** @param a a whole number, or a half more, above 0 */
+/** @param a a positive multiple of 1/2 */
 function logGamma(a: number): number {
   let log = a % 1 === 0 ? 0 : Math.log(Math.PI) / 2;
   for (let b = a - 1; b > 0; b--) log += Math.log(b);

@@ -6,14 +6,14 @@ interface Answer {
 }
 
 /**
- * A recorded answer as clients get it. The reference ends in U+FFFD where the tokens end in the
- * middle of a character; nothing of that is told here.
+ * The text of a recorded answer as clients get it. Where the tokens end in the middle of a character, the
+ * reference ends with U+FFFD, and our answers end before that character.
  */
 export function cutText({ output_ids, text }: Answer, tokenizer: Tokenizer): string {
   const ids = output_ids.filter((id) => !tokenizer.isSpecial(id));
   const isByte = (id: number) => /^<0x..>$/.test(tokenizer.token(id) ?? "");
   const run = ids.slice(ids.findLastIndex((id) => !isByte(id)) + 1);
-  // Tokens that are bytes become a U+FFFD each, all of a run, unless it is UTF-8 from end to end.
+  // In a run of byte tokens that is not UTF-8 as a whole, the reference turns each token into U+FFFD.
   const [last, replaced] = run.length > 0 ? [run, run.length] : [ids, 1];
   const utf8 = new TextDecoder("utf-8", { fatal: run.length > 0 });
   const bytes = Uint8Array.from(last.flatMap((id) => [...tokenizer.bytes(id)]));
@@ -26,7 +26,7 @@ export function cutText({ output_ids, text }: Answer, tokenizer: Tokenizer): str
   }
 }
 
-/** Whether a decoder still holds the beginning of a character. */
+/** @returns whether a decoder waits for the rest of a character */
 function isUnfinished(utf8: TextDecoder): boolean {
   try {
     return utf8.decode() !== "";

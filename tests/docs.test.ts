@@ -12,7 +12,7 @@ const pages = [
     .map((name) => join("docs", name)),
 ];
 
-/** @returns the anchors that a page's headings have */
+/** @returns the anchors of a page's headings */
 function anchorsOf(page: string): string[] {
   const headings = readFileSync(page, "utf8").matchAll(/^#+ (.+)$/gm);
   return [...headings].map(([, heading = ""]) =>

@@ -5,25 +5,25 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What the server does wrong. Set between requests; counters go down as they are used up. */
+/** Faults of the server, set between requests. Counters go down with each use. */
 export interface Faults {
-  /** The connection dies after so many bytes of a body of weights ... */
+  /** Closes the connection after this many bytes of a body of weights ... */
   dieAfterBytes?: number | undefined;
-  /** ... this many times; by default always. */
+  /** ... this many times. Default: always. */
   deaths?: number | undefined;
-  /** Nothing more comes after so many bytes, once; the connection stays open. */
+  /** Sends nothing after this many bytes, once, and leaves the connection open. */
   stallAfterBytes?: number | undefined;
-  /** Answers this many requests of weights with status 503. */
+  /** Answers this many requests for weights with status 503. */
   busy?: number;
-  /** Sends whole files, whatever range is asked for. */
+  /** Sends whole files, whatever the requested range. */
   ignoreRange?: boolean;
-  /** Only a request with this token is answered, as for a gated repository. */
+  /** Answers only requests with this token, as for a gated repository. */
   token?: string;
-  /** Has no listing of a revision. */
+  /** Lists no files of a revision. */
   noListing?: boolean;
-  /** Names no hashes, as a plain web server does. */
+  /** Sends no hashes, as a plain web server. */
   noHashes?: boolean;
-  /** Flips a bit of the byte at this position of each file of weights. */
+  /** Flips a bit of the byte at this position in each file of weights. */
   corruptByte?: number | undefined;
   /** Waits between pieces of 64 KiB. */
   pieceDelayMs?: number;
@@ -36,14 +36,14 @@ export interface SeenRequest {
   readonly authorization: string | undefined;
 }
 
-/** A local server that behaves as the hub does. */
+/** A local server that behaves like the hub. */
 export interface HubServer {
-  /** Endpoint of the hub: `/org/name/resolve/main/…`; plain folders are at `/folders/org/name/…`. */
+  /** The endpoint: `/org/name/resolve/main/…`. Plain folders are at `/folders/org/name/…`. */
   readonly url: string;
-  /** Files by repository (`org/name`) and name; change them as you like. */
+  /** Files by repository (`org/name`) and name. Tests may change them. */
   readonly repositories: Record<string, Record<string, Uint8Array>>;
   readonly faults: Faults;
-  /** All requests so far; empty it with `length = 0`. */
+  /** All requests so far. Empty it with `length = 0`. */
   readonly requests: SeenRequest[];
   close(): Promise<void>;
 }
@@ -76,13 +76,13 @@ export async function startHub(
   };
 }
 
-/** @returns the files of a folder of this machine, by name */
+/** @returns the files of a local folder, by name */
 export function readFolder(folder: string): Record<string, Uint8Array> {
   const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(files.map(({ name }) => [name, readFileSync(join(folder, name))]));
 }
 
-/** What the hub calls a state of a repository: here, a hash of all its files. */
+/** The commit hash of a repository: here, a hash of all its files. */
 export function commitOf(files: Readonly<Record<string, Uint8Array>>): string {
   const hash = createHash("sha1");
   for (const name of Object.keys(files).sort()) hash.update(name).update(files[name] as Uint8Array);
@@ -110,7 +110,7 @@ async function answer(
 
   const [, cdnRepository = "", cdnFile = ""] = /^\/cdn\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
   const cdnBytes = repositories[cdnRepository]?.[cdnFile];
-  // The content network has tags of its own, and asks for no token: its links are signed.
+  // The content network has its own ETags, and needs no token, because its links are signed.
   if (cdnBytes) return send(request, response, cdnBytes, `"cdn-${md5(cdnBytes)}"`, faults);
 
   if (faults.token && request.headers.authorization !== `Bearer ${faults.token}`) {
@@ -146,14 +146,14 @@ async function answer(
     response.setHeader("X-Linked-Size", bytes.length);
     response.setHeader("X-Linked-ETag", `"${sha256(bytes)}"`);
   }
-  // The content network is another host, to which clients don't send their token.
+  // The content network is another host. Clients don't send it their token.
   const cdn = `http://localhost:${request.socket.localPort}/cdn`;
   response
     .writeHead(302, { Location: `${cdn}/${repository}/${file}?signature=${sha1(bytes)}` })
     .end();
 }
 
-/** What Python's client asks for since its second version. */
+/** The listing of a repository, which Python's client requests since version 2. */
 function treeOf(files: Readonly<Record<string, Uint8Array>>): object[] {
   return Object.entries(files).map(([path, bytes]) => ({
     type: "file",
@@ -211,7 +211,7 @@ async function send(
   await pour(response, body, large ? faults : {});
 }
 
-/** Writes a body at the pace at which it is read, with what shall go wrong. */
+/** Writes a body as fast as it is read, with the given faults. */
 async function pour(response: ServerResponse, body: Buffer, faults: Faults): Promise<void> {
   const dies = faults.dieAfterBytes !== undefined && faults.deaths !== 0;
   const stalls = !dies && faults.stallAfterBytes !== undefined;
@@ -239,7 +239,7 @@ async function pour(response: ServerResponse, body: Buffer, faults: Faults): Pro
     return;
   }
   if (faults.deaths !== undefined) faults.deaths--;
-  // What was written shall arrive before the connection ends.
+  // The written bytes must arrive before the connection is closed.
   await sleep(5);
   response.destroy();
 }

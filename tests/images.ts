@@ -2,7 +2,7 @@ import images from "../e2e/goldens/images.json";
 import { decodeImage } from "../src/platform/decode-image.ts";
 import type { DecodedImage } from "../src/platform/platform.ts";
 
-/** The test images, and the reference's decoding of each. */
+/** The test images, each with the reference's decoded pixels. */
 export const goldenImages = images;
 
 /** Fetches and decodes a test image, in a browser. */

@@ -3,7 +3,7 @@ import ts from "typescript";
 
 /** How a value differs from a type. */
 export interface Differences {
-  /** What a client that trusts the type would trip over, each with its path. */
+  /** Violations of the type, each with its path. */
   readonly wrong: readonly string[];
   /** Paths of keys that the type does not have, such as `choices[].matched_stop`. */
   readonly extra: readonly string[];
@@ -37,10 +37,10 @@ function member(checker: ts.TypeChecker, of: ts.Symbol | undefined, name: string
 }
 
 /**
- * Holds a JSON value against a type that the `openai` package publishes: every key that the type
- * requires must be there, and every key that it has must be of its type.
+ * Checks a JSON value against a type that the `openai` package publishes. Every required key must be
+ * present, and every present key must have its type.
  *
- * @param name as it is called in the namespace `OpenAI`, such as `Responses.Response`
+ * @param name the type's name in the namespace `OpenAI`, such as `Responses.Response`
  * @throws Error when there is no such type
  */
 export function differences(value: unknown, name: string): Differences {
@@ -71,7 +71,7 @@ function compare(
   return isMeant(checker, value, type) ? SAME : wrong(path, expectedOf(checker, value, type));
 }
 
-/** Whether a value is of the kind: an object has what tells the members of a union apart. */
+/** @returns whether a value can be this member of a union, by its literal keys */
 function isMeant(checker: ts.TypeChecker, value: unknown, type: ts.Type): boolean {
   const primitive = primitiveOf(type);
   if (primitive) return isMeant(checker, value, primitive);
@@ -89,7 +89,7 @@ function isMeant(checker: ts.TypeChecker, value: unknown, type: ts.Type): boolea
   return isLiteral(type) ? JSON.stringify(value) === expected : typeName(value) === expected;
 }
 
-/** What `string & {}` stands for, by which literals and any string are written as a union. */
+/** @returns the primitive of `string & {}`, which OpenAI's types use for any string in a union of literals */
 function primitiveOf(type: ts.Type): ts.Type | undefined {
   if (!type.isIntersection()) return undefined;
   return type.types.find(({ flags }) => !(flags & ts.TypeFlags.Object));

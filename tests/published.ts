@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { differences } from "./openai-types.ts";
 
-/** Keys that answers have and OpenAI's types don't, by type, with why. */
+/** Keys of our answers that OpenAI's types don't have, by type, with the reason. */
 export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ChatCompletion: {
     metadata: "SGLang's: which weights answered",
@@ -37,7 +37,7 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, string>>
   },
 };
 
-/** Where the package's types ask for other than OpenAI's API itself sends, with why. */
+/** Where the package's types differ from what OpenAI's API sends, with the reason. */
 const DEVIATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "a Completion of a stream": {
     "choices[].finish_reason is null": "null until the choice ends, as in OpenAI's own streams",
@@ -51,13 +51,13 @@ const DEVIATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** The additions that came, as `<type>: <path>`. */
+/** The additional keys that were found, as `<type>: <path>`. */
 export const seenAdditions = new Set<string>();
 
 /**
- * Holds an answer against one of OpenAI's published types.
+ * Checks an answer against one of OpenAI's published types.
  *
- * @param form what of the type it is, where that deviates
+ * @param form the variant of the type, where its deviations differ
  */
 export function expectPublished(value: unknown, type: string, form = type): void {
   const { wrong, extra } = differences(value, type);

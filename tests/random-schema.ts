@@ -3,7 +3,7 @@ import type { JsonSchema } from "../src/grammar/source.ts";
 /** @returns a whole number from 0 to `below` - 1 */
 type Random = (below: number) => number;
 
-/** Keys that are easy to get wrong: quotes, escapes, other scripts, names of Object.prototype. */
+/** Keys that are hard to handle: quotes, escapes, other scripts, names of Object.prototype. */
 const KEYS = [
   "a",
   "name",
@@ -28,16 +28,16 @@ const PATTERNS = [
 const FORMATS = ["date", "time", "date-time", "email", "uuid", "ipv4", "ipv6", "hostname"];
 
 /**
- * A random JSON schema (Draft 2020-12). What is valid by it is of limited length, and something
- * is.
+ * A random JSON schema (Draft 2020-12). At least one value is valid, and valid values have a limited
+ * length.
  *
- * @param random decides all
- * @param depth how many objects and arrays may be in one another
+ * @param random the only source of randomness
+ * @param depth how deep objects and arrays may be nested
  */
 export function randomSchema(random: Random, depth = 3): JsonSchema {
   const schema = object(random, depth);
   if (random(3) > 0) return schema;
-  // A definition that the properties and the definition itself refer to.
+  // A definition to which the properties and the definition itself refer.
   const node = {
     type: "object",
     properties: {
@@ -98,7 +98,7 @@ function scalar(random: Random): Record<string, unknown> {
       return { const: TEXTS[random(TEXTS.length)] };
     case 4: {
       const pattern = PATTERNS[random(PATTERNS.length)];
-      // Lengths that matches of each pattern can have.
+      // Possible lengths of a match of each pattern.
       return { type: "string", pattern, ...(random(2) && { minLength: 1, maxLength: 5 }) };
     }
     case 5:
@@ -124,7 +124,7 @@ function bounds(random: Random, unit: number): Record<string, unknown> {
   };
 }
 
-/** @returns a random sublist in order, with at least one element */
+/** @returns a random sublist in the original order, with at least one element */
 function subset<T>(random: Random, list: readonly T[], most: number): T[] {
   const chosen = new Set(Array.from({ length: 1 + random(most) }, () => random(list.length)));
   return list.filter((_, i) => chosen.has(i));

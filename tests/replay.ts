@@ -10,7 +10,7 @@ import { ROW_WORDS } from "../src/ops/row.ts";
 /**
  * A prompt's hidden states, computed one position after another.
  *
- * @param plansOf positions that a plan is replayed at before it is recorded anew
+ * @param plansOf positions at which a plan is replayed before it is recorded again
  * @returns `[T]` of `[1, D]`
  */
 export async function statesByPosition(

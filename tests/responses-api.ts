@@ -9,7 +9,7 @@ export function responsesApi(handle: (request: Request) => Promise<Response>) {
   return { request, post };
 }
 
-/** A failure's status with what its body says. */
+/** The status of a failure, and its error. */
 export async function errorOf(
   response: Response,
 ): Promise<{ status: number } & ErrorBody["error"]> {
