@@ -28,8 +28,8 @@ async function run(
 
 const textOf = (deltas: readonly AnswerDelta[]) => deltas.map(({ text }) => text).join("");
 
-describe("how an answer ends", () => {
-  test("at the end-of-sequence token, which is not in the text", async () => {
+describe("an answer ends", () => {
+  test("at the end-of-sequence token, which is left out of the text", async () => {
     const ids = [...idsOf("Two red circles."), EOS];
     const deltas = await run([...ids, ...idsOf("More")], { skipSpecialTokens: false });
     expect(textOf(deltas)).toBe("Two red circles.");
@@ -42,7 +42,7 @@ describe("how an answer ends", () => {
     expect(usage.completionTokens).toBe(ids.length);
   });
 
-  test("at a token of the request's own", async () => {
+  test("at a stop token of the request", async () => {
     const [stop] = idsOf("!") as [number];
     const deltas = await run([...idsOf("Yes!"), EOS], { stopTokenIds: [stop] });
     expect(textOf(deltas)).toBe("Yes");
@@ -50,7 +50,7 @@ describe("how an answer ends", () => {
     expect(generator.inputs.at(-1)?.stopTokenIds).toEqual([EOS, stop]);
   });
 
-  test("not at the end-of-sequence token when told so", async () => {
+  test("after the end-of-sequence token with ignoreEos", async () => {
     const deltas = await run([...idsOf("a"), EOS, ...idsOf("b")], {
       ignoreEos: true,
       maxTokens: 3,
@@ -68,15 +68,15 @@ describe("how an answer ends", () => {
       { skipSpecialTokens: false },
       EOS,
     ],
-    ["no special token's text", "A red circle. END of it", {}, EOS],
-  ])("with %s left in when told so", async (_, text, options, matched) => {
+    ["no text of a skipped special token", "A red circle. END of it", {}, EOS],
+  ])("with keepStop, including %s", async (_, text, options, matched) => {
     const ids = [...idsOf("A red circle. END of it"), EOS];
     const deltas = await run(ids, { keepStop: true, ...options });
     expect(textOf(deltas)).toBe(text);
     expect(deltas.at(-1)?.finish?.matched).toBe(matched);
   });
 
-  test("at the length limit, without a character that is not finished", async () => {
+  test("at the length limit, without an incomplete character", async () => {
     const ids = idsOf("熊");
     expect(ids.length).toBe(3);
     const deltas = await run(ids, { maxTokens: 2 });
@@ -85,7 +85,7 @@ describe("how an answer ends", () => {
     expect(usage.completionTokens).toBe(2);
   });
 
-  test("at a stop string over several tokens, and the model stops too", async () => {
+  test("at a stop string that spans several tokens, and stops the model", async () => {
     const ids = idsOf("A red circle. END of it");
     const before = generator.ended;
     const deltas = await run(ids, { stop: ["xyz", " END"] });
@@ -97,11 +97,11 @@ describe("how an answer ends", () => {
     expect(model.tokenizer.decode(ids.slice(0, completionTokens))).toContain(" END");
   });
 
-  test("with the beginning of a stop string that did not come", async () => {
+  test("with the beginning of an incomplete stop string", async () => {
     expect(textOf(await run([...idsOf("A red EN"), EOS], { stop: ["END"] }))).toBe("A red EN");
   });
 
-  test("the same for any text and stop strings as for the whole text at once", async () => {
+  test("where the complete text first contains a stop string, for any text and stop strings", async () => {
     const next = random(11);
     for (let round = 0; round < 300; round++) {
       const ids = Array.from({ length: 1 + next(30) }, () => 3 + next(980));
@@ -121,7 +121,7 @@ describe("several choices", () => {
   const content: ChatMessage["content"] = [{ type: "image_url", image_url: { url } }];
   const messages: ChatMessage[] = [{ role: "user", content }];
 
-  test("share a prompt, and are drawn with one seed after another", async () => {
+  test("share a prompt and have successive seeds", async () => {
     const before = generator.inputs.length;
     const ids = [...idsOf("A red circle."), EOS];
     const deltas = await run(ids, { messages, choices: 3, sampling: { seed: 40 } });
@@ -139,7 +139,7 @@ describe("several choices", () => {
       expect(input.ids).toBe(inputs[0]?.ids);
       expect(input.images[0]?.decoded).toBe(inputs[0]?.images[0]?.decoded);
     }
-    // Whoever reads the image last may close it.
+    // The last choice may release the image.
     expect(inputs.map(({ images }) => images[0]?.reused ?? false)).toEqual([true, true, false]);
   });
 
@@ -151,7 +151,7 @@ describe("several choices", () => {
     expect(new Set(seeds).size).toBe(8);
   });
 
-  test("are not begun once the first is left", async () => {
+  test("do not begin if the first is abandoned", async () => {
     const before = generator.inputs.length;
     generator.ids = idsOf("A long answer");
     const { deltas } = await chat(model, { messages: HELLO, choices: 3 });
@@ -161,7 +161,7 @@ describe("several choices", () => {
   });
 });
 
-describe("how many tokens there may be", () => {
+describe("the maximum number of tokens", () => {
   const limits = async (contextLength: number, maxTokens?: number) => {
     const small = new ScriptedGenerator();
     small.contextLength = contextLength;
@@ -171,14 +171,14 @@ describe("how many tokens there may be", () => {
   };
   const promptTokens = chat(model, { messages: HELLO }).then(({ prompt }) => prompt.ids.length);
 
-  test("as many as the context has room for", async () => {
+  test("is what fits into the context", async () => {
     expect(await limits((await promptTokens) + 5)).toBe(5);
     expect(await limits((await promptTokens) + 5, 5)).toBe(5);
     expect(await limits((await promptTokens) + 5, 3)).toBe(3);
     expect(await limits((await promptTokens) + 1)).toBe(1);
   });
 
-  test("more than fit are refused", async () => {
+  test("beyond the context is refused", async () => {
     const prompt = await promptTokens;
     const refused = { code: "context_length_exceeded", subject: "messages" };
     await expect(limits(prompt + 5, 6)).rejects.toMatchObject(refused);
@@ -189,7 +189,7 @@ describe("how many tokens there may be", () => {
     );
   });
 
-  test("image rows are counted apart", async () => {
+  test("is refused with a separate count of image tokens", async () => {
     const url = dataUrl("e2e/goldens/sample/red-circle.png");
     const content: ChatMessage["content"] = [{ type: "image_url", image_url: { url } }];
     const messages: ChatMessage[] = [{ role: "user", content }];
@@ -203,7 +203,7 @@ describe("how many tokens there may be", () => {
   });
 });
 
-test("more images than there is room for are refused", async () => {
+test("more images than the engine has room for are refused", async () => {
   const url = dataUrl("e2e/goldens/sample/red-circle.png");
   const image = { type: "image_url", image_url: { url } } as const;
   const ask = (count: number) => {
@@ -231,7 +231,7 @@ describe("sampling", () => {
     return generator.inputs.at(-1)?.sampling;
   };
 
-  test("the request's, then the checkpoint's", async () => {
+  test("prefers the request's settings to the checkpoint's", async () => {
     expect(await sampling({ seed: 4 })).toEqual({
       temperature: 0.7,
       topK: 20,
@@ -243,7 +243,7 @@ describe("sampling", () => {
     expect(await sampling(asked)).toEqual(asked);
   });
 
-  test("the checkpoint's repetition penalty, unless the request has its own", async () => {
+  test("uses the checkpoint's repetition penalty unless the request has one", async () => {
     const defaults = {
       ...model.defaults,
       sampling: { ...model.defaults.sampling, repetitionPenalty: 1.05 },
@@ -258,27 +258,27 @@ describe("sampling", () => {
     expect([await penalty(), await penalty(1), await penalty(1.3)]).toEqual([1.05, 1, 1.3]);
   });
 
-  test("hardly any temperature is greedy", async () => {
+  test("is greedy at a tiny temperature", async () => {
     expect((await sampling({ temperature: 9e-7 }))?.temperature).toBe(0);
     expect((await sampling({ temperature: 1e-6 }))?.temperature).toBe(1e-6);
     expect((await sampling({}, 1e-9))?.temperature).toBe(0);
   });
 
-  test("another seed each time unless one is given", async () => {
-    const seeds = [await sampling({}), await sampling({})].map((drawn) => drawn?.seed);
+  test("has another seed each time unless one is given", async () => {
+    const seeds = [await sampling({}), await sampling({})].map((settings) => settings?.seed);
     expect(seeds[0]).not.toBe(seeds[1]);
     for (const seed of seeds) expect(Number.isInteger(seed)).toBe(true);
   });
 });
 
-describe("being stopped", () => {
-  test("an aborted signal throws its reason before anything is read", async () => {
+describe("stopping", () => {
+  test("an aborted signal throws its reason before any image is read", async () => {
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
     await expect(chat(model, { messages: HELLO, signal })).rejects.toBe(reason);
   });
 
-  test("a signal ends the model's work with its reason", async () => {
+  test("a signal stops the model with its reason", async () => {
     const stalled = new ScriptedGenerator(idsOf("A"));
     stalled.stalls = true;
     const controller = new AbortController();
@@ -292,7 +292,7 @@ describe("being stopped", () => {
     expect(stalled.ended).toBe(1);
   });
 
-  test("leaving the deltas ends the model's work", async () => {
+  test("returning from the deltas stops the model", async () => {
     const long = new ScriptedGenerator(idsOf("A long answer"));
     const { deltas, usage } = await chat({ ...model, generator: long }, { messages: HELLO });
     for await (const delta of deltas) {

@@ -17,35 +17,35 @@ const [LETTER_A] = idsOf("a") as [number];
 const AS: AnswerFormat = { type: "regex", pattern: "a{1,3}" };
 const END: AnswerStop = { stopTokenIds: [EOS], lastResortIds: [], minTokens: 0 };
 
-/** Which of some ids may come after some others. */
+/** Which of `ids` are allowed after others. */
 async function among(
   ids: readonly number[],
-  drawn: readonly number[],
+  sampled: readonly number[],
   end: Partial<AnswerStop>,
   format = AS,
 ): Promise<number[]> {
   const constraint = formatConstraint(await compileFormat(grammars, format), { ...END, ...end });
-  for (const id of drawn) constraint.accept(id);
+  for (const id of sampled) constraint.accept(id);
   const words = new Uint32Array(V / 32);
   expect(await constraint.mask(words)).toBe(true);
   return ids.filter((id) => ((words[id >>> 5] as number) >>> (id & 31)) & 1);
 }
 
-describe("an answer that must match ends", () => {
+describe("an answer with a format ends", () => {
   const both = [LETTER_A, EOS];
 
-  test("where it matches, and nowhere else", async () => {
+  test("only where it matches", async () => {
     expect(await among(both, [], {})).toEqual([LETTER_A]);
     expect(await among(both, [LETTER_A], {})).toEqual(both);
     expect(await among(both, [LETTER_A, LETTER_A, LETTER_A], {})).toEqual([EOS]);
   });
 
-  test("with any of its stop tokens", async () => {
+  test("at any of its stop tokens", async () => {
     const stopTokenIds = [EOS, 2, 7];
     expect(await among(stopTokenIds, [LETTER_A], { stopTokenIds })).toEqual(stopTokenIds);
   });
 
-  test("not with a stop token that could be text", async () => {
+  test("not at a stop token that the format allows as text", async () => {
     const [b] = idsOf("b") as [number];
     const format: AnswerFormat = { type: "regex", pattern: "[ab]{2}" };
     const end = { stopTokenIds: [EOS, b] };
@@ -53,19 +53,19 @@ describe("an answer that must match ends", () => {
     expect(await among([b, EOS], [LETTER_A, LETTER_A], end, format)).toEqual([b, EOS]);
   });
 
-  test("later than min_tokens, unless nothing else may come", async () => {
+  test("after min_tokens, unless nothing else may follow", async () => {
     expect(await among(both, [LETTER_A], { minTokens: 2 })).toEqual([LETTER_A]);
     expect(await among(both, [LETTER_A, LETTER_A], { minTokens: 2 })).toEqual(both);
     expect(await among(both, [LETTER_A, LETTER_A, LETTER_A], { minTokens: 9 })).toEqual([EOS]);
   });
 
-  test("with a last resort only where nothing else may come", async () => {
+  test("at a last-resort token only if nothing else may follow", async () => {
     const end = { stopTokenIds: [EOS, 2], lastResortIds: [EOS] };
     expect(await among([LETTER_A, 2, EOS], [LETTER_A], end)).toEqual([LETTER_A, 2]);
     expect(await among([2, EOS], [LETTER_A, LETTER_A, LETTER_A], end)).toEqual([2, EOS]);
   });
 
-  test("where the vocabulary can't spell what must come", async () => {
+  test("where the vocabulary can't spell what must follow", async () => {
     const end = { stopTokenIds: [LETTER_A, EOS] };
     expect(await among([LETTER_A, EOS], [], end)).toEqual([LETTER_A, EOS]);
   });
@@ -99,27 +99,27 @@ describe("an answer with a format", () => {
     return { texts, reason, inputs: generator.inputs };
   };
 
-  test("matches, whatever the model would say", async () => {
+  test("matches, whatever the model prefers", async () => {
     const format: AnswerFormat = { type: "json_schema", schema: { const: { yes: true } } };
     const { texts, reason } = await run("No, it is not.", { format });
     expect(texts).toEqual(['{"yes":true}']);
     expect(reason).toEqual({ reason: "stop", matched: EOS });
   });
 
-  test("may run out of tokens", async () => {
+  test("may reach the length limit", async () => {
     const format: AnswerFormat = { type: "json_schema", schema: { const: "a long text" } };
     const { texts, reason } = await run('"a long text"', { format, maxTokens: 3 });
     expect('"a long text"'.startsWith(texts[0] as string)).toBe(true);
     expect(reason).toEqual({ reason: "length", matched: null });
   });
 
-  test("has a constraint of its own for every choice", async () => {
+  test("has a separate constraint for each choice", async () => {
     const { texts, inputs } = await run("aa", { format: AS, choices: 3 });
     expect(texts).toEqual(["aa", "aa", "aa"]);
     expect(new Set(inputs.map(({ constraint }) => constraint)).size).toBe(3);
   });
 
-  test("ends though end-of-sequence tokens are to be ignored", async () => {
+  test("ends despite ignoreEos", async () => {
     const { texts, inputs } = await run("a", { format: AS, ignoreEos: true });
     expect(texts).toEqual(["aaa"]);
     expect(inputs[0]?.stopTokenIds).toContain(EOS);
@@ -127,13 +127,13 @@ describe("an answer with a format", () => {
     expect(asked.texts).toEqual(["a"]);
   });
 
-  test("keeps min_tokens as far as the format goes", async () => {
+  test("respects min_tokens as far as the format allows", async () => {
     const { texts, inputs } = await run("a", { format: AS, minTokens: 2 });
     expect(texts).toEqual(["aa"]);
     expect(inputs[0]?.minTokens).toBe(0);
   });
 
-  test("is not begun when the format can't be honoured", async () => {
+  test("does not begin if the format can't be enforced", async () => {
     const generator = new ConstrainedGenerator(V);
     const model = scriptedModel(generator);
     const options: AnswerOptions = { format: { type: "regex", pattern: "a\\b" } };

@@ -25,7 +25,7 @@ const saying = (content: ChatMessage["content"]) =>
   continued([HELLO, { role: "assistant", content }]);
 
 describe("continuing the final message", () => {
-  test("ends the prompt right after its text, without a prompt to answer", () => {
+  test("ends the prompt directly after its text, without a generation prompt", () => {
     const { text: written, ids } = saying("Hi, I am");
     const asked = buildPrompt(model, [HELLO], []).text;
     expect(written).toBe(`${asked} Hi, I am`);
@@ -37,7 +37,7 @@ describe("continuing the final message", () => {
     ["qwen2_vl", ""],
     ["qwen2_5_vl", ""],
     ["qwen3_vl", ""],
-  ])("knows the template of %s", (name, gap) => {
+  ])("works with the template of %s", (name, gap) => {
     const template = chatTemplate(readCheckpoint(`e2e/goldens/${name}`), {});
     const published = { ...model, template };
     const parts: ChatMessage = { role: "assistant", content: [text("Hi, I "), text("am ")] };
@@ -50,11 +50,11 @@ describe("continuing the final message", () => {
     }
   });
 
-  test("keeps the spaces that it ends with", () => {
+  test("keeps its trailing spaces", () => {
     expect(saying("Hi, I am  \n").text).toMatch(/Hi, I am {2}\n$/);
   });
 
-  test("says no more where the text is there twice", () => {
+  test("works if the prompt contains the text twice", () => {
     const messages: ChatMessage[] = [
       { role: "user", content: "Hi" },
       { role: "assistant", content: "Hi" },
@@ -66,18 +66,18 @@ describe("continuing the final message", () => {
     );
   });
 
-  test("goes on from nothing, and from special text", () => {
+  test("continues an empty text, and a text with special characters", () => {
     expect(saying("").text).toMatch(/Assistant: $/);
     expect(saying("What <image> means").text).toMatch(/What <image> means$/);
   });
 
-  test("goes on from the last of its texts", () => {
+  test("continues the last of its text parts", () => {
     const after = { role: "assistant" as const, content: [text("one"), image, text("two")] };
     const { text: written } = continued([HELLO, after], undefined, [{ decoded, layout }]);
     expect(written.endsWith(`one${layout.prompt}two`)).toBe(true);
   });
 
-  test("tells the template that no answer is to be begun, whatever the request says", () => {
+  test("renders without a generation prompt, whatever the request's variables are", () => {
     const jinja = "{% if add_generation_prompt %}>{% endif %}{{ messages[-1].content }}";
     const template = chatTemplate({ "chat_template.jinja": jinja }, {});
     const options = {
@@ -88,7 +88,7 @@ describe("continuing the final message", () => {
     expect(buildPrompt({ ...model, template }, messages, [], options).text).toBe("Hi");
   });
 
-  test("trims what the template trims", () => {
+  test("trims if the template trims", () => {
     const jinja =
       "{% for m in messages %}[{{ m.content | trim }}]{% endfor %}{% if add_generation_prompt %}>{% endif %}";
     const messages: ChatMessage[] = [HELLO, { role: "assistant", content: "Hi there " }];
@@ -96,10 +96,15 @@ describe("continuing the final message", () => {
   });
 
   test.each<[string, ChatMessage[], string | undefined, RegExp]>([
-    ["a user's message", [HELLO], undefined, /expected the last message to be from the assistant/],
+    [
+      "a message from the user",
+      [HELLO],
+      undefined,
+      /expected the last message to be from the assistant/,
+    ],
     ["no text", [HELLO, { role: "assistant", content: [] }], undefined, /to have text/],
     [
-      "a message that the template drops",
+      "a message that the template leaves out",
       [HELLO, { role: "assistant", content: "Hi" }],
       "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}",
       /template to write the last message/,

@@ -14,20 +14,24 @@ describe("sampling", () => {
 
   test.each([
     ["no file", undefined, greedy],
-    ["do_sample left out", { temperature: 0.7 }, greedy],
+    ["do_sample missing", { temperature: 0.7 }, greedy],
     ["do_sample false", { do_sample: false, temperature: 0.7, top_k: 5 }, { ...greedy, topK: 5 }],
     ["do_sample true", { do_sample: true }, { ...greedy, temperature: 1 }],
     [
-      "all of them",
+      "all settings",
       { do_sample: true, temperature: 0.1, top_k: 20, top_p: 0.8, min_p: 0.05 },
       { ...greedy, temperature: 0.1, topK: 20, topP: 0.8, minP: 0.05 },
     ],
     [
-      "repetition_penalty, greedy or not",
+      "repetition_penalty without do_sample",
       { do_sample: false, repetition_penalty: 1.05 },
       { ...greedy, repetitionPenalty: 1.05 },
     ],
-    ["nulls", { do_sample: true, temperature: null, top_p: null }, { ...greedy, temperature: 1 }],
+    [
+      "null values",
+      { do_sample: true, temperature: null, top_p: null },
+      { ...greedy, temperature: 1 },
+    ],
   ])("%s", (_, config, expected) => {
     expect(read(config)).toEqual(expected);
   });
@@ -38,15 +42,20 @@ describe("stop tokens", () => {
     ["a number", { "generation_config.json": { eos_token_id: 5 } }, tokenizer, [5]],
     ["a list", { "generation_config.json": { eos_token_id: [5, 6] } }, tokenizer, [5, 6]],
     [
-      "of every source",
+      "from all sources",
       { "generation_config.json": { eos_token_id: [5, 2] }, "config.json": { eos_token_id: 7 } },
       withEos,
       [5, 2, 7],
     ],
-    ["of the tokenizer alone", {}, withEos, [2]],
-    ["of the text model", { "config.json": { text_config: { eos_token_id: 9 } } }, tokenizer, [9]],
+    ["from the tokenizer only", {}, withEos, [2]],
     [
-      "not of the text model beside another",
+      "from the text model",
+      { "config.json": { text_config: { eos_token_id: 9 } } },
+      tokenizer,
+      [9],
+    ],
+    [
+      "not from the text model if another file has one",
       { "config.json": { eos_token_id: 7, text_config: { eos_token_id: 9 } } },
       tokenizer,
       [7],

@@ -38,7 +38,7 @@ describe("prompts of a checkpoint without a chat template", () => {
       [{ role: "user", content: [text("Hi"), image] }],
       `${ROWS}<bos>Hi\n`,
     ],
-    ["an image alone", [{ role: "user", content: [image] }], `${ROWS}<bos>\n`],
+    ["only an image", [{ role: "user", content: [image] }], `${ROWS}<bos>\n`],
     [
       "several messages",
       [
@@ -58,7 +58,7 @@ describe("prompts of a checkpoint without a chat template", () => {
     expect(ids.indexOf(bos as number)).toBe(imageTokens);
   });
 
-  test("are those of the template that the reference was given", () => {
+  test("equal those of the reference's template", () => {
     const messages: ChatMessage[] = [
       { role: "user", content: [text("First "), image, text(" and "), image, text(".")] },
     ];
@@ -67,7 +67,7 @@ describe("prompts of a checkpoint without a chat template", () => {
     expect(promptOf(messages).ids).toEqual(given.ids);
   });
 
-  test("a line break does not end an answer that goes on", () => {
+  test("a continued answer is not followed by a line break", () => {
     const messages: ChatMessage[] = [
       { role: "user", content: [image, text("Hi")] },
       { role: "assistant", content: "A cat" },
@@ -76,7 +76,7 @@ describe("prompts of a checkpoint without a chat template", () => {
     expect(promptOf(messages, published, options).text).toBe(`${ROWS}<bos>Hi\nA cat`);
   });
 
-  test("a placeholder that somebody wrote stays text", () => {
+  test("a placeholder in a message stays text", () => {
     const { imageTokens, text: written } = promptOf([
       { role: "user", content: [image, text("What is <image>?")] },
     ]);

@@ -70,22 +70,22 @@ afterAll(() => {
   server.close();
 });
 
-describe("what an image may be given as", () => {
+describe("an image may be", () => {
   test.each<[string, () => string]>([
     ["an http URL", () => `${origin}/images/circle.png`],
-    ["a server that names no type", () => `${origin}/untyped`],
-    ["a server that names a wrong type", () => `${origin}/mislabelled`],
+    ["a download without a type", () => `${origin}/untyped`],
+    ["a download with a wrong type", () => `${origin}/mislabelled`],
     ["a relative URL", () => "circle.png"],
     ["an absolute path", () => "/images/circle.png"],
     ["a data URL", () => dataUrl(CIRCLE)],
-    ["one without a type", () => `data:;base64,${BASE64}`],
-    ["one with parameters", () => `data:image/png;name=a.png;base64,${BASE64}`],
-    ["one in capitals", () => `DATA:IMAGE/PNG;BASE64,${BASE64}`],
-    ["one with escaped base64", () => `data:image/png;base64,${encodeURIComponent(BASE64)}`],
-    ["one in base64url without padding", () => `data:;base64,${PNG.toString("base64url")}`],
-    ["one that is percent-encoded", () => `data:image/png,${percentEncode(PNG)}`],
-    ["bare base64", () => BASE64],
-    ["bare base64 in lines", () => BASE64.replace(/.{76}/g, "$&\n")],
+    ["a data URL without a type", () => `data:;base64,${BASE64}`],
+    ["a data URL with parameters", () => `data:image/png;name=a.png;base64,${BASE64}`],
+    ["a data URL in capitals", () => `DATA:IMAGE/PNG;BASE64,${BASE64}`],
+    ["a data URL with escaped base64", () => `data:image/png;base64,${encodeURIComponent(BASE64)}`],
+    ["a data URL in base64url without padding", () => `data:;base64,${PNG.toString("base64url")}`],
+    ["a percent-encoded data URL", () => `data:image/png,${percentEncode(PNG)}`],
+    ["base64 without a URL", () => BASE64],
+    ["base64 without a URL, in lines", () => BASE64.replace(/.{76}/g, "$&\n")],
     ["a blob URL", () => URL.createObjectURL(new Blob([PNG], { type: "image/png" }))],
   ])("%s", async (_, url) => {
     const [image] = await collect(messages([url()]), { baseUrl: `${origin}/images/` });
@@ -105,7 +105,7 @@ describe("what an image may be given as", () => {
   });
 });
 
-test("images come in message order, whichever arrives first", async () => {
+test("images are in message order, whichever arrives first", async () => {
   const sizes: Record<string, number> = { a: 30, b: 10, c: 20 };
   const fetch = async (url: RequestInfo | URL) => {
     const name = new URL(url as string).pathname.slice(1);
@@ -124,7 +124,7 @@ test("images come in message order, whichever arrives first", async () => {
   expect(images.map(({ decoded }) => decoded.width)).toEqual([30, 10, 20]);
 });
 
-test("keys tell files and layouts apart, not addresses", async () => {
+test("keys depend on file and layout, not on the URL", async () => {
   const keyOf = async (url: string, detail: DetailLevel = "auto") => {
     const content: ContentPart[] = [{ type: "image_url", image_url: { url, detail } }];
     const options = { ...model.images, baseUrl: origin };
@@ -135,7 +135,7 @@ test("keys tell files and layouts apart, not addresses", async () => {
   const keys = [await keyOf(dataUrl(CIRCLE)), await keyOf(other)];
   expect(new Set(keys).size).toBe(2);
   expect(await keyOf("/images/circle.png")).toBe(keys[0]);
-  // The sample's images are laid out alike at every detail, unlike those of a model with tiles.
+  // The sample model lays out images alike at every `detail`; models with tiles don't.
   expect(await keyOf(dataUrl(CIRCLE), "low")).toBe(keys[0]);
   const tiles = scriptedModel(new ScriptedGenerator(), {}, "e2e/goldens/smolvlm-tiles").processor;
   const tiled = (["low", "high"] as const).map(async (detail) => {
@@ -147,7 +147,7 @@ test("keys tell files and layouts apart, not addresses", async () => {
   expect(new Set([...keys, ...(await Promise.all(tiled))]).size).toBe(4);
 });
 
-test("`detail` reaches the processor", async () => {
+test("the processor receives `detail`", async () => {
   const details: DetailLevel[] = [];
   const layout: typeof model.processor.layout = (w, h, detail) => {
     details.push(detail);
@@ -162,7 +162,7 @@ test("`detail` reaches the processor", async () => {
   expect(details.toSorted()).toEqual(["auto", "high", "low"]);
 });
 
-describe("what is refused", () => {
+describe("a refused image", () => {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const image = (size: number) => async () => ({
     width: size,
@@ -172,19 +172,27 @@ describe("what is refused", () => {
 
   test.each<[string, () => string, string, Partial<ImageOptions>?]>([
     ["broken base64", () => "data:image/png;base64,iVBOR@@@", "invalid_base64_image"],
-    ["a lone character of base64", () => "data:image/png;base64,A", "invalid_base64_image"],
-    ["broken bare base64", () => `${BASE64.slice(0, 400)}!`, "invalid_base64_image"],
+    ["a single character of base64", () => "data:image/png;base64,A", "invalid_base64_image"],
+    ["broken base64 without a URL", () => `${BASE64.slice(0, 400)}!`, "invalid_base64_image"],
     ["a data URL without a comma", () => "data:image/png;base64", "invalid_base64_image"],
     ["an empty data URL", () => "data:image/png;base64,", "empty_image_file"],
     ["an empty file", () => `${origin}/empty.png`, "empty_image_file"],
     [
-      "bytes that are no image",
+      "bytes that are not an image",
       () => `data:image/png;base64,${base64("no image")}`,
       "image_parse_error",
     ],
-    ["a type that says nothing", () => `data:;base64,${base64("no image")}`, "image_parse_error"],
-    ["a cut PNG", () => `data:image/png;base64,${BASE64.slice(0, 24)}`, "image_parse_error"],
-    ["long base64 of no image", () => base64("no image ".repeat(300)), "image_parse_error"],
+    [
+      "bytes of no type that are not an image",
+      () => `data:;base64,${base64("no image")}`,
+      "image_parse_error",
+    ],
+    ["a truncated PNG", () => `data:image/png;base64,${BASE64.slice(0, 24)}`, "image_parse_error"],
+    [
+      "long base64 that is not an image",
+      () => base64("no image ".repeat(300)),
+      "image_parse_error",
+    ],
     ["text", () => "data:text/plain,Hello", "unsupported_image_media_type"],
     [
       "a PDF",
@@ -192,7 +200,7 @@ describe("what is refused", () => {
       "unsupported_image_media_type",
     ],
     [
-      "a PDF called PNG",
+      "a PDF with the type of a PNG",
       () => `data:image/png;base64,${base64("%PDF-1.7")}`,
       "unsupported_image_media_type",
     ],
@@ -201,22 +209,22 @@ describe("what is refused", () => {
       () => `data:image/png;base64,${base64("\0\0\0\x20ftypisom")}`,
       "unsupported_image_media_type",
     ],
-    ["a page", () => `${origin}/page`, "unsupported_image_media_type"],
+    ["an HTML page", () => `${origin}/page`, "unsupported_image_media_type"],
     [
-      "an image type nobody decodes",
+      "an image type that the platform can't decode",
       () => `data:;base64,${base64("II*\0 a TIFF")}`,
       "unsupported_image_media_type",
     ],
     ["a missing file", () => `${origin}/missing.png`, "failed_to_download_image"],
-    ["a host that is not there", () => "http://127.0.0.1:1/a.png", "failed_to_download_image"],
-    ["a download that is cut off", () => `${origin}/cut-off`, "failed_to_download_image"],
+    ["an unreachable host", () => "http://127.0.0.1:1/a.png", "failed_to_download_image"],
+    ["a download that breaks off", () => `${origin}/cut-off`, "failed_to_download_image"],
     [
       "a download that takes too long",
       () => `${origin}/forever`,
       "failed_to_download_image",
       { timeoutMs: 50 },
     ],
-    ["a scheme of another kind", () => "ftp://images.test/a.png", "failed_to_download_image"],
+    ["an unsupported scheme", () => "ftp://images.test/a.png", "failed_to_download_image"],
     ["a file URL", () => "file:///a.png", "failed_to_download_image"],
     ["a relative URL without a base", () => "a.png", "failed_to_download_image"],
     ["too many bytes in a data URL", () => dataUrl(CIRCLE), "image_too_large", { maxBytes: 500 }],
@@ -247,7 +255,7 @@ describe("what is refused", () => {
     });
   });
 
-  test("what the processor finds too small", async () => {
+  test("an image that is too small for the processor", async () => {
     const layout = () => {
       throw new RangeError("both sides must be at least 28");
     };
@@ -256,7 +264,7 @@ describe("what is refused", () => {
     await expect(collected).rejects.toMatchObject({ code: "image_too_small" });
   });
 
-  test("names the part that failed", async () => {
+  test("an error names the content part", async () => {
     const list = messages([], [dataUrl(CIRCLE), "data:text/plain,Hello"]);
     await expect(collect(list)).rejects.toMatchObject({
       subject: { message: 1, part: 2 },
@@ -264,8 +272,8 @@ describe("what is refused", () => {
   });
 });
 
-describe("being stopped", () => {
-  /** A fetch that never answers, and tells when it was aborted. */
+describe("stopping", () => {
+  /** A fetch that never answers, and counts how often it is aborted. */
   const hanging = () => {
     const state = { aborted: 0 };
     const fetch = (_: unknown, init?: RequestInit) =>
@@ -278,7 +286,7 @@ describe("being stopped", () => {
     return { state, fetch };
   };
 
-  test("the signal stops downloads, with its reason", async () => {
+  test("the signal stops downloads with its reason", async () => {
     const { state, fetch } = hanging();
     const controller = new AbortController();
     const urls = ["http://images.test/a", "http://images.test/b"];

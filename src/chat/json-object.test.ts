@@ -3,17 +3,17 @@ import { describe, expect, test } from "vitest";
 import { JsonObject } from "./json-object.ts";
 
 describe("a JSON object", () => {
-  test("is whole with its last brace, whatever the pieces", () => {
+  test("is complete at its last brace, in any pieces", () => {
     const json = fc.dictionary(fc.string(), fc.jsonValue());
-    const check = (value: object, indent: number, behind: string) => {
+    const check = (value: object, indent: number, after: string) => {
       const text = JSON.stringify(value, undefined, indent);
       const object = new JsonObject();
       for (const character of text.slice(0, -1)) expect(object.push(character)).toBe(1);
       expect(object.state).toBe("open");
-      expect(object.push(`}${behind}`)).toBe(1);
+      expect(object.push(`}${after}`)).toBe(1);
       expect(object).toMatchObject({ state: "complete", text });
       const whole = new JsonObject();
-      expect(whole.push(text + behind)).toBe(text.length);
+      expect(whole.push(text + after)).toBe(text.length);
       expect(whole.members).toEqual(object.members);
       const members = [...object.members].map(([key, { from, to }]) => [
         key,
@@ -26,7 +26,7 @@ describe("a JSON object", () => {
     fc.assert(fc.property(json, fc.constantFrom(0, 2), fc.string(), check), { numRuns: 300 });
   });
 
-  test("is what JSON.parse takes, but for keys that come twice", () => {
+  test("is accepted if JSON.parse accepts it, except for duplicate keys", () => {
     const pieces = fc.constantFrom(
       ...[
         "{",

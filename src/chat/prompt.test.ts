@@ -32,7 +32,7 @@ interface GoldenImage {
 
 const IMAGES = readJson(`${GOLDENS}/images.json`) as readonly GoldenImage[];
 
-/** Upright sizes of the goldens' images, by how many bytes their files have. */
+/** The sizes of the goldens' images after orientation, by the size of their files in bytes. */
 const SIZES = new Map(
   IMAGES.map(({ file, upright_width: width, upright_height: height }) => [
     readBytes(`${GOLDENS}/images/${file}`).length,
@@ -40,11 +40,11 @@ const SIZES = new Map(
   ]),
 );
 
-test("no two of the goldens' images are files of one length", () => {
+test("all image files of the goldens differ in size", () => {
   expect(SIZES.size).toBe(IMAGES.length);
 });
 
-/** A model that reads `/x/y.png` as `e2e/goldens/x/y.png`. */
+/** A model that reads the image `/x/y.png` from `e2e/goldens/x/y.png`. */
 function goldenModel(generator: ScriptedGenerator, checkpoint: string, images: string): ChatModel {
   return scriptedModel(
     generator,
@@ -75,7 +75,7 @@ describe.each([
     const model = goldenModel(generator, checkpoint, images);
     const maxTokens = golden.output_ids.length;
     const answer = await chat(model, { messages: golden.messages, maxTokens });
-    // The sample's prompts are written down with their images unexpanded, its answers trimmed.
+    // The sample's goldens have prompts with unexpanded images, and trimmed answers.
     if (name !== "sample") expect(answer.prompt.text).toBe(golden.prompt);
     expect(answer.prompt.ids).toEqual(golden.input_ids);
 
@@ -106,11 +106,11 @@ describe("buildPrompt", () => {
   test.each<[string, ChatMessage["content"], number]>([
     ["in a string", "What does <image> mean?", 0],
     ["in a part", [text("<image><image> "), image, text("<image>")], 1],
-    ["over two parts", [text("<ima"), text("ge> and "), image], 1],
+    ["across two parts", [text("<ima"), text("ge> and "), image], 1],
     ["character by character", [..."<image>"].map(text), 0],
     ["around an image", [text("<ima"), image, text("ge>")], 1],
-    ["beside private-use characters", "\ue000<image>\ue001", 0],
-  ])("a placeholder written %s stays text", (_, content, images) => {
+    ["between private-use characters", "\ue000<image>\ue001", 0],
+  ])("a placeholder %s stays text", (_, content, images) => {
     const { ids, text: written, imageTokens: counted } = prompt(content, images);
     expect(imageTokens(ids)).toBe(images * layout.tokenCount);
     expect(counted).toBe(images * layout.tokenCount);
@@ -119,22 +119,22 @@ describe("buildPrompt", () => {
     expect(model.tokenizer.decode(ids, { skipSpecialTokens: false })).toBe(written);
   });
 
-  test("images stand where their parts stand", () => {
+  test("images take the places of their parts", () => {
     const { text: written } = prompt([text("one"), image, text("two"), image], 2);
     expect(written).toContain(`one${layout.prompt}two${layout.prompt}<end_of_utterance>`);
   });
 
-  test("a developer is a system to templates", () => {
+  test("a developer message becomes a system message", () => {
     const { text: written } = buildPrompt(model, [{ role: "developer", content: "Be brief" }], []);
     expect(written).toContain("System: Be brief");
   });
 
-  test("a template that drops an image is refused", () => {
+  test("a template that leaves out an image is refused", () => {
     expect(() => prompt([text("no image part")], 1)).toThrow(RequestError);
     expect(() => prompt([image], 0)).toThrow(/writes 1 of the 0 images/);
   });
 
-  test("a template's own refusal is the request's fault", () => {
+  test("an error of the template is a RequestError", () => {
     const template = chatTemplate(
       { "chat_template.jinja": "{{ raise_exception('Roles must alternate') }}" },
       {},
@@ -158,14 +158,14 @@ describe("buildPrompt", () => {
       [image, text("there")],
       `${layout.prompt}\nthere`,
     ],
-  ])("a template that writes %s", (_, jinja, content, expected) => {
+  ])("a template that supports %s", (_, jinja, content, expected) => {
     const template = chatTemplate({ "chat_template.jinja": jinja }, {});
     const images = expected.includes(layout.prompt) ? [{ decoded, layout }] : [];
     const built = buildPrompt({ ...model, template }, [{ role: "user", content }], images);
     expect(built.text).toBe(expected);
   });
 
-  test("a tokenizer adds its own special tokens unless the template wrote them", () => {
+  test("the tokenizer adds special tokens unless the template wrote them", () => {
     const encode = vi.spyOn(model.tokenizer, "encode");
     const written = (jinja: string) => {
       encode.mockClear();
@@ -178,7 +178,7 @@ describe("buildPrompt", () => {
   });
 });
 
-describe("where an image is one token of the vocabulary", () => {
+describe("a model where an image is one token", () => {
   const folder = `${GOLDENS}/mllama`;
   const generator = new ScriptedGenerator();
   const processor = mllamaProcessor(readCheckpoint(folder));
@@ -190,13 +190,13 @@ describe("where an image is one token of the vocabulary", () => {
   const text = (words: string): ContentPart => ({ type: "text", text: words });
   const ask = async (messages: readonly ChatMessage[]) => (await chat(model, { messages })).prompt;
 
-  test("it counts as one, however large it is, and so do several", async () => {
+  test("counts one token for each image of any size", async () => {
     const { ids, imageTokens } = await ask([{ role: "user", content: [image, text("a"), image] }]);
     expect(imageTokens).toBe(2);
     expect(ids.filter((id) => id === 439)).toHaveLength(2);
   });
 
-  test("its text in a message stays text", async () => {
+  test("keeps the text of the token in a message as text", async () => {
     const content = [text("What is <|image|>?"), image, text("<|ima"), text("ge|>")];
     const { ids, imageTokens, text: written } = await ask([{ role: "user", content }]);
     expect(imageTokens).toBe(1);
@@ -204,7 +204,7 @@ describe("where an image is one token of the vocabulary", () => {
     expect(written).toContain("What is <|image|>?<|image|><|image|>");
   });
 
-  test("a system message that the template refuses beside images is the user's", async () => {
+  test("moves a system message that the template refuses with images to the user", async () => {
     const messages: ChatMessage[] = [
       { role: "system", content: "Be brief." },
       { role: "user", content: [image, text("What is it?")] },

@@ -14,26 +14,26 @@ import {
 
 function read(state: ThinkingState, pieces: readonly string[], keepsTags = false) {
   const parser = new ThinkingParser(state, { keepsTags });
-  const told = [...pieces.map((piece) => parser.push(piece)), parser.end()];
+  const result = [...pieces.map((piece) => parser.push(piece)), parser.end()];
   return {
-    reasoning: told.map(({ reasoning }) => reasoning).join(""),
-    text: told.map(({ text }) => text).join(""),
+    reasoning: result.map(({ reasoning }) => reasoning).join(""),
+    text: result.map(({ text }) => text).join(""),
   };
 }
 
 describe("reasoning", () => {
   test.each<[string, ThinkingState, string, string, string]>([
     ["before the text", "start", "<think>\nA  b\n</think>\n\nYes ", "A  b", "Yes "],
-    ["behind spaces", "start", " \n<think>A</think>B", "A", "B"],
-    ["that the prompt has begun", "inside", "\nA\n\n</think>\n\nB", "A", "B"],
-    ["that the prompt has ended", "outside", "<think>A</think>B", "", "<think>A</think>B"],
+    ["after spaces", "start", " \n<think>A</think>B", "A", "B"],
+    ["that the prompt began", "inside", "\nA\n\n</think>\n\nB", "A", "B"],
+    ["that the prompt ended", "outside", "<think>A</think>B", "", "<think>A</think>B"],
     ["that is empty", "start", "<think>\n\n</think>\n\nB", "", "B"],
-    ["that is cut", "start", "<think>\nA <b", "A <b", ""],
-    ["that is cut in its end mark", "inside", "A </thi", "A </thi", ""],
-    ["alone", "start", "<think>A</think>\n", "A", ""],
-    ["not", "start", " B <think>A</think>", "", " B <think>A</think>"],
-    ["hardly begun", "start", " <thin", "", " <thin"],
-    ["once", "start", "<think>A</think>B<think>C</think>", "A", "B<think>C</think>"],
+    ["that is cut off", "start", "<think>\nA <b", "A <b", ""],
+    ["that is cut off within its end tag", "inside", "A </thi", "A </thi", ""],
+    ["without text after it", "start", "<think>A</think>\n", "A", ""],
+    ["not at the start is text", "start", " B <think>A</think>", "", " B <think>A</think>"],
+    ["not beyond a part of its tag is text", "start", " <thin", "", " <thin"],
+    ["only once", "start", "<think>A</think>B<think>C</think>", "A", "B<think>C</think>"],
   ])("%s", (_, state, text, reasoning, rest) => {
     expect(read(state, [text])).toEqual({ reasoning, text: rest });
     const kept = read(state, [text], true);
@@ -51,7 +51,7 @@ describe("reasoning", () => {
     "a",
     "B c",
   );
-  test("is the same in any pieces", () => {
+  test("does not depend on the pieces", () => {
     const property = fc.property(
       fc.array(fragments, { maxLength: 10 }),
       fc.constantFrom<ThinkingState>("start", "inside", "outside"),
@@ -66,7 +66,7 @@ describe("reasoning", () => {
   });
 });
 
-test("where an answer begins", () => {
+test("the state at the beginning of an answer", () => {
   expect(thinkingState("<|im_start|>assistant\n")).toBe("start");
   expect(thinkingState("<|im_start|>assistant\n<think>\n")).toBe("inside");
   expect(thinkingState("<|im_start|>assistant\n<think>\n\n</think>\n\n")).toBe("outside");
@@ -75,7 +75,7 @@ test("where an answer begins", () => {
   expect(thinkingState("<|im_start|>assistant\nSo", "So")).toBe("outside");
 });
 
-describe("a constraint behind the reasoning", () => {
+describe("a constraint after the reasoning", () => {
   const marks = ["<think>", "</think>"].map((content) => ({ content, special: false }));
   const { tokenizer } = toolModel(new ScriptedGenerator(), undefined, marks);
   const [begin, end] = ["<think>", "</think>"].map((mark) => tokenizer.id(mark)) as [
@@ -84,7 +84,7 @@ describe("a constraint behind the reasoning", () => {
   ];
   const [some] = tokenizer.encode("A", { addSpecialTokens: false }) as [number];
 
-  /** Allows token 1 alone, and remembers what it accepts. */
+  /** Allows only token 1, and records what it accepts. */
   function only(accepted: number[]): TokenConstraint {
     return {
       mask(words) {
@@ -95,7 +95,7 @@ describe("a constraint behind the reasoning", () => {
     };
   }
 
-  /** The tokens that are allowed; "all": any is. */
+  /** The allowed tokens, or "all". */
   async function allowed(constraint: TokenConstraint): Promise<number[] | "all"> {
     const words = new Uint32Array(33);
     if (!(await constraint.mask(words))) return "all";
@@ -106,7 +106,7 @@ describe("a constraint behind the reasoning", () => {
     );
   }
 
-  test("allows all up to its end", async () => {
+  test("allows all tokens within the block", async () => {
     const accepted: number[] = [];
     const constraint = constrainAfterThinking(only(accepted), tokenizer, "inside");
     for (const token of [some, begin, end]) {
@@ -120,7 +120,7 @@ describe("a constraint behind the reasoning", () => {
     expect(accepted).toEqual([1, end, 1]);
   });
 
-  test("lets nothing end the answer before", async () => {
+  test("allows no stop token within the block", async () => {
     const constraint = constrainAfterThinking(only([]), tokenizer, "inside", [some, 64]);
     const inside = await allowed(constraint);
     expect(inside).toHaveLength(33 * 32 - 2);
@@ -129,7 +129,7 @@ describe("a constraint behind the reasoning", () => {
     expect(await allowed(constraint)).toEqual([1]);
   });
 
-  test("allows it to begin, once", async () => {
+  test("allows one block to begin", async () => {
     const accepted: number[] = [];
     const thought = constrainAfterThinking(only(accepted), tokenizer, "start");
     expect(await allowed(thought)).toEqual([1, begin]);
@@ -146,7 +146,7 @@ describe("a constraint behind the reasoning", () => {
     expect(accepted).toEqual([1]);
   });
 
-  test("knows an end mark of several tokens, and lets none begin", async () => {
+  test("recognizes tags of several tokens, and allows no block to begin", async () => {
     const { tokenizer } = toolModel(new ScriptedGenerator());
     const ids = tokenizer.encode("Hm</think>", { addSpecialTokens: false });
     expect(ids.length).toBeGreaterThan(3);
@@ -160,7 +160,7 @@ describe("a constraint behind the reasoning", () => {
   });
 });
 
-test("who knows reasoning", () => {
+test("models that support thinking", () => {
   const marks = [{ content: "<think>", special: true }];
   const generator = new ScriptedGenerator();
   const knows = ({ template, tokenizer }: ChatModel) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { random } from "../../tests/chat-support.ts";
 import { StopStrings } from "./stop-strings.ts";
 
-/** What comes through when `text` is pushed in `pieces`. */
+/** The texts that are returned for `pieces`. */
 function pass(stops: string[], pieces: Iterable<string>): { texts: string[]; matched?: string } {
   const stopStrings = new StopStrings(stops);
   const texts = [];
@@ -14,7 +14,7 @@ function pass(stops: string[], pieces: Iterable<string>): { texts: string[]; mat
   return { texts: [...texts, stopStrings.end()] };
 }
 
-/** By definition: the match that ends first, the longest of those. */
+/** The definition: the match that ends first, then the longest. */
 function reference(stops: string[], text: string): { text: string; matched?: string } {
   for (let end = 1; end <= text.length; end++) {
     const ending = stops.filter((stop) => text.slice(0, end).endsWith(stop));
@@ -26,19 +26,19 @@ function reference(stops: string[], text: string): { text: string; matched?: str
 
 describe("StopStrings", () => {
   test.each([
-    ["no stop", [], ["any", "thing"], ["any", "thing", ""], undefined],
-    ["over two pieces", ["END"], ["the E", "ND of"], ["the ", ""], "END"],
-    ["held back and let go", ["END"], ["the E", "nd"], ["the ", "End", ""], undefined],
+    ["no stop string", [], ["any", "thing"], ["any", "thing", ""], undefined],
+    ["across two pieces", ["END"], ["the E", "ND of"], ["the ", ""], "END"],
+    ["held back and returned", ["END"], ["the E", "nd"], ["the ", "End", ""], undefined],
     ["held back at the end", ["END"], ["the EN"], ["the ", "EN"], undefined],
     ["a start within a start", ["aab"], ["aa", "ab"], ["", "a"], "aab"],
-    ["the one that ends first", ["abcd", "bc"], ["xabcd"], ["xa"], "bc"],
-    ["the longest of one end", ["c", "bc"], ["abc"], ["a"], "bc"],
-    ["more than one character at once", ["\n\n"], ["a\n\nb"], ["a"], "\n\n"],
+    ["the stop string that ends first", ["abcd", "bc"], ["xabcd"], ["xa"], "bc"],
+    ["the longest of several with the same end", ["c", "bc"], ["abc"], ["a"], "bc"],
+    ["several characters at once", ["\n\n"], ["a\n\nb"], ["a"], "\n\n"],
   ])("%s", (_, stops, pieces, texts, matched) => {
     expect(pass(stops, pieces)).toEqual({ texts, ...(matched !== undefined && { matched }) });
   });
 
-  test("passes the same text however it is split, and nothing of a stop string", () => {
+  test("returns the same text for any pieces, and no part of a stop string", () => {
     const next = random(7);
     const word = (length: number) => Array.from({ length }, () => "ab🐻"[next(4)]).join("");
     for (let round = 0; round < 3000; round++) {

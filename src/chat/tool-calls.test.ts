@@ -13,7 +13,7 @@ const ASK: ChatRequest = {
   tools: [CLOCK],
 };
 
-/** What a model's answer comes to whose text is `text`. */
+/** The parts of an answer with this text. */
 async function read(
   { model, generator }: { model: ChatModel; generator: ScriptedGenerator },
   text: string,
@@ -21,15 +21,15 @@ async function read(
 ) {
   generator.ids = model.tokenizer.encode(text, { addSpecialTokens: false });
   const { deltas } = await chat(model, { ...ASK, ...request });
-  const told = { text: "", reasoning: "", calls: [] as string[] };
+  const result = { text: "", reasoning: "", calls: [] as string[] };
   for await (const delta of deltas) {
-    told.text += delta.text;
-    told.reasoning += delta.reasoning ?? "";
+    result.text += delta.text;
+    result.reasoning += delta.reasoning ?? "";
     for (const { index, name = "", arguments: more } of delta.toolCalls ?? []) {
-      told.calls[index] = (told.calls[index] ?? "") + name + more;
+      result.calls[index] = (result.calls[index] ?? "") + name + more;
     }
   }
-  return told;
+  return result;
 }
 
 function special(template: "lfm2" | "llama" | "qwen", ...tokens: string[]) {
@@ -38,12 +38,12 @@ function special(template: "lfm2" | "llama" | "qwen", ...tokens: string[]) {
   return { generator, model: toolModel(generator, template, added) };
 }
 
-describe("marks that are special tokens", () => {
+describe("tags that are special tokens", () => {
   const lfm2 = special("lfm2", "<|tool_call_start|>", "<|tool_call_end|>");
   const llama = special("llama", "<|python_tag|>");
   const qwen = special("qwen", "<think>", "</think>");
 
-  test("are seen, though special tokens are left out", async () => {
+  test("are recognized, though special tokens are skipped", async () => {
     const marked = "So<|im_end|>. <|tool_call_start|>[clock()]<|tool_call_end|><|im_end|>";
     expect(
       lfm2.model.tokenizer.decode(lfm2.model.tokenizer.encode(marked, { addSpecialTokens: false })),
@@ -55,7 +55,7 @@ describe("marks that are special tokens", () => {
     expect(await read(qwen, "<think>Hm</think>So")).toMatchObject({ text: "So", reasoning: "Hm" });
   });
 
-  test("are left out where nothing is told apart", async () => {
+  test("are skipped if nothing is separated", async () => {
     const request = { tools: [] };
     expect(
       await read(lfm2, "<|tool_call_start|>[clock()]<|tool_call_end|>", request),
@@ -64,9 +64,9 @@ describe("marks that are special tokens", () => {
     });
   });
 
-  test("stay in the text where the request wants reasoning there", async () => {
-    const told = await read(qwen, "<think>Hm</think>So", { separateReasoning: false });
-    expect(told).toMatchObject({ text: "<think>Hm</think>So", reasoning: "" });
+  test("stay in the text if reasoning stays there", async () => {
+    const result = await read(qwen, "<think>Hm</think>So", { separateReasoning: false });
+    expect(result).toMatchObject({ text: "<think>Hm</think>So", reasoning: "" });
   });
 });
 
@@ -81,16 +81,16 @@ describe.each(["qwen2_5_vl", "qwen3_vl"])("with the tokenizer and template of %s
     compileGrammar,
   });
 
-  test("calls are tokens of their own, and are read", async () => {
+  test("calls with special tokens are read", async () => {
     const marks = ["<tool_call>", "</tool_call>"].map((mark) => model.tokenizer.id(mark));
     const text =
       'Well.\n<tool_call>\n{"name": "clock", "arguments": {"zone": "Łódź 🙂"}}\n</tool_call><|im_end|>';
-    const told = await read({ model, generator }, text);
+    const result = await read({ model, generator }, text);
     expect(generator.ids.filter((id) => marks.includes(id))).toEqual(marks);
-    expect(told).toEqual({ text: "Well.", reasoning: "", calls: ['clock{"zone": "Łódź 🙂"}'] });
+    expect(result).toEqual({ text: "Well.", reasoning: "", calls: ['clock{"zone": "Łódź 🙂"}'] });
   });
 
-  test("tools are told in the words that Qwen was trained with", async () => {
+  test("tools are described as in Qwen's training", async () => {
     await read({ model, generator }, "");
     const written = model.tokenizer.decode(generator.inputs.at(-1)?.ids ?? [], {
       skipSpecialTokens: false,
@@ -107,7 +107,7 @@ describe.each(["qwen2_5_vl", "qwen3_vl"])("with the tokenizer and template of %s
   });
 });
 
-test("a choice that needs another tool is refused before any image is read", async () => {
+test("a choice of an unknown tool is refused before any image is read", async () => {
   const { model, generator } = special("qwen");
   const url = "http://nowhere.test/a.png";
   const messages: ChatRequest["messages"] = [

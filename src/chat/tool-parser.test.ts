@@ -18,7 +18,7 @@ interface Options {
   readonly isSingle?: boolean;
 }
 
-/** What a parser makes of pieces; `ids` receives the calls' ids. */
+/** The text and the calls in `pieces`. `ids` receives the ids of the calls. */
 function read(
   format: ToolFormat,
   pieces: readonly string[],
@@ -26,20 +26,20 @@ function read(
   ids: string[] = [],
 ): Read {
   const parser = new ToolParser({ format, names: NAMES, early, isSingle });
-  const told: Read = { text: "", calls: [] };
+  const result: Read = { text: "", calls: [] };
   for (const parsed of [...pieces.map((piece) => parser.push(piece)), parser.end()]) {
-    told.text += parsed.text;
+    result.text += parsed.text;
     for (const { index, id, name, arguments: more } of parsed.calls) {
       if (id === undefined || name === undefined) {
-        (told.calls[index] as Read["calls"][0]).arguments += more;
+        (result.calls[index] as Read["calls"][0]).arguments += more;
       } else {
-        expect([index, more]).toEqual([told.calls.length, ""]);
-        told.calls.push({ name, arguments: "" });
+        expect([index, more]).toEqual([result.calls.length, ""]);
+        result.calls.push({ name, arguments: "" });
         ids.push(id);
       }
     }
   }
-  return told;
+  return result;
 }
 
 const both = (format: ToolFormat, text: string): Read => {
@@ -52,7 +52,7 @@ const call = (name: string, json: string) => ({ name, arguments: json });
 const hermes = (name: string, json: string) =>
   `<tool_call>\n{"name": "${name}", "arguments": ${json}}\n</tool_call>`;
 
-describe("Hermes' calls", () => {
+describe("calls of Hermes", () => {
   test.each<[string, string, Read["calls"], string]>([
     ["one", hermes("f", '{"a": 1}'), [call("f", '{"a": 1}')], ""],
     [
@@ -61,7 +61,7 @@ describe("Hermes' calls", () => {
       [call("f", "{}"), call("look-up", '{"q": "x"}')],
       "",
     ],
-    ["behind text", `Let me see.\n${hermes("f", "{}")}\n`, [call("f", "{}")], "Let me see."],
+    ["after text", `Let me see.\n${hermes("f", "{}")}\n`, [call("f", "{}")], "Let me see."],
     ["before text", `${hermes("f", "{}")}\n Done. `, [call("f", "{}")], "Done. "],
     [
       "around text",
@@ -78,7 +78,12 @@ describe("Hermes' calls", () => {
     ["without an end tag", '<tool_call>{"name": "f", "arguments": {}}', [call("f", "{}")], ""],
     ["with another key", '<tool_call>{"id": 7, "name": "f"}</tool_call>', [call("f", "{}")], ""],
     ["without arguments", '<tool_call>{"name": "f"}</tool_call>', [call("f", "{}")], ""],
-    ["with none", '<tool_call>{"name": "f", "arguments": null}</tool_call>', [call("f", "{}")], ""],
+    [
+      "with null arguments",
+      '<tool_call>{"name": "f", "arguments": null}</tool_call>',
+      [call("f", "{}")],
+      "",
+    ],
     [
       "with the arguments first",
       '<tool_call>{"arguments": { "a" : 1 }, "name": "f"}</tool_call>',
@@ -98,7 +103,7 @@ describe("Hermes' calls", () => {
       "",
     ],
     [
-      "with all of JSON",
+      "with all kinds of JSON values",
       hermes(
         "f",
         '{"a": [-1.5e+3, true, false, null, "\\u00e9\\n\\"\\\\"], "b": {"c": {}}, "é": []}',
@@ -119,22 +124,22 @@ describe("Hermes' calls", () => {
     ["no call", " A <tool> and a <tool_ call\n"],
     ["a tag at the end", "The tag <tool_call>"],
     ["a part of a tag at the end", "The tag <tool_ca"],
-    ["what is not JSON", "<tool_call>\n{name: f}\n</tool_call>"],
+    ["text that is not JSON", "<tool_call>\n{name: f}\n</tool_call>"],
     ["a broken string", '<tool_call>{"name": "f", "x": "\n"}</tool_call>'],
     ["a list", '<tool_call>[{"name": "f"}]</tool_call>'],
-    ["an unknown function", ` before ${hermes("rm", "{}")} behind `],
+    ["an unknown function", ` before ${hermes("rm", "{}")} after `],
     ["no name", '<tool_call>{"arguments": {}}</tool_call>'],
     ["arguments that are a list", '<tool_call>{"name": "f", "arguments": [1]}</tool_call>'],
     ["arguments that are a text", '<tool_call>{"name": "f", "arguments": "a"}</tool_call>'],
-    ["a key twice", '<tool_call>{"name": "f", "name": "f"}</tool_call>'],
-    ["a call that is cut in its name", 'x\n<tool_call>\n{"name": "f'],
-    ["a call that is cut before its arguments", '<tool_call>\n{"name": "f", "arguments": '],
+    ["a duplicate key", '<tool_call>{"name": "f", "name": "f"}</tool_call>'],
+    ["a call that is cut off within its name", 'x\n<tool_call>\n{"name": "f'],
+    ["a call that is cut off before its arguments", '<tool_call>\n{"name": "f", "arguments": '],
     ["a number with a leading zero", '<tool_call>{"x": 01, "name": "f"}</tool_call>'],
   ])("%s is text", (_, text) => {
     expect(both(HERMES, text)).toEqual({ text, calls: [] });
   });
 
-  test("a call behind what only began like one", () => {
+  test("a call after an incomplete call", () => {
     const text = `<tool_call> <tool_call>{"name": <tool_call>${hermes("f", "{}").slice(11)}`;
     const expected = { text: '<tool_call> <tool_call>{"name":', calls: [call("f", "{}")] };
     expect(both(HERMES, text)).toEqual(expected);
@@ -142,22 +147,22 @@ describe("Hermes' calls", () => {
     expect(both(HERMES, cut)).toEqual({ text: '<tool_call>{"name": "', calls: [call("f", "{}")] });
   });
 
-  test("what breaks in the arguments", () => {
+  test("a call with malformed arguments", () => {
     const text = '<tool_call>{"name": "f", "arguments": {"a": 1,}}</tool_call>';
     expect(read(HERMES, [text])).toEqual({ text, calls: [] });
-    // What a stream has told can't be taken back; what was not told yet is text.
-    const told = { text: "}}</tool_call>", calls: [call("f", '{"a": 1,')] };
-    expect(read(HERMES, [text], { early: true })).toEqual(told);
+    // With `early`, the pieces that were returned can't be withdrawn. The rest is text.
+    const result = { text: "}}</tool_call>", calls: [call("f", '{"a": 1,')] };
+    expect(read(HERMES, [text], { early: true })).toEqual(result);
   });
 
-  test("arguments that are cut", () => {
+  test("arguments that are cut off", () => {
     const text = 'x <tool_call>{"name": "f", "arguments": {"a": "b';
     expect(read(HERMES, [text])).toEqual({ text, calls: [] });
-    const told = { text: "x", calls: [call("f", '{"a": "b')] };
-    expect(read(HERMES, [text], { early: true })).toEqual(told);
+    const result = { text: "x", calls: [call("f", '{"a": "b')] };
+    expect(read(HERMES, [text], { early: true })).toEqual(result);
   });
 
-  test("arguments come as they are written", () => {
+  test("early arguments arrive in pieces", () => {
     const parser = new ToolParser({ format: HERMES, names: NAMES, early: true, isSingle: false });
     const pieces = ['<tool_call>{"na', 'me": "f", "argu', 'ments": ', '{"a', '": "b', '"}', "}"];
     const parsed = pieces.map((piece) => parser.push(piece).calls);
@@ -172,15 +177,15 @@ describe("Hermes' calls", () => {
     ]);
   });
 
-  test("only the first of calls that are to be single", () => {
-    const text = `Well. ${hermes("f", '{"a": 1}')} and ${hermes("f", "{}")} behind`;
+  test("with isSingle, only the first call", () => {
+    const text = `Well. ${hermes("f", '{"a": 1}')} and ${hermes("f", "{}")} after`;
     for (const early of [false, true]) {
-      const told = read(HERMES, [text], { early, isSingle: true });
-      expect(told).toEqual({ text: "Well.", calls: [call("f", '{"a": 1}')] });
+      const result = read(HERMES, [text], { early, isSingle: true });
+      expect(result).toEqual({ text: "Well.", calls: [call("f", '{"a": 1}')] });
     }
   });
 
-  test("ids are apart", () => {
+  test("ids are unique", () => {
     const ids: string[] = [];
     read(HERMES, [`${hermes("f", "{}")}${hermes("f", "{}")}`], {}, ids);
     expect(new Set(ids).size).toBe(2);
@@ -188,7 +193,7 @@ describe("Hermes' calls", () => {
   });
 });
 
-describe("Llama's calls", () => {
+describe("calls of Llama", () => {
   test.each<[string, string, Read["calls"], string]>([
     ["one", '{"name": "f", "parameters": {"a": 1}}', [call("f", '{"a": 1}')], ""],
     ["one with arguments", ' {"name": "f", "arguments": {}}', [call("f", "{}")], ""],
@@ -199,10 +204,15 @@ describe("Llama's calls", () => {
       [call("f", "{}"), call("look-up", '{"a": ";"}'), call("f", "{}")],
       "",
     ],
-    ["behind the tag", '<|python_tag|>{"name": "f", "parameters": {}}', [call("f", "{}")], ""],
-    ["behind text and the tag", 'So: <|python_tag|>{"name": "f"}', [call("f", "{}")], "So:"],
+    ["after the tag", '<|python_tag|>{"name": "f", "parameters": {}}', [call("f", "{}")], ""],
+    ["after text and the tag", 'So: <|python_tag|>{"name": "f"}', [call("f", "{}")], "So:"],
     ["before text", '{"name": "f"}\nthat is it', [call("f", "{}")], "that is it"],
-    ["before what is no call", '{"name": "f"}; {"x": 1}', [call("f", "{}")], '; {"x": 1}'],
+    [
+      "before an object that is not a call",
+      '{"name": "f"}; {"x": 1}',
+      [call("f", "{}")],
+      '; {"x": 1}',
+    ],
   ])("%s", (_, text, calls, rest) => {
     expect(both(LLAMA, text)).toEqual({ calls, text: rest });
   });
@@ -210,14 +220,14 @@ describe("Llama's calls", () => {
   test.each([
     ["another object", '{"answer": 42, "name": "f"}'],
     ["an unknown function", ' {"name": "rm", "parameters": {}} '],
-    ["a call behind text", 'Call {"name": "f", "parameters": {}}'],
+    ["a call after text", 'Call {"name": "f", "parameters": {}}'],
     ["code", '<|python_tag|>f.call(query="x")'],
-    ["a cut object", '{"name": "f", "parameters": '],
+    ["an object that is cut off", '{"name": "f", "parameters": '],
   ])("%s is text", (_, text) => {
     expect(both(LLAMA, text)).toEqual({ text, calls: [] });
   });
 
-  test("an object that is no call is text as soon as that shows", () => {
+  test("an object becomes text as soon as it can't be a call", () => {
     const parser = new ToolParser({ format: LLAMA, names: NAMES, early: false, isSingle: false });
     expect(parser.push('{"answer": ').text).toBe("");
     expect(parser.push("4").text).toBe('{"answer": 4');
@@ -225,7 +235,7 @@ describe("Llama's calls", () => {
   });
 });
 
-describe("Python's calls", () => {
+describe("Python calls", () => {
   test.each<[string, string, Read["calls"]]>([
     ["one", '[f(a=1, b="x")]', [call("f", '{"a": 1, "b": "x"}')]],
     [
@@ -235,7 +245,7 @@ describe("Python's calls", () => {
     ],
     ["a name with a hyphen", "[look-up()]", [call("look-up", "{}")]],
     [
-      "words",
+      "constants",
       "[f(a=True, b=False, c=None, d=true, e=null)]",
       [call("f", '{"a": true, "b": false, "c": null, "d": true, "e": null}')],
     ],
@@ -258,7 +268,7 @@ describe("Python's calls", () => {
     ],
     ["long strings", '[f(a="""x"y\n""", b=\'\')]', [call("f", '{"a": "x\\"y\\n", "b": ""}')]],
     ["brackets in strings", '[f(a="])", b="[f()]")]', [call("f", '{"a": "])", "b": "[f()]"}')]],
-    ["spaces and a last comma", "[ f( a = 1 , ) , ]", [call("f", '{"a": 1}')]],
+    ["spaces and a trailing comma", "[ f( a = 1 , ) , ]", [call("f", '{"a": 1}')]],
   ])("%s", (_, text, calls) => {
     expect(both(PYTHONIC, text)).toEqual({ text: "", calls });
     const marked = `So.\n<|tool_call_start|>${text.trim()}<|tool_call_end|>`;
@@ -271,16 +281,16 @@ describe("Python's calls", () => {
     ["a link", "[f](x)"],
     ["an unknown function", "[f(), rm()]"],
     ["an argument without a name", "[f(1)]"],
-    ["an argument twice", "[f(a=1, a=2)]"],
+    ["a duplicate argument", "[f(a=1, a=2)]"],
     ["an expression", "[f(a=1 + 2)]"],
-    ["a cut call", '[f(a="x'],
-    ["a call behind text", "so [f()]"],
+    ["a call that is cut off", '[f(a="x'],
+    ["a call after text", "so [f()]"],
     ["a broken escape", String.raw`[f(a="\u12x")]`],
   ])("%s is text", (_, text) => {
     expect(both(PYTHONIC, text)).toEqual({ text, calls: [] });
   });
 
-  test("LFM2 has text around its marks, and none without", () => {
+  test("calls of LFM2 need tags, and text around them is kept", () => {
     expect(both(LFM2, "[f()]")).toEqual({ text: "[f()]", calls: [] });
     const text = "a <|tool_call_start|>[f()]<|tool_call_end|> b <|tool_call_start|>[f(]";
     expect(both(LFM2, text)).toEqual({
@@ -289,7 +299,7 @@ describe("Python's calls", () => {
     });
   });
 
-  test("what can't be calls is text at once", () => {
+  test("a list becomes text as soon as it can't be calls", () => {
     const parser = new ToolParser({
       format: PYTHONIC,
       names: NAMES,
@@ -301,7 +311,7 @@ describe("Python's calls", () => {
   });
 });
 
-/** Texts that are likely to have whole, broken and partial calls in them. */
+/** Texts that probably contain complete, malformed and partial calls. */
 const fragments = fc.constantFrom(
   ...[
     "<tool_call>",
@@ -343,7 +353,7 @@ const fragments = fc.constantFrom(
 );
 const texts = fc.array(fragments, { maxLength: 14 }).map((parts) => parts.join(""));
 
-/** A text cut into pieces. */
+/** A text in pieces. */
 const cut = texts.chain((text) =>
   fc.array(fc.nat(text.length), { maxLength: 12 }).map((cuts) => {
     const places = [0, ...cuts.sort((a, b) => a - b), text.length];
@@ -351,13 +361,13 @@ const cut = texts.chain((text) =>
   }),
 );
 
-describe.each(Object.entries(FORMATS))("in any pieces, %s", (_, format) => {
+describe.each(Object.entries(FORMATS))("the format %s", (_, format) => {
   test.each([
     { early: false, isSingle: false },
     { early: true, isSingle: false },
     { early: false, isSingle: true },
     { early: true, isSingle: true },
-  ])("gives the same as in one: %o", (options) => {
+  ])("gives the same result for any pieces: %o", (options) => {
     const check = (pieces: string[]) => {
       const whole = read(format, [pieces.join("")], options);
       expect(read(format, pieces, options)).toEqual(whole);
@@ -370,7 +380,7 @@ describe.each(Object.entries(FORMATS))("in any pieces, %s", (_, format) => {
     fc.assert(fc.property(cut, check), { numRuns: 400 });
   });
 
-  test("reads what it writes", () => {
+  test("reads the calls that it writes", () => {
     const value = fc
       .jsonValue({ maxDepth: 3 })
       .map((json) => JSON.parse(JSON.stringify(json)) as unknown);
@@ -380,9 +390,9 @@ describe.each(Object.entries(FORMATS))("in any pieces, %s", (_, format) => {
       arguments: fc.dictionary(key, value),
     });
     const check = (calls: { name: string; arguments: Record<string, unknown> }[]) => {
-      const told = both(format, format.write(calls));
-      expect(told.text).toBe("");
-      const parsed = told.calls.map(({ name, arguments: json }) => ({
+      const result = both(format, format.write(calls));
+      expect(result.text).toBe("");
+      const parsed = result.calls.map(({ name, arguments: json }) => ({
         name,
         arguments: JSON.parse(json) as unknown,
       }));

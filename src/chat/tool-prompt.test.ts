@@ -37,7 +37,7 @@ const layout = models.sample.processor.layout(64, 64, "auto");
 const decoded = { width: 64, height: 64, source: new Uint8Array() };
 const IMAGE: ContentPart = { type: "image_url", image_url: { url: "data:," } };
 
-/** The prompt's text, with `<image>` for each image. */
+/** The text of the prompt, with `<image>` for each image. */
 function prompt(name: Name, messages: readonly ChatMessage[], tools: readonly Tool[] = []): string {
   const count = messages.flatMap(({ content }) =>
     typeof content === "string" ? [] : content.filter(({ type }) => type === "image_url"),
@@ -75,7 +75,7 @@ const TOLD =
 const TOLD_CLOCK =
   '{"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}';
 
-test("what templates write", () => {
+test("what each template supports", () => {
   const none = { developer: false, tools: false, toolCalls: false, toolResults: false };
   const all = { system: true, developer: false, tools: true, toolCalls: true, toolResults: true };
   const expected: Record<Name, object> = {
@@ -94,7 +94,7 @@ test("what templates write", () => {
   expect(golden.writes).toEqual({ ...none, system: true });
 });
 
-test("the form of calls is told by the template's marks", () => {
+test("the template's source determines the format of calls", () => {
   expect(toolFormat(TEMPLATES.qwen)).toBe(HERMES);
   expect(toolFormat(TEMPLATES.llama)).toBe(LLAMA);
   expect(toolFormat('{{- \'{"name": function name, \\"parameters\\": dictionary of\'')).toBe(LLAMA);
@@ -107,7 +107,7 @@ test("the form of calls is told by the template's marks", () => {
 });
 
 describe("tools", () => {
-  test("are written by templates that do", () => {
+  test("are written by templates that support them", () => {
     const system = "<|im_start|>system\nBe brief\n\n<tools>\n";
     const written = prompt(
       "qwen",
@@ -121,7 +121,7 @@ describe("tools", () => {
     expect(prompt("lfm2", [user("Hi")], [WEATHER])).toContain(`<|tool_list_start|>[${TOLD}]`);
   });
 
-  test("are told in a system message else", () => {
+  test("are otherwise described in a system message", () => {
     const written = prompt("sample", [user("Hi")], [WEATHER, CLOCK]);
     expect(written).toMatch(/^<\|im_start\|>System: # Tools\n\nYou may call/);
     expect(written).toContain(`<tools>\n${TOLD}\n${TOLD_CLOCK}\n</tools>`);
@@ -133,7 +133,7 @@ describe("tools", () => {
     );
   });
 
-  test("are told behind what the system says, or before what the user does", () => {
+  test("are described after the system message's text, or before the user's", () => {
     const messages: ChatMessage[] = [
       { role: "developer", content: "Be brief" },
       user([IMAGE, { type: "text", text: "Hi" }]),
@@ -144,7 +144,7 @@ describe("tools", () => {
     );
   });
 
-  test("are told anew where the template leaves them out, or refuses their turns", () => {
+  test("are described as text if the template leaves them out or refuses their messages", () => {
     const { text, toolFormat } = buildPrompt(
       models.llama,
       [user([IMAGE, { type: "text", text: "Hi" }])],
@@ -166,14 +166,14 @@ describe("tools", () => {
     );
   });
 
-  test("none leave the prompt as it was", () => {
+  test("an empty list does not change the prompt", () => {
     expect(prompt("qwen", [user("Hi")])).toBe(
       "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
     );
     expect(buildPrompt(models.qwen, [user("Hi")], [], { tools: [] }).toolFormat).toBeUndefined();
   });
 
-  test("with a placeholder in their words stay words", () => {
+  test("with a placeholder in their texts keep it as text", () => {
     const named = {
       ...CLOCK.function,
       description: "Draws <image>",
@@ -200,7 +200,7 @@ describe("tools", () => {
 describe("calls and their results", () => {
   const messages = [user("Rain?"), CALLED_TWICE, result("call_1", "yes"), result("call_2", "noon")];
 
-  test("are written by templates that do", () => {
+  test("are written by templates that support them", () => {
     expect(prompt("qwen", messages)).toBe(
       "<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\nLet me see.\n" +
         '<tool_call>\n{"name": "get_weather", "arguments": {"place": "Oslo"}}\n</tool_call>\n' +
@@ -214,7 +214,7 @@ describe("calls and their results", () => {
     );
   });
 
-  test("are text else, each by itself", () => {
+  test("otherwise become text, calls and results independently", () => {
     expect(prompt("lfm2", [user("Rain?"), CALLED, result("call_1", "yes")])).toBe(
       '<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n<|tool_call_start|>[get_weather(place="Oslo", days=2)]' +
         "<|tool_call_end|><|im_end|>\n<|im_start|>tool\n<|tool_response_start|>yes<|tool_response_end|><|im_end|>\n" +
@@ -228,7 +228,7 @@ describe("calls and their results", () => {
     );
   });
 
-  test("alternate with the assistant's turns where they must", () => {
+  test("alternate with messages from the assistant if they must", () => {
     const asked = [
       ...messages,
       user("So?"),
@@ -240,7 +240,7 @@ describe("calls and their results", () => {
     );
   });
 
-  test("may have images, in any turn", () => {
+  test("may contain images in any message", () => {
     const content = [{ type: "text" as const, text: "now" }, IMAGE];
     const shown = [
       user([IMAGE]),
@@ -257,7 +257,7 @@ describe("calls and their results", () => {
     );
   });
 
-  test("have names, ids and parsed arguments for templates", () => {
+  test("have names, ids and parsed arguments in templates", () => {
     const template = chatTemplate(
       {
         "chat_template.jinja": "{% for m in messages %}{{ m | tojson }}\n{% endfor %}{{ 'tool' }}",
@@ -277,24 +277,24 @@ describe("calls and their results", () => {
     );
   });
 
-  test("a template's own refusal is told where nothing helps", () => {
+  test("an error of the template is thrown if no form works", () => {
     const alternating = [user("a"), user("b")];
     expect(() => prompt("gemma", alternating, [CLOCK])).toThrow(RequestError);
     expect(() => prompt("gemma", alternating, [CLOCK])).toThrow(/roles must alternate/);
   });
 });
 
-describe("systems and developers", () => {
+describe("system and developer messages", () => {
   const system: ChatMessage = { role: "system", content: "Be brief" };
 
-  test("a system that the template does not write comes before the user's words", () => {
+  test("go before the user's text if the template does not write them", () => {
     expect(prompt("strict", [system, user("Hi")])).toBe("user: Be brief\n\nHi\nassistant:");
     const parts = [IMAGE, { type: "text" as const, text: "Hi" }];
     expect(prompt("strict", [system, user(parts)])).toBe("user: Be brief\n\n<image>Hi\nassistant:");
     expect(prompt("developer", [system, user("Hi")])).toBe("[Be brief]user: Hi\n");
   });
 
-  test("one that it refuses only here, too", () => {
+  test("go there too if the template refuses them only in this conversation", () => {
     const shown = [system, user([IMAGE, { type: "text", text: "Hi" }])];
     expect(prompt("llama", shown)).toBe("<|user|>Be brief\n\n<image>Hi<|eot_id|><|assistant|>");
     expect(prompt("llama", [system, user("Hi")])).toBe(
@@ -304,7 +304,7 @@ describe("systems and developers", () => {
     expect(prompt("gemma", later)).toContain("<start_of_turn>user\nBe brief\n\nSo?<end_of_turn>");
   });
 
-  test("several, and one with nobody behind it", () => {
+  test("are joined, and become a message from the user at the end", () => {
     const other: ChatMessage = { role: "developer", content: "In French" };
     expect(prompt("strict", [system, other, user("Hi")])).toBe(
       "user: Be brief\n\nIn French\n\nHi\nassistant:",
@@ -312,32 +312,32 @@ describe("systems and developers", () => {
     expect(prompt("strict", [system])).toBe("user: Be brief\nassistant:");
   });
 
-  test("a developer is a system, unless the template has developers", () => {
+  test("a developer message is a system message unless the template has developers", () => {
     const messages: ChatMessage[] = [{ role: "developer", content: "Be brief" }, user("Hi")];
     expect(prompt("qwen", messages)).toContain("<|im_start|>system\nBe brief<|im_end|>");
     expect(prompt("developer", messages)).toBe("[Be brief]user: Hi\n");
   });
 });
 
-describe("reasoning of earlier turns", () => {
+describe("reasoning of earlier messages", () => {
   const messages: ChatMessage[] = [
     user("Hi"),
     { role: "assistant", content: "Ho", reasoning: "Hm" },
     user("So?"),
   ];
-  test("is written by templates that know it, and left out else", () => {
+  test("is written by templates that support it, and otherwise left out", () => {
     expect(prompt("qwen", messages)).toContain("assistant\n<think>\nHm\n</think>\n\nHo<|im_end|>");
     expect(prompt("sample", messages)).not.toContain("Hm");
   });
 });
 
-describe("of several named templates", () => {
+describe("with several named templates", () => {
   const named = [
     { name: "default", template: "plain {{ messages[0].content }}" },
     { name: "tool_use", template: "<tool_call> {{ tools | tojson }} {{ messages[0].content }}" },
   ];
   const template = chatTemplate({ "tokenizer_config.json": { chat_template: named } }, {});
-  test("the one for tools is used with tools only", () => {
+  test("the one for tools is used only with tools", () => {
     const model = { ...models.sample, template };
     expect(buildPrompt(model, [user("Hi")], []).text).toBe("plain Hi");
     const built = buildPrompt(model, [user("Hi")], [], { tools: [CLOCK] });
