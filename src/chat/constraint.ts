@@ -58,7 +58,11 @@ export function formatConstraint(grammar: CompiledGrammar, end: AnswerStop): Tok
   };
 }
 
-/** @throws RequestError for a format that can't be honoured */
+/**
+ * Compiles a format to a grammar.
+ *
+ * @throws RequestError for a format that can't be enforced
+ */
 export async function compileFormat(
   grammars: GrammarCompiler,
   format: AnswerFormat,
