@@ -56,3 +56,38 @@ test("the demo imports the public API and nothing else of the library", () => {
   const library = demo.flatMap((file) => imports(file)).filter((path) => folder(path) !== "demo");
   expect(new Set(library)).toEqual(new Set(["index.ts"]));
 });
+
+test("files form no import loop, types included", () => {
+  const finished = new Set<string>();
+  const open: string[] = [];
+  const loops: string[] = [];
+  const visit = (file: string): void => {
+    if (finished.has(file)) return;
+    if (open.includes(file)) {
+      loops.push([...open.slice(open.indexOf(file)), file].join(" -> "));
+      return;
+    }
+    open.push(file);
+    for (const path of imports(file)) if (files.includes(path)) visit(path);
+    open.pop();
+    finished.add(file);
+  };
+  files.forEach(visit);
+  expect(loops).toEqual([]);
+});
+
+test("no exported name means two things", () => {
+  const owners = new Map<string, string[]>();
+  for (const file of files) {
+    const code = readFileSync(join(src, file), "utf8");
+    const exported = code.matchAll(
+      /^export (?:default )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let) (\w+)/gm,
+    );
+    // A constant and the type of its values may share a name.
+    for (const name of new Set([...exported].map(([, name]) => name as string))) {
+      owners.set(name, [...(owners.get(name) ?? []), file]);
+    }
+  }
+  expect(owners.size).toBeGreaterThan(900);
+  expect(Object.fromEntries([...owners].filter(([, inFiles]) => inFiles.length > 1))).toEqual({});
+});

@@ -1,4 +1,5 @@
-import type { ChatTemplate, TemplateMessage, TemplatePart } from "../text/template.ts";
+import type { TemplateMessage, TemplatePart } from "../text/template-message.ts";
+import type { ChatTemplate } from "../text/template.ts";
 import { HERMES } from "./json-calls.ts";
 import { joinContent } from "./message-content.ts";
 import type { ChatMessage } from "./messages.ts";

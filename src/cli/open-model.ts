@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { openStore } from "../platform/node-store.ts";
+import { openNodeStore } from "../platform/node-store.ts";
 import { STORE } from "../weights/cache.ts";
 import {
   type Checkpoint,
@@ -49,7 +49,7 @@ export async function openModel(
   return openCheckpoint(source, {
     fetch: fetchFile,
     // A hub that reveals no commits is read like any folder.
-    store: local || options.weights === false ? undefined : openStore(STORE),
+    store: local || options.weights === false ? undefined : openNodeStore(STORE),
     token: environment.token,
     signal,
     onProgress,

@@ -2,7 +2,7 @@ import { computed, type Signal, signal } from "@preact/signals";
 import type { Usage } from "../index.ts";
 import type { DraftPart } from "./draft.ts";
 import { whenReady } from "./model.ts";
-import { type ChatMessage, errorOf, requestBody, userMessage } from "./request.ts";
+import { type SentMessage, errorOf, requestBody, userMessage } from "./request.ts";
 import { settings } from "./settings.ts";
 import { readChunks } from "./stream.ts";
 import { type Timing, timingOf } from "./timing.ts";
@@ -113,8 +113,8 @@ async function stream(
 }
 
 /** Leaves out questions without an answer, so that an image that failed doesn't fail again. */
-function historyOf(asked: readonly Turn[]): ChatMessage[] {
-  return asked.flatMap((turn, index): ChatMessage[] => {
+function historyOf(asked: readonly Turn[]): SentMessage[] {
+  return asked.flatMap((turn, index): SentMessage[] => {
     if (turn.role === "assistant") {
       return turn.text.value ? [{ role: "assistant", content: turn.text.value }] : [];
     }

@@ -1,7 +1,7 @@
 import type { DraftPart } from "./draft.ts";
 import type { Settings } from "./settings.ts";
 
-export interface ChatMessage {
+export interface SentMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string | readonly ContentPart[];
 }
@@ -11,7 +11,7 @@ type ContentPart =
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
 
 /** @returns a user message for the request; its content is a string if it is text only */
-export function userMessage(parts: readonly DraftPart[]): ChatMessage {
+export function userMessage(parts: readonly DraftPart[]): SentMessage {
   const [first] = parts;
   if (parts.length === 1 && first?.type === "text") return { role: "user", content: first.text };
   return {
@@ -23,9 +23,9 @@ export function userMessage(parts: readonly DraftPart[]): ChatMessage {
 }
 
 /** @returns the body of a streamed `POST /v1/chat/completions`, with usage in the last chunk */
-export function requestBody(model: string, messages: readonly ChatMessage[], settings: Settings) {
+export function requestBody(model: string, messages: readonly SentMessage[], settings: Settings) {
   const prompt = settings.systemPrompt.trim();
-  const system: ChatMessage[] = prompt ? [{ role: "system", content: prompt }] : [];
+  const system: SentMessage[] = prompt ? [{ role: "system", content: prompt }] : [];
   return {
     model,
     messages: [...system, ...messages],

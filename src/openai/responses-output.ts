@@ -10,7 +10,7 @@ import type {
   OutputItem,
   OutputMessage,
   OutputText,
-  PartPosition,
+  ContentPartPosition,
   ReasoningItem,
   ResponseLogprob,
 } from "./responses-wire.ts";
@@ -132,7 +132,7 @@ export class ResponseOutput {
     yield { type: "response.output_item.done", output_index, item };
   }
 
-  #position(): PartPosition {
+  #position(): ContentPartPosition {
     const { id: item_id } = this.#open as OpenItem;
     return { item_id, output_index: this.items.length, content_index: 0 };
   }

@@ -253,7 +253,7 @@ export interface ItemPosition {
   item_id: string;
 }
 
-export interface PartPosition extends ItemPosition {
+export interface ContentPartPosition extends ItemPosition {
   /** Every output item has one part. */
   content_index: 0;
 }
@@ -264,18 +264,18 @@ export type OutputEvent =
   | ItemEvent<"response.output_item.done">
   | PartEvent<"response.content_part.added">
   | PartEvent<"response.content_part.done">
-  | (PartPosition & {
+  | (ContentPartPosition & {
       type: "response.output_text.delta";
       delta: string;
       logprobs: ResponseLogprob[];
     })
-  | (PartPosition & {
+  | (ContentPartPosition & {
       type: "response.output_text.done";
       text: string;
       logprobs: ResponseLogprob[];
     })
-  | (PartPosition & { type: "response.reasoning_text.delta"; delta: string })
-  | (PartPosition & { type: "response.reasoning_text.done"; text: string })
+  | (ContentPartPosition & { type: "response.reasoning_text.delta"; delta: string })
+  | (ContentPartPosition & { type: "response.reasoning_text.done"; text: string })
   | (ItemPosition & { type: "response.function_call_arguments.delta"; delta: string })
   | (ItemPosition & {
       type: "response.function_call_arguments.done";
@@ -289,7 +289,7 @@ interface ItemEvent<Type> {
   item: OutputItem;
 }
 
-interface PartEvent<Type> extends PartPosition {
+interface PartEvent<Type> extends ContentPartPosition {
   type: Type;
   part: OutputText | ReasoningText;
 }

@@ -3,12 +3,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import images from "../../e2e/goldens/images.json";
-import { decodeImage } from "./node-image.ts";
+import { decodeNodeImage } from "./node-image.ts";
 
 const FOLDER = join(import.meta.dirname, "../../e2e/goldens/images");
 
 async function decodeFile(file: string) {
-  const image = await decodeImage(new Blob([await readFile(join(FOLDER, file))]));
+  const image = await decodeNodeImage(new Blob([await readFile(join(FOLDER, file))]));
   return { ...image, source: image.source as Uint8Array };
 }
 
@@ -34,17 +34,20 @@ test.each(images)("$file decodes to the reference's bytes", async (golden) => {
 
 test("bytes that are not an image are rejected", async () => {
   const text = new Blob(["not an image"], { type: "image/png" });
-  await expect(decodeImage(text)).rejects.toThrow("12 bytes of image/png");
-  await expect(decodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
+  await expect(decodeNodeImage(text)).rejects.toThrow("12 bytes of image/png");
+  await expect(decodeNodeImage(new Blob([]))).rejects.toThrow("0 bytes of unknown type");
 });
 
 test("SVG is rejected, as in a browser", async () => {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"></svg>`;
-  await expect(decodeImage(new Blob([svg]))).rejects.toThrow("svg is not supported");
+  await expect(decodeNodeImage(new Blob([svg]))).rejects.toThrow("svg is not supported");
 });
 
 test("an image with too many pixels is rejected", async () => {
   const bytes = new Blob([await readFile(join(FOLDER, "large.png"))]);
-  await expect(decodeImage(bytes, 600 * 420 - 1)).rejects.toThrow(RangeError);
-  await expect(decodeImage(bytes, 600 * 420)).resolves.toMatchObject({ width: 600, height: 420 });
+  await expect(decodeNodeImage(bytes, 600 * 420 - 1)).rejects.toThrow(RangeError);
+  await expect(decodeNodeImage(bytes, 600 * 420)).resolves.toMatchObject({
+    width: 600,
+    height: 420,
+  });
 });

@@ -14,7 +14,7 @@ const FORMATS = ["png", "jpeg", "webp", "gif", "heif", "tiff"];
  * @param maxPixels limit of width times height
  * @throws Error when sharp can't decode the image, RangeError when it has too many pixels
  */
-export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<DecodedImage> {
+export async function decodeNodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<DecodedImage> {
   const { default: sharp } = await importOptional("sharp", () => import("sharp"));
   try {
     const options = { ignoreIcc: true, limitInputPixels: false, failOn: "error" } as const;
@@ -42,7 +42,7 @@ export async function decodeImage(bytes: Blob, maxPixels = MAX_PIXELS): Promise<
     if (cause instanceof RangeError) throw cause;
     const kind = bytes.type || "unknown type";
     throw new Error(
-      `decodeImage: ${bytes.size} bytes of ${kind} are not an image that sharp can decode: ` +
+      `decodeNodeImage: ${bytes.size} bytes of ${kind} are not an image that sharp can decode: ` +
         (cause as Error).message,
       { cause },
     );

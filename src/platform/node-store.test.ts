@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openStore } from "./node-store.ts";
+import { openNodeStore } from "./node-store.ts";
 
 let home: string;
 beforeEach(async () => {
@@ -24,18 +24,18 @@ const KEYS = [
 ];
 
 test("stores bytes by any key, and lists the keys", async () => {
-  const store = openStore("test");
+  const store = openNodeStore("test");
   expect(await store.keys()).toEqual([]);
   for (const [i, key] of KEYS.entries()) await store.set(key, Uint8Array.of(i, 1, 2));
   expect((await store.keys()).sort()).toEqual([...KEYS].sort());
-  const again = openStore("test");
+  const again = openNodeStore("test");
   for (const [i, key] of KEYS.entries())
     expect(await again.get(key)).toEqual(Uint8Array.of(i, 1, 2));
   expect(await readdir(home)).toEqual(["test"]);
 });
 
 test("replaces and deletes", async () => {
-  const store = openStore("test");
+  const store = openNodeStore("test");
   await store.set("a", Uint8Array.of(1));
   await store.set("a", Uint8Array.of(2));
   await store.set("b", Uint8Array.of(3));
@@ -46,6 +46,6 @@ test("replaces and deletes", async () => {
 });
 
 test("stores of different names are separate", async () => {
-  await openStore("one").set("a", Uint8Array.of(1));
-  expect(await openStore("two").get("a")).toBeUndefined();
+  await openNodeStore("one").set("a", Uint8Array.of(1));
+  expect(await openNodeStore("two").get("a")).toBeUndefined();
 });

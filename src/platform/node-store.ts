@@ -16,7 +16,7 @@ const NAME_LENGTH = 200;
  *
  * @param name a folder in the user's cache folder
  */
-export function openStore(name: string): ByteStore {
+export function openNodeStore(name: string): ByteStore {
   const folder = join(cacheHome(), name);
   return {
     async get(key) {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { chatTemplate, type TemplateMessage } from "./template.ts";
+import type { TemplateMessage } from "./template-message.ts";
+import { chatTemplate } from "./template.ts";
 
 interface Case {
   readonly name: string;

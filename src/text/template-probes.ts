@@ -1,7 +1,30 @@
 import { RaisedError } from "./jinja/globals.ts";
-import type { ChatTemplate, TemplateAbilities, TemplateMessage, TemplatePart } from "./template.ts";
+import type { TemplateMessage, TemplatePart } from "./template-message.ts";
 
-type Render = ChatTemplate["render"];
+/** Renders a conversation with further variables. Throws what the template throws, as `cause`. */
+type Render = (
+  messages: readonly TemplateMessage[],
+  variables?: Readonly<Record<string, unknown>>,
+) => string;
+
+/** The forms of `content` that a template writes; many published templates know only one. */
+export interface ContentForms {
+  readonly string: boolean;
+  readonly list: boolean;
+}
+
+/** The parts of a conversation that a template writes. It may drop or refuse the others. */
+export interface TemplateAbilities {
+  readonly system: boolean;
+  /** Whether `developer` has a form of its own. */
+  readonly developer: boolean;
+  /** Whether it writes the variable `tools`. */
+  readonly tools: boolean;
+  /** Whether it writes the `tool_calls` of an assistant's message. */
+  readonly toolCalls: boolean;
+  /** Whether `tool` messages have a form of their own. */
+  readonly toolResults: boolean;
+}
 
 const PROBE = "probe-of-content";
 const PROBE_LIST: readonly TemplatePart[] = [{ type: "text", text: PROBE }];
@@ -9,7 +32,7 @@ const PROBE_NAME = "probe_of_name";
 const PROBE_RESULT = "probe-of-result";
 
 /** Finds the forms of a message's content that a template writes, by rendering a probe. */
-export function contentForms(render: Render): ChatTemplate["content"] {
+export function contentForms(render: Render): ContentForms {
   const writes = (content: TemplateMessage["content"]) => {
     const { text = "" } = attempt(render, [{ role: "user", content }]);
     return text.includes(PROBE) && !/["']text["']/.test(text); // not printed as a list
@@ -25,7 +48,7 @@ export function contentForms(render: Render): ChatTemplate["content"] {
 export function abilities(
   render: Render,
   source: string,
-  { string }: ChatTemplate["content"],
+  { string }: ContentForms,
 ): TemplateAbilities {
   const content = (text: string) => (string ? text : [{ type: "text" as const, text }]);
   const user: TemplateMessage = { role: "user", content: content("Hello") };

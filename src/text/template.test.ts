@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type TemplateMessage, TemplateError, chatTemplate } from "./template.ts";
+import type { TemplateMessage } from "./template-message.ts";
+import { TemplateError, chatTemplate } from "./template.ts";
 
 const HELLO: TemplateMessage[] = [{ role: "user", content: "Hello" }];
 const BOTH =

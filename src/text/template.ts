@@ -1,29 +1,12 @@
 import type { CheckpointFiles } from "../models/model.ts";
 import { JinjaTemplate } from "./jinja/interpreter.ts";
-import { abilities, contentForms } from "./template-probes.ts";
-
-/** A message in the form that chat templates read. */
-export interface TemplateMessage {
-  readonly role: string;
-  readonly content: string | readonly TemplatePart[];
-  readonly name?: string;
-  readonly reasoning_content?: string;
-  readonly tool_calls?: readonly TemplateToolCall[];
-  readonly tool_call_id?: string;
-}
-
-/** A tool call in the form that chat templates read: its arguments are an object, not JSON text. */
-export interface TemplateToolCall {
-  readonly id: string;
-  readonly type: "function";
-  readonly function: {
-    readonly name: string;
-    readonly arguments: Readonly<Record<string, unknown>>;
-  };
-}
-
-export type TemplatePart =
-  { readonly type: "text"; readonly text: string } | { readonly type: "image" };
+import type { TemplateMessage } from "./template-message.ts";
+import {
+  abilities,
+  type ContentForms,
+  contentForms,
+  type TemplateAbilities,
+} from "./template-probes.ts";
 
 /** Thrown when a template is invalid, fails, or refuses the messages. */
 export class TemplateError extends Error {
@@ -35,7 +18,7 @@ export interface ChatTemplate {
   /** The Jinja source. Where plain chat and tools have templates of their own, both of them. */
   readonly source: string;
   /** The forms of `content` that it writes; many published templates know only one. */
-  readonly content: { readonly string: boolean; readonly list: boolean };
+  readonly content: ContentForms;
   /** The other parts of a conversation that it writes. */
   readonly writes: TemplateAbilities;
   /**
@@ -48,19 +31,6 @@ export interface ChatTemplate {
     messages: readonly TemplateMessage[],
     variables?: Readonly<Record<string, unknown>>,
   ): string;
-}
-
-/** The parts of a conversation that a template writes. It may drop or refuse the others. */
-export interface TemplateAbilities {
-  readonly system: boolean;
-  /** Whether `developer` has a form of its own. */
-  readonly developer: boolean;
-  /** Whether it writes the variable `tools`. */
-  readonly tools: boolean;
-  /** Whether it writes the `tool_calls` of an assistant's message. */
-  readonly toolCalls: boolean;
-  /** Whether `tool` messages have a form of their own. */
-  readonly toolResults: boolean;
 }
 
 /**

@@ -8,7 +8,7 @@ import { findMatrix, findVector, hasTensor, type NamedTensors } from "./find-ten
 import type { StoredMatrix } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
 import type { FormatName } from "./formats/registry.ts";
-import { type StreamOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
+import { type LoadTensorsOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
 import { WeightWriter } from "./weight-writer.ts";
 import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
 
@@ -95,7 +95,10 @@ export class GpuWeights implements Weights {
    *
    * @throws DeviceLostError, the signal's reason, or what `checkpoint.stream` throws
    */
-  async load(checkpoint: Pick<Checkpoint, "stream">, options: StreamOptions = {}): Promise<void> {
+  async load(
+    checkpoint: Pick<Checkpoint, "stream">,
+    options: LoadTensorsOptions = {},
+  ): Promise<void> {
     if (this.#closed) throw new Error(`load: the weights of ${this.#checkpoint.id} were loaded`);
     this.#closed = true;
     const writer = new WeightWriter(this.#gpu);

@@ -9,7 +9,7 @@ export interface WantedTensor extends StoredTensor {
   readonly write: WriteRows;
 }
 
-export interface StreamOptions {
+export interface LoadTensorsOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
 }
@@ -28,7 +28,7 @@ interface Loading extends WantedTensor {
 export async function loadTensors(
   checkpoint: Pick<Checkpoint, "stream">,
   wanted: readonly WantedTensor[],
-  { signal, onProgress }: StreamOptions = {},
+  { signal, onProgress }: LoadTensorsOptions = {},
 ): Promise<void> {
   const byFile = new Map<string, Loading[]>();
   let totalBytes = 0;
