@@ -2,7 +2,7 @@ import { deflateSync } from "node:zlib";
 import type { Browser, Page } from "playwright";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { decodeImage } from "../src/platform/node-image.ts";
+import { decodeNodeImage } from "../src/platform/node-image.ts";
 import { launch } from "./browser.ts";
 
 type Chunk = readonly [type: string, data: readonly number[] | Buffer];
@@ -125,6 +125,6 @@ function decodeInPage(image: Buffer): Promise<number[]> {
 
 test.each(IMAGES)("%s decodes in Node as in the browser, bit for bit", async (_, make) => {
   const bytes = await make();
-  const { width, height, source } = await decodeImage(new Blob([new Uint8Array(bytes)]));
+  const { width, height, source } = await decodeNodeImage(new Blob([new Uint8Array(bytes)]));
   expect([width, height, ...(source as Uint8Array)]).toEqual(await decodeInPage(bytes));
 });
