@@ -49,7 +49,7 @@ export interface Sampler {
   readonly hasLogprobs: boolean;
 }
 
-/** Where the row of a request's first generated token stands; see `SequenceSampling`. */
+/** What the row of a request's first generated token needs; see `SequenceSampling`. */
 export type FirstRow = Pick<
   SequenceSampling,
   "position" | "ropeOffset" | "window" | "crossFirst" | "crossLast"
@@ -76,7 +76,7 @@ export class Decoder {
   readonly #rows: Tensor;
   /** `[1]`, the `headRow` of the last pass. */
   readonly #headRow: Tensor;
-  /** What `#headRow` holds. */
+  /** The row that `#headRow` holds now. */
   #writtenHeadRow = 0;
   /** `[1, D]`, the hidden state of the head row. */
   readonly #hidden: Tensor;

@@ -97,7 +97,7 @@ export function writePromptRows(
  *
  * @throws RangeError when the number of placeholders is not `imageRows`
  */
-export function resolveImageRows(
+function resolveImageRows(
   ids: readonly number[],
   imageTokenId: number,
   imageRows: number,
