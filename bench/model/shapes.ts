@@ -47,15 +47,31 @@ const SMOLVLM_PREPROCESSOR = {
   resample: 1,
 };
 
-export const smolvlm256m: CheckpointShape = {
-  id: "SmolVLM-256M",
-  files: {
-    "config.json": SMOLVLM_256M,
-    "preprocessor_config.json": SMOLVLM_PREPROCESSOR,
-    "processor_config.json": { image_seq_len: 64 },
+export const smolvlm256m = smolvlm("SmolVLM-256M", SMOLVLM_256M);
+
+export const smolvlm500m = smolvlm("SmolVLM-500M", {
+  ...SMOLVLM_256M,
+  text_config: {
+    ...SMOLVLM_256M.text_config,
+    hidden_size: 960,
+    intermediate_size: 2560,
+    num_hidden_layers: 32,
+    num_attention_heads: 15,
+    num_key_value_heads: 5,
   },
-  tensors: smolvlmTensors(SMOLVLM_256M),
-};
+});
+
+function smolvlm(id: string, config: typeof SMOLVLM_256M): CheckpointShape {
+  return {
+    id,
+    files: {
+      "config.json": config,
+      "preprocessor_config.json": SMOLVLM_PREPROCESSOR,
+      "processor_config.json": { image_seq_len: 64 },
+    },
+    tensors: smolvlmTensors(config),
+  };
+}
 
 /** The names and shapes of all tensors of a SmolVLM checkpoint. */
 function smolvlmTensors(config: typeof SMOLVLM_256M): [name: string, shape: number[]][] {

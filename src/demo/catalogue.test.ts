@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { EXAMPLES, OFFERS, SAMPLE, nameOf } from "./catalogue.ts";
-import SIZES from "./model-sizes.json";
+import { EXAMPLES, SAMPLE, nameOf } from "./catalogue.ts";
 
 test.each([
   [SAMPLE, "Sample model"],
@@ -14,8 +13,4 @@ test.each([
 
 test.each(EXAMPLES)("$image exists", ({ image }) => {
   expect(existsSync(`public/images/${image}`)).toBe(true);
-});
-
-test("every offer has its sizes, and there are no others", () => {
-  expect(Object.keys(SIZES)).toEqual(OFFERS.map(({ source }) => source));
 });

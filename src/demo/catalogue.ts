@@ -12,7 +12,7 @@ interface Description {
 }
 
 /** What `webvlm inspect --json` says about a model. */
-interface Sizes {
+export interface Sizes {
   readonly downloadBytes: number;
   /** Total GPU memory by quantization. A new format has no number before the next update. */
   readonly gpuBytes: Readonly<Partial<Record<QuantizationName, number>>>;
