@@ -1,6 +1,6 @@
 import { load } from "webvlm";
 
-/** A path, a URL or a name of the Hugging Face Hub. This one knows simple drawings only. */
+/** A path, a URL, or a name on the Hugging Face Hub. This model knows simple drawings only. */
 const MODEL = "./models/sample";
 
 const form = document.querySelector("form");
@@ -11,10 +11,10 @@ const output = document.querySelector("output");
 const status = document.querySelector("[role=status]");
 const problem = document.querySelector("[role=alert]");
 
-/** Loaded by the first question: a visitor who asks nothing downloads nothing. */
+/** The first question loads the model. A visitor who asks nothing downloads nothing. */
 let vlm;
 
-/** Stops what is running: the download, or the answer. */
+/** Stops the running download or answer. */
 let running;
 
 form.addEventListener("submit", async (event) => {
@@ -50,7 +50,7 @@ async function ask(question, signal) {
     }
     status.textContent = "";
   } catch (error) {
-    // Whatever stopped this has begun something else, or is the Stop button.
+    // A newer question has its own status. Only the Stop button leaves this one current.
     if (signal === running.signal) status.textContent = signal.aborted ? "Stopped." : "";
     if (!signal.aborted) problem.textContent = error.message;
   } finally {

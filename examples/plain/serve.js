@@ -1,4 +1,4 @@
-// Any web server will do: copy webvlm.js, and a model if it shall not come from a hub, to your site.
+// Any web server works. Copy webvlm.js to your site, and the model unless it comes from a hub.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
 
-/** Where the folders of the site are; the page itself lies beside this file. */
+/** The folders of the site. The page itself is in this folder. */
 const FOLDERS = {
   "/webvlm/": new URL("../../dist/lib/", import.meta.url),
   "/models/": new URL("../../public/models/", import.meta.url),
@@ -24,7 +24,7 @@ const server = createServer((request, response) => {
   const { pathname } = new URL(request.url, "http://localhost");
   const [prefix, folder] = Object.entries(FOLDERS).find(([prefix]) => pathname.startsWith(prefix));
   const file = new URL(`./${pathname.slice(prefix.length) || "index.html"}`, folder);
-  // Of an escaped slash, say; `URL` has seen to "..".
+  // An escaped slash could leave the folder. `URL` has resolved ".." already.
   if (!file.href.startsWith(folder.href) || /%2f|%5c/i.test(pathname)) {
     response.writeHead(404).end();
     return;

@@ -3,5 +3,5 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
-  publicDir: "../../public", // The sample model. One of the Hugging Face Hub needs none of this.
+  publicDir: "../../public", // The sample model. A model of the Hugging Face Hub doesn't need this.
 });

@@ -5,10 +5,10 @@ declare const self: ServiceWorkerGlobalScope;
 self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
-/** Requests below /v1/ go to the tab that has the model. */
+/** The tab that has the model answers requests below /v1/. */
 answerOrigin(self);
 
-/** The app's own part: images that have been shown once are there without a network, too. */
+/** The app's own part: an image that was shown once is also available offline. */
 self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
   if (origin !== location.origin || !pathname.startsWith("/images/")) return;

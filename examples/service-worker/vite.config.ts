@@ -1,12 +1,12 @@
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  publicDir: "../../public", // The sample model. One of the Hugging Face Hub needs none of this.
+  publicDir: "../../public", // The sample model. A model of the Hugging Face Hub doesn't need this.
   build: {
     rolldownOptions: {
       input: ["index.html", "frame.html", "service-worker.ts"],
       output: {
-        // A service worker is in charge of what lies beside it, and keeps its name when it changes.
+        // A service worker controls the pages below its own folder, and its name must not change.
         entryFileNames: ({ name }) =>
           name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js",
       },

@@ -1,7 +1,7 @@
 import { Questions } from "./questions.tsx";
 import { useModel } from "./use-model.ts";
 
-/** A path, a URL or a name of the Hugging Face Hub. This one knows simple drawings only. */
+/** A path, a URL, or a name on the Hugging Face Hub. This model knows simple drawings only. */
 const MODEL = "/models/sample";
 
 export function App() {

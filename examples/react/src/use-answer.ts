@@ -3,11 +3,11 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { Vlm } from "webvlm";
 
 export interface Answer {
-  /** What has been written so far. */
+  /** The answer so far. */
   readonly text: string;
   readonly answering: boolean;
   readonly error: Error | undefined;
-  /** Stops the answer before, if that is still being written. */
+  /** Stops the previous answer, if it still runs. */
   ask(image: string, question: string): Promise<void>;
   stop(): void;
 }
@@ -17,10 +17,10 @@ export function useAnswer(vlm: Vlm): Answer {
   const openai = useMemo(
     () =>
       new OpenAI({
-        baseURL: "https://webvlm.local/v1", // Never asked: `fetch` answers.
+        baseURL: "https://webvlm.local/v1", // Never requested: `fetch` answers.
         apiKey: "none",
         fetch: vlm.fetch,
-        dangerouslyAllowBrowser: true, // There is no key that a visitor could steal.
+        dangerouslyAllowBrowser: true, // There is no key to steal.
       }),
     [vlm],
   );

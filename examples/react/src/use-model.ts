@@ -7,8 +7,8 @@ export type ModelState =
   | { readonly status: "failed"; readonly error: Error; retry(): void };
 
 /**
- * A model, loaded while at least one component uses it: the components share it, and when the last
- * one is gone, its GPU memory is free again.
+ * A model that components share. It is loaded while at least one component uses it. When the last one
+ * is gone, its GPU memory is freed.
  */
 export function useModel(source: string): ModelState {
   const { subscribe, getSnapshot } = modelStore(source);
@@ -31,7 +31,7 @@ function modelStore(source: string): ModelStore {
 function createStore(source: string): ModelStore {
   const listeners = new Set<() => void>();
   let state: ModelState = { status: "loading" };
-  /** Aborts when nobody uses the model any more. */
+  /** Aborts when no component uses the model. */
   let use: AbortController | undefined;
 
   const set = (next: ModelState): void => {
@@ -65,7 +65,7 @@ function createStore(source: string): ModelStore {
       if (!use) void start();
       return () => {
         listeners.delete(listener);
-        // A while later: strict mode, and a change of pages, subscribe again at once.
+        // Deferred: strict mode and a change of pages subscribe again at once.
         setTimeout(() => {
           if (listeners.size > 0) return;
           use?.abort();

@@ -1,6 +1,6 @@
 import { ask } from "./ask.ts";
 
-/** A form that asks the origin's model, in whichever tab or frame it is. */
+/** A form that asks the origin's model. Tabs and frames share this script. */
 const form = document.querySelector("form")!;
 const image = document.querySelector("img")!;
 const output = document.querySelector("output")!;
