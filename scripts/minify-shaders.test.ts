@@ -3,17 +3,21 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { minifyWgsl } from "./minify-shaders.ts";
 
-const FOLDER = join(import.meta.dirname, "..", "shaders");
-const shaders = readdirSync(FOLDER, { recursive: true, encoding: "utf8" }).filter((path) =>
-  path.endsWith(".wgsl"),
-);
+const ROOT = join(import.meta.dirname, "..");
+const shaders = ["shaders", "src"]
+  .flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((path) =>
+      join(folder, path),
+    ),
+  )
+  .filter((path) => path.endsWith(".wgsl"));
 
 /** @returns the tokens of a shader; a run of operators counts as one */
 const tokens = (code: string): string[] =>
   code.replace(/\/\/.*/g, "").match(/[\w.]+|[-+*/%&|^<>=!~]+|[^\s\w]/g) ?? [];
 
 test.each(shaders)("%s keeps its tokens", (path) => {
-  const code = readFileSync(join(FOLDER, path), "utf8");
+  const code = readFileSync(join(ROOT, path), "utf8");
   const minified = minifyWgsl(code);
   expect(tokens(minified)).toEqual(tokens(code));
   expect(minified).not.toMatch(/\/\/|^\s|\s\n/m);
