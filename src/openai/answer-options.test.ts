@@ -52,7 +52,7 @@ async function choiceOf(response: Response) {
 }
 
 describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
-  test("what a request leaves out is as generation_config.json says", async () => {
+  test("missing fields have the values of generation_config.json", async () => {
     const generation = {
       do_sample: true,
       temperature: 0.7,
@@ -74,7 +74,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     expect(generator.inputs[0]?.stopTokenIds).toEqual([5, EOS]);
   });
 
-  test("there may be any number of stop strings", async () => {
+  test("any number of stop strings is allowed", async () => {
     generator.ids = [...idsOf("A red circle."), EOS];
     const stop = ["q", "w", "x", "y", "z", "Q", "W", "X", "Y", " cir"];
     const choice = await choiceOf(await post(path, { stop }));
@@ -82,7 +82,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     expect((await choiceOf(await post(path, { stop: [] }))).text).toBe("A red circle.");
   });
 
-  test("special tokens are in the text when told so", async () => {
+  test("special tokens are in the text if requested", async () => {
     generator.ids = [...idsOf("a"), EOS, ...idsOf("b")];
     const text = async (fields: object) =>
       (await choiceOf(await post(path, { ignore_eos: true, max_tokens: 3, ...fields }))).text;
@@ -92,7 +92,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     expect(await text({ skip_special_tokens: false })).toBe("a<end_of_utterance>b");
   });
 
-  test("cache_salt reaches the model, and what was cached is told once", async () => {
+  test("the generator receives cache_salt, and cached tokens are counted once", async () => {
     generator.cached = 5;
     const response = await post(path, { cache_salt: "mine", n: 2 });
     const { usage } = (await response.json()) as { usage: object };
@@ -103,7 +103,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     expect((await post(path, { cache_salt: 7 })).status).toBe(400);
   });
 
-  test("penalties, bias and least length reach the model", async () => {
+  test("the generator receives penalties, bias and minimum length", async () => {
     const response = await post(path, {
       frequency_penalty: 0.5,
       presence_penalty: -0.25,
@@ -127,7 +127,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     });
   });
 
-  test("without them nothing is asked of the model", async () => {
+  test("without these fields the generator receives none", async () => {
     await post(path, { frequency_penalty: null, logit_bias: null, min_tokens: null });
     const { sampling, minTokens, logprobs } = generator.inputs[0] ?? expect.fail();
     expect([sampling.frequencyPenalty, sampling.presencePenalty]).toEqual([undefined, undefined]);
@@ -145,7 +145,7 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     ["logit_bias.5", -101, "a number from -100 to 100, but got -101 instead"],
     ["min_tokens", -1, "an integer of at least 0, but got -1 instead"],
     ["min_tokens", 17, "an integer from 0 to 16, the maximum length of this answer"],
-  ])("%s of %s is refused, with the range", async (param, value, range) => {
+  ])("%s of %s is refused with the range", async (param, value, range) => {
     const fields = param.startsWith("logit_bias")
       ? { logit_bias: { "5": value } }
       : { [param]: value };

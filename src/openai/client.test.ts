@@ -65,7 +65,7 @@ describe("OpenAI's own client", () => {
     );
   });
 
-  test("reads several choices, streamed or not", async () => {
+  test("reads several choices, streamed and not", async () => {
     const body = { model: "default", messages, n: 3, seed: 1 };
     const texts = ["A red circle.", "A red circle.", "A red circle."];
     const answer = await client.chat.completions.create(body);
@@ -76,7 +76,7 @@ describe("OpenAI's own client", () => {
     expect(final.choices.map(({ index }) => index)).toEqual([0, 1, 2]);
   });
 
-  test("stops the model by leaving a stream", async () => {
+  test("stops the model when it leaves a stream", async () => {
     generator.ids = generator.ids.slice(0, 3);
     generator.stalls = true; // It would go on: a stream is written whether it is read or not.
     const stream = await client.chat.completions.create({
@@ -88,7 +88,7 @@ describe("OpenAI's own client", () => {
     await expect.poll(() => generator.ended).toBe(1);
   });
 
-  test("knows its requests' ids", async () => {
+  test("reads request ids", async () => {
     const headers = { "x-request-id": "req_mine" };
     const body = { model: "default", messages };
     const answer = await client.chat.completions.create(body, { headers });
@@ -99,7 +99,7 @@ describe("OpenAI's own client", () => {
     await expect(refused).rejects.toMatchObject({ requestID: "req_mine" });
   });
 
-  test("throws its own errors, and does not repeat what can't succeed", async () => {
+  test("throws its own errors, and does not retry requests that can't succeed", async () => {
     const wrong = client.chat.completions.create({ model: "gpt-4o", messages });
     await expect(wrong).rejects.toBeInstanceOf(OpenAI.NotFoundError);
     await expect(wrong).rejects.toMatchObject({ code: "model_not_found", param: "model" });
@@ -122,7 +122,7 @@ describe("OpenAI's own client", () => {
     expect(requests).toBe(1);
   });
 
-  test("throws what fails in the middle of a stream", async () => {
+  test("throws a failure within a stream", async () => {
     generator.ids = generator.ids.slice(0, 2);
     generator.failure = new DeviceLostError("the GPU was lost");
     const stream = await client.chat.completions.create({
@@ -143,7 +143,7 @@ describe("OpenAI's own client", () => {
     expect((await client.models.retrieve("org/sample")).id).toBe("org/sample");
   });
 
-  test("aborts", async () => {
+  test("aborts a request", async () => {
     generator.ids = [];
     generator.stalls = true;
     const controller = new AbortController();
@@ -155,7 +155,7 @@ describe("OpenAI's own client", () => {
   });
 });
 
-test("the wire's types are OpenAI's", () => {
+test("the types of wire.ts match OpenAI's", () => {
   expectTypeOf<ChatCompletion>().toExtend<OpenAI.ChatCompletion>();
   expectTypeOf<ChatCompletionChunk>().toExtend<OpenAI.ChatCompletionChunk>();
   expectTypeOf<ChatCompletionRequest["stop"]>().toExtend<

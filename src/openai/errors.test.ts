@@ -43,7 +43,7 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
     null,
   ],
   ["a defect", new TypeError("no"), 500, "server_error", null, null],
-  ["something that is no error", "no", 500, "server_error", null, null],
+  ["a thrown string", "no", 500, "server_error", null, null],
   [
     "an OpenAIError",
     new OpenAIError(418, "no", { code: "teapot" }),
@@ -62,7 +62,7 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
   expect(response.headers.get("retry-after")).toBe(retried ? "1" : null);
 });
 
-test("an invalid value is named by its path", () => {
+test("the message of an invalid value has its path", () => {
   const error = new RequestError("invalid_value", "minTokens", "expected 1, but got 2.");
   expect(badRequest(error, "min_tokens")).toMatchObject({
     message: "Invalid value for 'min_tokens': expected 1, but got 2.",
@@ -71,7 +71,7 @@ test("an invalid value is named by its path", () => {
   });
 });
 
-test("an image is named by its path", () => {
+test("the error of an image has its path", () => {
   const error = new ImageError("image_too_small", "The image is 0 x 0 pixels.");
   expect(badRequest(error, "input[0]")).toMatchObject({
     status: 400,
@@ -81,7 +81,7 @@ test("an image is named by its path", () => {
   });
 });
 
-test("a model that is loading, or is not there", () => {
+test("a model that is loading or unknown", () => {
   const { headers } = modelLoading().toResponse();
   expect(headers.get("retry-after")).toMatch(/^\d+$/);
   expect(headers.has("x-should-retry")).toBe(false);

@@ -44,7 +44,7 @@ const post = (body: unknown, init: RequestInit = {}) =>
 
 const errorOf = async (response: Response) => ((await response.json()) as ErrorBody).error;
 
-/** The `data:` of every event. */
+/** The `data:` line of every event. */
 async function events(response: Response): Promise<string[]> {
   const text = await response.text();
   expect(text.endsWith("\n\n")).toBe(true);
@@ -102,7 +102,7 @@ describe("an answer", () => {
     );
   });
 
-  test("counts image rows", async () => {
+  test("counts image tokens", async () => {
     const content = [
       { type: "image_url", image_url: { url: CIRCLE } },
       { type: "text", text: "What is it?" },
@@ -114,7 +114,7 @@ describe("an answer", () => {
     expect(generator.inputs[0]?.images).toHaveLength(1);
   });
 
-  test("tells its token ids when asked, streamed or not", async () => {
+  test("has token ids if requested, streamed and not", async () => {
     const ids = [...idsOf("A red circle."), EOS];
     const body = { messages: HELLO, return_token_ids: true };
     const whole = (await (await post(body)).json()) as ChatCompletion;
@@ -146,7 +146,7 @@ describe("an answer", () => {
     });
   });
 
-  test("leaves the stop string in when told so", async () => {
+  test("keeps the stop string with no_stop_trim", async () => {
     const body = { messages: HELLO, stop: "circle", no_stop_trim: true };
     const { choices } = (await (await post(body)).json()) as ChatCompletion;
     expect(choices[0]).toMatchObject({
@@ -161,7 +161,7 @@ describe("an answer", () => {
     expect(texts.join("")).toBe("A red circle");
   });
 
-  test("goes on with the assistant's last message when told so", async () => {
+  test("continues the assistant's last message with continue_final_message", async () => {
     const messages = [...HELLO, { role: "assistant", content: "I see a" }];
     await post({ messages, continue_final_message: true });
     await post({ messages, continue_final_message: false });
@@ -176,7 +176,7 @@ describe("an answer", () => {
     });
   });
 
-  test("has as many choices as asked for", async () => {
+  test("has the requested number of choices", async () => {
     const body = { messages: HELLO, n: 3, seed: 5, return_token_ids: true };
     const response = await post(body);
     const { choices, usage } = (await response.json()) as ChatCompletion;
@@ -201,7 +201,7 @@ describe("an answer", () => {
     });
   });
 
-  test("asks the model as the request says", async () => {
+  test("passes the request's options to the generator", async () => {
     await post({
       messages: HELLO,
       max_completion_tokens: 7,
@@ -223,7 +223,7 @@ describe("an answer", () => {
 });
 
 describe("a stream", () => {
-  test("tells the role, the text, the end and [DONE], under one name", async () => {
+  test("has the role, the text, the finish reason and [DONE], with one id", async () => {
     const response = await post({ messages: HELLO, stream: true });
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
@@ -258,7 +258,7 @@ describe("a stream", () => {
     expect(middle.map((choice) => choice?.delta.content).join("")).toBe("A red circle.");
   });
 
-  test("tells each choice under its index, one after another", async () => {
+  test("has one choice after another, each with its index", async () => {
     const stream_options = { include_usage: true };
     const data = await events(await post({ messages: HELLO, stream: true, n: 3, stream_options }));
     const chunks = data.slice(0, -1).map((event) => JSON.parse(event) as ChatCompletionChunk);
@@ -276,7 +276,7 @@ describe("a stream", () => {
     }
   });
 
-  test("tells the usage at the end when asked", async () => {
+  test("has the usage at the end if requested", async () => {
     const stream_options = { include_usage: true };
     const data = await events(await post({ messages: HELLO, stream: true, stream_options }));
     const chunks = data.slice(0, -1).map((event) => JSON.parse(event) as ChatCompletionChunk);
@@ -286,7 +286,7 @@ describe("a stream", () => {
     for (const chunk of chunks) expect(chunk.usage).toBeNull();
   });
 
-  test("tells the usage all the time when asked", async () => {
+  test("has the usage in every chunk if requested", async () => {
     const stream_options = { continuous_usage_stats: true };
     const data = await events(await post({ messages: HELLO, stream: true, stream_options }));
     const counts = data
@@ -308,7 +308,7 @@ describe("a stream", () => {
     expect(chunks.at(-1)?.choices[0]?.matched_stop).toBe(" ENDE");
   });
 
-  test("is made whether it is read or not", async () => {
+  test("is written even if nobody reads it", async () => {
     const ids = idsOf("A rather long answer about circles");
     generator = new ScriptedGenerator([...ids, EOS]);
     const response = await post({ messages: HELLO, stream: true });
@@ -317,7 +317,7 @@ describe("a stream", () => {
     expect((await events(response)).at(-1)).toBe("[DONE]");
   });
 
-  test("fails before its headers when there is no first token", async () => {
+  test("fails before its headers if there is no first token", async () => {
     generator = new ScriptedGenerator();
     generator.failure = new QueueFullError("64 requests wait");
     const response = await post({ messages: HELLO, stream: true });
@@ -325,7 +325,7 @@ describe("a stream", () => {
     expect(response.headers.get("content-type")).toContain("application/json");
   });
 
-  test("tells a later failure as its last event", async () => {
+  test("reports a later failure in its last event", async () => {
     generator = new ScriptedGenerator(idsOf("A red"));
     generator.failure = new DeviceLostError("the GPU was lost");
     const response = await post({ messages: HELLO, stream: true });
@@ -343,13 +343,13 @@ describe("a stream", () => {
   });
 });
 
-describe("being stopped", () => {
+describe("stopping", () => {
   const stalled = (text: string) => {
     generator = new ScriptedGenerator(idsOf(text));
     generator.stalls = true;
   };
 
-  test("an aborted request rejects with the signal's reason, and the model stops", async () => {
+  test("an aborted request rejects with the signal's reason and stops the model", async () => {
     stalled("A");
     const controller = new AbortController();
     const response = post({ messages: HELLO }, { signal: controller.signal });
@@ -359,7 +359,7 @@ describe("being stopped", () => {
     expect(generator).toMatchObject({ given: 1, ended: 1 });
   });
 
-  test("a stream whose first token does not come", async () => {
+  test("a stream that is aborted before its first token", async () => {
     stalled("");
     const controller = new AbortController();
     const response = post({ messages: HELLO, stream: true }, { signal: controller.signal });
@@ -368,7 +368,7 @@ describe("being stopped", () => {
     expect(generator.ended).toBe(1);
   });
 
-  test("a request that was aborted before", async () => {
+  test("a request that is already aborted", async () => {
     const signal = AbortSignal.abort();
     await expect(post({ messages: HELLO }, { signal })).rejects.toMatchObject({
       name: "AbortError",
@@ -397,7 +397,7 @@ describe("being stopped", () => {
     expect(generator.ended).toBe(1);
   });
 
-  test("a stream of several choices, which are not begun then", async () => {
+  test("a stream of several choices does not begin the others", async () => {
     stalled("A rather long answer");
     const response = await post({ messages: HELLO, stream: true, n: 4 });
     const reader = response.body?.getReader();
@@ -429,7 +429,7 @@ describe("being stopped", () => {
   });
 });
 
-describe("bodies that are refused", () => {
+describe("a refused body", () => {
   const image = (url: string) => ({
     messages: [
       {
@@ -444,8 +444,8 @@ describe("bodies that are refused", () => {
   const path = "messages[0].content[1].image_url.url";
 
   test.each<[string, unknown, string | null, string | null]>([
-    ["no JSON", "{", null, null],
-    ["nothing", "", null, null],
+    ["text that is not JSON", "{", null, null],
+    ["an empty body", "", null, null],
     ["a list", "[]", null, null],
     ["a string", '"Hello"', null, null],
     ["null", "null", null, null],
@@ -470,16 +470,11 @@ describe("bodies that are refused", () => {
       "context_length_exceeded",
       "messages",
     ],
-    ["an image that does not decode", image("data:image/png,x"), "image_parse_error", path],
+    ["an image that can't be decoded", image("data:image/png,x"), "image_parse_error", path],
     ["an empty image", image("data:image/png;base64,"), "empty_image_file", path],
-    ["bad base64", image("data:image/png;base64,@"), "invalid_base64_image", path],
+    ["malformed base64", image("data:image/png;base64,@"), "invalid_base64_image", path],
     ["a PDF", image("data:application/pdf,%25PDF-1.7"), "unsupported_image_media_type", path],
-    [
-      "an image that is not there",
-      image("http://127.0.0.1:1/a.png"),
-      "failed_to_download_image",
-      path,
-    ],
+    ["a missing image", image("http://127.0.0.1:1/a.png"), "failed_to_download_image", path],
   ])("%s", async (_, body, code, param) => {
     for (const stream of [false, true]) {
       const streamed = stream && typeof body === "object" ? { ...body, stream } : body;
@@ -510,7 +505,7 @@ describe("bodies that are refused", () => {
     if (status === 400) expect(await errorOf(response)).toMatchObject({ code: null, param: null });
   });
 
-  test("a caller of fetch who names no content type is understood", async () => {
+  test("the default content type of fetch is accepted", async () => {
     expect((await post({ messages: HELLO }, { headers: {} })).status).toBe(200);
   });
 });
@@ -519,7 +514,7 @@ describe("failures of the model", () => {
   test.each<[string, unknown, number, string | null]>([
     ["a full queue", new QueueFullError("64 requests wait"), 429, "queue_full"],
     ["a lost GPU", new DeviceLostError("the GPU was lost"), 500, "device_lost"],
-    ["no memory", new RangeError("Array buffer allocation failed"), 500, "out_of_memory"],
+    ["out of memory", new RangeError("Array buffer allocation failed"), 500, "out_of_memory"],
     ["a defect", new TypeError("x is not a function"), 500, null],
   ])("%s", async (_, failure, status, code) => {
     generator = new ScriptedGenerator(idsOf("A red"));
@@ -530,12 +525,12 @@ describe("failures of the model", () => {
   });
 });
 
-describe("which model", () => {
+describe("the model's name", () => {
   test.each(["org/sample", "sample", "default", null, undefined])("%s", async (model) => {
     expect((await post({ messages: HELLO, model })).status).toBe(200);
   });
 
-  test("another one", async () => {
+  test("another name is refused", async () => {
     const response = await post({ messages: HELLO, model: "gpt-4o" });
     expect(response.status).toBe(404);
     expect(await errorOf(response)).toEqual({
@@ -611,7 +606,7 @@ describe("other paths", () => {
     expect(await errorOf(response)).toMatchObject({ type: "invalid_request_error", code: null });
   });
 
-  test("a prefix of one's own", async () => {
+  test("another prefix", async () => {
     const options: HandlerOptions = { model: () => served, prefix: "/api/" };
     expect((await get("/api/models", createHandler(options))).status).toBe(200);
     expect((await get("/v1/models", createHandler(options))).status).toBe(404);
@@ -659,18 +654,18 @@ describe("x-request-id", () => {
     ["a list", "/v1/models", {}],
     ["an unknown path", "/v1/nothing", {}],
     ["a wrong method", "/v1/models", { method: "PUT" }],
-  ])("%s has one of its own", async (_, path, init) => {
+  ])("%s has a new one", async (_, path, init) => {
     const ids = [await idOf(path, init), await idOf(path, init)];
     for (const id of ids) expect(id).toMatch(/^req_[0-9a-f]{32}$/);
     expect(ids[0]).not.toBe(ids[1]);
   });
 
-  test.each(["req_mine", "0b7c-4f", "trace:1/2.3"])("%j is given back", async (id) => {
+  test.each(["req_mine", "0b7c-4f", "trace:1/2.3"])("%j is returned", async (id) => {
     expect(await idOf("/v1/models", { headers: { "x-request-id": id } })).toBe(id);
     expect(await idOf("/v1/nothing", { headers: { "x-request-id": id } })).toBe(id);
   });
 
-  test.each(["", "two words", "größer", "x".repeat(129)])("%j is not", async (id) => {
+  test.each(["", "two words", "größer", "x".repeat(129)])("%j is replaced", async (id) => {
     expect(await idOf("/v1/models", { headers: { "x-request-id": id } })).toMatch(/^req_/);
   });
 });

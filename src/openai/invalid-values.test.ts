@@ -25,7 +25,7 @@ const jsonSchema = (at: string, rows: readonly Refusal[], put: (value: unknown) 
 const STREAM_OPTIONS = [
   ...type("object", true, "include_usage", 1, []),
   ...within(".include_usage", BOOLEAN, (include_usage) => ({ include_usage })),
-  ...within(".continuous_usage_stats", BOOLEAN, (told) => ({ continuous_usage_stats: told })),
+  ...within(".continuous_usage_stats", BOOLEAN, (given) => ({ continuous_usage_stats: given })),
 ];
 
 const RESPONSE_FORMAT = [
@@ -69,7 +69,7 @@ const EBNF = [
   ...value("expected a rule", "nothing"),
 ];
 
-/** Parameters of both kinds of completion. */
+/** Parameters of both completion endpoints. */
 const COMMON = {
   ...SHARED,
   max_tokens: integers("an integer of at least 1", 0, -1),
@@ -136,7 +136,7 @@ const calls = (call: unknown) => [
 ];
 const CALL = { id: "call_1", type: "function", function: { name: "zoom", arguments: "{}" } };
 
-/** Of messages that know tools or thoughts. */
+/** Fields of messages with tool calls or reasoning. */
 const TOOL_MESSAGES = [
   ...within("[1].tool_calls[0]", type("object", "zoom", 1, null), calls),
   ...within("[1].tool_calls[0].id", type("string", 1, null), (id) => calls({ ...CALL, id })),
@@ -165,7 +165,7 @@ const TOOL_MESSAGES = [
   ]),
 ];
 
-const tool = (told: object) => [{ type: "function", function: { name: "zoom", ...told } }];
+const tool = (given: object) => [{ type: "function", function: { name: "zoom", ...given } }];
 
 const TOOLS = [
   ...type("array", "zoom", 1, {}),
@@ -173,8 +173,8 @@ const TOOLS = [
   ...within("[0].type", value("'function'", "custom", "", 1), (type) => [
     { type, function: { name: "zoom" } },
   ]),
-  ...within("[0].function", type("object", "zoom", 1, null), (told) => [
-    { type: "function", function: told },
+  ...within("[0].function", type("object", "zoom", 1, null), (given) => [
+    { type: "function", function: given },
   ]),
   ...within("[0].function.name", missing("Missing", undefined), (name) => tool({ name })),
   ...within("[0].function.name", type("string", 1, null), (name) => tool({ name })),
@@ -210,7 +210,7 @@ const TOOL_CHOICE = [
     type: "allowed_tools",
     allowed_tools: { mode, tools: [] },
   })),
-  // There are no tools.
+  // The request has no tools.
   ...value("a tool is required, but 'tools' has none", "required", {
     type: "function",
     function: { name: "zoom" },

@@ -9,7 +9,7 @@ import { lfm2VlProcessor } from "../models/lfm2-vl-processor.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion } from "./wire.ts";
 
-// LFM2-VL's published template does not write tools, so they are told and called in Hermes' words.
+// LFM2-VL's published template does not write tools, so they are described and called as by Hermes.
 
 const FILES = readCheckpoint("e2e/goldens/lfm2_vl");
 const VOCABULARY = 480;
@@ -49,7 +49,7 @@ async function choiceOf(generator: TokenGenerator, body: object) {
   return ((await response.json()) as ChatCompletion).choices[0];
 }
 
-test("tools are told, calls are read, and both stand in the next prompt", async () => {
+test("tools are described, calls are read, and the next prompt contains both", async () => {
   const generator = new ScriptedGenerator(idsOf(`Let me see.\n${CALL}`));
   const choice = await choiceOf(generator, BODY);
   const prompt = tokenizer.decode(generator.inputs[0]?.ids ?? []);
@@ -80,7 +80,7 @@ test("tools are told, calls are read, and both stand in the next prompt", async 
   );
 });
 
-test("a required call comes out whatever the model would say", async () => {
+test("a required call is enforced, whatever the model prefers", async () => {
   const generator = new ConstrainedGenerator(VOCABULARY, idsOf("No."));
   const choice = await choiceOf(generator, { ...BODY, tool_choice: "required", max_tokens: 200 });
   expect(choice?.finish_reason).toBe("tool_calls");
@@ -95,7 +95,7 @@ test("a required call comes out whatever the model would say", async () => {
   );
 });
 
-test("a schema's answer is JSON of it", async () => {
+test("an answer with a schema matches it", async () => {
   const generator = new ConstrainedGenerator(VOCABULARY, idsOf("Sure!"));
   const schema = WEATHER.function.parameters;
   const choice = await choiceOf(generator, {

@@ -43,7 +43,7 @@ const stream = async (fields: object) => {
 
 const utf8 = (bytes: readonly number[]) => new TextDecoder().decode(Uint8Array.from(bytes));
 
-test("the answer has OpenAI's shape, a place for each token of the text", async () => {
+test("have OpenAI's shape, with an entry for each token of the text", async () => {
   const { logprobs } = await complete({ logprobs: true, top_logprobs: 2 });
   expect(generator.inputs[0]?.logprobs).toBe(2);
   const ids = idsOf(TEXT);
@@ -69,7 +69,7 @@ test("the answer has OpenAI's shape, a place for each token of the text", async 
   expect(JSON.stringify(logprobs)).not.toContain("\uFFFD");
 });
 
-test("without top_logprobs only the tokens' own", async () => {
+test("have only the sampled tokens without top_logprobs", async () => {
   const { logprobs } = await complete({ logprobs: true });
   expect(generator.inputs[0]?.logprobs).toBe(0);
   expect(logprobs?.content.length).toBe(idsOf(TEXT).length);
@@ -85,7 +85,7 @@ test.each([{}, { logprobs: false }, { logprobs: null, top_logprobs: 0 }])(
   },
 );
 
-test("each chunk of a stream tells its own tokens', together those of the whole", async () => {
+test("of the chunks of a stream are together those of the whole answer", async () => {
   const fields = { logprobs: true, top_logprobs: 3 };
   const { logprobs } = await complete(fields);
   const choices = await stream(fields);
@@ -97,14 +97,14 @@ test("each chunk of a stream tells its own tokens', together those of the whole"
   expect(choices.flatMap((choice) => choice?.logprobs?.content ?? [])).toEqual(logprobs?.content);
 });
 
-test("each choice has its own", async () => {
+test("are separate for each choice", async () => {
   const response = await post({ logprobs: true, n: 2 });
   const { choices } = (await response.json()) as ChatCompletion;
   const lengths = choices.map(({ logprobs }) => logprobs?.content.length);
   expect(lengths).toEqual([idsOf(TEXT).length, idsOf(TEXT).length]);
 });
 
-test("the stop token is told where it is in the text", async () => {
+test("include the stop token if it is in the text", async () => {
   const fields = { logprobs: true, no_stop_trim: true, skip_special_tokens: false };
   const { logprobs, message } = await complete(fields);
   expect(utf8((logprobs?.content ?? []).flatMap(({ bytes }) => bytes))).toBe(message.content);
@@ -124,7 +124,7 @@ test.each<[object, string, string]>([
   expect(error.message).toContain(`Invalid value for '${param}': expected ${expected}`);
 });
 
-test("logprobs of a wrong type is refused", async () => {
+test("a `logprobs` of the wrong type is refused", async () => {
   const { error } = (await (await post({ logprobs: 5 })).json()) as ErrorBody;
   expect(error).toMatchObject({ code: "invalid_type", param: "logprobs" });
 });

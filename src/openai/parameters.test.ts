@@ -13,14 +13,14 @@ function parametersIn(section: string): string[] {
 }
 
 describe("docs/parameters.md", () => {
-  test("has every parameter that is honoured, and no other", () => {
+  test("lists exactly the supported parameters", () => {
     expect(parametersIn("Honoured")).toEqual(Object.keys(chatCompletionRequest.shape).sort());
     for (const option of ["include_usage", "continuous_usage_stats"]) {
       expect(page).toContain(`\`${option}\``);
     }
   });
 
-  test("has every parameter that is refused, with values that are not", () => {
+  test("lists exactly the refused parameters, with their allowed values", () => {
     expect(parametersIn("Refused")).toEqual(Object.keys(UNSUPPORTED_CHAT_FIELDS).sort());
     const rows = page.matchAll(/^\| `(\w+)` +\| ([^|]*) \|$/gm);
     let checked = 0;
@@ -38,7 +38,7 @@ describe("docs/parameters.md", () => {
     expect(checked).toBeGreaterThanOrEqual(Object.keys(UNSUPPORTED_CHAT_FIELDS).length);
   });
 
-  test("says of what is ignored that it is", () => {
+  test("lists ignored parameters that are indeed ignored", () => {
     const names = parametersIn("Ignored");
     expect(names.length).toBeGreaterThan(10);
     const messages = [{ role: "user", content: "Hello" }];

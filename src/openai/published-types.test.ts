@@ -31,7 +31,7 @@ let model: ServedModel | undefined;
 const handle = createHandler({ model: () => model });
 const idsOf = (text: string) => chat.tokenizer.encode(text, { addSpecialTokens: false });
 
-// Compiling the package's types takes a while.
+// Compiling the package's types is slow.
 beforeAll(() => void differences({}, "ChatCompletion"), 60_000);
 
 beforeEach(() => {
@@ -54,7 +54,7 @@ const whole = async (path: string, body?: object): Promise<unknown> => {
   return response.json();
 };
 
-/** The objects of a stream's events. */
+/** The objects in the events of a stream. */
 const events = async (path: string, body: object): Promise<unknown[]> => {
   const response = await send(path, { ...body, stream: true });
   expect(response.status).toBe(200);
@@ -62,7 +62,7 @@ const events = async (path: string, body: object): Promise<unknown[]> => {
   return [...data].map(([, json]) => JSON.parse(json as string) as unknown);
 };
 
-describe("OpenAI's published types hold", () => {
+describe("OpenAI's published types match", () => {
   test.each<[string, object]>([
     ["plain", { messages: HELLO }],
     ["about an image", { messages: IMAGE }],
@@ -71,7 +71,7 @@ describe("OpenAI's published types hold", () => {
     ["token ids", { messages: HELLO, return_token_ids: true }],
     ["a stop string", { messages: HELLO, stop: "circle" }],
     ["the length limit", { messages: HELLO, max_tokens: 2 }],
-  ])("chat completions, whole and streamed: %s", async (_, body) => {
+  ])("chat completions, streamed and not: %s", async (_, body) => {
     expectPublished(await whole("chat/completions", body), "ChatCompletion");
     const options = [
       {},
@@ -85,7 +85,7 @@ describe("OpenAI's published types hold", () => {
     }
   });
 
-  test("chat completions, whole and streamed: what the model thought, and its calls", async () => {
+  test("chat completions, streamed and not: reasoning and calls", async () => {
     model = { ...served, chat: toolModel(scripted, "qwen") };
     const name = "get_weather";
     const call = (json: string) =>
@@ -112,7 +112,7 @@ describe("OpenAI's published types hold", () => {
     ["plain", { prompt: "Here is" }],
     ["several", { prompt: ["Here is", "And here"], n: 2, echo: true }],
     ["the length limit", { prompt: "Here is", max_tokens: 2 }],
-  ])("completions, whole and streamed: %s", async (_, body) => {
+  ])("completions, streamed and not: %s", async (_, body) => {
     expectPublished(await whole("completions", body), "Completion");
     for (const option of [{}, { stream_options: { include_usage: true } }]) {
       const streamed = await events("completions", { ...body, ...option });
@@ -123,7 +123,7 @@ describe("OpenAI's published types hold", () => {
     }
   });
 
-  test("responses, whole and streamed: what the model thought, said and called", async () => {
+  test("responses, streamed and not: reasoning, text and calls", async () => {
     model = { ...served, chat: toolModel(scripted, "qwen") };
     const name = "get_weather";
     const call = `<tool_call>\n{"name": "${name}", "arguments": {"place": "Oslo"}}\n</tool_call>`;
@@ -173,7 +173,7 @@ describe("OpenAI's published types hold", () => {
     expectPublished(error, "ErrorObject");
   });
 
-  test("errors while the model loads, and in the middle of a stream", async () => {
+  test("errors while the model is loading, and within a stream", async () => {
     generator.failure = new DeviceLostError("the GPU was lost");
     generator.ids = idsOf("A red");
     const streamed = await events("chat/completions", { messages: HELLO });
@@ -188,7 +188,7 @@ describe("OpenAI's published types hold", () => {
     expectPublished(((await response.json()) as { error: unknown }).error, "ErrorObject");
   });
 
-  // What is no longer sent, or has come into OpenAI's types, is to be taken out of the list.
+  // Fields that are no longer sent, or that OpenAI's types now have, must be deleted from the list.
   afterAll(() => {
     const listed = Object.entries(ADDITIONS).flatMap(([type, keys]) =>
       Object.keys(keys).map((key) => `${type}: ${key}`),

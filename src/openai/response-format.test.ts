@@ -14,7 +14,7 @@ const chat = scriptedModel({
 const model = { id: "org/sample", created: 0, fingerprint: "fp_test", chat };
 const handle = createHandler({ model: () => model });
 
-/** What the model would like to say. */
+/** The text that the model prefers. */
 function says(text: string): void {
   const ids = chat.tokenizer.encode(text, { addSpecialTokens: false });
   generator = new ConstrainedGenerator(V, ids);
@@ -102,7 +102,7 @@ describe.each(PATHS)("%s", (path) => {
     expect(await said(path, { ebnf })).toMatch(/^(<\d>)+$/);
   });
 
-  test("nothing", async () => {
+  test("no format", async () => {
     for (const nothing of [
       { response_format: { type: "text" } },
       { response_format: null, regex: null, ebnf: null },
@@ -114,7 +114,7 @@ describe.each(PATHS)("%s", (path) => {
     }
   });
 
-  test("what max_tokens cuts short", async () => {
+  test("a format that max_tokens cuts off", async () => {
     says('{"animal": "dog", "legs": 4}');
     const response_format = { type: "json_schema", json_schema };
     const response = await post(path, { response_format, max_tokens: 4 });

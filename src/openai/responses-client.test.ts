@@ -60,7 +60,7 @@ const input: OpenAI.Responses.ResponseInput = [
 ];
 
 describe("OpenAI's own client", () => {
-  test("reads an answer, and goes on from it", async () => {
+  test("reads a response, and continues from it", async () => {
     const first = await client.responses.create({ model, input });
     expect(first.output_text).toBe("A red circle.");
     say("It is red.");
@@ -71,7 +71,7 @@ describe("OpenAI's own client", () => {
     });
     expect(second.output_text).toBe("It is red.");
     expect(generator.inputs[1]?.images).toHaveLength(1);
-    // Its output can be sent back as it is, too.
+    // Its output can also be sent back unchanged.
     await client.responses.create({
       model,
       input: [
@@ -102,7 +102,7 @@ describe("OpenAI's own client", () => {
     });
   });
 
-  test("reads the events of a stream, to their end", async () => {
+  test("reads all events of a stream", async () => {
     const stream = await client.responses.create({ model, input, stream: true });
     const types: string[] = [];
     for await (const { type } of stream) types.push(type);
@@ -118,12 +118,12 @@ describe("OpenAI's own client", () => {
     expect(parsed.output_parsed).toEqual({ shape: "circle", colour: "red" });
     const final = await client.responses.stream({ model, input, text }).finalResponse();
     expect(final.output_parsed).toEqual({ shape: "circle", colour: "red" });
-    // One that was cut short is no JSON, and not taken for it.
+    // An answer that was cut off is not JSON and is not parsed.
     const cut = await client.responses.parse({ model, input, text, max_output_tokens: 3 });
     expect(cut).toMatchObject({ status: "incomplete", output_parsed: null });
   });
 
-  test("has functions called, and goes on with their outputs", async () => {
+  test("calls functions, and continues with their outputs", async () => {
     const tools: OpenAI.Responses.FunctionTool[] = [
       {
         type: "function",
@@ -158,7 +158,7 @@ describe("OpenAI's own client", () => {
     expect(second.output_text).toBe("It is a circle.");
     expect(promptOf(1)).toMatch(/Closer!.*"zoom".*round/s);
     expect(generator.inputs[1]?.images).toHaveLength(1);
-    // The same without what is stored.
+    // The same without stored items.
     await client.responses.create({
       model,
       input: [...input, ...(first.output as OpenAI.Responses.ResponseInput), output],
@@ -192,7 +192,7 @@ describe("OpenAI's own client", () => {
     expect(none.output).toMatchObject([{ type: "message" }]);
   });
 
-  test("is told no other tools than those that are allowed", async () => {
+  test("describes only the allowed tools", async () => {
     const tool = (name: string): OpenAI.Responses.FunctionTool => ({
       type: "function",
       name,
@@ -216,7 +216,7 @@ describe("OpenAI's own client", () => {
     expect(promptOf(1)).toContain("zoom");
   });
 
-  test("reads what was thought", async () => {
+  test("reads reasoning", async () => {
     const { source } = chat.template;
     const thinking = {
       ...chat,
@@ -250,14 +250,14 @@ describe("OpenAI's own client", () => {
     expect(final.output).toMatchObject(whole.output.map((item) => ({ ...item, ...ids })));
   });
 
-  test("stops the model by leaving a stream", async () => {
+  test("stops the model when it leaves a stream", async () => {
     const stream = await client.responses.create({ model, input, stream: true });
     for await (const event of stream) if (event.type === "response.output_text.delta") break;
     await expect.poll(() => generator.ended).toBe(1);
     expect(generator.given).toBeLessThan(generator.ids.length);
   });
 
-  test("throws its own errors, and does not repeat what can't succeed", async () => {
+  test("throws its own errors, and does not retry requests that can't succeed", async () => {
     const unknown = client.responses.create({ model, input, previous_response_id: "resp_1" });
     await expect(unknown).rejects.toBeInstanceOf(OpenAI.BadRequestError);
     await expect(unknown).rejects.toMatchObject({ code: "previous_response_not_found" });
@@ -265,7 +265,7 @@ describe("OpenAI's own client", () => {
     expect(requests).toBe(2);
   });
 
-  test("throws what fails in the middle of a stream", async () => {
+  test("throws a failure within a stream", async () => {
     generator.ids = generator.ids.slice(0, 2);
     generator.failure = new DeviceLostError("the GPU was lost");
     const types: string[] = [];
@@ -280,22 +280,22 @@ describe("OpenAI's own client", () => {
     });
   });
 
-  test("deletes an answer", async () => {
+  test("deletes a response", async () => {
     const { id } = await client.responses.create({ model, input });
     await client.responses.delete(id);
     await expect(client.responses.retrieve(id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
   });
 });
 
-test("the wire's types are OpenAI's", () => {
+test("the types of responses-wire.ts match OpenAI's", () => {
   type Published = OpenAI.Responses.Response;
   // The client adds `output_text` itself.
   expectTypeOf<ResponseObject>().toExtend<Omit<Published, "output_text">>();
-  type Told<Event> = Event extends { response: ResponseObject }
+  type Sent<Event> = Event extends { response: ResponseObject }
     ? Event & { response: { output_text: string } }
     : Event;
   type PublishedEvent = OpenAI.Responses.ResponseStreamEvent;
-  expectTypeOf<Told<ResponseEvent>>().toExtend<PublishedEvent>();
+  expectTypeOf<Sent<ResponseEvent>>().toExtend<PublishedEvent>();
   expectTypeOf<Item>().toExtend<OpenAI.Responses.ResponseItem>();
   expectTypeOf<ItemList>().toExtend<OpenAI.Responses.ResponseItemList>();
   expectTypeOf<FunctionTool>().toExtend<OpenAI.Responses.Tool>();

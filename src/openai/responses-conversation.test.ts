@@ -33,7 +33,7 @@ beforeEach(() => {
   });
 });
 
-// Compiling the package's types takes a while.
+// Compiling the package's types is slow.
 beforeAll(() => void differences({}, "Responses.ResponseItem"), 60_000);
 
 const { request, post } = responsesApi((request) => handle(request));
@@ -52,7 +52,7 @@ const IMAGE = {
   ],
 };
 
-describe("going on from a response", () => {
+describe("continuing from a response", () => {
   test("puts its input and output before the new input, but not its instructions", async () => {
     const first = await whole({ input: [IMAGE], instructions: "Be brief." });
     const previous_response_id = first.id;
@@ -78,7 +78,7 @@ describe("going on from a response", () => {
     );
   });
 
-  test("from the same response, more than once", async () => {
+  test("works more than once", async () => {
     const { id: previous_response_id } = await whole({ input: "Hello" });
     await whole({ input: "One", previous_response_id });
     await whole({ input: "Two", previous_response_id });
@@ -86,14 +86,14 @@ describe("going on from a response", () => {
     expect(promptOf(2)).not.toContain("One");
   });
 
-  test("of a stream, once its last event is there", async () => {
+  test("works for a stream, once its last event was sent", async () => {
     const text = await (await post({ input: "Hello", stream: true })).text();
     const [id] = /resp_\w+/.exec(text) ?? [];
     await whole({ input: "And?", previous_response_id: id });
     expect(promptOf(1)).toMatch(/Hello.*A red circle\..*And\?/s);
   });
 
-  test("needs one that is kept", async () => {
+  test("needs a stored response", async () => {
     const unstored = await whole({ input: "Hello", store: false });
     for (const previous_response_id of ["resp_1", unstored.id]) {
       expect(await errorOf(await post({ input: "And?", previous_response_id }))).toEqual({
@@ -106,7 +106,7 @@ describe("going on from a response", () => {
     }
   });
 
-  test("refers to items by their ids", async () => {
+  test("accepts references to items", async () => {
     const { id, output } = await whole({ input: [IMAGE] });
     const { data } = await itemsBefore(id);
     const input = [
@@ -121,7 +121,7 @@ describe("going on from a response", () => {
     expect(twice).toMatchObject({ status: 400, code: "invalid_value", param: "input[0].id" });
   });
 
-  test("names the input's own paths in errors", async () => {
+  test("has paths of the new input in errors", async () => {
     const { id: previous_response_id } = await whole({
       input: [IMAGE],
       instructions: "Be brief.",
@@ -226,7 +226,7 @@ describe("truncation", () => {
   ];
   const truncation = "auto";
 
-  test("leaves the oldest turns out, as few as must be", async () => {
+  test("leaves out as few of the oldest turns as necessary", async () => {
     await whole({ input });
     const all = generator.inputs[0]?.ids.length as number;
     generator.contextLength = all - 30;
@@ -236,13 +236,13 @@ describe("truncation", () => {
     const [left] = /(?<=Question )\d+/.exec(promptOf(1)) ?? [];
     expect(Number(left)).toBeGreaterThan(0);
     expect(promptOf(1)).toMatch(/Be brief\..*Answer 11\..*The last question\?/s);
-    // With one turn more it would not have fitted.
+    // With one more turn it would not fit.
     const more = input.filter((_, i) => i === 0 || i > 2 * (Number(left) - 1));
     const response = await post({ input: more });
     expect(await errorOf(response)).toMatchObject({ code: "context_length_exceeded" });
   });
 
-  test("keeps the last turn, and fails when that is too long", async () => {
+  test("keeps the last turn, and fails if that is too long", async () => {
     generator.contextLength = 30;
     await whole({ input, truncation });
     expect(promptOf(0)).toMatch(/Be brief\.[^?]*The last question\?/s);
@@ -251,7 +251,7 @@ describe("truncation", () => {
     expect(error).toMatchObject({ code: "context_length_exceeded", param: "input" });
   });
 
-  test("is not done unasked", async () => {
+  test("is off by default", async () => {
     generator.contextLength = 30;
     const error = await errorOf(await post({ input }));
     expect(error).toMatchObject({ status: 400, code: "context_length_exceeded" });

@@ -76,7 +76,7 @@ const TEXT = [
   ...jsonSchema(".description", STRING, (description) => ({ name: "a", schema: {}, description })),
 ];
 
-const tool = (told: object) => [{ type: "function", name: "zoom", ...told }];
+const tool = (given: object) => [{ type: "function", name: "zoom", ...given }];
 
 const TOOLS = [
   ...type("array", "zoom", 1, {}),
@@ -127,7 +127,7 @@ const RESPONSE: Refusals = {
   ],
   stream_options: [
     ...type("object", true, "include_usage", 1, []),
-    ...within(".include_obfuscation", BOOLEAN, (told) => ({ include_obfuscation: told })),
+    ...within(".include_obfuscation", BOOLEAN, (given) => ({ include_obfuscation: given })),
   ],
   store: BOOLEAN,
   text: TEXT,

@@ -12,7 +12,7 @@ const call = (call_id: string) => ({
   arguments: '{"x":1}',
 });
 
-test("a text is a message as it is", () => {
+test("a text becomes a message", () => {
   const messages = responseMessages("Be brief.", [], items([{ role: "user", content: "Hello" }]));
   expect(messages).toEqual([
     { role: "system", content: "Be brief." },
@@ -39,7 +39,7 @@ test("texts and images keep their order", () => {
   ]);
 });
 
-test("what the model thought, said and called in one go is one message", () => {
+test("reasoning, text and calls of one answer become one message", () => {
   const input = items([
     { type: "reasoning", summary: [], content: [{ type: "reasoning_text", text: "Hm." }] },
     { role: "assistant", content: [{ type: "output_text", text: "I look." }] },
@@ -78,7 +78,7 @@ test("what the model thought, said and called in one go is one message", () => {
   ]);
 });
 
-test("a call that was cut is left out, and malformed arguments are none", () => {
+test("a call that was cut off is left out, and malformed arguments become empty", () => {
   const made = (call_id: string, json: string, status: "completed" | "incomplete") => ({
     type: "function_call" as const,
     id: `fc_${call_id}`,
@@ -95,7 +95,7 @@ test("a call that was cut is left out, and malformed arguments are none", () => 
   expect(() => checkOrder(previous, output ? [output] : [])).toThrow("call_id 'b'");
 });
 
-test("errors name paths of the request", () => {
+test("errors have paths of the request", () => {
   const image = { type: "input_image", image_url: "a.png" };
   const previous = items([{ role: "user", content: [image] }]);
   const input = items([

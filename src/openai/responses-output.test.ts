@@ -23,7 +23,7 @@ const call = (index: number, more: string, id?: string, name?: string): Partial<
 });
 
 describe("the output", () => {
-  test("is one message where there is text only", () => {
+  test("is one message if there is only text", () => {
     const { items, short } = play([{ text: "A" }, {}, { text: " circle" }]);
     expect(items).toEqual([
       {
@@ -45,7 +45,7 @@ describe("the output", () => {
     ]);
   });
 
-  test("has an item for what was thought, said and called, in that order", () => {
+  test("has items for reasoning, text and call, in this order", () => {
     const { items, events } = play([
       { reasoning: "Let me " },
       { reasoning: "look." },
@@ -78,7 +78,7 @@ describe("the output", () => {
       "1}",
       "{}",
     ]);
-    // Each event names the item that it is of.
+    // Each event has the id of its item.
     for (const event of events) {
       const item = items[event.output_index];
       expect("item" in event ? event.item.id : event.item_id).toBe(item?.id);
@@ -93,7 +93,7 @@ describe("the output", () => {
     );
   });
 
-  test("tells nothing of an item before it comes", () => {
+  test("announces an item only when it begins", () => {
     const { events } = play([{ reasoning: "R" }, { text: "T" }, call(0, "{}", "call_a", "zoom")]);
     const added = events.filter(({ type }) => type === "response.output_item.added");
     expect(added).toMatchObject([
@@ -108,7 +108,7 @@ describe("the output", () => {
     expect(items.map(({ type }) => type)).toEqual(["message", "function_call", "message"]);
   });
 
-  test("has a call without arguments as one that came whole", () => {
+  test("has a complete call without arguments", () => {
     const { items, short } = play([call(0, "", "call_a", "zoom")]);
     expect(items).toMatchObject([{ arguments: "", name: "zoom" }]);
     expect(short).toEqual([
@@ -118,7 +118,7 @@ describe("the output", () => {
     ]);
   });
 
-  test("cut by the length limit is complete but for its last item", () => {
+  test("is incomplete only in its last item at the length limit", () => {
     const { items } = play([{ reasoning: "R" }, { text: "T" }], "incomplete");
     expect(items.map(({ status }) => status)).toEqual(["completed", "incomplete"]);
     const cut = play([{ reasoning: "R" }], "incomplete");
@@ -131,7 +131,7 @@ describe("the output", () => {
     ["nothing came", [{}], ["message"]],
     ["nothing was said", [{ reasoning: "R" }], ["reasoning", "message"]],
     ["something was called", [call(0, "{}", "call_a", "zoom")], ["function_call"]],
-  ])("has an empty message where it must, when %s", (_, deltas, types) => {
+  ])("has an empty message if necessary: %s", (_, deltas, types) => {
     const { items, short } = play(deltas);
     expect(items.map(({ type }) => type)).toEqual(types);
     if (types.at(-1) !== "message") return;
@@ -139,7 +139,7 @@ describe("the output", () => {
     expect(short).not.toContain("output_text.delta");
   });
 
-  test("has the logprobs of what is said, and of nothing else", () => {
+  test("has the logprobs of the text only", () => {
     const { items, events } = play([
       { reasoning: "R", logprobs: place("R") },
       { logprobs: place("</think>") },

@@ -20,12 +20,12 @@ function rowsOf(name: string): [string, string][] {
 }
 
 describe("docs/responses.md", () => {
-  test("has every parameter that is honoured, and no other", () => {
+  test("lists exactly the supported parameters", () => {
     const names = rowsOf("Honoured").map(([name]) => name);
     expect(names.sort()).toEqual(Object.keys(responseRequest.shape).sort());
   });
 
-  test("has every parameter that is refused, with values that are not", () => {
+  test("lists exactly the refused parameters, with their allowed values", () => {
     const rows = rowsOf("Refused");
     const refused = rows.filter(([name]) => !(name in RENAMED_RESPONSE_FIELDS));
     expect(refused.map(([name]) => name).sort()).toEqual(
@@ -48,7 +48,7 @@ describe("docs/responses.md", () => {
     );
   });
 
-  test("says of what is ignored that it is", () => {
+  test("lists ignored parameters that are indeed ignored", () => {
     const names = rowsOf("Ignored").map(([name]) => name);
     expect(names.length).toBeGreaterThan(4);
     const body = { input: "Hello", ...Object.fromEntries(names.map((name) => [name, "anything"])) };

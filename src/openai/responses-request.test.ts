@@ -8,7 +8,7 @@ import {
 } from "./responses-request.ts";
 import { ResponseStore } from "./responses-store.ts";
 
-/** All the checks of a body that need no model. */
+/** All checks of a body that need no model. */
 function check(body: Record<string, unknown>): void {
   const checked = validateResponse(body);
   checkOrder([], inputItems(checked.input ?? [], body, new ResponseStore()));
@@ -35,23 +35,23 @@ const withPart = (part: unknown, role = "user") => ({
 
 test.each<[string, Record<string, unknown>]>([
   ["a text", hello],
-  ["an easy message", { input: [{ role: "developer", content: "Be brief." }] }],
+  ["a message without a type", { input: [{ role: "developer", content: "Be brief." }] }],
   ["a message", { input: [{ type: "message", role: "user", content: [] }] }],
-  ["nothing after another response", { previous_response_id: "resp_1" }],
-  ["nulls", { ...hello, tools: null, text: null, tool_choice: null, metadata: null, store: null }],
+  ["no input after another response", { previous_response_id: "resp_1" }],
+  [
+    "null values",
+    { ...hello, tools: null, text: null, tool_choice: null, metadata: null, store: null },
+  ],
   ["text", { ...hello, text: { format: { type: "text" }, verbosity: "low" } }],
   ["JSON", { ...hello, text: { format: { type: "json_object" } } }],
-  [
-    "a tool that is chosen",
-    { ...hello, tools: [zoom], tool_choice: { type: "function", name: "zoom" } },
-  ],
-  ["what asks for nothing", { ...hello, background: false, n: 1, context_management: [] }],
+  ["a chosen tool", { ...hello, tools: [zoom], tool_choice: { type: "function", name: "zoom" } }],
+  ["values that ask for nothing", { ...hello, background: false, n: 1, context_management: [] }],
   ["unknown fields", { ...hello, moderation: { model: "m" }, max_tool_calls: 3, whatever: 1 }],
 ])("%s is accepted", (_, body) => {
   expect(() => check(body)).not.toThrow();
 });
 
-describe("what is refused", () => {
+describe("a refused body", () => {
   test.each<[Record<string, unknown>, string, string, string]>([
     [{}, "input", "missing_required_parameter", "Missing required parameter: 'input'"],
     [{ input: 1 }, "input", "invalid_type", "expected string or array"],
@@ -201,7 +201,7 @@ describe("what is refused", () => {
       "",
     ],
     [
-      // Of chat completions.
+      // Content parts of chat completions.
       { ...hello, tools: [{ type: "function", function: { name: "zoom" } }] },
       "tools[0].name",
       "missing_required_parameter",
@@ -273,7 +273,7 @@ describe("what is refused", () => {
     },
   );
 
-  test("a reference to what is not kept", () => {
+  test("a reference to an unknown item", () => {
     const error = errorOf({ input: [{ type: "item_reference", id: "msg_1" }] });
     expect(error).toMatchObject({ status: 404, code: "item_not_found", param: "input[0].id" });
     expect(errorOf({ input: [{ id: "msg_1" }] })).toEqual(error);

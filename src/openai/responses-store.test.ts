@@ -22,7 +22,7 @@ const stored = (id: string, input: InputMessage[], output = [said(`${id} said`)]
   ({ response: { id, output } as unknown as ResponseObject, input }) satisfies StoredResponse;
 
 describe("the store", () => {
-  test("keeps so many responses, those that were used last", () => {
+  test("keeps a limited number of responses, those that were used last", () => {
     const store = new ResponseStore({ responses: 2, characters: Infinity });
     store.put(stored("a", [asked("1")]));
     store.put(stored("b", [asked("2")]));
@@ -33,7 +33,7 @@ describe("the store", () => {
     expect(store.get("c")).toBeDefined();
   });
 
-  test("keeps so many characters, but the last response whatever it has", () => {
+  test("keeps a limited number of characters, but always the last response", () => {
     const store = new ResponseStore({ responses: 10, characters: 5000 });
     store.put(stored("a", [asked("1", 2000)]));
     store.put(stored("b", [asked("2", 2000)]));
@@ -47,7 +47,7 @@ describe("the store", () => {
     expect(store.get("d")).toBeDefined();
   });
 
-  test("counts once what several conversations have", () => {
+  test("counts shared items once", () => {
     const store = new ResponseStore({ responses: 10, characters: 5000 });
     const image = asked("1", 3000);
     for (const id of ["a", "b", "c"]) store.put(stored(id, [image, asked(`${id} asked`)]));
@@ -57,13 +57,13 @@ describe("the store", () => {
     expect(store.item("1")).toBe(image);
     store.delete("c");
     expect(store.item("1")).toBeUndefined();
-    // Nothing is left of them: as much fits as at first.
+    // They are gone completely: the store has its full capacity again.
     store.put(stored("d", [asked("2", 2000)]));
     store.put(stored("e", [asked("3", 2000)]));
     expect(store.get("d")).toBeDefined();
   });
 
-  test("finds the items of what it keeps", () => {
+  test("finds items of stored conversations", () => {
     const store = new ResponseStore();
     const answer = said("msg");
     store.put(stored("a", [asked("1")], [answer]));

@@ -28,7 +28,7 @@ beforeEach(() => {
   handle = createHandler({ model: () => served });
 });
 
-// Compiling the package's types takes a while.
+// Compiling the package's types is slow.
 beforeAll(() => void differences({}, "Responses.Response"), 60_000);
 
 const { request, post } = responsesApi((request) => handle(request));
@@ -41,7 +41,7 @@ const whole = async (body: unknown): Promise<ResponseObject> => {
   return answer;
 };
 
-/** The events of a stream, whose `event:` lines, numbers and types are as published. */
+/** The events of a stream. Checks their `event:` lines, numbers and published types. */
 async function eventsOf(response: Response): Promise<ResponseEvent[]> {
   expect(response.status).toBe(200);
   expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
@@ -50,11 +50,11 @@ async function eventsOf(response: Response): Promise<ResponseEvent[]> {
   const events = text
     .slice(0, -2)
     .split("\n\n")
-    .map((event) => {
-      const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(event) ?? [];
-      const told = JSON.parse(data as string) as ResponseEvent;
-      expect(told.type).toBe(name);
-      return told;
+    .map((lines) => {
+      const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(lines) ?? [];
+      const event = JSON.parse(data as string) as ResponseEvent;
+      expect(event.type).toBe(name);
+      return event;
     });
   expect(events.map(({ sequence_number }) => sequence_number)).toEqual([...events.keys()]);
   for (const event of events) expectPublished(event, "Responses.ResponseStreamEvent");
@@ -114,7 +114,7 @@ describe("a response", () => {
     expect((await whole({ input: "Hello" })).id).not.toBe(answer.id);
   });
 
-  test("tells what was asked", async () => {
+  test("repeats the request's fields", async () => {
     const asked = {
       instructions: "Be brief.",
       max_output_tokens: 50,
@@ -133,7 +133,7 @@ describe("a response", () => {
     expect(await whole({ input: "Hello", ...asked })).toMatchObject(asked);
   });
 
-  test("asks the model as chat completions do", async () => {
+  test("passes the same options to the generator as chat completions", async () => {
     const sampling = {
       temperature: 0.5,
       top_p: 0,
@@ -164,7 +164,7 @@ describe("a response", () => {
     expect(response).toMatchObject({ maxTokens: 7, stopTokenIds: [5], minTokens: 2 });
   });
 
-  test("has an effort and variables for the template", async () => {
+  test("passes an effort and variables to the template", async () => {
     const qwen = { ...served, chat: toolModel(generator, "qwen") };
     handle = createHandler({ model: () => qwen });
     const written = async (fields: object) => {
@@ -195,7 +195,7 @@ describe("a response", () => {
     });
   });
 
-  test("has logprobs where they are included", async () => {
+  test("has logprobs if they are included", async () => {
     const include = ["message.output_text.logprobs"];
     const { output } = await whole({ input: "Hello", include, top_logprobs: 2 });
     const [message] = output;
@@ -212,7 +212,7 @@ describe("a response", () => {
     expect(generator.inputs.map(({ logprobs }) => logprobs)).toEqual([2, undefined]);
   });
 
-  test("counts image rows, of any detail", async () => {
+  test("counts image tokens for every detail", async () => {
     const counts: number[] = [];
     for (const detail of ["low", "auto", "high", "original", undefined]) {
       const content = [{ type: "input_image", image_url: CIRCLE, detail }];
@@ -225,7 +225,7 @@ describe("a response", () => {
     expect(counts[1]).toBeGreaterThan(16);
   });
 
-  test("takes JSON formats", async () => {
+  test("supports JSON formats", async () => {
     const schema = { type: "object", properties: { shape: { type: "string" } } };
     const format = { type: "json_schema", name: "answer", schema, strict: true };
     generator.ids = [...idsOf('{"shape": "circle"}'), EOS];
@@ -244,7 +244,7 @@ describe("a response", () => {
 test.each([
   [{ type: "triangle" }, "text.format.schema"],
   [{ $ref: "#/$defs/nothing" }, "text.format.schema"],
-])("a format that no answer could match: %j", async (schema, param) => {
+])("a format that no answer can match is refused: %j", async (schema, param) => {
   const format = { type: "json_schema", name: "answer", schema };
   const error = await errorOf(await post({ input: "Hello", text: { format } }));
   expect(error).toMatchObject({ status: 400, param });
@@ -252,7 +252,7 @@ test.each([
 });
 
 describe("a stream", () => {
-  test("tells the answer step by step", async () => {
+  test("has the events of the answer in order", async () => {
     const events = await eventsOf(await post({ input: "Hello", stream: true }));
     expect(events.map(({ type }) => type)).toEqual([
       "response.created",
@@ -306,14 +306,14 @@ describe("a stream", () => {
     expect(done).toMatchObject({ logprobs: { length: 4 } });
   });
 
-  test("fails before its headers when there is no first token", async () => {
+  test("fails before its headers if there is no first token", async () => {
     generator.ids = [];
     generator.failure = new QueueFullError("64 requests wait");
     const response = await post({ input: "Hello", stream: true });
     expect(await errorOf(response)).toMatchObject({ status: 429, code: "queue_full" });
   });
 
-  test("tells a later failure, and keeps nothing", async () => {
+  test("reports a later failure, and stores nothing", async () => {
     generator.ids = idsOf("A red");
     generator.failure = new DeviceLostError("the GPU was lost");
     const events = await eventsOf(await post({ input: "Hello", stream: true }));
@@ -326,24 +326,24 @@ describe("a stream", () => {
         completed_at: null,
       },
     });
-    const told = { message: "the GPU was lost", param: null, code: "device_lost" };
+    const details = { message: "the GPU was lost", param: null, code: "device_lost" };
     expect(error).toMatchObject({
       type: "error",
-      ...told,
-      error: { type: "server_error", ...told },
+      ...details,
+      error: { type: "server_error", ...details },
     });
     const id = failed && "response" in failed ? failed.response.id : "";
     expect((await handle(request(`responses/${id}`))).status).toBe(404);
   });
 });
 
-describe("being stopped", () => {
+describe("stopping", () => {
   beforeEach(() => {
     generator.ids = idsOf("A rather long answer");
     generator.stalls = true;
   });
 
-  test("an aborted request rejects with the signal's reason, and the model stops", async () => {
+  test("an aborted request rejects with the signal's reason and stops the model", async () => {
     for (const stream of [false, true]) {
       generator.ids = [];
       const controller = new AbortController();
@@ -374,7 +374,7 @@ describe("being stopped", () => {
   });
 });
 
-test("which model", async () => {
+test("the model's name", async () => {
   for (const model of ["org/sample", "default", null]) await whole({ input: "Hello", model });
   const error = await errorOf(await post({ input: "Hello", model: "gpt-4o" }));
   expect(error).toMatchObject({ status: 404, code: "model_not_found", param: "model" });

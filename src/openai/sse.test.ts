@@ -4,27 +4,27 @@ import { eventStream } from "./sse.ts";
 const quiet = new AbortController().signal;
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-/** Counts from 1 to `count`, and tells how far it came. */
-function counting(count: number): { events: AsyncGenerator<number>; told: number[] } {
-  const told: number[] = [];
+/** Counts from 1 to `count`, and records how far it got. */
+function counting(count: number): { events: AsyncGenerator<number>; produced: number[] } {
+  const produced: number[] = [];
   const events = (async function* () {
     for (let i = 1; i <= count; i++) {
-      told.push(i);
+      produced.push(i);
       yield i;
     }
   })();
-  return { events, told };
+  return { events, produced };
 }
 
 const stop = (events: AsyncGenerator<number>) => async () => {
   await events.return(undefined);
 };
 
-test("goes on while nobody reads, and loses nothing", async () => {
-  const { events, told } = counting(200);
+test("events continue while nobody reads, and none is lost", async () => {
+  const { events, produced } = counting(200);
   const stream = eventStream(events, quiet, stop(events));
   await settled();
-  expect(told).toHaveLength(200);
+  expect(produced).toHaveLength(200);
   const text = await new Response(stream).text();
   const expected = Array.from({ length: 200 }, (_, i) => `data: ${i + 1}\n\n`);
   expect(text).toBe(`${expected.join("")}data: [DONE]\n\n`);
@@ -42,12 +42,12 @@ test.each([
   ],
 ])("%s ends the events", async (_, leave) => {
   let ended = false;
-  let told = 0;
+  let produced = 0;
   const events = (async function* () {
     try {
       for (;;) {
         await settled();
-        yield told++;
+        yield produced++;
       }
     } finally {
       ended = true;
@@ -56,21 +56,21 @@ test.each([
   await leave(eventStream(events, quiet, stop(events)));
   await settled();
   expect(ended).toBe(true);
-  const before = told;
+  const before = produced;
   await settled();
-  expect(told).toBe(before);
+  expect(produced).toBe(before);
 });
 
-test("an abort fails the stream, whatever is unread, and ends the events", async () => {
+test("an abort fails the stream despite unread events, and ends the events", async () => {
   const controller = new AbortController();
-  const { events, told } = counting(3);
+  const { events, produced } = counting(3);
   let stopped = 0;
   const stream = eventStream(events, controller.signal, async () => {
     stopped++;
     await stop(events)();
   });
   await settled();
-  expect(told).toEqual([1, 2, 3]);
+  expect(produced).toEqual([1, 2, 3]);
   controller.abort(new Error("enough"));
   await expect(new Response(stream).text()).rejects.toThrow();
   expect(stopped).toBe(1);

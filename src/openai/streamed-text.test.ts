@@ -19,13 +19,13 @@ import type {
   FinishReason,
 } from "./wire.ts";
 
-/** What texts are made of: characters of one to four bytes, and clusters of several characters. */
+/** Pieces of texts: characters of one to four bytes, and clusters of several characters. */
 const PIECES = [
   ..."ab \n.ßé熊ひ한ﷺ🐻𝒳\uFEFF",
   ...["e\u0301", "👍🏽", "🐻‍❄️", "👩‍👩‍👧‍👦", "🇩🇪", "1️⃣", "नमस्ते", "สวัสดี", "<", "the", " red"],
 ];
 
-/** Llama's kind of tokenizer: what the vocabulary has no characters for is bytes. */
+/** A tokenizer like Llama's: characters that are not in the vocabulary become byte tokens. */
 function byteFallback(): Tokenizer {
   const bytes = Array.from({ length: 256 }, (_, byte) => {
     return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
@@ -67,7 +67,7 @@ const TOKENIZERS: Record<string, () => Tokenizer> = {
 
 const latin1 = (bytes: Iterable<number>) => String.fromCharCode(...bytes);
 
-/** By the bytes that they stand for, the ids of a vocabulary but special ones. */
+/** The ids of all tokens that are not special, by their bytes. */
 function idsByBytes(tokenizer: Tokenizer): Map<string, number> {
   const ids = new Map<string, number>();
   for (let id = 0; id < 200_000; id++) {
@@ -78,7 +78,7 @@ function idsByBytes(tokenizer: Tokenizer): Map<string, number> {
   return ids;
 }
 
-/** Tokens of a text with borders anywhere, as `choices` has it; most are in no encoder's output. */
+/** Tokens of a text, cut anywhere as `choices` says. No encoder returns most of these. */
 function cut(text: string, ids: ReadonlyMap<string, number>, choices: readonly number[]): number[] {
   const bytes = latin1(new TextEncoder().encode(text));
   const tokens: number[] = [];
@@ -96,7 +96,7 @@ function cut(text: string, ids: ReadonlyMap<string, number>, choices: readonly n
   return tokens;
 }
 
-/** By definition: the match that ends first, the longest of those. */
+/** The definition: the match that ends first, then the longest. */
 function stopped(text: string, stops: readonly string[]): { text: string; matched: string | null } {
   for (let end = 1; end <= text.length; end++) {
     const ending = stops.filter((stop) => text.slice(0, end).endsWith(stop));
@@ -106,13 +106,13 @@ function stopped(text: string, stops: readonly string[]): { text: string; matche
   return { text, matched: null };
 }
 
-/** The whole characters that bytes begin with. */
+/** The complete characters at the beginning of bytes. */
 function characters(bytes: readonly number[]): string {
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   return utf8.decode(Uint8Array.from(bytes), { stream: true });
 }
 
-interface Told {
+interface Received {
   readonly texts: readonly string[];
   readonly finish: FinishReason | null | undefined;
   readonly matched: number | string | null | undefined;
@@ -127,12 +127,12 @@ const PROMPTS = {
 
 type Answer = ChatCompletion | ChatCompletionChunk | Completion;
 
-/** What a client gets of an answer, piece by piece where it is streamed. */
+/** The texts that a client receives, and the finish reason. */
 async function ask(
   handle: (request: Request) => Promise<Response>,
   endpoint: Endpoint,
   fields: { stream: boolean },
-): Promise<Told> {
+): Promise<Received> {
   const response = await handle(
     new Request(`http://page.test/v1/${endpoint}`, {
       method: "POST",
@@ -197,7 +197,7 @@ describe.each(Object.keys(TOKENIZERS))("with %s tokenizer", (name) => {
         const given = characters(
           tokens.slice(0, max_tokens).flatMap((id) => [...tokenizer.bytes(id)]),
         );
-        // An answer in a turn of its own begins a text, a completion goes on one.
+        // A chat answer begins a text; a completion continues one.
         const trimmed = trimsSpace && endpoint === "chat/completions";
         const expected = stopped(trimmed ? given.replace(/^ /, "") : given, stop);
         const kept = keep && expected.matched !== null ? expected.matched : "";
@@ -209,7 +209,7 @@ describe.each(Object.keys(TOKENIZERS))("with %s tokenizer", (name) => {
           for (const piece of texts) {
             expect(piece).not.toMatch(/\p{Surrogate}|\uFFFD/u);
           }
-          // Text that went out can't be taken back: together it is all that there is.
+          // Sent text can't be withdrawn, so all pieces together must be the text.
           expect({ text: texts.join(""), matched, finish }).toEqual({
             text: expected.text + kept,
             matched: expected.matched,
@@ -221,7 +221,7 @@ describe.each(Object.keys(TOKENIZERS))("with %s tokenizer", (name) => {
     },
   );
 
-  test("a prompt that ends within a character, or a word, is gone on with", async () => {
+  test("a prompt that ends within a character or a word is continued", async () => {
     const bytes = (text: string) =>
       [...new TextEncoder().encode(text)].map((byte) => ids.get(latin1([byte])) as number);
     const [a] = cut("a", ids, [0]) as [number];
@@ -241,7 +241,7 @@ describe.each(Object.keys(TOKENIZERS))("with %s tokenizer", (name) => {
     expect((await ask(handle, "chat/completions", whole)).texts).toEqual([" red"]);
   });
 
-  test("a character over several tokens comes at once, with its last", async () => {
+  test("a character of several tokens arrives with its last token", async () => {
     const bear = [...new TextEncoder().encode("🐻")].map((byte) => ids.get(latin1([byte])));
     expect(bear).toHaveLength(4);
     const [a] = cut("a", ids, [0]);

@@ -43,7 +43,7 @@ const post = (body: unknown, init: RequestInit = {}) =>
 
 const create = async (body: unknown) => (await (await post(body)).json()) as Completion;
 
-/** The events of a stream but [DONE], which it must end with. */
+/** The events of a stream without its last event, which must be [DONE]. */
 async function streamed(body: object): Promise<Completion[]> {
   const response = await post({ ...body, stream: true });
   expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
@@ -86,11 +86,11 @@ describe("a completion", () => {
         reasoning_tokens: 0,
       },
     });
-    // No chat template is put around it.
+    // No chat template is applied.
     expect(generator.inputs[0]).toMatchObject({ ids: idsOf("Here is a"), images: [] });
   });
 
-  test("asks the model as the request says", async () => {
+  test("passes the request's options to the generator", async () => {
     await create({
       prompt: "a",
       temperature: 0.5,
@@ -127,7 +127,7 @@ describe("a completion", () => {
     expect(generator.inputs[1]).toMatchObject({ maxTokens: 16, stopTokenIds: [EOS] });
   });
 
-  test("ends at a stop string, left out or in", async () => {
+  test("ends at a stop string, which it may keep", async () => {
     const ended = await create({ prompt: "a", stop: [" cir"] });
     expect(ended.choices[0]).toMatchObject({ text: " red", matched_stop: " cir" });
     const kept = await create({ prompt: "a", stop: " cir", no_stop_trim: true });
@@ -159,7 +159,7 @@ describe("a completion", () => {
     });
   });
 
-  test("n for each prompt, seed after seed", async () => {
+  test("has n choices for each prompt, with successive seeds", async () => {
     const body = { prompt: ["a", "b"], n: 2, seed: 7, echo: true };
     const { choices, usage } = await create(body);
     const texts = ["a", "a", "b", "b"].map((prompt, i) => [i, `${prompt} red circle.`]);
@@ -173,7 +173,7 @@ describe("a completion", () => {
 });
 
 describe("a stream of completions", () => {
-  test("tells the text, the end and [DONE], under one name", async () => {
+  test("has the text, the finish reason and [DONE], with one id", async () => {
     const events = await streamed({ prompt: "Here is a", echo: true });
     const [first] = events as [Completion];
     for (const { id, created, object, model } of events) {
@@ -188,7 +188,7 @@ describe("a stream of completions", () => {
     for (const event of events) expect(event).not.toHaveProperty("usage");
   });
 
-  test("tells the usage when asked, at the end or all the time", async () => {
+  test("has the usage if requested, at the end or in every event", async () => {
     const at = await streamed({ prompt: "a", stream_options: { include_usage: true } });
     expect(at.pop()).toMatchObject({
       choices: [],
@@ -201,7 +201,7 @@ describe("a stream of completions", () => {
     expect(counts).toEqual(counts.toSorted((a, b) => a - b));
   });
 
-  test("fails before its headers when there is no first token, and later as an event", async () => {
+  test("fails before its headers if there is no first token, and later in an event", async () => {
     generator.failure = new QueueFullError("64 requests wait");
     generator.ids = [];
     expect((await post({ prompt: "a", stream: true })).status).toBe(429);
@@ -215,7 +215,7 @@ describe("a stream of completions", () => {
     });
   });
 
-  test("stops the model when it is cancelled, and begins nothing else", async () => {
+  test("stops the model when it is cancelled, and begins no other prompt", async () => {
     generator.ids = idsOf(" a rather long answer");
     generator.stalls = true;
     const response = await post({ prompt: ["a", "b"], n: 2, stream: true });
@@ -251,7 +251,7 @@ describe("a stream of completions", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("a refused body", () => {
   test.each<[string, unknown, string, string]>([
     ["no prompt", {}, "missing_required_parameter", "prompt"],
     ["null", { prompt: null }, "invalid_type", "prompt"],
@@ -260,10 +260,10 @@ describe("what is refused", () => {
     ["a mixed list of lists", { prompt: [[1], [2, "a"]] }, "invalid_type", "prompt[1][1]"],
     ["an empty list", { prompt: [] }, "invalid_value", "prompt"],
     ["an empty text", { prompt: "" }, "invalid_value", "prompt"],
-    ["an empty text of two", { prompt: ["a", ""] }, "invalid_value", "prompt[1]"],
-    ["an id that no token has", { prompt: [5, 1_000_000] }, "invalid_value", "prompt"],
-    ["an image's token", { prompt: [processor.imageTokenId] }, "invalid_value", "prompt"],
-    ["an image's placeholder", { prompt: "see <image>" }, "invalid_value", "prompt"],
+    ["an empty text in a list", { prompt: ["a", ""] }, "invalid_value", "prompt[1]"],
+    ["an unknown token id", { prompt: [5, 1_000_000] }, "invalid_value", "prompt"],
+    ["an image token", { prompt: [processor.imageTokenId] }, "invalid_value", "prompt"],
+    ["the placeholder of an image", { prompt: "see <image>" }, "invalid_value", "prompt"],
     ["a negative id", { prompt: [-1] }, "invalid_value", "prompt[0]"],
     ["max_tokens 0", { prompt: "a", max_tokens: 0 }, "invalid_value", "max_tokens"],
     ["n 9", { prompt: "a", n: 9 }, "invalid_value", "n"],
@@ -287,18 +287,18 @@ describe("what is refused", () => {
     expect(generator.inputs).toEqual([]);
   });
 
-  test("values that ask for nothing are not", async () => {
+  test("values that ask for nothing are accepted", async () => {
     const nothing = { suffix: "", logprobs: null, best_of: 1, logit_bias: {}, user: "me" };
     expect((await post({ prompt: "a", ...nothing })).status).toBe(200);
   });
 
-  test("another model", async () => {
+  test("another model is refused", async () => {
     const response = await post({ model: "gpt-4o", prompt: "a" });
     expect(response.status).toBe(404);
     expect(((await response.json()) as ErrorBody).error.code).toBe("model_not_found");
   });
 
-  test("another method", async () => {
+  test("another method is refused", async () => {
     const response = await handle(new Request("http://page.test/v1/completions"));
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("POST");
@@ -337,8 +337,8 @@ describe("OpenAI's own client", () => {
     await expect(unsupported).rejects.toMatchObject({ param: "suffix" });
   });
 
-  test("and the wire agree on types", () => {
-    // OpenAI's type leaves `finish_reason: null` out, which its own stream has.
+  test("has the types of wire.ts", () => {
+    // OpenAI's type lacks `finish_reason: null`, although OpenAI sends it.
     type Choice = Omit<OpenAI.CompletionChoice, "finish_reason">;
     expectTypeOf<Completion["choices"][number]>().toExtend<Choice>();
     expectTypeOf<CompletionRequest["prompt"]>().toExtend<OpenAI.CompletionCreateParams["prompt"]>();

@@ -20,7 +20,7 @@ const ask = async (path: string, body?: unknown, method = "POST", from = handle)
 const errorOf = ({ body }: { body: unknown }) => (body as ErrorBody).error;
 
 describe("tokenize", () => {
-  test("a text, and several", async () => {
+  test("accepts a text or a list of texts", async () => {
     const [one, two] = [idsOf("A red circle."), idsOf("熊 🐻")] as const;
     expect(await ask("tokenize", { prompt: "A red circle." })).toMatchObject({
       status: 200,
@@ -39,7 +39,7 @@ describe("tokenize", () => {
     expect((await ask("tokenize", { prompt: [] })).body).toMatchObject({ tokens: [], count: [] });
   });
 
-  test("the tokenizer's own special tokens, unless told otherwise", async () => {
+  test("adds special tokens by default", async () => {
     const asked: boolean[] = [];
     const tokenizer = Object.create(chat.tokenizer) as typeof chat.tokenizer;
     tokenizer.encode = (_, { addSpecialTokens }) => {
@@ -58,7 +58,7 @@ describe("tokenize", () => {
 
 describe("detokenize", () => {
   const EOS = 1023;
-  test("ids, and lists of them", async () => {
+  test("accepts ids or a list of lists of ids", async () => {
     const [one, two] = [idsOf("A red circle."), idsOf("熊 🐻")];
     const text = async (tokens: unknown) => (await ask("detokenize", { tokens })).body;
     expect(await text(one)).toEqual({ text: "A red circle." });
@@ -66,7 +66,7 @@ describe("detokenize", () => {
     expect(await text([])).toEqual({ text: "" });
   });
 
-  test("special tokens when told so", async () => {
+  test("keeps special tokens if requested", async () => {
     const tokens = [...idsOf("a"), EOS];
     const text = async (skip_special_tokens?: boolean) =>
       (await ask("detokenize", { tokens, skip_special_tokens })).body;
@@ -110,7 +110,7 @@ test("model_info", async () => {
   });
 });
 
-test("flush_cache, of a generator with and without a cache", async () => {
+test("flush_cache with and without a prefix cache", async () => {
   expect(await ask("flush_cache")).toMatchObject({ status: 200, body: { success: true } });
   let flushed = 0;
   const generator = Object.assign(new ScriptedGenerator(), { flush: () => void flushed++ });
@@ -124,7 +124,7 @@ test("flush_cache, of a generator with and without a cache", async () => {
 test.each([
   ["tokenize", { model: "gpt-4o", prompt: "a" }],
   ["detokenize", { model: "gpt-4o", tokens: [1] }],
-])("%s for another model", async (path, body) => {
+])("%s refuses another model", async (path, body) => {
   const response = await ask(path, body);
   expect(response.status).toBe(404);
   expect(errorOf(response)).toMatchObject({ code: "model_not_found", param: "model" });

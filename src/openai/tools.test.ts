@@ -71,7 +71,7 @@ const post = (body: object, handle = handlers.sample) =>
     }),
   );
 
-/** The only choice of an answer whose text is `text`. */
+/** The only choice of an answer with this text. */
 async function choiceOf(body: object, text: string, handle = handlers.sample) {
   generator.ids = idsOf(text);
   const response = await post(body, handle);
@@ -95,7 +95,7 @@ const errorOf = async (body: object) => {
 };
 
 describe("an answer that calls tools", () => {
-  test("has the calls, and no content", async () => {
+  test("has calls and no content", async () => {
     const choice = await choiceOf(ASK, `${CALL}\n${SECOND}`);
     expect(choice).toEqual({
       index: 0,
@@ -133,7 +133,7 @@ describe("an answer that calls tools", () => {
       '{"place": "Oslo"}',
     ],
     ["qwen", CALL, ARGUMENTS],
-  ] as const)("as %s writes them", async (template, text, json) => {
+  ] as const)("reads the format of %s", async (template, text, json) => {
     const { message } = await choiceOf(ASK, text, handlers[template]);
     expect(message.tool_calls?.map((call) => call.function)).toEqual([
       { name: "get_weather", arguments: json },
@@ -141,13 +141,13 @@ describe("an answer that calls tools", () => {
     expect(message.content).toBeNull();
   });
 
-  test("may say something too", async () => {
+  test("may have text too", async () => {
     const { message } = await choiceOf(ASK, `Let me see.\n${CALL}`);
     expect(message.content).toBe("Let me see.");
     expect(message.tool_calls).toHaveLength(1);
   });
 
-  test("need not call any", async () => {
+  test("may have no calls", async () => {
     const { message, finish_reason } = await choiceOf(ASK, "It rains.");
     expect(message).not.toHaveProperty("tool_calls");
     expect([message.content, finish_reason]).toEqual(["It rains.", "stop"]);
@@ -161,7 +161,7 @@ describe("an answer that calls tools", () => {
     expect([message.content, finish_reason]).toEqual([text, "stop"]);
   });
 
-  test("keeps calls in its content without tools, and where none may be called", async () => {
+  test("keeps calls in its content without tools and with tool_choice none", async () => {
     for (const body of [
       { messages: RAIN },
       { ...ASK, tools: [] },
@@ -172,7 +172,7 @@ describe("an answer that calls tools", () => {
     }
   });
 
-  test("ends with the first call where there may be one", async () => {
+  test("ends after the first call without parallel_tool_calls", async () => {
     const { message, finish_reason, matched_stop } = await choiceOf(
       { ...ASK, parallel_tool_calls: false },
       `${CALL}\n${SECOND}`,
@@ -182,7 +182,7 @@ describe("an answer that calls tools", () => {
     expect(generator.given).toBeLessThan(generator.ids.length);
   });
 
-  test("that is cut has whole calls only, but in a stream what came", async () => {
+  test("has only complete calls if it is cut off, but streams every piece", async () => {
     const max_tokens = idsOf(CALL.slice(0, CALL.indexOf(', "days'))).length - 1;
     const body = { ...ASK, max_tokens };
     const { message, finish_reason } = await choiceOf(body, CALL);
@@ -199,7 +199,7 @@ describe("an answer that calls tools", () => {
     expect(choices.at(-1)?.finish_reason).toBe("length");
   });
 
-  test("has its token ids and logprobs all the same", async () => {
+  test("still has token ids and logprobs", async () => {
     const ids = idsOf(CALL);
     const body = { ...ASK, logprobs: true, return_token_ids: true };
     const choice = await choiceOf(body, CALL);
@@ -239,7 +239,7 @@ describe("an answer that calls tools", () => {
   });
 });
 
-describe("calls that are forced", () => {
+describe("enforced calls", () => {
   const strict = { ...WEATHER, function: { ...WEATHER.function, strict: true } };
   const any = new AnyGenerator(random(7));
   const anyHandlers = {
@@ -256,22 +256,25 @@ describe("calls that are forced", () => {
   const isWeather = ({ place, days }: { place: string; days: number }) =>
     ["Oslo", "Rome"].includes(place) && [1, 2, 3, 4, 5, 6, 7, 8, 9].includes(days);
 
-  test.each(["sample", "qwen", "llama", "lfm2"] as const)("by their name, as %s", async (name) => {
-    for (let round = 0; round < 5; round++) {
-      const { message, finish_reason } = await forced(
-        { tool_choice: { type: "function", function: { name: "get_weather" } } },
-        name,
-      );
-      const [call, ...others] = message.tool_calls ?? [];
-      expect(call?.function.name).toBe("get_weather");
-      expect(isWeather(JSON.parse(call?.function.arguments ?? "") as never)).toBe(true);
-      expect(others).toEqual([]);
-      expect(message.content).toBeNull();
-      expect(finish_reason).toBe("tool_calls");
-    }
-  });
+  test.each(["sample", "qwen", "llama", "lfm2"] as const)(
+    "have the chosen name, in the format of %s",
+    async (name) => {
+      for (let round = 0; round < 5; round++) {
+        const { message, finish_reason } = await forced(
+          { tool_choice: { type: "function", function: { name: "get_weather" } } },
+          name,
+        );
+        const [call, ...others] = message.tool_calls ?? [];
+        expect(call?.function.name).toBe("get_weather");
+        expect(isWeather(JSON.parse(call?.function.arguments ?? "") as never)).toBe(true);
+        expect(others).toEqual([]);
+        expect(message.content).toBeNull();
+        expect(finish_reason).toBe("tool_calls");
+      }
+    },
+  );
 
-  test("without a name may be several", async () => {
+  test("may be several without a name", async () => {
     const counts = new Set<number | undefined>();
     for (let round = 0; round < 8; round++) {
       const { message } = await forced({ tool_choice: "required" });
@@ -292,7 +295,7 @@ describe("calls that are forced", () => {
     }
   });
 
-  test("are of the tools that are allowed", async () => {
+  test("are limited to allowed tools", async () => {
     const tools = [{ type: "function", function: { name: "clock" } }];
     const tool_choice = { type: "allowed_tools", allowed_tools: { mode: "required", tools } };
     for (let round = 0; round < 5; round++) {
@@ -302,7 +305,7 @@ describe("calls that are forced", () => {
     }
   });
 
-  test("leave what is free alone, unless tools are strict", async () => {
+  test("leave other answers free, unless tools are strict", async () => {
     await choiceOf(ASK, "It rains.");
     await choiceOf({ ...ASK, tools: [strict, CLOCK] }, "It rains.");
     expect(generator.inputs.map(({ constraint }) => constraint !== undefined)).toEqual([
@@ -328,7 +331,7 @@ describe("calls that are forced", () => {
     expect(await allows('{"places')).toBe(false);
   });
 
-  test("may stand beside a format", async () => {
+  test("can be combined with a format", async () => {
     const response_format = {
       type: "json_schema",
       json_schema: { name: "yes", schema: { enum: [true, false] } },
@@ -348,7 +351,7 @@ describe("calls that are forced", () => {
   });
 });
 
-describe("what a conversation says of calls", () => {
+describe("calls in a conversation", () => {
   const messages = [
     { role: "user", content: "Look" },
     {
@@ -368,7 +371,7 @@ describe("what a conversation says of calls", () => {
     },
   ];
 
-  test("reaches the model, images too", async () => {
+  test("are in the prompt, with images", async () => {
     await choiceOf({ messages, tools: [CLOCK] }, "A red circle.", handlers.qwen);
     const [input] = generator.inputs;
     expect(input?.images).toHaveLength(1);
@@ -378,7 +381,7 @@ describe("what a conversation says of calls", () => {
     expect(written).toMatch(/<tool_response>\nhere.*<image>.*\n<\/tool_response>/);
   });
 
-  test("and so does an effort", async () => {
+  test("come with an effort", async () => {
     const body = { messages: RAIN };
     const written = async (more: object) => {
       await choiceOf({ ...body, ...more }, "Yes", handlers.qwen);
@@ -399,14 +402,14 @@ describe("reasoning", () => {
   const ask = { messages: RAIN };
   const text = "<think>\nIt may rain.\n</think>\n\nYes.";
 
-  test("is told apart where the model knows it", async () => {
+  test("is separated if the model supports it", async () => {
     const { message } = await choiceOf(ask, text, handlers.qwen);
     expect(message).toMatchObject({ content: "Yes.", reasoning_content: "It may rain." });
     const { message: unknown } = await choiceOf(ask, text);
     expect(unknown).toMatchObject({ content: text, reasoning_content: null });
   });
 
-  test("is told apart as the request says", async () => {
+  test("is separated as the request asks", async () => {
     const { message } = await choiceOf({ ...ask, separate_reasoning: true }, text);
     expect(message).toMatchObject({ content: "Yes.", reasoning_content: "It may rain." });
     const kept = { ...ask, separate_reasoning: false };
@@ -414,13 +417,13 @@ describe("reasoning", () => {
     expect(whole).toMatchObject({ content: text, reasoning_content: null });
   });
 
-  test("goes on where the prompt has begun it", async () => {
+  test("continues if the prompt began it", async () => {
     const body = { ...ask, reasoning_effort: "max" };
     const { message } = await choiceOf(body, "It may.</think>Yes.", handlers.qwen);
     expect(message).toMatchObject({ content: "Yes.", reasoning_content: "It may." });
   });
 
-  test("is streamed, then the content, then calls", async () => {
+  test("is streamed before the content, then calls", async () => {
     const body = { ...ASK, stream_options: { include_usage: true } };
     const chunks = await chunksOf(body, `${text}\n${CALL}`, handlers.qwen);
     const kinds = chunks.flatMap(({ choices }) => Object.keys(choices[0]?.delta ?? {}));
@@ -431,25 +434,25 @@ describe("reasoning", () => {
     expect(deltas.map((delta) => delta?.content ?? "").join("")).toBe("Yes.");
     const span = tokenizer.encode("<think>\nIt may rain.\n</think>", { addSpecialTokens: false });
     const counted = chunks.at(-1)?.usage?.reasoning_tokens as number;
-    // The begin mark counts once it is whole: it is several tokens here, and one in real vocabularies.
+    // The opening tag counts once it is complete. It is several tokens here, one in real vocabularies.
     const mark = tokenizer.encode("<think>", { addSpecialTokens: false });
     expect(span.length - counted).toBe(mark.length - 1);
     expect(chunks.at(-1)?.usage?.completion_tokens_details.reasoning_tokens).toBe(counted);
   });
 
-  test("may have calls in it that do not count", async () => {
+  test("may contain calls, which are ignored", async () => {
     const { message } = await choiceOf(ASK, `<think>${CALL}</think>No.`, handlers.qwen);
     expect(message).toMatchObject({ content: "No.", reasoning_content: CALL });
     expect(message).not.toHaveProperty("tool_calls");
   });
 
-  test("ends at a stop string, as everything does", async () => {
+  test("ends at a stop string", async () => {
     const { message, finish_reason } = await choiceOf({ ...ask, stop: "may" }, text, handlers.qwen);
     expect(message).toMatchObject({ content: "", reasoning_content: "It " });
     expect(finish_reason).toBe("stop");
   });
 
-  test("is counted to the token that ends it", async () => {
+  test("is counted up to its last token", async () => {
     const body = { ...ask, reasoning_effort: "max", stop: "may" };
     generator.ids = idsOf("It may rain.");
     const response = await post(body, handlers.qwen);
@@ -458,7 +461,7 @@ describe("reasoning", () => {
     expect(usage.reasoning_tokens).toBeGreaterThan(1);
   });
 
-  test("goes on where the continued message has begun it, or ended it", async () => {
+  test("continues if the continued message began it, and not if that ended it", async () => {
     const continued = (content: string) => ({
       messages: [...RAIN, { role: "assistant", content }],
       continue_final_message: true,
@@ -469,7 +472,7 @@ describe("reasoning", () => {
     expect(past.message).toMatchObject({ content: "<think>", reasoning_content: null });
   });
 
-  test("comes before what is forced", async () => {
+  test("precedes an enforced call", async () => {
     const body = { ...ASK, tool_choice: "required", reasoning_effort: "max" };
     await choiceOf(body, `Hm.</think>\n${CALL}`, handlers.qwen);
     const constraint = generator.inputs[0]?.constraint;
@@ -486,7 +489,7 @@ describe("reasoning", () => {
   });
 });
 
-describe("what can't be honoured", () => {
+describe("a request is refused for", () => {
   const named = (name: string) => ({ type: "function", function: { name } });
   const call = (json: string) => ({
     role: "assistant",
@@ -508,7 +511,7 @@ describe("what can't be honoured", () => {
       /Missing/,
     ],
     [
-      "a bad name",
+      "an invalid name",
       { tools: [named("a b")] },
       "invalid_value",
       "tools[0].function.name",
@@ -522,7 +525,7 @@ describe("what can't be honoured", () => {
       /1 to 64 letters/,
     ],
     [
-      "a name twice",
+      "a duplicate name",
       { tools: [named("a"), named("b"), named("a")] },
       "invalid_value",
       "tools[2].function.name",
@@ -536,14 +539,14 @@ describe("what can't be honoured", () => {
       /expected object/,
     ],
     [
-      "parameters of no object",
+      "parameters that are not an object",
       { tools: [{ type: "function", function: { name: "a", parameters: { type: "string" } } }] },
       "invalid_value",
       "tools[0].function.parameters",
       /'object'/,
     ],
     [
-      "a schema that is none",
+      "an invalid schema",
       {
         tools: [
           {
@@ -582,35 +585,35 @@ describe("what can't be honoured", () => {
       /Missing/,
     ],
     [
-      "a number for a choice",
+      "a choice that is a number",
       { ...ASK, tool_choice: 1 },
       "invalid_value",
       "tool_choice",
       /\'required\'/,
     ],
     [
-      "a choice that needs tools",
+      "a required call without tools",
       { tool_choice: "required" },
       "invalid_value",
       "tool_choice",
       /a tool is required, but 'tools' has none/,
     ],
     [
-      "a name that needs tools",
+      "a chosen name without tools",
       { tool_choice: named("f") },
       "invalid_value",
       "tool_choice",
       /a tool is required, but 'tools' has none/,
     ],
     [
-      "a name that no tool has",
+      "an unknown name",
       { ...ASK, tool_choice: named("x") },
       "invalid_value",
       "tool_choice",
       /^Invalid value for 'tool_choice': 'tools' has no function named 'x'\.$/,
     ],
     [
-      "an allowed tool that there is not",
+      "an unknown allowed tool",
       {
         ...ASK,
         tool_choice: {
@@ -658,7 +661,7 @@ describe("what can't be honoured", () => {
       /0 to 0.99/,
     ],
     [
-      "a continued call",
+      "continuing a message with calls",
       { messages: [...RAIN, call("{}")], continue_final_message: true },
       "invalid_value",
       "continue_final_message",

@@ -19,7 +19,7 @@ function refusal(body: unknown): OpenAIError {
   throw new Error(`accepted: ${JSON.stringify(body)}`);
 }
 
-describe("what is accepted", () => {
+describe("validateChatCompletion accepts", () => {
   test("every field", () => {
     const body = {
       model: "default",
@@ -57,7 +57,7 @@ describe("what is accepted", () => {
     expect(validateChatCompletion({ messages: HELLO, ...nulls }).messages).toEqual(HELLO);
   });
 
-  test("fields that change nothing, and unknown ones", () => {
+  test("fields without effect, and unknown fields", () => {
     const body = {
       messages: HELLO,
       user: "me",
@@ -71,7 +71,7 @@ describe("what is accepted", () => {
     expect(validateChatCompletion(body)).toEqual({ messages: HELLO });
   });
 
-  test("values of other fields that ask for nothing", () => {
+  test("unsupported fields with values that ask for nothing", () => {
     const body = {
       messages: [{ role: "assistant", content: "Hi", tool_calls: [] }],
       tools: [],
@@ -100,7 +100,7 @@ describe("what is accepted", () => {
     }
   });
 
-  test("what a message says of calls and thoughts", () => {
+  test("calls and reasoning in messages", () => {
     const call = { id: "call_1", type: "function", function: { name: "zoom", arguments: "{}" } };
     const body = {
       messages: [
@@ -140,7 +140,7 @@ describe("what is accepted", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("validateChatCompletion refuses", () => {
   test.each<[string, unknown]>([
     ["messages", {}],
     ["messages[0].role", withMessage({ content: "x" })],
@@ -183,7 +183,7 @@ describe("what is refused", () => {
     ["stream", withField("stream", "yes")],
     ["stream_options", withField("stream_options", true)],
     ["chat_template_kwargs", withField("chat_template_kwargs", [])],
-  ])("%s of a wrong type", (param, body) => {
+  ])("%s of the wrong type", (param, body) => {
     expect(refusal(body)).toMatchObject({ status: 400, code: "invalid_type", param });
   });
 
@@ -214,11 +214,11 @@ describe("what is refused", () => {
   });
 
   test.each<[string, unknown]>([
-    ["a kind nobody knows", { type: "hologram" }],
+    ["of an unknown type", { type: "hologram" }],
     ["audio", { type: "input_audio", input_audio: { data: "", format: "wav" } }],
     ["a file", { type: "file", file: { file_id: "x" } }],
     ["video", { type: "video_url", video_url: { url } }],
-  ])("%s among the parts", (_, part) => {
+  ])("a part that is %s", (_, part) => {
     expect(refusal(withContent({ type: "text", text: "Hi" }, part))).toMatchObject({
       status: 400,
       code: "unsupported_content_part",
@@ -230,13 +230,13 @@ describe("what is refused", () => {
     ["stop_regex", "a+"],
     ["functions", [{ name: "zoom" }]],
     ["input_ids", [1]],
-  ])("%s, which is not supported yet", (param, value) => {
+  ])("the unsupported field %s", (param, value) => {
     const error = refusal(withField(param, value));
     expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param });
     expect(error.message).toContain("not supported yet");
   });
 
-  test("the call of a function in a message, in its old form", () => {
+  test("a message with a function_call", () => {
     const function_call = { name: "zoom", arguments: "{}" };
     const message = { role: "assistant", content: null, function_call };
     expect(refusal({ messages: [HELLO[0], message] })).toMatchObject({
@@ -246,7 +246,7 @@ describe("what is refused", () => {
   });
 });
 
-test("messages say what was expected and what came", () => {
+test("messages have the expected and the actual value", () => {
   const messages = [
     {},
     withField("temperature", "hot"),
