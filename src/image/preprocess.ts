@@ -12,8 +12,8 @@ interface LaidOutImage {
 }
 
 /**
- * Uploads an image and resizes it as its layout says; patches are cut and normalised when they
- * are asked for. The image is read once and stays the caller's.
+ * Uploads an image and resizes it as its layout says. The result cuts and normalises patches when
+ * they are asked for. The decoded image is read once; the caller keeps and releases it.
  *
  * @throws RangeError when the image is too large for the device
  */
@@ -25,30 +25,32 @@ export async function preparePatches(
   const { tiles } = layout;
   const patchify = await compilePatchify(gpu, processor);
   const images = await resizeAll(gpu, decoded, layout);
-  const held = new Set(tiles.map(({ from }) => images[from] as Tensor));
+  const sources = new Set(tiles.map(({ from }) => images[from] as Tensor));
   return {
     tiles: tiles.length,
 
     write(firstTile, count, into) {
       if (firstTile < 0 || count < 1 || firstTile + count > tiles.length) {
-        throw new RangeError(`write: ${count} tiles from ${firstTile} on, of ${tiles.length}`);
+        throw new RangeError(
+          `write: tiles ${firstTile} to ${firstTile + count - 1}, expected 0 to ${tiles.length - 1}`,
+        );
       }
-      let row = 0;
+      let patch = 0;
       for (const tile of tiles.slice(firstTile, firstTile + count)) {
-        row += patchify(images[tile.from] as Tensor, tile, into, row, layout.background);
+        patch += patchify(images[tile.from] as Tensor, tile, into, patch, layout.background);
       }
     },
 
     release() {
-      for (const tensor of held) gpu.release(bufferOf(tensor));
-      held.clear();
+      for (const tensor of sources) gpu.release(bufferOf(tensor));
+      sources.clear();
     },
   };
 }
 
 /**
- * @returns `[H, W]` u32 each: the image, then its resizes (the same tensor where a resize keeps
- *   the size); those that no tile shows are released
+ * @returns `[H, W]` u32 each: the image, then its resizes. A resize that keeps the size is the same
+ *   tensor as its source. Those that no tile is cut from are released.
  */
 async function resizeAll(gpu: Gpu, decoded: DecodedImage, layout: ImageLayout): Promise<Tensor[]> {
   const images: Tensor[] = [];
@@ -63,7 +65,7 @@ async function resizeAll(gpu: Gpu, decoded: DecodedImage, layout: ImageLayout): 
     for (const { from } of layout.tiles) needed.add(images[from] as Tensor);
     return images;
   } finally {
-    // Nothing is needed when a step failed.
+    // When a step has failed, nothing is needed.
     for (const tensor of new Set(images)) if (!needed.has(tensor)) gpu.release(bufferOf(tensor));
   }
 }

@@ -31,7 +31,7 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-describe("decoded images are the reference's to the byte", () => {
+describe("decoded images equal the reference's to the byte", () => {
   test.each(goldenImages)("$file", async (image) => {
     const decoded = await goldenImage(image.file);
     expect([decoded.width, decoded.height]).toEqual([image.upright_width, image.upright_height]);
@@ -42,7 +42,7 @@ describe("decoded images are the reference's to the byte", () => {
 });
 
 describe("uploadImage", () => {
-  // More than a block, more than a texture is wide, more than it is high.
+  // The last three exceed a block, the width of a texture, and its height.
   test.each([
     [1, 1],
     [1500, 1500],
@@ -56,13 +56,13 @@ describe("uploadImage", () => {
     expect(same(await upload({ width, height, source }), bytes)).toBe(true);
   });
 
-  test("transparent bytes are laid over white", async () => {
+  test("blends transparent bytes with white", async () => {
     const source = Uint8Array.of(10, 20, 30, 0, 10, 20, 30, 255, 0, 100, 255, 128);
     const bytes = await upload({ width: 3, height: 1, source });
     expect([...bytes]).toEqual([255, 255, 255, 255, 10, 20, 30, 255, 127, 177, 255, 255]);
   });
 
-  test("refuses what cannot be right", async () => {
+  test("refuses images without pixels, of the wrong number of bytes, or too large", async () => {
     const gpu = await testGpu();
     const source = new Uint8Array(16);
     await expect(uploadImage(gpu, { width: 0, height: 4, source })).rejects.toThrow("0 x 4");

@@ -3,33 +3,33 @@ import { type Tensor, bufferOf } from "../gpu/tensor.ts";
 import { type Rectangle, compileUnpackImage } from "../ops/unpack-image.ts";
 import type { DecodedImage } from "../platform/platform.ts";
 
-/** Pixels that pass through the texture at once, so that a photo is not held twice more. */
+/** Pixels of the texture that an image is copied through, block by block, to bound the memory. */
 const BLOCK_PIXELS = 2 ** 21;
 
-/** Texture rows are copied to buffers at multiples of 256 bytes. */
+/** WebGPU copies texture rows to buffers with a stride of a multiple of 256 bytes. */
 const STRIDE_PIXELS = 64;
 
 /**
- * Copies an image to the GPU block by block, and lays what is transparent over white.
+ * Copies an image to the GPU block by block. Transparent pixels are blended with white.
  *
- * @returns `[H, W]` u32, RGBA8 with full alpha: the caller's to release
- * @throws RangeError when it has no pixels, more than the device binds, or another number of bytes
- *   than its size says
+ * @returns `[H, W]` u32, opaque RGBA8; the caller releases it
+ * @throws RangeError when the image has no pixels, has more pixels than the device binds, or has a
+ *   number of bytes that does not match its size
  */
 export async function uploadImage(gpu: Gpu, image: DecodedImage): Promise<Tensor> {
   checkSize(gpu, image);
   const { width, height } = image;
   const unpack = await compileUnpackImage(gpu);
 
-  const most = gpu.device.limits.maxTextureDimension2D;
-  const blockWidth = Math.min(width, most);
+  const maxEdge = gpu.device.limits.maxTextureDimension2D;
+  const blockWidth = Math.min(width, maxEdge);
   const stride = Math.ceil(blockWidth / STRIDE_PIXELS) * STRIDE_PIXELS;
-  const blockHeight = Math.min(height, most, Math.ceil(BLOCK_PIXELS / stride));
+  const blockHeight = Math.min(height, maxEdge, Math.ceil(BLOCK_PIXELS / stride));
   const texture = gpu.device.createTexture({
     label: "block",
     size: [blockWidth, blockHeight],
     format: "rgba8unorm",
-    // An external image can only be copied to what could be rendered to.
+    // WebGPU copies external images only to textures that can be rendered to.
     usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC | GPUTextureUsage.RENDER_ATTACHMENT,
   });
   const rgba = gpu.tensor("rgba", [blockHeight, stride], "u32");
@@ -54,7 +54,11 @@ export async function uploadImage(gpu: Gpu, image: DecodedImage): Promise<Tensor
 
 function checkSize(gpu: Gpu, { width, height, source }: DecodedImage): void {
   const bytes = width * height * 4;
-  if (!(bytes > 0)) throw new RangeError(`uploadImage: an image of ${width} x ${height} pixels`);
+  if (!(bytes > 0)) {
+    throw new RangeError(
+      `uploadImage: the image is ${width} x ${height} pixels, expected 1 x 1 or more`,
+    );
+  }
   if (source instanceof Uint8Array && source.byteLength !== bytes) {
     throw new RangeError(
       `uploadImage: ${source.byteLength} bytes, expected ${bytes} for ${width} x ${height} pixels`,
@@ -87,7 +91,11 @@ function fillTexture(
   }
 }
 
-/** @param rgba `[>= height, stride]` u32 */
+/**
+ * Copies a block from the texture.
+ *
+ * @param rgba `[at least height, stride]` u32
+ */
 function copyToBuffer(gpu: Gpu, texture: GPUTexture, size: Rectangle, rgba: Tensor): void {
   const bytesPerRow = (rgba.shape[1] as number) * 4;
   const encoder = gpu.device.createCommandEncoder({ label: "copy block" });

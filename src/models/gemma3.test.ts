@@ -40,7 +40,7 @@ const model = (text: object = {}, rest: object = {}) =>
   });
 
 describe("gemma3", () => {
-  test("reads a published config, which leaves most to its classes", () => {
+  test("reads a published config, which leaves most fields to the class defaults", () => {
     const { text, patchesPerRow, bidirectional, processor } = model();
     expect(text).toMatchObject({
       vocab_size: 262_208,
@@ -67,11 +67,11 @@ describe("gemma3", () => {
       { rope_parameters: { sliding_attention: { rope_type: "longrope", rope_theta: 1e4 } } },
       "rope_type is longrope",
     ],
-  ])("refuses what it does not do: %o", (text, message) => {
+  ])("refuses settings that are not supported: %o", (text, message) => {
     expect(() => model(text)).toThrow(message);
   });
 
-  test("refuses patches that don't make as many rows", () => {
+  test("refuses a number of image tokens that the patches do not divide into", () => {
     expect(() => model({}, { mm_tokens_per_image: 100 })).toThrow("64 x 64 patches");
     expect(() => model({}, { mm_tokens_per_image: 250 })).toThrow("can't become 250");
   });
@@ -80,14 +80,14 @@ describe("gemma3", () => {
 describe("gemma", () => {
   const decoder = (text_config: object) => gemma({ "config.json": { text_config } }, "decoder");
 
-  test("takes the early name of its activation for what it means", () => {
+  test("reads the early name of its activation as the tanh approximation", () => {
     expect(decoder({ hidden_act: "gelu" }).text).toEqual(
       expect.objectContaining({ vocab_size: 256_000, head_dim: 256 }),
     );
     expect(() => decoder({ hidden_act: "silu" })).toThrow("hidden_act");
   });
 
-  test("refuses a later Gemma, which has more than it", () => {
+  test("refuses the config of a later Gemma", () => {
     expect(() => decoder({ model_type: "gemma2" })).toThrow("text_config.model_type");
   });
 });

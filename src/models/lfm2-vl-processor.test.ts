@@ -11,7 +11,7 @@ import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from 
 
 const FAMILY = "lfm2_vl";
 
-/** The published settings with others beside them. */
+/** A processor with the published settings, some of them replaced. */
 function published(
   settings: object = {},
   options?: ModelOptions,
@@ -25,7 +25,7 @@ function published(
   );
 }
 
-/** Patches of the whole image by height and width. */
+/** The patches of the whole image. */
 const wholeGrid = (layout: ImageLayout) => layout.tiles.at(-1)?.grid ?? layout.grid;
 
 const count = (text: string, token: string) => text.split(token).length - 1;
@@ -80,7 +80,7 @@ describe("the reference's layouts", () => {
   });
 });
 
-test("tiles come row by row, the whole image last, each after its name", () => {
+test("the prompt names each tile, row by row, and the whole image last", () => {
   const layout = published().layout(1024, 768, "auto");
   expect(layout.resizes).toEqual([
     { from: 0, width: 576, height: 416, filter: "bilinear" },
@@ -104,14 +104,14 @@ describe("settings", () => {
   const rowsOf = (settings: object, options?: ModelOptions) =>
     published(settings, options).layout(1024, 768, "auto").tokenCount;
 
-  test("without a thumbnail there are the tiles alone", () => {
+  test("without a thumbnail an image has only its tiles", () => {
     const layout = published({ use_thumbnail: false }).layout(1024, 768, "auto");
     expect(layout.tiles).toHaveLength(6);
     expect(layout.tokenCount).toBe(6 * 256);
     expect(layout.prompt).not.toContain("thumbnail");
   });
 
-  test("bound the tiles and the whole", () => {
+  test("limit the number of tiles and the size of the whole image", () => {
     expect(rowsOf({ do_image_splitting: false })).toBe(234);
     expect(rowsOf({ min_tiles: 1, max_tiles: 1 })).toBe(234);
     expect(rowsOf({ max_tiles: 4 })).toBe(4 * 256 + 234);
@@ -122,11 +122,11 @@ describe("settings", () => {
     expect(published({ min_image_tokens: 100 }).layout(9, 9, "auto").tokenCount).toBe(100);
   });
 
-  test("low detail is the whole image", () => {
+  test("low detail is the whole image only", () => {
     expect(published().layout(1024, 768, "low")).toMatchObject({ tokenCount: 234, rows: 0 });
   });
 
-  test("maxImageTokens leaves out the grids that take more, and caps the whole", () => {
+  test("maxImageTokens excludes the grids that take more, and caps the whole image", () => {
     for (const maxImageTokens of [64, 100, 256, 800, 1400, 2048]) {
       const capped = published({}, { maxImageTokens });
       for (const [width, height] of [
@@ -144,7 +144,7 @@ describe("settings", () => {
     expect(rowsOf({}, { maxImageTokens: 100 })).toBe(88);
   });
 
-  test("of early checkpoints stand in processor_config.json, beside another image processor's", () => {
+  test("are found in processor_config.json in early checkpoints, whose preprocessor_config.json is another processor's", () => {
     const config = { model_type: "lfm2-vl", image_token_index: 500 };
     const early = lfm2VlProcessor({
       "config.json": config,
@@ -156,7 +156,7 @@ describe("settings", () => {
     expect(published().imageTokenId).toBe(396);
   });
 
-  test("of transformers 5 may stand in processor_config.json alone", () => {
+  test("are found in processor_config.json alone, as transformers 5 may save them", () => {
     const { "preprocessor_config.json": image_processor, ...files } = checkpointFiles(FAMILY);
     const joined = { ...files, "processor_config.json": { image_processor } };
     const layout = lfm2VlProcessor(joined).layout(600, 420, "auto");
@@ -164,7 +164,7 @@ describe("settings", () => {
     expect([layout.rows, layout.cols]).toEqual([2, 3]);
   });
 
-  test("without special tokens an image is its rows alone", () => {
+  test("without special tokens an image is only its image tokens", () => {
     const plain = published(
       {},
       {},
@@ -179,7 +179,7 @@ describe("settings", () => {
     [{ tile_size: 500 }, "tile_size 500, expected a multiple of 32"],
     [{ max_tiles: 0 }, "max_tiles"],
     [{ image_std: "x" }, "image_std"],
-  ])("%j is named", (settings, message) => {
+  ])("a wrong setting is named: %j", (settings, message) => {
     expect(() => published(settings)).toThrow(`preprocessor_config.json: ${message}`);
   });
 

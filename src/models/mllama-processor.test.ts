@@ -65,7 +65,7 @@ test("low detail is one tile", () => {
   expect(layout.attendedKeys).toBe(1601);
 });
 
-test("ids are places in the list of all grids", () => {
+test("an aspect ratio id is the index of a grid plus 1", () => {
   expect(canvasGrids(4).map(({ rows, cols }) => [rows, cols])).toEqual([
     ...[1, 2, 3, 4].map((cols) => [1, cols]),
     [2, 1],

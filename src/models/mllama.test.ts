@@ -11,15 +11,15 @@ function withConfig(part: keyof typeof config, fields: object): CheckpointFiles 
   return { ...files, "config.json": changed };
 }
 
-test("its layers of its own keep keys and values, the others have the images'", () => {
+test("self-attention layers have a cache, cross-attention layers have image states", () => {
   const model = mllama(files);
   expect(model.text).toMatchObject({ num_hidden_layers: 4, num_kv_layers: 2 });
   expect(model.imageStates).toBe(4);
-  // One key/value head of 64 channels; four tiles of 16 patches and a row of their own.
+  // One key/value head of 64 channels. Four tiles of 16 patches and a class embedding each.
   expect(model.crossAttention).toEqual({ rows: 4 * 17, width: 64 });
 });
 
-test("what a config leaves out is as in the 11B model", () => {
+test("the defaults are those of the 11B model", () => {
   const vision_config = { image_size: 560 };
   const size = { height: 560, width: 560 };
   const bare = {
@@ -40,7 +40,7 @@ test("what a config leaves out is as in the 11B model", () => {
   expect(model.imageStates).toBe(16);
 });
 
-test("the pass has rows of all tiles, those of the canvas first", () => {
+test("a pass has the rows of all tiles, those of the canvas first", () => {
   const model = mllama(files);
   const layout = model.processor.layout(90, 40, "auto"); // two tiles side by side
   expect([layout.rows, layout.cols]).toEqual([1, 2]);
@@ -48,7 +48,7 @@ test("the pass has rows of all tiles, those of the canvas first", () => {
   expect(P).toBe(4 * 16);
   const of = (name: keyof typeof tables) => [...(tables[name]?.data ?? [])];
   expect(of("patches")).toHaveLength(4 * 24);
-  // The class embedding's row is no patch; the first line of each tile is half a line of the canvas.
+  // A class embedding has no patch. The first line of a tile is half a line of the canvas.
   expect(of("patches").slice(0, 5)).toEqual([P, 0, 1, 2, 3]);
   expect(of("patches").slice(17, 22)).toEqual([P, 4, 5, 6, 7]);
   expect(
@@ -75,7 +75,7 @@ test.each([
   ],
   ["vision_config", { hidden_act: "gelu_new" }, "vision_config.hidden_act"],
   ["vision_config", { supported_aspect_ratios: [[1, 1]] }, "supported_aspect_ratios: expected"],
-] as const)("%s of another kind is named: %j", (part, fields, message) => {
+] as const)("an unsupported field of %s is named: %j", (part, fields, message) => {
   expect(() => mllama(withConfig(part, fields))).toThrow(message);
   expect(() => mllama(withConfig(part, fields))).toThrow("config.json");
 });

@@ -11,9 +11,11 @@ describe("patchBucket", () => {
     [1500, 1536],
     [1537, 2048],
     [16_384, 16_384],
-  ])("%i patches go into %i", (patches, bucket) => expect(patchBucket(patches)).toBe(bucket));
+  ])("%i patches take a bucket of %i", (patches, bucket) =>
+    expect(patchBucket(patches)).toBe(bucket),
+  );
 
-  test("wastes less than half, and holds whole 4x4 blocks", () => {
+  test("a bucket is less than half empty, and holds whole blocks of 4x4", () => {
     for (let patches = 64; patches < 20_000; patches += 4) {
       const bucket = patchBucket(patches);
       expect(bucket).toBeGreaterThanOrEqual(patches);
@@ -23,7 +25,7 @@ describe("patchBucket", () => {
   });
 });
 
-test("blockOrder goes block by block, and row by row inside", () => {
+test("blockOrder lists block by block, and row by row within a block", () => {
   const order = blockOrder({ grid: [2, 4] }, 2).map(({ y, x }) => `${y}${x}`);
   expect(order).toEqual(["00", "01", "10", "11", "02", "03", "12", "13"]);
 });

@@ -3,40 +3,42 @@ import {
   checkpointCases,
   checkpointFiles,
   layoutsOf,
+  processorOf,
   publishedCases,
   publishedSettings,
 } from "../../tests/processor-goldens.ts";
 import { gemma3Processor } from "./gemma3-processor.ts";
-import { internvlProcessor } from "./internvl-processor.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
-import { llavaProcessor } from "./llava-processor.ts";
 import type { CheckpointFiles, ImageProcessor, ModelOptions } from "./model.ts";
 import { paligemmaProcessor } from "./paligemma-processor.ts";
+import { createModel } from "./registry.ts";
 
-type Processor = (files: CheckpointFiles, options?: ModelOptions) => ImageProcessor;
-
-/**
- * By golden folder: the processor, what it reads of the published config.json, and an image row's
- * token where the template's placeholder is another.
- */
-const FAMILIES: Readonly<Record<string, readonly [Processor, config: object, token?: string]>> = {
-  llava_onevision: [onevisionProcessor, { vision_config: { patch_size: 14 } }],
-  llava: [llavaProcessor, { vision_config: { patch_size: 14 } }],
-  internvl: [internvlProcessor, { vision_config: { patch_size: [14, 14] } }],
-  gemma3: [
-    gemma3Processor,
-    { vision_config: { image_size: 896, patch_size: 14 } },
-    "<image_soft_token>",
-  ],
-  paligemma: [paligemmaProcessor, { vision_config: { patch_size: 14 } }],
-};
-
-function published(family: string, options?: ModelOptions): ImageProcessor {
-  const [processor, config] = FAMILIES[family] as readonly [Processor, object];
-  return processor({ ...publishedSettings(family), "config.json": config }, options);
+interface Published {
+  /** The fields of the published config.json that the processor reads. */
+  readonly config: object;
+  /** The token of an image row, where the template's placeholder is another one. */
+  readonly token?: string;
 }
 
-/** Places of the image token in a prompt. */
+/** By golden folder. */
+const FAMILIES: Readonly<Record<string, Published>> = {
+  llava_onevision: { config: { vision_config: { patch_size: 14 } } },
+  llava: { config: { vision_config: { patch_size: 14 } } },
+  internvl: { config: { vision_config: { patch_size: [14, 14] } } },
+  gemma3: {
+    config: { mm_tokens_per_image: 256, vision_config: { image_size: 896, patch_size: 14 } },
+    token: "<image_soft_token>",
+  },
+  paligemma: { config: { vision_config: { image_size: 224, patch_size: 14 } } },
+};
+
+const configOf = (family: string): object => FAMILIES[family]?.config ?? {};
+
+function published(family: string, options?: ModelOptions): ImageProcessor {
+  return processorOf(family, configOf(family), publishedSettings(family), options);
+}
+
+/** How often the image token occurs in a prompt. */
 const count = (text: string, token: string) => text.split(token).length - 1;
 
 describe.each(Object.keys(FAMILIES))("%s", (family) => {
@@ -45,7 +47,7 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
     const layout = processor.layout(golden.width, golden.height, "auto");
     const [tiles, channels, height, width] = golden.shape.slice(-4);
     expect(layout.tokenCount).toBe(golden.image_token_count);
-    const token = FAMILIES[family]?.[2] ?? processor.placeholder;
+    const token = FAMILIES[family]?.token ?? processor.placeholder;
     expect(count(layout.prompt, token)).toBe(golden.image_token_count);
     expect(layout.tiles).toHaveLength(tiles as number);
     for (const tile of layout.tiles) expect([tile.height, tile.width]).toEqual([height, width]);
@@ -53,12 +55,11 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
   });
 
   test.each(checkpointCases(family))("checkpoint, $name", (golden) => {
-    const [make] = FAMILIES[family] as readonly [Processor, object];
-    const processor = make(checkpointFiles(family));
+    const { processor } = createModel(checkpointFiles(family));
     const layouts = layoutsOf(golden, processor);
     const tokens = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     expect(tokens).toBe(golden.image_token_count);
-    // The images' texts stand in the prompt one after another.
+    // The prompt has the images' texts one after another.
     let rest = golden.prompt;
     for (const { prompt } of layouts) {
       expect(rest).toContain(prompt);
@@ -68,11 +69,11 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
   });
 
   test("finds its settings in processor_config.json alone", () => {
-    const [make] = FAMILIES[family] as readonly [Processor, object];
+    const layoutBy = (files: CheckpointFiles) =>
+      createModel(files).processor.layout(300, 200, "auto");
     const { "preprocessor_config.json": image_processor, ...files } = checkpointFiles(family);
     const joined = { ...files, "processor_config.json": { image_processor } };
-    const layout = make(joined).layout(300, 200, "auto");
-    expect(layout).toEqual(make(checkpointFiles(family)).layout(300, 200, "auto"));
+    expect(layoutBy(joined)).toEqual(layoutBy(checkpointFiles(family)));
   });
 
   test("refuses an image without pixels", () => {
@@ -84,11 +85,11 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
     [{ do_resize: false }, "do_resize"],
     [{ image_std: "x" }, "image_std"],
     [{ size: { height: 0, width: 5, shortest_edge: 0 } }, "size."],
-  ])("%j is named", (settings, message) => {
-    const [make, config] = FAMILIES[family] as readonly [Processor, object];
-    const files = { "config.json": config, "preprocessor_config.json": settings };
-    expect(() => make(files)).toThrow(message);
-    expect(() => make(files)).toThrow("preprocessor_config.json");
+  ])("a wrong setting is named: %j", (settings, message) => {
+    const files = { "preprocessor_config.json": settings };
+    const make = () => processorOf(family, configOf(family), files);
+    expect(make).toThrow(message);
+    expect(make).toThrow("preprocessor_config.json");
   });
 });
 
@@ -114,7 +115,7 @@ test.each([
 describe("LLaVA-OneVision", () => {
   const processor = published("llava_onevision");
 
-  test("tiles of a canvas reach beyond the image, which is in its middle", () => {
+  test("the image is in the middle of its canvas, and tiles reach beyond it", () => {
     const layout = processor.layout(600, 420, "auto");
     expect(layout.resizes).toEqual([
       { from: 0, width: 384, height: 384, filter: "bicubic" },
@@ -145,7 +146,7 @@ describe("LLaVA-OneVision", () => {
     expect(processor.layout(width, height, "low")).toEqual(layout);
   });
 
-  test("maxImageTokens leaves out the canvases that take more", () => {
+  test("maxImageTokens excludes the canvases that take more", () => {
     for (const maxImageTokens of [730, 1485, 2048, 3000]) {
       const capped = published("llava_onevision", { maxImageTokens });
       for (const [width, height] of [
@@ -166,13 +167,13 @@ describe("LLaVA-OneVision", () => {
     expect(least.layout(640, 480, "high").tokenCount).toBe(730);
   });
 
-  test("canvases are those of 1 to 6 tiles unless the settings say so", () => {
+  test("the default canvases have 1 to 6 tiles along each edge", () => {
     const config = { vision_config: { patch_size: 14 } };
     const bare = onevisionProcessor({ "config.json": config });
     expect(bare.layout(1920, 1080, "high")).toEqual(processor.layout(1920, 1080, "high"));
   });
 
-  test("an aspect ratio of another kind is named", () => {
+  test("an unsupported vision_aspect_ratio is named", () => {
     const config = { vision_config: { patch_size: 14 }, vision_aspect_ratio: "pad" };
     expect(() => onevisionProcessor({ "config.json": config })).toThrow("vision_aspect_ratio");
   });
@@ -185,7 +186,7 @@ describe("LLaVA-1.5", () => {
     { width: 600, height: 420, resized: [480, 336], at: [72, 0] },
     { width: 61, height: 260, resized: [336, 1432], at: [0, 548] },
     { width: 2, height: 401, resized: undefined, at: undefined },
-  ])("the middle of $width x $height", ({ width, height, resized, at }) => {
+  ])("crops the middle of $width x $height", ({ width, height, resized, at }) => {
     if (!resized) {
       expect(() => processor.layout(width, height, "auto")).toThrow("more than 200 times as long");
       return;
@@ -195,7 +196,7 @@ describe("LLaVA-1.5", () => {
     expect(tiles.map(({ x, y }) => [x, y])).toEqual([at]);
   });
 
-  test("takes the same tokens whatever is asked for", () => {
+  test("the number of tokens does not depend on the detail", () => {
     for (const detail of ["low", "high", "auto"] as const) {
       expect(processor.layout(900, 30, detail, 3).tokenCount).toBe(576);
     }
@@ -205,7 +206,7 @@ describe("LLaVA-1.5", () => {
 describe("InternVL", () => {
   const processor = published("internvl");
 
-  test("tiles come row by row, the whole image last", () => {
+  test("the tiles are ordered row by row, the whole image last", () => {
     const { tiles, resizes, rows, cols } = processor.layout(600, 420, "auto");
     expect(resizes).toEqual([
       { from: 0, width: 448, height: 448, filter: "bicubic" },
@@ -224,7 +225,7 @@ describe("InternVL", () => {
     expect([layout.tokenCount, layout.rows, layout.cols]).toEqual([256, 0, 0]);
   });
 
-  test("maxImageTokens leaves out the grids that take more", () => {
+  test("maxImageTokens excludes the grids that take more", () => {
     for (const maxImageTokens of [256, 800, 2048, 3328]) {
       const capped = published("internvl", { maxImageTokens });
       for (const [width, height] of [
@@ -245,12 +246,12 @@ describe("InternVL", () => {
 
 describe("Gemma 3", () => {
   const processor = published("gemma3");
-  /** The published settings with pan and scan, whose own settings they leave open. */
+  /** A processor with the published settings and pan and scan. */
   const scanning = (settings: object = {}, options?: ModelOptions) => {
     const { "preprocessor_config.json": own } = publishedSettings("gemma3");
     return gemma3Processor(
       {
-        "config.json": FAMILIES["gemma3"]?.[1],
+        "config.json": configOf("gemma3"),
         "preprocessor_config.json": { ...(own as object), do_pan_and_scan: true, ...settings },
       },
       options,
@@ -258,12 +259,12 @@ describe("Gemma 3", () => {
   };
   const ONE = `\n\n<start_of_image>${"<image_soft_token>".repeat(256)}<end_of_image>\n\n`;
 
-  test("an image is squashed, and stands between its tokens", () => {
+  test("an image is resized to the square, and its tokens are framed by special tokens", () => {
     const layout = processor.layout(2000, 500, "high");
     expect(layout.resizes).toEqual([{ from: 0, width: 896, height: 896, filter: "bilinear" }]);
     expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 896, height: 896 }]);
     expect(layout.prompt).toBe(ONE);
-    expect(processor.imageTokenId).toBe(262_144);
+    expect(scanning().imageTokenId).toBe(262_144);
     expect([layout.rows, layout.cols, layout.grid]).toEqual([0, 0, [64, 64]]);
   });
 
@@ -305,14 +306,14 @@ describe("Gemma 3", () => {
     expect(tiles).toHaveLength(golden.shape[0] as number);
   });
 
-  test("crops stand in the prompt behind the image", () => {
+  test("in the prompt the crops follow the image", () => {
     const { prompt } = scanning().layout(700, 1000, "auto");
     expect(prompt).toBe(
       `Here is the original image ${ONE} and here are some crops to help you see better ${ONE} ${ONE}`,
     );
   });
 
-  test("its settings, low detail and maxImageTokens bound the crops", () => {
+  test("settings, low detail and maxImageTokens limit the number of crops", () => {
     const tiles = (
       settings: object,
       options?: ModelOptions,
@@ -329,7 +330,7 @@ describe("Gemma 3", () => {
     expect(tiles({}, { maxImageTokens: 1 })).toBe(1);
   });
 
-  test("a size that the tower has no positions for is named", () => {
+  test("a size without learned positions is named", () => {
     const config = { vision_config: { image_size: 448, patch_size: 14 } };
     const files = { ...publishedSettings("gemma3"), "config.json": config };
     expect(() => gemma3Processor(files)).toThrow("size is 896 x 896, image_size");
@@ -339,15 +340,16 @@ describe("Gemma 3", () => {
 describe("PaliGemma", () => {
   const processor = published("paligemma");
 
-  test("an image is squashed, and is its tokens alone", () => {
+  test("an image is resized to the square, and is only image tokens in the prompt", () => {
     const layout = processor.layout(2000, 500, "low");
     expect(layout.resizes).toEqual([{ from: 0, width: 224, height: 224, filter: "bicubic" }]);
     expect(layout.prompt).toBe("<image>".repeat(256));
-    expect(processor.imageTokenId).toBe(256_000);
+    const bare = { ...publishedSettings("paligemma"), "config.json": configOf("paligemma") };
+    expect(paligemmaProcessor(bare).imageTokenId).toBe(256_000);
     expect(layout.grid).toEqual([16, 16]);
   });
 
-  test("a bos stands between the images and the text, which a line break ends", () => {
+  test("a bos token comes before the text, and a newline after it", () => {
     expect(processor.frame?.(["", "", "a"], { isOpen: false })).toEqual(["", "", "<bos>a\n"]);
     expect(processor.frame?.(["", "a b"], { isOpen: true })).toEqual(["", "<bos>a b"]);
   });

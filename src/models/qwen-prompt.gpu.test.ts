@@ -11,7 +11,7 @@ import { qwenVlProcessor } from "./qwen-vl-processor.ts";
 
 const GOLDENS = "/e2e/goldens";
 
-/** config.json of Qwen/Qwen2.5-VL-3B-Instruct, as far as prompts depend on it. */
+/** The fields of Qwen/Qwen2.5-VL-3B-Instruct's config.json that its prompts depend on. */
 const CONFIG = { model_type: "qwen2_5_vl", image_token_id: 151_655, eos_token_id: 151_645 };
 
 interface Recorded {
@@ -26,7 +26,7 @@ interface Settings {
 
 const json = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T;
 
-/** Real vocabulary, published settings, and the template that the recorded prompt is made with. */
+/** The real vocabulary, the published settings, and the template of the recorded prompt. */
 async function readFiles(): Promise<CheckpointFiles> {
   const family = `${GOLDENS}/qwen2_5_vl`;
   const settings = await json<Settings>(`${GOLDENS}/preprocess/settings.json`);

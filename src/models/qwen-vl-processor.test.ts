@@ -22,7 +22,7 @@ const SETTINGS = golden<Record<string, { preprocessor_config: Record<string, unk
   "preprocess/settings.json",
 );
 
-/** A checkpoint of a family with its published settings. */
+/** The files of a checkpoint with the published settings of a family. */
 function published(family: string): CheckpointFiles {
   return {
     "config.json": {},
@@ -143,7 +143,7 @@ describe("sizes", () => {
     }
   });
 
-  test("the longer edge may be 200 times the shorter one", () => {
+  test("the longer edge may be at most 200 times the shorter one", () => {
     const processor = qwenVlProcessor(published("qwen2_vl"));
     expect(processor.layout(2, 400, "auto").tokenCount).toBe(29);
     expect(() => processor.layout(2, 401, "auto")).toThrow(RangeError);
@@ -179,7 +179,7 @@ describe("settings", () => {
     expect(processor.layout(1, 1, "auto").tokenCount).toBe(4);
   });
 
-  test("pixel limits have two spellings, and the older one comes first", () => {
+  test("pixel limits have two spellings, and the older one wins", () => {
     const [min, max] = [50 * 28 * 28, 100 * 28 * 28];
     const size = { shortest_edge: min, longest_edge: max };
     const nulls = { min_pixels: null, max_pixels: null };
@@ -195,7 +195,7 @@ describe("settings", () => {
     }
   });
 
-  test("one limit of the older spelling leaves the other at its default", () => {
+  test("one limit in the older spelling leaves the other at its default", () => {
     expect(tokensOf({ max_pixels: 100 * 28 * 28 }, [2800, 2800])).toBe(100);
     expect(tokensOf({ max_pixels: 100 * 28 * 28 }, [28, 28])).toBe(4);
   });
@@ -215,7 +215,7 @@ describe("settings", () => {
     [{ resample: 0 }, "resample 0"],
     [{ image_std: "x" }, "image_std"],
     [{ merge_size: 0 }, "merge_size"],
-  ])("%j is named", (settings, message) => {
+  ])("a wrong setting is named: %j", (settings, message) => {
     const files = { "config.json": {}, "preprocessor_config.json": settings };
     expect(() => qwenVlProcessor(files)).toThrow(message);
     expect(() => qwenVlProcessor(files)).toThrow("preprocessor_config.json");
@@ -223,7 +223,7 @@ describe("settings", () => {
 });
 
 describe("fewer tokens", () => {
-  test("low detail is at most 256, and large images alone change", () => {
+  test("low detail shrinks only images of more than 256 tokens", () => {
     for (const family of ["qwen2_vl", "qwen3_vl"]) {
       const processor = qwenVlProcessor(published(family));
       expect(processor.layout(3000, 3000, "low").tokenCount).toBe(256);
@@ -232,7 +232,7 @@ describe("fewer tokens", () => {
     }
   });
 
-  test("low detail keeps what min_pixels and max_pixels ask for", () => {
+  test("low detail respects min_pixels and max_pixels", () => {
     const layout = (min: number, max: number) => {
       const pixels = { min_pixels: min * 28 * 28, max_pixels: max * 28 * 28 };
       const files = { "config.json": {}, "preprocessor_config.json": pixels };

@@ -16,7 +16,7 @@ interface Image {
 
 const IMAGES = new Map(golden<Image[]>("images.json").map((image) => [image.file, image]));
 
-/** SmolVLM-256M's config, as far as the processor reads it. */
+/** The fields of SmolVLM-256M's config.json that the processor reads. */
 const CONFIG = {
   image_token_id: 49_190,
   scale_factor: 4,
@@ -176,13 +176,13 @@ describe("layout", () => {
     expect(layout.tiles).toEqual([{ from: 2, x: 0, y: 0, width: 364, height: 364 }]);
   });
 
-  test("a line of pixels still becomes tiles", () => {
+  test("an image one pixel wide is split into tiles", () => {
     const layout = smolvlmProcessor(files).layout(1, 9000, "auto");
     expect(layout.resizes[0]).toMatchObject({ width: 1, height: 1456 });
     expect([layout.rows, layout.cols]).toEqual([4, 1]);
   });
 
-  test("no edge goes beyond 4096", () => {
+  test("no edge becomes longer than 4096", () => {
     const settings = { size: { longest_edge: 5000 }, max_image_size: { longest_edge: 512 } };
     const large = { ...files, "preprocessor_config.json": settings };
     const layout = smolvlmProcessor(large).layout(300, 200, "auto");
@@ -194,7 +194,7 @@ describe("layout", () => {
   });
 });
 
-describe("what is wrong is named", () => {
+describe("a wrong setting is named", () => {
   test.each([
     [{ size: { shortest_edge: 3 } }, "preprocessor_config.json: size.longest_edge"],
     [{ resample: 0 }, "resample 0"],
