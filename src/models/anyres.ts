@@ -6,7 +6,7 @@ import type { Size } from "./model.ts";
  */
 
 /** The features of a canvas that show the image: a rectangle, and the size it is shrunk to. */
-export interface Kept extends Size {
+export interface KeptFeatures extends Size {
   readonly x: number;
   readonly y: number;
   readonly shrunk: Size;
@@ -45,7 +45,7 @@ export function fitInto({ width, height }: Size, canvas: Size): Size {
  * @param grid the canvas's, in features
  * @param maxFeatures features are shrunk to about this many, unless that is by a factor below 1.1
  */
-export function keptFeatures(size: Size, grid: Size, maxFeatures: number): Kept {
+export function keptFeatures(size: Size, grid: Size, maxFeatures: number): KeptFeatures {
   const wide = size.width / size.height > grid.width / grid.height;
   const shown = wide
     ? roundDown(size.height * (grid.width / size.width))

@@ -11,8 +11,8 @@ import { tileRows } from "./tile-rows.ts";
 export type ClipTable = "rows" | "patches" | "patch_rows";
 
 /**
- * A pass of `clip` over some tiles. Each tile has one more row than patches, its first: the class
- * embedding's.
+ * A pass of `clip` over some tiles. Each tile has a row for the class embedding, followed by
+ * one row per patch.
  *
  * @param tilePatches patches of each tile
  */
@@ -30,9 +30,9 @@ export function clipPass(tiles: number, tilePatches: number): VisionPass<ClipTab
     P,
     tables: {
       rows: tileRows(tiles, ownRow, T),
-      /** `[T]`: each row's patch; P for a class embedding. */
+      /** `[tiles + P]`: the patch of each row; P for a class embedding. */
       patches: table(patches),
-      /** `[P]`: each patch's row. */
+      /** `[P]`: the row of each patch. */
       patch_rows: table(all.filter((i) => i % ownRow !== 0)),
     },
   };

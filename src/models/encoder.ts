@@ -27,7 +27,7 @@ export function layersUpTo(
 /**
  * The layers of a vision transformer (arXiv 2010.11929): each patch attends to a range of patches.
  *
- * @param rows patch rows `[T, ROW_WORDS]`, which say the ranges
+ * @param rows patch rows `[T, ROW_WORDS]`, which hold the ranges
  * @param x `[T, D]`
  * @returns `[T, D]`
  */

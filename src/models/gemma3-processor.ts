@@ -11,7 +11,7 @@ import {
   parseImageSettings,
   resizeFilter,
   squareGrid,
-  squashFields,
+  fixedSizeFields,
 } from "./image-settings.ts";
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
 
@@ -24,7 +24,7 @@ const Config = z.object({
 
 /** The image processor's fields, with the defaults of transformers' Gemma 3 processor. */
 const Settings = z.object({
-  ...squashFields(2),
+  ...fixedSizeFields(2),
   do_pan_and_scan: z.nullish(z.boolean()),
   pan_and_scan_min_crop_size: z.nullish(Positive),
   pan_and_scan_max_num_crops: z.nullish(Positive),

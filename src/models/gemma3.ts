@@ -22,7 +22,7 @@ const Config = z.object({
 
 /**
  * Gemma 3 (arXiv 2503.19786): SigLIP, whose patches are averaged in blocks, a norm and one matrix,
- * and a decoder in which most layers attend to a sliding window. The rows of an image attend to one
+ * and a decoder in which most layers attend to a sliding window. The tokens of an image attend to one
  * another.
  */
 export const gemma3: Family<"rows"> = (files, options) => {

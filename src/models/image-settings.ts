@@ -64,7 +64,7 @@ export const PixelSize = z.object({ height: Positive, width: Positive });
  *
  * @param resample the default filter
  */
-export function squashFields(resample: number) {
+export function fixedSizeFields(resample: number) {
   return {
     do_resize: z._default(z.literal(true), true),
     size: z._default(PixelSize, { height: 224, width: 224 }),
@@ -73,7 +73,7 @@ export function squashFields(resample: number) {
   };
 }
 
-/** The fields of a SigLIP tower's `vision_config` that say its patches, with the class's defaults. */
+/** The fields of a SigLIP tower's `vision_config` that give its patches, with the class's defaults. */
 export const SquareTower = z.object({
   image_size: z._default(Positive, 224),
   patch_size: z._default(Positive, 16),

@@ -45,7 +45,7 @@ describe("the reference's layouts", () => {
   test.each(checkpointCases(FAMILY))("checkpoint, $name", (golden) => {
     const processor = lfm2VlProcessor(checkpointFiles(FAMILY));
     const layouts = layoutsOf(golden, processor);
-    // The images' texts stand in the prompt one after another.
+    // The prompt has the images' texts one after another.
     let rest = golden.prompt;
     for (const { prompt } of layouts) {
       expect(rest).toContain(prompt);

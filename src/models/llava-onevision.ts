@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
-import { type Kept, keptFeatures } from "./anyres.ts";
+import { type KeptFeatures, keptFeatures } from "./anyres.ts";
 import { parseConfig } from "./config.ts";
 import { layersUpTo } from "./encoder.ts";
 import { mlp } from "./layers.ts";
@@ -124,7 +124,7 @@ function packingTables(
 }
 
 /** The four features that a shrunk one is interpolated from, as in torch's bilinear `interpolate`. */
-function interpolationOf(kept: Kept, x: number, y: number) {
+function interpolationOf(kept: KeptFeatures, x: number, y: number) {
   const along = (i: number, length: number, target: number) => {
     const position = Math.max(0, (length / target) * (i + 0.5) - 0.5);
     const low = Math.floor(position);

@@ -54,7 +54,7 @@ test("a pass has the rows of all tiles, those of the canvas first", () => {
   expect(
     of("patches")
       .slice(34)
-      .every((place) => place === P),
+      .every((patch) => patch === P),
   ).toBe(true);
   const ranges = Array.from({ length: 96 }, (_, i) => of("rows").slice(12 * i + 6, 12 * i + 8));
   expect(ranges.slice(0, 34)).toEqual(new Array(34).fill([0, 95]));

@@ -10,7 +10,7 @@ import {
   parseImageSettings,
   resizeFilter,
   squareGrid,
-  squashFields,
+  fixedSizeFields,
 } from "./image-settings.ts";
 import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
 
@@ -21,7 +21,7 @@ const Config = z.object({
 });
 
 /** The image processor's fields, with the defaults of transformers' SigLIP class. */
-const Settings = z.object(squashFields(3));
+const Settings = z.object(fixedSizeFields(3));
 
 /** Published checkpoints have no template. This one writes all images first, then the text. */
 const TEMPLATE =

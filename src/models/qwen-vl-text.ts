@@ -51,7 +51,7 @@ function withTextConfig(files: CheckpointFiles): CheckpointFiles {
 
 /**
  * M-RoPE's positions (arXiv 2409.12191 §3.1): a text token advances all three positions by one. The
- * rows of an image have one temporal position, and count height and width from there.
+ * tokens of an image share one temporal position, from which height and width are counted.
  */
 function mropePositions(
   ids: readonly number[],

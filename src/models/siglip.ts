@@ -47,7 +47,7 @@ export function siglip(
   return encoder(g, w.under("encoder"), c, rows, x);
 }
 
-/** The norm behind the tower's last layer: `[P, D]` to `[P, D]`. */
+/** The norm after the tower's last layer: `[P, D]` to `[P, D]`. */
 export function postLayernorm(g: Graph, w: Weights, c: EncoderConfig, x: Tensor): Tensor {
   return norm(g, w.under("post_layernorm"), x, c.layer_norm_eps);
 }
