@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { cutText } from "../../tests/cut-text.ts";
-import { FAMILIES } from "../../tests/families.ts";
+import { GOLDEN_FAMILIES, type GoldenFamily } from "../../tests/families.ts";
 import {
   type Golden,
   generate,
@@ -22,44 +22,24 @@ import { decodeImage } from "../platform/decode-image.ts";
 import type { ImageLayout, Model } from "./model.ts";
 import { blockOrder } from "./patch-blocks.ts";
 
-/** Tolerances of the goldens' README, for f32: relative to the expected tensor's rms. */
+/** Tolerances in f32, relative to the rms of the expected tensor. */
 const VISION = 1e-4;
 const HIDDEN = 2e-4;
 /** Absolute. */
 const LOGITS = 1e-3;
 
-/** Rows enough for every prompt of the goldens in one chunk, so that captures hold all of it. */
+/** Prefill rows that hold every prompt of the goldens in one chunk, so that captures are complete. */
 const ROWS = 512;
 
-const FOLDERS = [...FAMILIES, "smolvlm-tiles"];
+const CASES: readonly GoldenFamily[] = [...GOLDEN_FAMILIES, { folder: "smolvlm-tiles" }];
 
-/** What the reference computes and makes no use of, by folder. */
-const UNUSED: Readonly<Record<string, readonly string[]>> = {
-  llava_onevision: ["vision"], // after a norm that the connector does not read
-  llava: ["vision", "vision.2"], // the last layer
-  // What its processor makes of a canvas; the ranges of keys are tested by themselves.
-  mllama: ["aspect_ratio_ids", "aspect_ratio_mask", "cross_attention_mask"],
-  lfm2_vl: ["vision"], // with padding; connector_in is without
-};
-
-/** Whose reference has a tile's patches row by row and fills up behind them; ours come in blocks. */
-const PADDED = ["lfm2_vl"];
-
-/** Row of a capture that is a row of the reference's vision layers, where they come in another order. */
-const ORDER: Readonly<Record<string, (row: number) => number>> = {
-  // 4 tiles of 17 rows and 7 that fill them up, which come after all tiles here.
-  mllama(row) {
-    const [tile, place] = [Math.floor((row % 96) / 24), row % 24];
-    return row - (row % 96) + (place < 17 ? tile * 17 + place : 4 * 17 + tile * 7 + place - 17);
-  },
-};
-
-describe.each(FOLDERS)("goldens of %s", (folder) => {
+describe.each(CASES)("goldens of $folder", (family) => {
+  const { folder, unmatched = [], isPadded = false, ourRow = (row: number) => row } = family;
   let gpu: Gpu;
   let golden: Golden;
   let engine: Engine;
   let model: Model;
-  /** Vision captures of the case that runs, tile after tile. */
+  /** Captures of the vision passes of the current case, tile after tile. */
   const vision = new Map<string, number[]>();
   const names = [
     ...["image", "two_images", "large", "text", "image_last", "two_turns", "system"],
@@ -80,7 +60,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
     ({ engine, model } = await openEngine(gpu, golden.checkpoint, "f32", options));
   });
 
-  test("has the cases that are looked at here", () => {
+  test("has the cases that are checked here", () => {
     const known = golden.cases.map(({ name }) => name);
     expect(names.filter((name) => known.includes(name)).length).toBeGreaterThan(3);
   });
@@ -169,7 +149,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       const recorded = golden.expected.get(`${name}.${key}`);
       if (!recorded) return;
       compared.add(`${name}.${key}`);
-      const expected = padded ? recorded.slice(0, actual.length) : recorded;
+      const expected = isPadded ? recorded.slice(0, actual.length) : recorded;
       try {
         expectClose(Array.from(actual).slice(0, expected.length), expected, tolerance);
       } catch (error) {
@@ -177,15 +157,13 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       }
     };
     const [{ layout } = expect.fail("no image")] = images;
-    const padded = PADDED.includes(folder);
     const inOrder = (patches: ArrayLike<number>, D: number) =>
-      padded ? rowByRow(patches, layout, model.processor.merge, D) : patches;
+      isPadded ? rowByRow(patches, layout, model.processor.merge, D) : patches;
     const { hidden_size } = (golden.checkpoint.files["config.json"] as TowerConfig).vision_config;
-    const order = ORDER[folder] ?? ((row: number) => row);
     for (const [key, values] of vision) {
       const rows = inOrder(values, hidden_size);
       const ofLayer = /^vision(_global)?\.\d+$/.test(key);
-      compare(key, ofLayer ? reorder(rows, hidden_size, order) : rows, VISION);
+      compare(key, ofLayer ? reorder(rows, hidden_size, ourRow) : rows, VISION);
     }
     for (const [key, tensor] of engine.decoder.lastForward?.captures ?? []) {
       compare(key, await gpu.read(tensor), HIDDEN);
@@ -203,7 +181,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
     const source = await prepareImages(case_, model, "/e2e/goldens");
     const pixels = await pixelValues(gpu, model, source[0] ?? expect.fail());
     compare("pixel_values", inOrder(pixels, 3 * model.processor.patchSize ** 2), 1e-5);
-    if (padded) {
+    if (isPadded) {
       const grids = images.flatMap(({ layout }) => layout.tiles.map((t) => t.grid ?? layout.grid));
       compare("spatial_shapes", grids.flat(), 0);
       const patches = layout.grid[0] * layout.grid[1];
@@ -221,7 +199,7 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       ]);
       compared.add(`${name}.position_ids`);
     }
-    const elsewhere = ["step_logits", ...(UNUSED[folder] ?? [])].map((key) => `${name}.${key}`);
+    const elsewhere = ["step_logits", ...unmatched].map((key) => `${name}.${key}`);
     expect(recorded.filter((key) => !compared.has(key) && !elsewhere.includes(key))).toEqual([]);
   });
 
@@ -232,11 +210,11 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
     const images = await prepareImages(case_, model, "/e2e/goldens");
     const bytes: number[] = [];
     for (let step = 0; step < expected.length / V; step++) {
-      // Step n's logits are those of the last prompt position when n answers are in the prompt,
-      // unless they would change what stands before them there.
-      const drawn = model.bidirectional === "prompt" ? step : 0;
-      const ids = [...case_.input_ids, ...case_.output_ids.slice(0, step - drawn)];
-      await generate(engine, { ids, images, maxTokens: drawn + 1 }, golden.checkpoint.files);
+      // The logits of step n are those of the last position of a prompt that ends in n answer tokens,
+      // unless these would change the states of the tokens before them.
+      const generated = model.bidirectional === "prompt" ? step : 0;
+      const ids = [...case_.input_ids, ...case_.output_ids.slice(0, step - generated)];
+      await generate(engine, { ids, images, maxTokens: generated + 1 }, golden.checkpoint.files);
       const logits = await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
       for (let i = 0; i < V; i++) {
         const difference = Math.abs((logits[i] as number) - (expected[step * V + i] as number));
@@ -244,12 +222,12 @@ describe.each(FOLDERS)("goldens of %s", (folder) => {
       }
       bytes.push(gpu.bytes);
     }
-    // The same image again and again leaves nothing behind.
+    // Repeated requests with the same image allocate nothing more.
     expect(bytes.at(-1)).toBe(bytes[1]);
   });
 });
 
-/** As the reference's processor returns it: patches, or `[tiles, 3, H, W]` put together from them. */
+/** The pixel values as the reference's processor returns them: patches, or tiles `[tiles, 3, H, W]`. */
 async function pixelValues(
   gpu: Gpu,
   model: Model,
@@ -267,7 +245,7 @@ async function pixelValues(
   source.release();
   gpu.release(bufferOf(into));
   if (frames > 1 || model.processor.channelsLast) return patches;
-  // The tiles of a canvas come one after another in the reference.
+  // The reference has the tiles of a canvas one after another.
   const [down, across] = tiles.length === 1 ? [rows || 1, cols || 1] : [1, 1];
   const [height, width] = [(grid[0] * p) / down, (grid[1] * p) / across];
   const pixels = new Float32Array(patches.length);
@@ -283,7 +261,7 @@ async function pixelValues(
   return pixels;
 }
 
-/** @returns rows of D of which each is row `of(row)` of `values` */
+/** @returns rows of D values; each is row `of(row)` of `values` */
 function reorder(
   values: ArrayLike<number>,
   D: number,
@@ -296,7 +274,7 @@ interface TowerConfig {
   readonly vision_config: { readonly hidden_size: number };
 }
 
-/** The patches of a tile `[at least P, D]` that come in blocks of merge x merge, `[P, D]`. */
+/** Reorders the patches of a tile `[at least P, D]` from blocks of merge x merge to row by row, `[P, D]`. */
 function rowByRow(
   patches: ArrayLike<number>,
   { grid }: Pick<ImageLayout, "grid">,

@@ -15,7 +15,7 @@ import type { QuantizationName } from "../weights/formats/registry.ts";
 
 const OPTIONS = { contextLength: 512, prefillRows: 128 };
 
-/** By published name: what transformers 5 saves the tensor as, and the name of the parameter. */
+/** By published name: the name under which transformers 5 saves the tensor, and its parameter's name. */
 type Names = Readonly<Record<string, readonly [saved: string, parameter: string]>>;
 
 let gpu: Gpu;
@@ -82,7 +82,7 @@ describe.each(FAMILIES)("%s", (folder) => {
   });
 });
 
-test("LFM2-VL as the first checkpoints were", async () => {
+test("LFM2-VL in the layout of its first checkpoints", async () => {
   const { checkpoint, cases } = await openGolden("lfm2_vl");
   const { files } = checkpoint;
   type Config = Record<string, object>;
@@ -110,10 +110,10 @@ test("LFM2-VL as the first checkpoints were", async () => {
 });
 
 /**
- * Weights in q8 move these random models' logits by about 0.06, and the reference's paths have
- * margins of as little as 0.12: an answer may fork there.
+ * In q8 the logits of these random models change by about 0.06. The reference's best logits lead by as
+ * little as 0.12, so an answer may differ there.
  */
-test("in q8 at least 9 answers of 10 are the recorded ones", async () => {
+test("in q8 at least 9 of 10 answers equal the recorded ones", async () => {
   const forks: string[] = [];
   let count = 0;
   for (const folder of ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]) {
