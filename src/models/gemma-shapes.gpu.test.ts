@@ -7,7 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
 import { createModel } from "./registry.ts";
 
-/** Random weights know no end of an answer. */
+/** No token ends an answer: with random weights any of them may be generated. */
 const ENDLESS = { "generation_config.json": { eos_token_id: [] } };
 
 let gpu: Gpu;
@@ -29,8 +29,8 @@ test("Gemma 3 4B's plans can be bound within the default limits", async () => {
   weights.dispose();
 });
 
-test("Gemma 3 4B's shapes run within the default limits, prompts as decode steps do", async () => {
-  // A tower of 4096 patches takes a software adapter minutes: here they are 1024.
+test("Gemma 3 4B's shapes run within the default limits, and prefill equals decode", async () => {
+  // The tower has 1024 patches here: the published 4096 take a software adapter minutes.
   const checkpoint = randomCheckpoint(gemma3of4b(1, 1, 448));
   const model = createModel(checkpoint.files);
   const weights = new GpuWeights(gpu, checkpoint, { quantization: "q4", rename: model.rename });

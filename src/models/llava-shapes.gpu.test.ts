@@ -15,7 +15,7 @@ import { GpuWeights } from "../weights/gpu-weights.ts";
 import type { PatchSource } from "./model.ts";
 import { createModel } from "./registry.ts";
 
-/** Random weights know no end of an answer. */
+/** No token ends an answer: with random weights any of them may be generated. */
 const ENDLESS = { "generation_config.json": { eos_token_id: [] } };
 
 let gpu: Gpu;
@@ -25,7 +25,7 @@ beforeAll(async () => {
   return () => gpu.destroy();
 });
 
-/** An image of random patches in its first tile, and none in the others. */
+/** An image whose first tile has random patches, and whose other tiles are not written. */
 const oneTile: PatchSource = {
   tiles: 1,
   write: (_first, _count, into) => gpu.write(into, random(elementCount(into.shape), 7)),
@@ -33,7 +33,7 @@ const oneTile: PatchSource = {
 };
 
 test.each([
-  // The whole image is followed by the 36 tiles of the largest canvas, shrunk to about nine.
+  // The whole image, then the 36 tiles of the largest canvas, shrunk to about nine.
   {
     name: "LLaVA-OneVision-0.5B",
     shape: llavaOnevision05b(1, 1),
@@ -52,7 +52,7 @@ test.each([
     image: [300, 300],
     tokens: 256,
   },
-  // Two layers that convolve, and one that attends.
+  // Two layers with a short convolution, and one with attention.
   {
     name: "LFM2-VL-450M",
     shape: lfm2Vl("450M", 3, 1),
@@ -87,14 +87,14 @@ test.each([
     const layout = model.processor.layout(width, height, "auto");
     expect(layout.tokenCount).toBe(tokens);
     const D = model.text.hidden_size;
-    const places = Uint32Array.from({ length: tokens }, (_, i) => i);
-    await engine.vision.encode(oneTile, layout, places);
+    const indices = Uint32Array.from({ length: tokens }, (_, i) => i);
+    await engine.vision.encode(oneTile, layout, indices);
     const images = await gpu.read(engine.imageStates[0] ?? expect.fail("no image states"));
     const rows = images.subarray(0, tokens * D);
     expect(rows.every(Number.isFinite)).toBe(true);
-    // The first tile's rows, which differ, and the last one: a tile's, or the line's end.
-    const seen = Math.min(tokens, (layout.grid[0] * layout.grid[1]) / model.patchesPerRow);
-    for (const row of [0, seen - 1, tokens - 1]) {
+    // Rows of the first tile, and the last row: of another tile, or the end of a line.
+    const firstTile = Math.min(tokens, (layout.grid[0] * layout.grid[1]) / model.patchesPerRow);
+    for (const row of [0, firstTile - 1, tokens - 1]) {
       expect(new Set(rows.subarray(row * D, (row + 1) * D)).size).toBeGreaterThan(D / 4);
     }
 

@@ -7,7 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
 import { createModel } from "./registry.ts";
 
-/** Random weights know no end of an answer. */
+/** No token ends an answer: with random weights any of them may be generated. */
 const ENDLESS = { "generation_config.json": { eos_token_id: [] } };
 
 const LAYERS = { text: 2, cross: [1], local: 1, global: 1 };
@@ -27,7 +27,7 @@ function open(image_size: number) {
   return { checkpoint, model, weights, engine };
 }
 
-/** Not run: over the 6432 rows that a pass always has it takes minutes on a software adapter. */
+/** Recorded only: a pass always has 6432 patch rows, which take a software adapter minutes. */
 test("Llama-3.2-11B's plans fit the default limits", async () => {
   const { model, weights, engine } = open(560);
   await engine.prepare();
@@ -40,7 +40,7 @@ test("Llama-3.2-11B's plans fit the default limits", async () => {
   weights.dispose();
 });
 
-test("its widths run, with tiles of 112 pixels", async () => {
+test("Llama-3.2-11B's widths run with tiles of 112 pixels", async () => {
   const { checkpoint, model, weights, engine } = open(112);
   const prepared = engine.prepare();
   await weights.load(checkpoint);
@@ -71,7 +71,7 @@ test("its widths run, with tiles of 112 pixels", async () => {
   const rows = 4 * 65;
   for (const state of engine.imageStates) {
     const all = await gpu.read(state);
-    // Seen from the start, padding tiles from the end.
+    // Attended keys begin at the start of the buffer, those of padding tiles at its end.
     for (const row of [0, 2 * 65 - 1, (engine.maxImages ?? 0) * rows - 1]) {
       const keys = all.subarray(row * 1024, (row + 1) * 1024);
       expect(keys.every(Number.isFinite)).toBe(true);

@@ -7,7 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
 import { createModel } from "./registry.ts";
 
-/** Random weights know no end of an answer. */
+/** No token ends an answer: with random weights any of them may be generated. */
 const ENDLESS = { "generation_config.json": { eos_token_id: [] } };
 
 /** Qwen2.5-VL-3B's vocabulary. */
@@ -20,7 +20,7 @@ beforeAll(async () => {
   return () => gpu.destroy();
 });
 
-test("Qwen2.5-VL-3B's shapes run within the default limits, prompts as decode steps do", async () => {
+test("Qwen2.5-VL-3B's shapes run within the default limits, and prefill equals decode", async () => {
   const checkpoint = randomCheckpoint(qwen25Vl3b(1, 2));
   const model = createModel(checkpoint.files);
   const weights = new GpuWeights(gpu, checkpoint, { quantization: "q4", rename: model.rename });
@@ -30,7 +30,7 @@ test("Qwen2.5-VL-3B's shapes run within the default limits, prompts as decode st
   await prepared;
   gpu.throwIfFailed();
 
-  // 10 x 12 patches: windows that are cut off at both edges, and idle rows behind.
+  // 10 x 12 patches: windows at both edges are incomplete, and the last patch rows are idle.
   const [width, height] = [168, 140];
   const pixels = random(4 * width * height, 7);
   const bytes = Uint8ClampedArray.from(pixels, (x, i) => (i % 4 === 3 ? 255 : 128 * (x + 1)));
