@@ -44,7 +44,10 @@ export default defineConfig({
           name: "e2e",
           sequence: { groupOrder: 2 },
           include: ["e2e/**/*.e2e.ts"],
+          globalSetup: "e2e/global-setup.ts",
+          // One file after another in one process, so that they share a page and its loaded model.
           fileParallelism: false,
+          isolate: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -1,15 +1,11 @@
 import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openSample } from "./browser.ts";
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
-  await page.evaluate(async () => void (await window.tools.interceptSample()));
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 const hello = { messages: [{ role: "user", content: "Hello!" }] };
 const image = (url: string) => ({

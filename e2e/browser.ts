@@ -1,10 +1,7 @@
-import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContext, type Page, chromium } from "playwright";
-import { type InlineConfig, type ViteDevServer, createServer } from "vite";
 import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
 import type * as tools from "./page/main.ts";
-
-export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+import { shared } from "./shared.ts";
 
 /** The project served as `npm start` serves it, and a Chromium to look at it with. */
 export interface Site {
@@ -13,14 +10,19 @@ export interface Site {
   readonly browser: Browser;
   /** A page at a path of the site, in a context of its own unless given one. */
   open(path?: string, context?: BrowserContext): Promise<Page>;
-  close(): Promise<void>;
 }
 
-/** Call in `beforeAll`, once a file; `close` in `afterAll`. */
+let connected: Promise<Browser> | undefined;
+let samplePage: Promise<Page> | undefined;
+
+/** The Chromium that all end-to-end tests share. Each test closes the contexts that it opens. */
+export function sharedBrowser(): Promise<Browser> {
+  return (connected ??= shared("browser").then((address) => chromium.connect(address)));
+}
+
+/** The site and the Chromium that all end-to-end tests share. */
 export async function openSite(): Promise<Site> {
-  const server = await serve();
-  const browser = await launch();
-  const url = server.resolvedUrls?.local[0] as string;
+  const [url, browser] = await Promise.all([shared("site"), sharedBrowser()]);
   return {
     url,
     browser,
@@ -30,37 +32,14 @@ export async function openSite(): Promise<Site> {
       await page.goto(new URL(path, url).href);
       return page;
     },
-    async close() {
-      await browser.close();
-      await server.close();
-    },
   };
 }
 
-async function serve(config: InlineConfig = {}): Promise<ViteDevServer> {
-  const server = await createServer({
-    root: ROOT,
-    // Of its own, so that a running `npm start` is not disturbed.
-    cacheDir: fileURLToPath(new URL("../node_modules/.vite-e2e", import.meta.url)),
-    logLevel: "error",
-    // What `page/clients.ts` imports, besides what vite.config.ts names.
-    optimizeDeps: {
-      include: [
-        "@ai-sdk/openai-compatible",
-        "@langchain/core/messages",
-        "@langchain/openai",
-        "ai",
-        "openai/helpers/zod",
-        "zod",
-      ],
-    },
-    server: { host: "127.0.0.1", port: 0, hmr: false, watch: null },
-    ...config,
-  });
-  return server.listen();
-}
-
-/** @param args beside those that all tests need */
+/**
+ * A Chromium of its own, which the test closes.
+ *
+ * @param args added to those that all tests need
+ */
 export function launch(...args: readonly string[]): Promise<Browser> {
   const executablePath = findChromium();
   const all = [...CHROMIUM_ARGS, ...args];
@@ -78,5 +57,19 @@ declare global {
 export async function openTools(site: Site, context?: BrowserContext): Promise<Page> {
   const page = await site.open("e2e/page/index.html", context);
   await page.waitForFunction(() => "tools" in window);
+  return page;
+}
+
+/**
+ * The bare test page with the sample model answering its `fetch`: one page for all tests that only
+ * ask, since a software adapter takes seconds to compile a model's kernels. It stays open.
+ */
+export function openSample(): Promise<Page> {
+  return (samplePage ??= loadSample());
+}
+
+async function loadSample(): Promise<Page> {
+  const page = await openTools(await openSite());
+  await page.evaluate(async () => void (await window.tools.interceptSample()));
   return page;
 }

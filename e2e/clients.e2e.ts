@@ -1,14 +1,11 @@
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { openSample } from "./browser.ts";
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 /** What the model says of an image, and of another by the schema. */
 const ANSWER = "A red circle and a small blue star.";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "./browser.ts";
+import { ROOT } from "./root.ts";
 
 /** A fenced block of code of a documentation page. */
 export interface CodeBlock {

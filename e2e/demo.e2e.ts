@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Site, openSite } from "./browser.ts";
 
 let site: Site;
@@ -7,7 +7,6 @@ let context: BrowserContext;
 beforeAll(async () => {
   site = await openSite();
 });
-afterAll(() => site.close());
 beforeEach(async () => {
   context = await site.browser.newContext();
 });

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type HubServer, readFolder, startHub } from "../tests/hub-server.ts";
-import { ROOT } from "./browser.ts";
 import { type CodeBlock, codeBlocks, nameOf } from "./code-blocks.ts";
 import { type DocsPage, type DocsPageOptions, type DocsSite, openDocsSite } from "./page-blocks.ts";
-import { buildCommand } from "./serve-process.ts";
+import { ROOT } from "./root.ts";
+import { shared } from "./shared.ts";
 import { type Terminal, lacking, openTerminal } from "./terminal-blocks.ts";
 
 /**
@@ -17,7 +17,7 @@ let site: DocsSite;
 let command: string;
 beforeAll(async () => {
   site = await openDocsSite();
-  command = await buildCommand();
+  command = await shared("command");
 });
 afterAll(() => site.close());
 

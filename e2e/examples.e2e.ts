@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type Frame, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ROOT, launch } from "./browser.ts";
+import { sharedBrowser } from "./browser.ts";
 import { listen, origin } from "./plain-site.ts";
+import { ROOT } from "./root.ts";
 import { run } from "./serve-process.ts";
+import { shared } from "./shared.ts";
 
 const CIRCLE = join(ROOT, "public", "images", "red-circle.png");
 
@@ -14,16 +16,15 @@ let browser: Browser;
 let context: BrowserContext;
 
 beforeAll(async () => {
-  browser = await launch();
+  browser = await sharedBrowser();
 });
-afterAll(() => browser.close());
 beforeEach(async () => {
   context = await browser.newContext();
   context.setDefaultTimeout(60_000);
 });
 afterEach(() => context.close());
 
-/** An example, started as its README says. */
+/** A running example. */
 interface Example {
   readonly url: string;
   stop(): Promise<void>;
@@ -32,11 +33,19 @@ interface Example {
 /** Vite heeds NODE_ENV, which the test runner has set. */
 const ENVIRONMENT = { NODE_ENV: "", NO_COLOR: "1" };
 
+/**
+ * Starts an example by the command that its README names, which builds the library first: here, once
+ * for all tests.
+ */
 async function start(name: string): Promise<Example> {
-  const args = ["run", `example:${name}`, "--", "--port", "0"];
+  const { scripts } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  const [build, command] = scripts[`example:${name}`].split(" && ");
+  expect(build).toBe("npm run build:lib");
+  await shared("library");
   // A group of its own, as npm leaves its children behind.
   const env = { ...process.env, ...ENVIRONMENT };
-  const child = spawn("npm", args, { cwd: ROOT, detached: true, env });
+  const options = { cwd: ROOT, detached: true, env, shell: true };
+  const child = spawn(`${command} --port 0`, options);
   const closed = new Promise((resolve) => child.on("close", resolve));
   const url = await printedUrl(child);
   return {

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ROOT } from "./browser.ts";
+import { ROOT } from "./root.ts";
 
 /** A Python with the packages of `requirements.txt`, or why there is none. */
 export function findPython(): { python: string } | { reason: string } {

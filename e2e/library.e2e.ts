@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { join } from "node:path";
-import type { Browser } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as webvlm from "../src/index.ts";
-import { ROOT, launch } from "./browser.ts";
-import { buildLibrary, listen, origin } from "./plain-site.ts";
+import { sharedBrowser } from "./browser.ts";
+import { listen, origin } from "./plain-site.ts";
+import { ROOT } from "./root.ts";
+import { shared } from "./shared.ts";
 
 /**
  * The built library on a plain page, with no bundler, from another origin: as from a CDN. A worker
@@ -24,29 +26,26 @@ declare global {
   }
 }
 
-let library: Awaited<ReturnType<typeof buildLibrary>>;
 let cdn: Server;
 let app: Server;
-let browser: Browser;
+let tab: Page;
 
 beforeAll(async () => {
-  library = await buildLibrary();
-  cdn = await listen(async (path) => readFile(join(library.folder, path)));
+  const library = await shared("library");
+  cdn = await listen(async (path) => readFile(join(library, path)));
   app = await listen(async (path) => {
     return path === "/" ? page(`${origin(cdn)}/webvlm.js`) : readFile(join(ROOT, "public", path));
   });
-  browser = await launch();
+  tab = await (await sharedBrowser()).newPage();
 });
 
 afterAll(async () => {
-  await browser.close();
+  await tab.close();
   app.close();
   cdn.close();
-  await library.remove();
 });
 
 test("one import of one file, from another origin, and fetch is answered", async () => {
-  const tab = await browser.newPage();
   await tab.goto(`${origin(app)}/`);
   await tab.waitForFunction(() => "webvlm" in window);
   const told = await tab.evaluate(async () => {

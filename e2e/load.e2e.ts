@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type HubServer, readFolder, startHub } from "../tests/hub-server.ts";
-import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+import { type Site, openSite, openTools } from "./browser.ts";
+import { ROOT } from "./root.ts";
 
 const NAME = "org/sample";
 /** The loader keeps chunks of this size; the sample's weights are one and a half of them. */
@@ -19,10 +20,7 @@ beforeAll(async () => {
   site = await openSite();
   hub = await startHub({ [NAME]: readFolder(join(ROOT, "public/models/sample")) });
 });
-afterAll(async () => {
-  await site.close();
-  await hub.close();
-});
+afterAll(() => hub.close());
 afterEach(async () => {
   for (const fault of Object.keys(hub.faults))
     delete (hub.faults as Record<string, unknown>)[fault];

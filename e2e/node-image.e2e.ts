@@ -1,9 +1,9 @@
 import { deflateSync } from "node:zlib";
-import type { Browser, Page } from "playwright";
+import type { Page } from "playwright";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decodeNodeImage } from "../src/platform/node-image.ts";
-import { launch } from "./browser.ts";
+import { sharedBrowser } from "./browser.ts";
 
 type Chunk = readonly [type: string, data: readonly number[] | Buffer];
 
@@ -89,13 +89,11 @@ const IMAGES: readonly (readonly [name: string, make: () => Buffer | Promise<Buf
   ["lossless WebP", () => raw(RGBA, 4).webp({ lossless: true, exact: true }).toBuffer()],
 ];
 
-let browser: Browser;
 let page: Page;
 beforeAll(async () => {
-  browser = await launch();
-  page = await browser.newPage();
+  page = await (await sharedBrowser()).newPage();
 });
-afterAll(() => browser.close());
+afterAll(() => page.close());
 
 /** What a page sees of an image: width, height, and RGBA with straight alpha. */
 function decodeInPage(image: Buffer): Promise<number[]> {

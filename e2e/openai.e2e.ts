@@ -1,20 +1,13 @@
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { openSample } from "./browser.ts";
 
-let site: Site;
+let page: Page;
 beforeAll(async () => {
-  site = await openSite();
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 describe.each(["vlm.fetch", "vlm.intercept()"] as const)("the openai package by %s", (through) => {
-  let page: Page;
-  beforeAll(async () => {
-    page = await openTools(site);
-  });
-  afterAll(() => page.context().close());
-
   test("lists the model", async () => {
     const { id, listed } = await page.evaluate(async (through) => {
       const openai = await window.tools.client(through);

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Frame, Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type * as webvlm from "../src/index.ts";
-import { ROOT, launch } from "./browser.ts";
+import { launch, sharedBrowser } from "./browser.ts";
 import { selfSigned } from "./certificate.ts";
 import { COUNT_DEVICES, countDevices } from "./count-devices.ts";
-import { buildLibrary, listen, origin } from "./plain-site.ts";
+import { listen, origin } from "./plain-site.ts";
+import { ROOT } from "./root.ts";
+import { shared } from "./shared.ts";
 
 /** A tab that offers the sample model when told to, and counts how often it has loaded it. */
 const TAB = `<!doctype html>
@@ -39,7 +41,7 @@ declare global {
   interface Window extends Tab {}
 }
 
-let library: Awaited<ReturnType<typeof buildLibrary>>;
+let library: string;
 let app: Server;
 let browser: Browser;
 let context: BrowserContext;
@@ -47,9 +49,9 @@ let context: BrowserContext;
 let devices = 0;
 
 beforeAll(async () => {
-  library = await buildLibrary();
+  library = await shared("library");
   app = await listen(readFiles, ownRoutes);
-  browser = await launch();
+  browser = await sharedBrowser();
 });
 
 /** The app's own files: its pages, the library, the sample model and images. */
@@ -58,18 +60,14 @@ async function readFiles(path: string): Promise<string | Buffer> {
   if (path === "/frame.html") return FRAME;
   if (path === "/count-devices.js") return COUNT_DEVICES;
   if (path === "/webvlm-service-worker.js") {
-    return COUNT_DEVICES + (await readFile(join(library.folder, path), "utf8"));
+    return COUNT_DEVICES + (await readFile(join(library, path), "utf8"));
   }
   if (/^\/(models|images)\//.test(path)) return readFile(join(ROOT, "public", path));
   if (path.endsWith(".png")) return readFile(join(ROOT, "e2e/goldens/sample", path));
-  return readFile(join(library.folder, path));
+  return readFile(join(library, path));
 }
 
-afterAll(async () => {
-  await browser.close();
-  app.close();
-  await library.remove();
-});
+afterAll(() => void app.close());
 
 beforeEach(async () => {
   context = await browser.newContext();

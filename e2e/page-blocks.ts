@@ -5,9 +5,11 @@ import type { Browser, BrowserContext, Page } from "playwright";
 import ts from "typescript";
 import { build } from "vite";
 import { expect } from "vitest";
-import { ROOT, launch } from "./browser.ts";
+import { sharedBrowser } from "./browser.ts";
 import type { CodeBlock } from "./code-blocks.ts";
-import { buildLibrary, listen, origin } from "./plain-site.ts";
+import { listen, origin } from "./plain-site.ts";
+import { ROOT } from "./root.ts";
+import { shared } from "./shared.ts";
 
 /** A web site with the built library, the sample model and its images, and a browser. */
 export interface DocsSite {
@@ -53,7 +55,7 @@ const HTML = "/html-";
 const EMPTY_PAGE = "<!doctype html><title>Documentation</title>";
 
 export async function openDocsSite(): Promise<DocsSite> {
-  const library = await buildLibrary();
+  const library = await shared("library");
   const openai = await buildOpenAI();
   const files = new Map<string, string>();
   let headers: Readonly<Record<string, string>> = {};
@@ -62,8 +64,8 @@ export async function openDocsSite(): Promise<DocsSite> {
       const file = path === "/" ? EMPTY_PAGE : files.get(path);
       if (file !== undefined) return file;
       if (path === MODULES.openai) return readFile(join(openai, "openai.js"));
-      if (path.startsWith("/modules/")) return readFile(join(library.folder, path.slice(8)));
-      if (path.startsWith("/webvlm")) return readFile(join(library.folder, path));
+      if (path.startsWith("/modules/")) return readFile(join(library, path.slice(8)));
+      if (path.startsWith("/webvlm")) return readFile(join(library, path));
       if (path === "/photo.jpg") return readFile(join(ROOT, "public/images/red-circle.png"));
       return readFile(join(ROOT, "public", path));
     },
@@ -74,7 +76,7 @@ export async function openDocsSite(): Promise<DocsSite> {
       return false;
     },
   );
-  const browser = await launch();
+  const browser = await sharedBrowser();
   const url = `${origin(server)}/`;
   return {
     url,
@@ -84,9 +86,8 @@ export async function openDocsSite(): Promise<DocsSite> {
       return openDocsPage(browser, url, files, options);
     },
     async close() {
-      await browser.close();
       server.close();
-      await Promise.all([library.remove(), rm(openai, { recursive: true })]);
+      await rm(openai, { recursive: true });
     },
   };
 }
@@ -108,7 +109,7 @@ async function openDocsPage(
   const page = await context.newPage();
   await page.goto(url);
   const known = new Set<string>();
-  const runShared = (code: string) => runModule(page, files, shared(resolved(code), known));
+  const runShared = (code: string) => runModule(page, files, continued(resolved(code), known));
   if (before !== undefined) await runShared(before);
 
   return {
@@ -187,7 +188,7 @@ function resolved(code: string): string {
  *
  * @param known names that were declared so far; those of this code are added
  */
-function shared(code: string, known: Set<string>): string {
+function continued(code: string, known: Set<string>): string {
   const own = declaredNames(code);
   const earlier = [...known].filter((name) => !own.includes(name));
   for (const name of own) known.add(name);

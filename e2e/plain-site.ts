@@ -1,4 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import {
   type IncomingMessage,
   type RequestListener,
@@ -7,10 +6,7 @@ import {
   createServer,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
-import { build } from "vite";
-import { ROOT } from "./browser.ts";
+import { extname } from "node:path";
 
 const TYPES: Readonly<Record<string, string>> = {
   "": "text/html",
@@ -19,17 +15,6 @@ const TYPES: Readonly<Record<string, string>> = {
   ".json": "application/json",
   ".png": "image/png",
 };
-
-/** Builds the library as it is published, into a folder of its own. */
-export async function buildLibrary(): Promise<{ folder: string; remove(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), "webvlm-"));
-  const shared = { root: ROOT, logLevel: "error", build: { outDir: folder } } as const;
-  await build({ ...shared, configFile: join(ROOT, "vite.lib.config.ts") });
-  const configFile = join(ROOT, "vite.service-worker.config.ts");
-  await build({ ...shared, configFile });
-  await build({ ...shared, configFile, mode: "ready" });
-  return { folder, remove: () => rm(folder, { recursive: true }) };
-}
 
 /**
  * A web server of files, as plain as can be.

@@ -1,18 +1,14 @@
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { differences } from "../tests/openai-types.ts";
 import { expectPublished } from "../tests/published.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
   differences({}, "ChatCompletion"); // compiling the package's types takes a while
-  site = await openSite();
-  page = await openTools(site);
-  await page.evaluate(async () => void (await window.tools.interceptSample()));
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 const url = "/e2e/goldens/sample/red-circle.png";
 const text = "What's in this image?";

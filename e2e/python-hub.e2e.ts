@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type HubServer, commitOf, readFolder, startHub } from "../tests/hub-server.ts";
-import { ROOT } from "./browser.ts";
 import { findPython } from "./find-python.ts";
-import { buildCommand, run } from "./serve-process.ts";
+import { ROOT } from "./root.ts";
+import { run } from "./serve-process.ts";
+import { shared } from "./shared.ts";
 
 const REPOSITORY = "webvlm/sample";
 const IMAGE = join(ROOT, "e2e", "goldens", "sample", "red-circle.png");
@@ -20,7 +21,7 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
   let home: string;
   beforeAll(async () => {
     const files = readFolder(join(ROOT, "public", "models", "sample"));
-    [hub, command] = await Promise.all([startHub({ [REPOSITORY]: files }), buildCommand()]);
+    [hub, command] = await Promise.all([startHub({ [REPOSITORY]: files }), shared("command")]);
   });
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), "webvlm-hub-"));

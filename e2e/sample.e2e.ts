@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion, RequestMessage } from "../src/openai/wire.ts";
-import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
+import { ROOT } from "./root.ts";
 
 /** A conversation with what the reference implementation answered, greedily. */
 interface Case {
@@ -37,14 +38,10 @@ function question({ messages }: Case): string {
   return content.map((part) => (part.type === "text" ? part.text : "[image]")).join(" ");
 }
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
-  await page.evaluate(async () => void (await window.tools.interceptSample()));
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 describe("the sample model answers as the reference did", () => {
   test.each(cases.map((golden, i) => [i, question(golden), golden] as const))(

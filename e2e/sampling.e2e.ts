@@ -1,16 +1,12 @@
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion, Choice } from "../src/openai/wire.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
-  await page.evaluate(async () => void (await window.tools.interceptSample()));
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 const HELLO = [{ role: "user", content: "Hello!" }];
 const IMAGE = [

@@ -1,23 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { build } from "vite";
 import { findChromium } from "../scripts/chromium.ts";
-import { ROOT } from "./browser.ts";
-
-/** As deep below the root as `dist/cli`, which is left to who uses it. */
-const OUT = join(ROOT, "dist", "cli-e2e");
-
-/** Builds the command as `npm run build` does; call in `beforeAll`. */
-export async function buildCommand(): Promise<string> {
-  await build({
-    configFile: join(ROOT, "vite.cli.config.ts"),
-    root: ROOT,
-    logLevel: "error",
-    build: { outDir: OUT },
-  });
-  return join(OUT, "webvlm.js");
-}
+import { ROOT } from "./root.ts";
 
 /** Folders that Chromium may be in, apart from its executable's own. */
 const CHROMIUM_FOLDERS = ["/usr/lib/chromium", "/usr/lib/chromium-browser", "/opt/google/chrome"];

@@ -5,9 +5,10 @@ import { basename, join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion, ErrorBody, RequestMessage } from "../src/openai/wire.ts";
-import { ROOT } from "./browser.ts";
+import { ROOT } from "./root.ts";
 import { malformedRequests } from "./serve-malformed.ts";
-import { type Serving, buildCommand, startServe } from "./serve-process.ts";
+import { type Serving, startServe } from "./serve-process.ts";
+import { shared } from "./shared.ts";
 
 interface Case {
   readonly name?: string;
@@ -77,7 +78,7 @@ let command: string;
 let images: Server;
 let imagesUrl: string;
 beforeAll(async () => {
-  command = await buildCommand();
+  command = await shared("command");
   images = createServer((request, response) => {
     const path = join(SAMPLE, basename(new URL(request.url ?? "/", "http://x").pathname));
     if (existsSync(path)) response.end(readFileSync(path));

@@ -1,25 +1,21 @@
 import addFormats from "ajv-formats";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion } from "../src/openai/wire.ts";
 import { random } from "../tests/chat-support.ts";
 import { randomSchema } from "../tests/random-schema.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
 
 const SCHEMAS = 100;
 
 const ajv = new Ajv2020({ strict: false, ownProperties: true });
 addFormats.default(ajv);
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
-  await page.evaluate(async () => void (await window.tools.interceptSample()));
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 /** What the sample model says about an image of a red circle. */
 async function ask(fields: object): Promise<ChatCompletion["choices"]> {

@@ -1,18 +1,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ModelPlan } from "../src/index.ts";
 import type { ChatCompletion } from "../src/openai/wire.ts";
-import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
 import { findPython } from "./find-python.ts";
-import { buildCommand, run } from "./serve-process.ts";
+import { ROOT } from "./root.ts";
+import { run } from "./serve-process.ts";
+import { shared } from "./shared.ts";
 
 const IMAGES = join(ROOT, "e2e", "goldens", "sample");
 
 let command: string;
 beforeAll(async () => {
-  command = await buildCommand();
+  command = await shared("command");
 });
 
 const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}) =>
@@ -57,13 +59,10 @@ describe("webvlm ask", () => {
 });
 
 describe("webvlm inspect", () => {
-  let site: Site;
   let page: Page;
   beforeAll(async () => {
-    site = await openSite();
-    page = await openTools(site);
+    page = await openSample();
   });
-  afterAll(() => site.close());
 
   test("tells what loading takes, without a GPU", async () => {
     const env = { LD_LIBRARY_PATH: "", VK_ICD_FILENAMES: "/nowhere.json" };

@@ -1,8 +1,8 @@
 import { Ajv } from "ajv";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion, RequestMessage, RequestTool } from "../src/openai/wire.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
 
 const CIRCLE = "/e2e/goldens/sample/red-circle.png";
 const STAR = "/e2e/goldens/sample/circle-and-star.png";
@@ -40,14 +40,10 @@ const asked: RequestMessage = {
 };
 const request = { messages: [asked], tools: [NOTE, LOOK], temperature: 0, max_tokens: 200 };
 
-let site: Site;
 let page: Page;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
-  await page.evaluate(async () => void (await window.tools.interceptSample()));
+  page = await openSample();
 });
-afterAll(() => site.close());
 
 async function complete(body: object): Promise<ChatCompletion> {
   const { status, body: answer } = await page.evaluate(

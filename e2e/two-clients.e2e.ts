@@ -1,7 +1,7 @@
 import type { Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion } from "../src/openai/wire.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { openSample } from "./browser.ts";
 
 const content = [
   { type: "image_url", image_url: { url: "/e2e/goldens/sample/circle-and-star.png" } },
@@ -17,22 +17,18 @@ const KEPT = {
   return_token_ids: true,
 };
 
-let site: Site;
 let page: Page;
 /** The kept answer with nobody beside it. */
 let alone: number[] | undefined;
 beforeAll(async () => {
-  site = await openSite();
-  page = await openTools(site);
+  page = await openSample();
   const { body } = await page.evaluate(async (body) => {
-    const { answer, interceptSample, post } = window.tools;
-    await interceptSample();
+    const { answer, post } = window.tools;
     return answer(await post(body));
   }, KEPT);
   alone = (body as ChatCompletion).choices[0]?.token_ids;
   expect(alone).toHaveLength(KEPT.max_tokens);
 });
-afterAll(() => site.close());
 
 type Order = "runs and is aborted" | "waits and is aborted";
 

@@ -6,10 +6,12 @@ import { type Page, chromium } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findChromium } from "../scripts/chromium.ts";
 import type { ChatCompletion, Completion } from "../src/openai/wire.ts";
-import { ROOT, type Site, openSite, openTools } from "./browser.ts";
+import { type Site, openSite, openTools } from "./browser.ts";
 import { type CodeBlock, codeBlocks, nameOf } from "./code-blocks.ts";
 import { type DocsPage, type DocsSite, openDocsSite } from "./page-blocks.ts";
-import { type Serving, buildCommand, run, startServe } from "./serve-process.ts";
+import { ROOT } from "./root.ts";
+import { type Serving, run, startServe } from "./serve-process.ts";
+import { shared } from "./shared.ts";
 import { type Terminal, lacking, openTerminal } from "./terminal-blocks.ts";
 
 /** The sample model, as the hub's cache would have a larger one. */
@@ -25,7 +27,7 @@ let docs: DocsSite;
 let upstream: Serving;
 
 beforeAll(async () => {
-  command = await buildCommand();
+  command = await shared("command");
   cache = await mkdtemp(join(tmpdir(), "webvlm-hub-"));
   const repository = join(cache, "hub", `models--${MODEL.replace("/", "--")}`);
   await mkdir(join(repository, "refs"), { recursive: true });
@@ -39,7 +41,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await upstream.kill();
   await docs.close();
-  await site.close();
   await rm(cache, { recursive: true });
 });
 

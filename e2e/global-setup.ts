@@ -1,0 +1,105 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { chromium } from "playwright";
+import { createServer as createVite } from "vite";
+import type { TestProject } from "vitest/node";
+import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
+import { ROOT } from "./root.ts";
+import { run } from "./serve-process.ts";
+
+/** Something that all end-to-end tests share: what they know it by, and its end. */
+interface Shared {
+  readonly value: string;
+  close?(): Promise<unknown>;
+}
+
+const MAKERS = {
+  /** The project as `npm start` serves it. Its value is the URL, which ends in a slash. */
+  async site(): Promise<Shared> {
+    const server = await createVite({
+      root: ROOT,
+      // Its own cache, so that a running `npm start` is not disturbed.
+      cacheDir: join(ROOT, "node_modules", ".vite-e2e"),
+      logLevel: "error",
+      // The imports of `page/clients.ts`, besides those that vite.config.ts names.
+      optimizeDeps: {
+        include: [
+          "@ai-sdk/openai-compatible",
+          "@langchain/core/messages",
+          "@langchain/openai",
+          "ai",
+          "openai/helpers/zod",
+          "zod",
+        ],
+      },
+      server: { host: "127.0.0.1", port: 0, hmr: false, watch: null },
+    });
+    await server.listen();
+    return { value: server.resolvedUrls?.local[0] as string, close: () => server.close() };
+  },
+
+  /** A Chromium. Its value is the address that Playwright connects to. */
+  async browser(): Promise<Shared> {
+    const executablePath = findChromium();
+    const server = await chromium.launchServer({
+      ...(executablePath && { executablePath }),
+      args: CHROMIUM_ARGS,
+    });
+    return { value: server.wsEndpoint(), close: () => server.close() };
+  },
+
+  /** The library as it is published, in `dist/lib`. Its value is that folder. */
+  async library(): Promise<Shared> {
+    await npm("run", "build:lib");
+    return { value: join(ROOT, "dist", "lib") };
+  },
+
+  /** The command as it is published, but in a folder of its own. Its value is the script. */
+  async command(): Promise<Shared> {
+    // As deep below the root as `dist/cli`, which whoever runs the command may be using.
+    const outDir = join(ROOT, "dist", "cli-e2e");
+    await npm("run", "build:cli", "--", "--outDir", outDir);
+    return { value: join(outDir, "webvlm.js") };
+  },
+};
+
+export type SharedName = keyof typeof MAKERS;
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** Address of the server that `shared` asks. */
+    readonly shared: string;
+  }
+}
+
+/**
+ * Makes what the end-to-end tests share, each thing once and when the first test asks for it, and
+ * ends it after the last test.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const made = new Map<string, Promise<Shared>>();
+  const server = createServer((request, response) => {
+    const name = (request.url as string).slice(1) as SharedName;
+    const shared = made.get(name) ?? MAKERS[name]();
+    made.set(name, shared);
+    shared.then(
+      ({ value }) => response.end(value),
+      (error: Error) => response.writeHead(500).end(error.stack),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  project.provide("shared", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return async () => {
+    server.close();
+    const all = await Promise.allSettled(made.values());
+    await Promise.all(all.map((shared) => shared.status === "fulfilled" && shared.value.close?.()));
+  };
+}
+
+/** Runs npm at the root. Throws Error with what it printed when it fails. */
+async function npm(...args: readonly string[]): Promise<void> {
+  // Vite heeds NODE_ENV, which the test runner has set.
+  const { code, stdout, stderr } = await run("npm", args, { env: { NODE_ENV: "" } });
+  if (code !== 0) throw new Error(`npm ${args.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+}

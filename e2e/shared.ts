@@ -1,0 +1,15 @@
+import { inject } from "vitest";
+import type { SharedName } from "./global-setup.ts";
+
+/**
+ * What all end-to-end tests share, made for the first that asks.
+ *
+ * @returns its value, as `global-setup.ts` says
+ * @throws Error when it could not be made
+ */
+export async function shared(name: SharedName): Promise<string> {
+  const response = await fetch(`${inject("shared")}/${name}`);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`shared: making ${name} failed:\n${text}`);
+  return text;
+}
