@@ -1,4 +1,5 @@
 import type { QuantizationName } from "../../src/weights/formats/registry.ts";
+import { SHAPES } from "../../tests/families.ts";
 import { withPage } from "../open-page.ts";
 import type * as model from "./page.ts";
 
@@ -8,6 +9,8 @@ declare global {
   }
 }
 
+type Run = readonly [shape: string | undefined, quantization: QuantizationName, tokens: number];
+
 const MIB = 2 ** 20;
 
 /**
@@ -16,28 +19,19 @@ const MIB = 2 ** 20;
  */
 export async function benchModels(select = ""): Promise<void> {
   await withPage("bench/model/index.html", "model", async (page) => {
-    const runs: [name: model.ModelName, quantization: QuantizationName, tokens: number][] = [
-      ["sample", "f32", 64],
-      ["sample", "q4", 64],
-      ["smolvlm-256m", "q4", 8],
-      ["smolvlm-256m", "f32", 8],
-      ["qwen2.5-vl-3b-cut", "q4", 8],
-      ["llava-onevision-0.5b-cut", "q4", 8],
-      ["llava-1.5-7b-cut", "q4", 8],
-      ["internvl3-1b-cut", "q4", 8],
-      ["lfm2-vl-450m-cut", "q4", 8],
-      ["gemma-3-4b-cut", "q4", 8],
-      ["paligemma-3b-cut", "q4", 8],
-      ["llama-3.2-11b-cut", "q4", 8],
+    const benched = SHAPES.filter(({ bench }) => bench).map(({ name }) => name);
+    const runs: readonly Run[] = [
+      [undefined, "f32", 64],
+      [undefined, "q4", 64],
+      ...benched.map((shape) => [shape, "q4", 8] as const),
+      ["SmolVLM-256M", "f32", 8],
     ];
-    for (const [name, quantization, tokens] of runs) {
-      if (!`${name} ${quantization}`.includes(select)) continue;
-      const result = await page.evaluate((run) => window.model.measure(...run), [
-        name,
-        quantization,
-        tokens,
-      ] as [model.ModelName, QuantizationName, number]);
-      console.log(report(`${name} ${quantization}`, result));
+    for (const [shape, quantization, tokens] of runs) {
+      const title = `${shape ?? "sample"} ${quantization}`;
+      if (!title.includes(select)) continue;
+      const run = [shape, quantization, tokens] as const;
+      const result = await page.evaluate((run) => window.model.measure(...run), run);
+      console.log(report(title, result));
     }
   });
 }

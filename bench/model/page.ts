@@ -7,14 +7,9 @@ import { openCheckpoint } from "../../src/weights/checkpoint.ts";
 import type { QuantizationName } from "../../src/weights/formats/registry.ts";
 import { GpuWeights } from "../../src/weights/gpu-weights.ts";
 import { resolveSource } from "../../src/weights/source.ts";
+import { SHAPES } from "../../tests/families.ts";
+import { type Source, randomCheckpoint } from "../../tests/shapes/random-checkpoint.ts";
 import { profile, summarize } from "../profile.ts";
-import { gemma3of4b } from "./gemma-shapes.ts";
-import { lfm2Vl } from "./lfm2-shapes.ts";
-import { internvl3of1b, llava15of7b, llavaOnevision05b, paligemma3b } from "./llava-shapes.ts";
-import { llama32of11b } from "./mllama-shapes.ts";
-import { qwen25Vl3b } from "./qwen-shapes.ts";
-import { type Source, randomCheckpoint } from "./random-checkpoint.ts";
-import { smolvlm256m } from "./shapes.ts";
 
 /** Measurements of one model in one weight format. */
 export interface ModelResult {
@@ -50,69 +45,27 @@ interface Candidate {
   readonly image: readonly [width: number, height: number, detail: "low" | "high"];
 }
 
-const MODELS = {
-  sample: {
-    open: () => openCheckpoint(resolveSource("/models/sample", { base: location.href })),
-    prefillRows: 256,
-    image: [512, 512, "low"],
-  },
-  "smolvlm-256m": {
-    open: () => randomCheckpoint(smolvlm256m),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "qwen2.5-vl-3b-cut": {
-    open: () => randomCheckpoint(qwen25Vl3b(2, 2)),
-    prefillRows: 64,
-    image: [588, 504, "high"],
-  },
-  "llava-onevision-0.5b-cut": {
-    open: () => randomCheckpoint(llavaOnevision05b(2, 2)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "llava-1.5-7b-cut": {
-    open: () => randomCheckpoint(llava15of7b(2, 3)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "internvl3-1b-cut": {
-    open: () => randomCheckpoint(internvl3of1b(2, 2)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "lfm2-vl-450m-cut": {
-    open: () => randomCheckpoint(lfm2Vl("450M", 3, 2)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "gemma-3-4b-cut": {
-    open: () => randomCheckpoint(gemma3of4b(2, 1)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "paligemma-3b-cut": {
-    open: () => randomCheckpoint(paligemma3b(2, 2)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-  "llama-3.2-11b-cut": {
-    // Small tiles: a pass over published ones has 6432 patch rows, whatever the image.
-    open: () => randomCheckpoint(llama32of11b({ text: 2, cross: [1], local: 1, global: 1 }, 224)),
-    prefillRows: 64,
-    image: [512, 512, "low"],
-  },
-} satisfies Record<string, Candidate>;
+const SAMPLE: Candidate = {
+  open: () => openCheckpoint(resolveSource("/models/sample", { base: location.href })),
+  prefillRows: 256,
+  image: [512, 512, "low"],
+};
 
-export type ModelName = keyof typeof MODELS;
+/** @param shape the name of a published shape; without it, the sample model is opened */
+function candidate(shape?: string): Candidate {
+  if (shape === undefined) return SAMPLE;
+  const { make, bench } = SHAPES.find(({ name }) => name === shape) ?? {};
+  if (!make || !bench) throw new Error(`measure: there is no shape ${shape}`);
+  return { open: () => randomCheckpoint(make(bench.cut)), prefillRows: 64, image: bench.image };
+}
 
 /** @param tokens number of decode steps to time */
 export async function measure(
-  name: ModelName,
+  shape: string | undefined,
   quantization: QuantizationName,
   tokens: number,
 ): Promise<ModelResult> {
-  const { open, prefillRows, image }: Candidate = MODELS[name];
+  const { open, prefillRows, image } = candidate(shape);
   const checkpoint = await open();
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("bench: no WebGPU adapter");

@@ -1,66 +1,46 @@
 import { describe, expect, test } from "vitest";
 import cases from "../../e2e/goldens/preprocess/cases.json";
 import settings from "../../e2e/goldens/preprocess/settings.json";
+import { FAMILIES } from "../../tests/families.ts";
 import { goldenImage } from "../../tests/images.ts";
 import { testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
 import { blockOrder } from "../models/patch-blocks.ts";
-import { createModel } from "../models/registry.ts";
 import { preparePatches } from "./preprocess.ts";
 
-/** Divides the tile sizes of all settings, so that every pixel is in a patch. */
+/** Divides the tiles in all settings, so that every pixel is in a patch. */
 const PATCH_SIZE = 16;
 
-/** The configurations of the golden folders. */
-const CONFIGS: Readonly<Record<string, { readonly vision_config?: object }>> = import.meta.glob(
-  "../../e2e/goldens/*/config.json",
-  { eager: true, import: "default" },
-);
-
-/** The golden folder of a family in settings.json, whose name begins with the folder's. */
-function configOf(family: string): { readonly vision_config?: object } {
-  const folders = Object.keys(CONFIGS).map((path) => path.split("/").at(-2) as string);
-  const [folder] = folders
-    .filter((folder) => family.startsWith(folder))
-    .sort((a, b) => b.length - a.length);
-  return (
-    CONFIGS[`../../e2e/goldens/${folder}/config.json`] ?? expect.fail(`no folder of ${family}`)
-  );
-}
-
-/** The processor of a family with published settings. */
 function processorOf(family: string): ImageProcessor {
   const published: { preprocessor_config: object; image_seq_len?: number } =
     settings[family as keyof typeof settings];
   const { preprocessor_config, image_seq_len } = published;
   const { size } = preprocessor_config as { size?: { height?: number } };
   const image_size = size?.height ?? 512;
-  const config = configOf(family);
-  const vision_config = { ...config.vision_config, image_size, patch_size: PATCH_SIZE };
-  const { processor } = createModel({
-    // Gemma 3's image tokens must divide the patches of both its settings.
-    "config.json": { ...config, vision_config, mm_tokens_per_image: 14 ** 2 },
+  const files = {
+    "config.json": { vision_config: { image_size, patch_size: PATCH_SIZE } },
     "preprocessor_config.json": preprocessor_config,
     "processor_config.json": { image_seq_len },
-  });
-  return processor;
+  };
+  const row = FAMILIES.find(({ published }) => family in published);
+  return (row ?? expect.fail(`no processor of ${family}`)).processor(files);
 }
 
 /**
- * The index, among the patches of all tiles, of the reference's value `index`. The reference keeps most
- * families' tiles as pixels `[tiles, 3, edge, edge]` (Llama 3.2's canvas, one tile here, is several tiles
- * there), Qwen's as patches in our order, and LFM2-VL's as patches row by row.
+ * Where the reference's value stands among the patches of all tiles: it keeps most families' images
+ * in one piece, `[tiles, 3, edge, edge]` (Llama 3.2's are of a canvas that is one tile here), Qwen's in
+ * patches in our order, and LFM2-VL's in patches row by row.
  */
 function patchIndex(processor: ImageProcessor, layout: ImageLayout, index: number): number {
   const { grid, rows, cols, attendedKeys } = layout;
   const { patchSize: p, merge, channelsLast } = processor;
   if (channelsLast) {
     const values = 3 * p * p;
-    const patch = blockOrder({ grid }, merge).findIndex(
+    const place = blockOrder({ grid }, merge).findIndex(
       ({ y, x }) => y * grid[1] + x === Math.floor(index / values),
     );
-    return patch * values + (index % values);
+    return place * values + (index % values);
   }
   if (merge > 1) return index;
   const [down, across] = attendedKeys === undefined ? [1, 1] : [rows || 1, cols || 1];
@@ -77,7 +57,7 @@ function patchIndex(processor: ImageProcessor, layout: ImageLayout, index: numbe
   return ((row * 3 + c) * p + (line % p)) * p + (column % p);
 }
 
-/** Yields the patches of each tile `[P, 3 * frames * p²]`. */
+/** Each tile's patches by themselves `[P, 3 * frames * p²]`. */
 async function* readTiles(
   source: PatchSource,
   { patchSize, frames }: ImageProcessor,
@@ -101,10 +81,10 @@ describe("pixel values are the reference's", () => {
     const before = gpu.bytes;
     const source = await preparePatches(gpu, { decoded: image, layout }, processor);
     const count = expected.shape.reduce((product, length) => product * length, 1);
-    // The reference pads LFM2-VL's patches with zeros, and Llama 3.2's tiles with tiles of zeros.
+    // LFM2-VL's reference fills up with zeros behind the patches, Llama 3.2's with tiles of zeros.
     const patches = layout.grid[0] * layout.grid[1];
-    const isPadded = processor.channelsLast || layout.attendedKeys !== undefined;
-    const own = isPadded ? patches * 3 * processor.patchSize ** 2 : count;
+    const isFilled = processor.channelsLast || layout.attendedKeys !== undefined;
+    const own = isFilled ? patches * 3 * processor.patchSize ** 2 : count;
 
     const wanted = expected.indices.map((index) =>
       index < own ? patchIndex(processor, layout, index) : NaN,
@@ -124,7 +104,7 @@ describe("pixel values are the reference's", () => {
     }
     source.release();
     expect(read).toBe(own);
-    // Only the constants of the normalisation stay.
+    // Only the normalisation's constants stay.
     expect(gpu.bytes - before).toBeLessThanOrEqual(32);
 
     const level = processor.rescale / Math.min(...processor.std);
@@ -139,7 +119,7 @@ describe("pixel values are the reference's", () => {
   });
 });
 
-describe("an image of one colour keeps it", () => {
+describe("an image of one colour stays so", () => {
   test.each([
     { family: "qwen2_vl", width: 1, height: 1 },
     { family: "qwen3_vl", width: 3, height: 600 },
@@ -173,7 +153,7 @@ describe("an image of one colour keeps it", () => {
 });
 
 describe("preparePatches", () => {
-  test("writes the same tiles one by one and together, while another image is prepared", async () => {
+  test("tiles come out the same alone and together, with other images between", async () => {
     const gpu = await testGpu();
     const processor = processorOf("smolvlm-2.2b");
     const image = await goldenImage("tall.png");
@@ -200,12 +180,12 @@ describe("preparePatches", () => {
       }
       tile++;
     }
-    expect(() => source.write(4, 2, together)).toThrow("tiles 4 to 5, expected 0 to 4");
+    expect(() => source.write(4, 2, together)).toThrow("2 tiles from 4 on, of 5");
     source.release();
     gpu.release(bufferOf(together));
   });
 
-  test("keeps an image that already has the resized size until its tiles are released", async () => {
+  test("an image that has a resize's size is kept until its tiles are released", async () => {
     const gpu = await testGpu();
     const processor = processorOf("smolvlm-256m-500m");
     const before = gpu.bytes;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { cutText } from "../../tests/cut-text.ts";
-import { GOLDEN_FAMILIES, type GoldenFamily } from "../../tests/families.ts";
+import { FAMILIES } from "../../tests/families.ts";
 import {
   type Golden,
   generate,
@@ -19,27 +19,27 @@ import { bufferOf } from "../gpu/tensor.ts";
 import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createHandler } from "../openai/handler.ts";
 import { decodeImage } from "../platform/decode-image.ts";
-import type { ImageLayout, Model } from "./model.ts";
-import { blockOrder } from "./patch-blocks.ts";
+import type { Model } from "./model.ts";
 
-/** Tolerances in f32, relative to the rms of the expected tensor. */
+/** Tolerances of the goldens' README, for f32: relative to the expected tensor's rms. */
 const VISION = 1e-4;
 const HIDDEN = 2e-4;
 /** Absolute. */
 const LOGITS = 1e-3;
 
-/** Prefill rows that hold every prompt of the goldens in one chunk, so that captures are complete. */
+/** Rows enough for every prompt of the goldens in one chunk, so that captures hold all of it. */
 const ROWS = 512;
 
-const CASES: readonly GoldenFamily[] = [...GOLDEN_FAMILIES, { folder: "smolvlm-tiles" }];
+const GOLDENS = FAMILIES.flatMap(({ folders, variants = [], reference = {} }) =>
+  [...folders, ...variants].map((folder) => ({ folder, reference })),
+);
 
-describe.each(CASES)("goldens of $folder", (family) => {
-  const { folder, unmatched = [], isPadded = false, ourRow = (row: number) => row } = family;
+describe.each(GOLDENS)("goldens of $folder", ({ folder, reference }) => {
   let gpu: Gpu;
   let golden: Golden;
   let engine: Engine;
   let model: Model;
-  /** Captures of the vision passes of the current case, tile after tile. */
+  /** Vision captures of the case that runs, tile after tile. */
   const vision = new Map<string, number[]>();
   const names = [
     ...["image", "two_images", "large", "text", "image_last", "two_turns", "system"],
@@ -60,7 +60,7 @@ describe.each(CASES)("goldens of $folder", (family) => {
     ({ engine, model } = await openEngine(gpu, golden.checkpoint, "f32", options));
   });
 
-  test("has the cases that are checked here", () => {
+  test("has the cases that are looked at here", () => {
     const known = golden.cases.map(({ name }) => name);
     expect(names.filter((name) => known.includes(name)).length).toBeGreaterThan(3);
   });
@@ -69,33 +69,8 @@ describe.each(CASES)("goldens of $folder", (family) => {
     for (const golden_ of golden.cases) {
       const images = await prepareImages(golden_, model, "/e2e/goldens");
       const layouts = images.map(({ layout }) => layout);
-      if (golden_.rows_cols) {
-        const split = golden_.rows_cols.map(([rows, cols]) =>
-          rows * cols === 1 ? [0, 0] : [rows, cols],
-        );
-        expect(layouts.map(({ rows, cols }) => [rows, cols])).toEqual(split);
-      }
-      if (golden_.spatial_shapes) {
-        const grids = layouts.flatMap(({ grid, tiles }) => tiles.map((tile) => tile.grid ?? grid));
-        expect(grids).toEqual(golden_.spatial_shapes);
-      }
-      if (golden_.tiles_per_image) {
-        expect(layouts.map(({ tiles }) => tiles.length)).toEqual(golden_.tiles_per_image);
-      }
-      if (golden_.batch_num_images) {
-        expect(layouts.map(({ size: [width, height] }) => [height, width])).toEqual(
-          golden_.image_sizes,
-        );
-        const tiles = layouts.map(({ tiles }) => tiles.length);
-        expect([layouts.length, Math.max(...tiles)]).toEqual(
-          golden_.pixel_values_shape?.slice(0, 2),
-        );
-      }
-      if (golden_.tiles) {
-        expect(layouts.map(({ rows, cols }) => rows * cols || 1)).toEqual(golden_.tiles[0]);
-      }
-      if (golden_.image_grid_thw) {
-        expect(layouts.map(({ grid }) => [1, ...grid])).toEqual(golden_.image_grid_thw);
+      for (const [actual, recorded] of reference.layouts?.(layouts, golden_) ?? []) {
+        expect(actual, golden_.name).toEqual(recorded);
       }
       const rows = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
       expect(rows).toBe(golden_.image_token_count);
@@ -149,7 +124,7 @@ describe.each(CASES)("goldens of $folder", (family) => {
       const recorded = golden.expected.get(`${name}.${key}`);
       if (!recorded) return;
       compared.add(`${name}.${key}`);
-      const expected = isPadded ? recorded.slice(0, actual.length) : recorded;
+      const expected = reference.isFilledUp ? recorded.slice(0, actual.length) : recorded;
       try {
         expectClose(Array.from(actual).slice(0, expected.length), expected, tolerance);
       } catch (error) {
@@ -157,13 +132,14 @@ describe.each(CASES)("goldens of $folder", (family) => {
       }
     };
     const [{ layout } = expect.fail("no image")] = images;
-    const inOrder = (patches: ArrayLike<number>, D: number) =>
-      isPadded ? rowByRow(patches, layout, model.processor.merge, D) : patches;
+    const { merge, patchSize } = model.processor;
+    const tileRows = (rows: ArrayLike<number>, D: number) =>
+      reference.tileRows?.(rows, D, { layout, merge }) ?? rows;
     const { hidden_size } = (golden.checkpoint.files["config.json"] as TowerConfig).vision_config;
     for (const [key, values] of vision) {
-      const rows = inOrder(values, hidden_size);
-      const ofLayer = /^vision(_global)?\.\d+$/.test(key);
-      compare(key, ofLayer ? reorder(rows, hidden_size, ourRow) : rows, VISION);
+      const rows = tileRows(values, hidden_size);
+      const isLayer = /^vision(_global)?\.\d+$/.test(key);
+      compare(key, (isLayer && reference.layerRows?.(rows, hidden_size)) || rows, VISION);
     }
     for (const [key, tensor] of engine.decoder.lastForward?.captures ?? []) {
       compare(key, await gpu.read(tensor), HIDDEN);
@@ -180,18 +156,13 @@ describe.each(CASES)("goldens of $folder", (family) => {
     }
     const source = await prepareImages(case_, model, "/e2e/goldens");
     const pixels = await pixelValues(gpu, model, source[0] ?? expect.fail());
-    compare("pixel_values", inOrder(pixels, 3 * model.processor.patchSize ** 2), 1e-5);
-    if (isPadded) {
-      const grids = images.flatMap(({ layout }) => layout.tiles.map((t) => t.grid ?? layout.grid));
-      compare("spatial_shapes", grids.flat(), 0);
-      const patches = layout.grid[0] * layout.grid[1];
-      const mask = golden.expected.get(`${name}.pixel_attention_mask`) ?? [];
-      const ones = Array.from(mask, (_, i) => Number(i < patches));
-      compare("pixel_attention_mask", ones, 0);
-    }
+    compare("pixel_values", tileRows(pixels, 3 * patchSize ** 2), 1e-5);
+    const layouts = images.map(({ layout }) => layout);
+    const size = (key: string) => golden.expected.get(`${name}.${key}`)?.length ?? 0;
+    const tables = reference.tables?.(layouts, size) ?? {};
+    for (const [key, values] of Object.entries(tables)) compare(key, values, 0);
     const positions = golden.expected.get(`${name}.position_ids`);
     if (positions) {
-      const layouts = images.map(({ layout }) => layout);
       const ours = model.promptPositions?.(case_.input_ids, layouts).positions ?? [];
       const T = case_.input_ids.length;
       expect(Array.from(positions, (_, i) => ours[(i % T) * 3 + Math.floor(i / T)])).toEqual([
@@ -199,7 +170,7 @@ describe.each(CASES)("goldens of $folder", (family) => {
       ]);
       compared.add(`${name}.position_ids`);
     }
-    const elsewhere = ["step_logits", ...unmatched].map((key) => `${name}.${key}`);
+    const elsewhere = ["step_logits", ...(reference.unused ?? [])].map((key) => `${name}.${key}`);
     expect(recorded.filter((key) => !compared.has(key) && !elsewhere.includes(key))).toEqual([]);
   });
 
@@ -207,27 +178,38 @@ describe.each(CASES)("goldens of $folder", (family) => {
     const case_ = golden.cases.find(({ name }) => name === "image") ?? expect.fail();
     const expected = golden.expected.get("image.step_logits") as Float32Array;
     const V = model.text.vocab_size;
+    const steps = expected.length / V;
     const images = await prepareImages(case_, model, "/e2e/goldens");
-    const bytes: number[] = [];
-    for (let step = 0; step < expected.length / V; step++) {
-      // The logits of step n are those of the last position of a prompt that ends in n answer tokens,
-      // unless these would change the states of the tokens before them.
-      const generated = model.bidirectional === "prompt" ? step : 0;
-      const ids = [...case_.input_ids, ...case_.output_ids.slice(0, step - generated)];
-      await generate(engine, { ids, images, maxTokens: generated + 1 }, golden.checkpoint.files);
-      const logits = await gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
+    const ask = (maxTokens: number) =>
+      generate(engine, { ids: case_.input_ids, images, maxTokens }, golden.checkpoint.files);
+
+    const { decoder } = engine;
+    const step = decoder.step.bind(decoder);
+    const reads: Promise<Float32Array>[] = [];
+    // The copy that a read makes comes before the next step, which overwrites the logits.
+    decoder.step = (forward, sampler) => {
+      const token = step(forward, sampler);
+      reads.push(gpu.read(decoder.lastLogits ?? expect.fail("no logits")));
+      return token;
+    };
+    expect(await ask(steps)).toEqual(case_.output_ids.slice(0, steps));
+    decoder.step = step;
+    expect(reads).toHaveLength(steps);
+    for (const [n, logits] of (await Promise.all(reads)).entries()) {
       for (let i = 0; i < V; i++) {
-        const difference = Math.abs((logits[i] as number) - (expected[step * V + i] as number));
-        expect(difference).toBeLessThan(LOGITS);
+        const difference = Math.abs((logits[i] as number) - (expected[n * V + i] as number));
+        expect(difference, `step ${n}, token ${i}`).toBeLessThan(LOGITS);
       }
-      bytes.push(gpu.bytes);
     }
-    // Repeated requests with the same image allocate nothing more.
-    expect(bytes.at(-1)).toBe(bytes[1]);
+
+    // The same image again leaves nothing behind.
+    const { bytes } = gpu;
+    for (let i = 0; i < 2; i++) await ask(1);
+    expect(gpu.bytes).toBe(bytes);
   });
 });
 
-/** The pixel values as the reference's processor returns them: patches, or tiles `[tiles, 3, H, W]`. */
+/** As the reference's processor returns it: patches, or `[tiles, 3, H, W]` put together from them. */
 async function pixelValues(
   gpu: Gpu,
   model: Model,
@@ -245,7 +227,7 @@ async function pixelValues(
   source.release();
   gpu.release(bufferOf(into));
   if (frames > 1 || model.processor.channelsLast) return patches;
-  // The reference has the tiles of a canvas one after another.
+  // The tiles of a canvas come one after another in the reference.
   const [down, across] = tiles.length === 1 ? [rows || 1, cols || 1] : [1, 1];
   const [height, width] = [(grid[0] * p) / down, (grid[1] * p) / across];
   const pixels = new Float32Array(patches.length);
@@ -261,29 +243,6 @@ async function pixelValues(
   return pixels;
 }
 
-/** @returns rows of D values; each is row `of(row)` of `values` */
-function reorder(
-  values: ArrayLike<number>,
-  D: number,
-  of: (row: number) => number,
-): ArrayLike<number> {
-  return Array.from(values, (_, i) => values[of(Math.floor(i / D)) * D + (i % D)] as number);
-}
-
 interface TowerConfig {
   readonly vision_config: { readonly hidden_size: number };
-}
-
-/** Reorders the patches of a tile `[at least P, D]` from blocks of merge x merge to row by row, `[P, D]`. */
-function rowByRow(
-  patches: ArrayLike<number>,
-  { grid }: Pick<ImageLayout, "grid">,
-  merge: number,
-  D: number,
-): number[] {
-  const rows: number[] = [];
-  blockOrder({ grid }, merge).forEach(({ y, x }, p) => {
-    for (let i = 0; i < D; i++) rows[(y * grid[1] + x) * D + i] = patches[p * D + i] as number;
-  });
-  return rows;
 }

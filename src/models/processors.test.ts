@@ -1,65 +1,48 @@
 import { describe, expect, test } from "vitest";
+import { FAMILIES } from "../../tests/families.ts";
 import {
   checkpointCases,
   checkpointFiles,
   layoutsOf,
-  processorOf,
   publishedCases,
   publishedSettings,
 } from "../../tests/processor-goldens.ts";
 import { gemma3Processor } from "./gemma3-processor.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
-import type { CheckpointFiles, ImageProcessor, ModelOptions } from "./model.ts";
-import { paligemmaProcessor } from "./paligemma-processor.ts";
-import { createModel } from "./registry.ts";
+import type { ImageProcessor, ModelOptions } from "./model.ts";
 
-interface Published {
-  /** The fields of the published config.json that the processor reads. */
-  readonly config: object;
-  /** The token of an image row, where the template's placeholder is another one. */
-  readonly token?: string;
-}
-
-/** By golden folder. */
-const FAMILIES: Readonly<Record<string, Published>> = {
-  llava_onevision: { config: { vision_config: { patch_size: 14 } } },
-  llava: { config: { vision_config: { patch_size: 14 } } },
-  internvl: { config: { vision_config: { patch_size: [14, 14] } } },
-  gemma3: {
-    config: { mm_tokens_per_image: 256, vision_config: { image_size: 896, patch_size: 14 } },
-    token: "<image_soft_token>",
-  },
-  paligemma: { config: { vision_config: { image_size: 224, patch_size: 14 } } },
-};
-
-const configOf = (family: string): object => FAMILIES[family]?.config ?? {};
+/** Families whose processors have no test file of their own, by golden folder. */
+const TESTED = FAMILIES.flatMap(({ processor, folders: [folder = ""], published }) => {
+  const { config, token } = published[folder] ?? {};
+  return config ? [{ family: folder, make: processor, config, token }] : [];
+});
 
 function published(family: string, options?: ModelOptions): ImageProcessor {
-  return processorOf(family, configOf(family), publishedSettings(family), options);
+  const { make, config } = TESTED.find((row) => row.family === family) ?? expect.fail(family);
+  return make({ ...publishedSettings(family), "config.json": config }, options);
 }
 
-/** How often the image token occurs in a prompt. */
+/** Places of the image token in a prompt. */
 const count = (text: string, token: string) => text.split(token).length - 1;
 
-describe.each(Object.keys(FAMILIES))("%s", (family) => {
+describe.each(TESTED)("$family", ({ family, make, config, token }) => {
   test.each(publishedCases(family))("published settings, $image", (golden) => {
     const processor = published(family);
     const layout = processor.layout(golden.width, golden.height, "auto");
     const [tiles, channels, height, width] = golden.shape.slice(-4);
     expect(layout.tokenCount).toBe(golden.image_token_count);
-    const token = FAMILIES[family]?.token ?? processor.placeholder;
-    expect(count(layout.prompt, token)).toBe(golden.image_token_count);
+    expect(count(layout.prompt, token ?? processor.placeholder)).toBe(golden.image_token_count);
     expect(layout.tiles).toHaveLength(tiles as number);
     for (const tile of layout.tiles) expect([tile.height, tile.width]).toEqual([height, width]);
     expect(processor.mean).toHaveLength(channels as number);
   });
 
   test.each(checkpointCases(family))("checkpoint, $name", (golden) => {
-    const { processor } = createModel(checkpointFiles(family));
+    const processor = make(checkpointFiles(family));
     const layouts = layoutsOf(golden, processor);
     const tokens = layouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     expect(tokens).toBe(golden.image_token_count);
-    // The prompt has the images' texts one after another.
+    // The images' texts stand in the prompt one after another.
     let rest = golden.prompt;
     for (const { prompt } of layouts) {
       expect(rest).toContain(prompt);
@@ -69,11 +52,10 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
   });
 
   test("finds its settings in processor_config.json alone", () => {
-    const layoutBy = (files: CheckpointFiles) =>
-      createModel(files).processor.layout(300, 200, "auto");
     const { "preprocessor_config.json": image_processor, ...files } = checkpointFiles(family);
     const joined = { ...files, "processor_config.json": { image_processor } };
-    expect(layoutBy(joined)).toEqual(layoutBy(checkpointFiles(family)));
+    const layout = make(joined).layout(300, 200, "auto");
+    expect(layout).toEqual(make(checkpointFiles(family)).layout(300, 200, "auto"));
   });
 
   test("refuses an image without pixels", () => {
@@ -85,11 +67,10 @@ describe.each(Object.keys(FAMILIES))("%s", (family) => {
     [{ do_resize: false }, "do_resize"],
     [{ image_std: "x" }, "image_std"],
     [{ size: { height: 0, width: 5, shortest_edge: 0 } }, "size."],
-  ])("a wrong setting is named: %j", (settings, message) => {
-    const files = { "preprocessor_config.json": settings };
-    const make = () => processorOf(family, configOf(family), files);
-    expect(make).toThrow(message);
-    expect(make).toThrow("preprocessor_config.json");
+  ])("%j is named", (settings, message) => {
+    const files = { "config.json": config, "preprocessor_config.json": settings };
+    expect(() => make(files)).toThrow(message);
+    expect(() => make(files)).toThrow("preprocessor_config.json");
   });
 });
 
@@ -115,7 +96,7 @@ test.each([
 describe("LLaVA-OneVision", () => {
   const processor = published("llava_onevision");
 
-  test("the image is in the middle of its canvas, and tiles reach beyond it", () => {
+  test("tiles of a canvas reach beyond the image, which is in its middle", () => {
     const layout = processor.layout(600, 420, "auto");
     expect(layout.resizes).toEqual([
       { from: 0, width: 384, height: 384, filter: "bicubic" },
@@ -146,7 +127,7 @@ describe("LLaVA-OneVision", () => {
     expect(processor.layout(width, height, "low")).toEqual(layout);
   });
 
-  test("maxImageTokens excludes the canvases that take more", () => {
+  test("maxImageTokens leaves out the canvases that take more", () => {
     for (const maxImageTokens of [730, 1485, 2048, 3000]) {
       const capped = published("llava_onevision", { maxImageTokens });
       for (const [width, height] of [
@@ -167,13 +148,13 @@ describe("LLaVA-OneVision", () => {
     expect(least.layout(640, 480, "high").tokenCount).toBe(730);
   });
 
-  test("the default canvases have 1 to 6 tiles along each edge", () => {
+  test("canvases are those of 1 to 6 tiles unless the settings say so", () => {
     const config = { vision_config: { patch_size: 14 } };
     const bare = onevisionProcessor({ "config.json": config });
     expect(bare.layout(1920, 1080, "high")).toEqual(processor.layout(1920, 1080, "high"));
   });
 
-  test("an unsupported vision_aspect_ratio is named", () => {
+  test("an aspect ratio of another kind is named", () => {
     const config = { vision_config: { patch_size: 14 }, vision_aspect_ratio: "pad" };
     expect(() => onevisionProcessor({ "config.json": config })).toThrow("vision_aspect_ratio");
   });
@@ -186,7 +167,7 @@ describe("LLaVA-1.5", () => {
     { width: 600, height: 420, resized: [480, 336], at: [72, 0] },
     { width: 61, height: 260, resized: [336, 1432], at: [0, 548] },
     { width: 2, height: 401, resized: undefined, at: undefined },
-  ])("crops the middle of $width x $height", ({ width, height, resized, at }) => {
+  ])("the middle of $width x $height", ({ width, height, resized, at }) => {
     if (!resized) {
       expect(() => processor.layout(width, height, "auto")).toThrow("more than 200 times as long");
       return;
@@ -196,7 +177,7 @@ describe("LLaVA-1.5", () => {
     expect(tiles.map(({ x, y }) => [x, y])).toEqual([at]);
   });
 
-  test("the number of tokens does not depend on the detail", () => {
+  test("takes the same tokens whatever is asked for", () => {
     for (const detail of ["low", "high", "auto"] as const) {
       expect(processor.layout(900, 30, detail, 3).tokenCount).toBe(576);
     }
@@ -206,7 +187,7 @@ describe("LLaVA-1.5", () => {
 describe("InternVL", () => {
   const processor = published("internvl");
 
-  test("the tiles are ordered row by row, the whole image last", () => {
+  test("tiles come row by row, the whole image last", () => {
     const { tiles, resizes, rows, cols } = processor.layout(600, 420, "auto");
     expect(resizes).toEqual([
       { from: 0, width: 448, height: 448, filter: "bicubic" },
@@ -225,7 +206,7 @@ describe("InternVL", () => {
     expect([layout.tokenCount, layout.rows, layout.cols]).toEqual([256, 0, 0]);
   });
 
-  test("maxImageTokens excludes the grids that take more", () => {
+  test("maxImageTokens leaves out the grids that take more", () => {
     for (const maxImageTokens of [256, 800, 2048, 3328]) {
       const capped = published("internvl", { maxImageTokens });
       for (const [width, height] of [
@@ -246,12 +227,12 @@ describe("InternVL", () => {
 
 describe("Gemma 3", () => {
   const processor = published("gemma3");
-  /** A processor with the published settings and pan and scan. */
+  /** The published settings with pan and scan, whose own settings they leave open. */
   const scanning = (settings: object = {}, options?: ModelOptions) => {
     const { "preprocessor_config.json": own } = publishedSettings("gemma3");
     return gemma3Processor(
       {
-        "config.json": configOf("gemma3"),
+        "config.json": { vision_config: { image_size: 896, patch_size: 14 } },
         "preprocessor_config.json": { ...(own as object), do_pan_and_scan: true, ...settings },
       },
       options,
@@ -259,12 +240,12 @@ describe("Gemma 3", () => {
   };
   const ONE = `\n\n<start_of_image>${"<image_soft_token>".repeat(256)}<end_of_image>\n\n`;
 
-  test("an image is resized to the square, and its tokens are framed by special tokens", () => {
+  test("an image is squashed, and stands between its tokens", () => {
     const layout = processor.layout(2000, 500, "high");
     expect(layout.resizes).toEqual([{ from: 0, width: 896, height: 896, filter: "bilinear" }]);
     expect(layout.tiles).toEqual([{ from: 1, x: 0, y: 0, width: 896, height: 896 }]);
     expect(layout.prompt).toBe(ONE);
-    expect(scanning().imageTokenId).toBe(262_144);
+    expect(processor.imageTokenId).toBe(262_144);
     expect([layout.rows, layout.cols, layout.grid]).toEqual([0, 0, [64, 64]]);
   });
 
@@ -306,14 +287,14 @@ describe("Gemma 3", () => {
     expect(tiles).toHaveLength(golden.shape[0] as number);
   });
 
-  test("in the prompt the crops follow the image", () => {
+  test("crops stand in the prompt behind the image", () => {
     const { prompt } = scanning().layout(700, 1000, "auto");
     expect(prompt).toBe(
       `Here is the original image ${ONE} and here are some crops to help you see better ${ONE} ${ONE}`,
     );
   });
 
-  test("settings, low detail and maxImageTokens limit the number of crops", () => {
+  test("its settings, low detail and maxImageTokens bound the crops", () => {
     const tiles = (
       settings: object,
       options?: ModelOptions,
@@ -330,7 +311,7 @@ describe("Gemma 3", () => {
     expect(tiles({}, { maxImageTokens: 1 })).toBe(1);
   });
 
-  test("a size without learned positions is named", () => {
+  test("a size that the tower has no positions for is named", () => {
     const config = { vision_config: { image_size: 448, patch_size: 14 } };
     const files = { ...publishedSettings("gemma3"), "config.json": config };
     expect(() => gemma3Processor(files)).toThrow("size is 896 x 896, image_size");
@@ -340,16 +321,15 @@ describe("Gemma 3", () => {
 describe("PaliGemma", () => {
   const processor = published("paligemma");
 
-  test("an image is resized to the square, and is only image tokens in the prompt", () => {
+  test("an image is squashed, and is its tokens alone", () => {
     const layout = processor.layout(2000, 500, "low");
     expect(layout.resizes).toEqual([{ from: 0, width: 224, height: 224, filter: "bicubic" }]);
     expect(layout.prompt).toBe("<image>".repeat(256));
-    const bare = { ...publishedSettings("paligemma"), "config.json": configOf("paligemma") };
-    expect(paligemmaProcessor(bare).imageTokenId).toBe(256_000);
+    expect(processor.imageTokenId).toBe(256_000);
     expect(layout.grid).toEqual([16, 16]);
   });
 
-  test("a bos token comes before the text, and a newline after it", () => {
+  test("a bos stands between the images and the text, which a line break ends", () => {
     expect(processor.frame?.(["", "", "a"], { isOpen: false })).toEqual(["", "", "<bos>a\n"]);
     expect(processor.frame?.(["", "a b"], { isOpen: true })).toEqual(["", "<bos>a b"]);
   });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { FAMILIES as FOLDERS } from "../../tests/families.ts";
+import { FAMILIES as TESTED, FOLDERS } from "../../tests/families.ts";
 import { checkpointFiles } from "../../tests/processor-goldens.ts";
 import { FAMILIES, createModel, familyOf } from "./registry.ts";
 
@@ -13,6 +13,15 @@ test.each(FAMILIES)("$name is in the README, and has golden folders", (family) =
   expect(readFileSync("README.md", "utf8")).toContain(`${family.name}`);
   const tested = FOLDERS.map((folder) => familyOf(checkpointFiles(folder)));
   expect(tested).toContain(family);
+});
+
+test.each(TESTED)("the table of families is right about $modelType", ({ modelType, ...row }) => {
+  for (const folder of [...row.folders, ...(row.variants ?? [])]) {
+    expect(checkpointFiles(folder)).toMatchObject({ "config.json": { model_type: modelType } });
+  }
+  for (const { make, cut } of row.shapes ?? []) {
+    expect(make(cut).files).toMatchObject({ "config.json": { model_type: modelType } });
+  }
 });
 
 test.each([["bert"], [undefined], [7]])("model_type %j is refused by name", (model_type) => {

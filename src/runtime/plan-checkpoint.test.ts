@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { FAMILIES } from "../../tests/families.ts";
+import { FOLDERS } from "../../tests/families.ts";
 import { openModel } from "../cli/open-model.ts";
 import { elementCount } from "../gpu/tensor.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
@@ -8,7 +8,7 @@ import { PLAN_PARTS, planCheckpoint } from "./plan-checkpoint.ts";
 
 const golden = (name: string) => openModel(join(import.meta.dirname, "../../e2e/goldens", name));
 
-test.each(FAMILIES)("%s", async (name) => {
+test.each(FOLDERS)("%s", async (name) => {
   const checkpoint = await golden(name);
   const plan = await planCheckpoint(checkpoint, { contextLength: 512 });
   expect(plan.contextLength).toBe(512);

@@ -1,11 +1,4 @@
-import type { CheckpointFiles } from "../../src/models/model.ts";
-
-/** A checkpoint without the values of its weights. */
-export interface CheckpointShape {
-  readonly id: string;
-  readonly files: CheckpointFiles;
-  readonly tensors: readonly (readonly [name: string, shape: number[]])[];
-}
+import type { CheckpointShape, Cut } from "./checkpoint-shape.ts";
 
 /** The fields of HuggingFaceTB/SmolVLM-256M-Instruct's config.json that the model reads. */
 const SMOLVLM_256M = {
@@ -35,39 +28,40 @@ const SMOLVLM_256M = {
   },
 };
 
-const SMOLVLM_PREPROCESSOR = {
+const PREPROCESSOR = {
   do_image_splitting: true,
   do_normalize: true,
   do_rescale: true,
   rescale_factor: 1 / 255,
   image_mean: [0.5, 0.5, 0.5],
   image_std: [0.5, 0.5, 0.5],
-  max_image_size: { longest_edge: 512 },
-  size: { longest_edge: 2048 },
   resample: 1,
 };
 
-export const smolvlm256m = smolvlm("SmolVLM-256M", SMOLVLM_256M);
-
-export const smolvlm500m = smolvlm("SmolVLM-500M", {
-  ...SMOLVLM_256M,
-  text_config: {
-    ...SMOLVLM_256M.text_config,
-    hidden_size: 960,
-    intermediate_size: 2560,
-    num_hidden_layers: 32,
-    num_attention_heads: 15,
-    num_key_value_heads: 5,
-  },
-});
-
-function smolvlm(id: string, config: typeof SMOLVLM_256M): CheckpointShape {
+/**
+ * HuggingFaceTB/SmolVLM-256M-Instruct, with fewer layers of the published widths.
+ *
+ * The published text model has 30 layers, and the published tower 12.
+ */
+export function smolvlm256m({ layers, towerLayers, imageSize, vocabulary }: Cut): CheckpointShape {
+  const { text_config, vision_config } = SMOLVLM_256M;
+  const image_size = imageSize ?? vision_config.image_size;
+  const vocab_size = vocabulary ?? text_config.vocab_size;
+  const config = {
+    ...SMOLVLM_256M,
+    text_config: { ...text_config, vocab_size, num_hidden_layers: layers },
+    vision_config: { ...vision_config, image_size, num_hidden_layers: towerLayers },
+  };
   return {
-    id,
+    id: `SmolVLM-256M of ${layers} and ${towerLayers} layers`,
     files: {
       "config.json": config,
-      "preprocessor_config.json": SMOLVLM_PREPROCESSOR,
-      "processor_config.json": { image_seq_len: 64 },
+      "preprocessor_config.json": {
+        ...PREPROCESSOR,
+        max_image_size: { longest_edge: image_size },
+        size: { longest_edge: 4 * image_size },
+      },
+      "processor_config.json": { image_seq_len: (image_size / 64) ** 2 },
     },
     tensors: smolvlmTensors(config),
   };

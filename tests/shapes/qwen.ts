@@ -1,4 +1,4 @@
-import type { CheckpointShape } from "./shapes.ts";
+import type { CheckpointShape, Cut } from "./checkpoint-shape.ts";
 
 /** The fields of Qwen/Qwen2.5-VL-3B-Instruct's config.json that the model reads. */
 const QWEN25_VL_3B = {
@@ -44,16 +44,20 @@ const PREPROCESSOR = {
 /**
  * Qwen2.5-VL-3B with fewer layers of the published widths.
  *
- * @param layers of the text model
- * @param depth layers of the vision tower, the last of which attends to the whole image
+ * The published text model has 36 layers, and the published tower 32. The last layer of the tower
+ * attends to the whole image.
  */
-export function qwen25Vl3b(layers: number, depth: number): CheckpointShape {
+export function qwen25Vl3b({
+  layers,
+  towerLayers: depth,
+  vocabulary: vocab_size = QWEN25_VL_3B.vocab_size,
+}: Cut): CheckpointShape {
   const vision_config = {
     ...QWEN25_VL_3B.vision_config,
     depth,
     fullatt_block_indexes: [depth - 1],
   };
-  const config = { ...QWEN25_VL_3B, num_hidden_layers: layers, vision_config };
+  const config = { ...QWEN25_VL_3B, num_hidden_layers: layers, vocab_size, vision_config };
   return {
     id: `Qwen2.5-VL-3B with ${layers} + ${depth} layers`,
     files: { "config.json": config, "preprocessor_config.json": PREPROCESSOR },

@@ -1,10 +1,9 @@
-import { type NamedShape, SIGLIP_SO400M, clipTensors } from "./llava-shapes.ts";
-import type { CheckpointShape } from "./shapes.ts";
+import type { CheckpointShape, Cut, NamedShape } from "./checkpoint-shape.ts";
+import { SIGLIP_SO400M, clipTensors } from "./llava.ts";
 
 /** Fields of `text_config` in config.json of google/gemma-3-4b-it, and defaults of its class. */
 const GEMMA3_4B = {
   model_type: "gemma3_text",
-  vocab_size: 262_208,
   hidden_size: 2560,
   intermediate_size: 10_240,
   num_attention_heads: 8,
@@ -17,12 +16,15 @@ const GEMMA3_4B = {
 /**
  * google/gemma-3-4b-it with fewer layers of the published widths.
  *
- * @param layers of the text model; the published model has 34
- * @param towerLayers of the vision tower; the published model has 27
- * @param image_size side of the vision tower's input in pixels
+ * The published text model has 34 layers, and the published tower 27.
  */
-export function gemma3of4b(layers: number, towerLayers: number, image_size = 896): CheckpointShape {
-  const text_config = { ...GEMMA3_4B, num_hidden_layers: layers };
+export function gemma3of4b({
+  layers,
+  towerLayers,
+  imageSize: image_size = 896,
+  vocabulary: vocab_size = 262_208,
+}: Cut): CheckpointShape {
+  const text_config = { ...GEMMA3_4B, vocab_size, num_hidden_layers: layers };
   const vision_config = { ...SIGLIP_SO400M, image_size, num_hidden_layers: towerLayers };
   const [D, E] = [text_config.hidden_size, vision_config.hidden_size];
   return {
@@ -31,7 +33,7 @@ export function gemma3of4b(layers: number, towerLayers: number, image_size = 896
       "config.json": {
         model_type: "gemma3",
         image_token_index: 262_144,
-        mm_tokens_per_image: 256,
+        mm_tokens_per_image: (image_size / 56) ** 2, // blocks of 4 x 4 patches of 14 pixels
         text_config,
         vision_config,
       },
@@ -51,7 +53,12 @@ export function gemma3of4b(layers: number, towerLayers: number, image_size = 896
   };
 }
 
-function textTensors(t: typeof GEMMA3_4B & { readonly num_hidden_layers: number }): NamedShape[] {
+interface Text {
+  readonly vocab_size: number;
+  readonly num_hidden_layers: number;
+}
+
+function textTensors(t: typeof GEMMA3_4B & Text): NamedShape[] {
   const [D, F, C] = [t.hidden_size, t.intermediate_size, t.head_dim];
   const [q, kv] = [t.num_attention_heads * C, t.num_key_value_heads * C];
   const tensors: NamedShape[] = [

@@ -1,4 +1,4 @@
-import type { CheckpointShape } from "./shapes.ts";
+import type { CheckpointShape, Cut, NamedShape } from "./checkpoint-shape.ts";
 
 /** Config fields of a Llama, Qwen2 or Gemma decoder. */
 interface Text {
@@ -23,8 +23,6 @@ interface Tower {
   readonly image_size: number;
   readonly patch_size: number;
 }
-
-export type NamedShape = [name: string, shape: number[]];
 
 export const SIGLIP_SO400M: Omit<Tower, "num_hidden_layers"> = {
   hidden_size: 1152,
@@ -56,12 +54,16 @@ const QWEN2_05B: Omit<Text, "vocab_size" | "num_hidden_layers"> = {
 /**
  * llava-hf/llava-onevision-qwen2-0.5b-ov-hf with fewer layers of the published widths.
  *
- * @param layers of the text model; the published model has 24
- * @param towerLayers of the vision tower; the published model has 26
+ * The published text model has 24 layers, and the published tower 26.
  */
-export function llavaOnevision05b(layers: number, towerLayers: number): CheckpointShape {
-  const text_config = { ...QWEN2_05B, vocab_size: 152_000, num_hidden_layers: layers };
-  const vision_config = { ...SIGLIP_SO400M, num_hidden_layers: towerLayers };
+export function llavaOnevision05b({
+  layers,
+  towerLayers,
+  imageSize: image_size = 384,
+  vocabulary: vocab_size = 152_000,
+}: Cut): CheckpointShape {
+  const text_config = { ...QWEN2_05B, vocab_size, num_hidden_layers: layers };
+  const vision_config = { ...SIGLIP_SO400M, image_size, num_hidden_layers: towerLayers };
   const [D, E] = [text_config.hidden_size, vision_config.hidden_size];
   return {
     id: `LLaVA-OneVision-0.5B of ${layers} and ${towerLayers} layers`,
@@ -79,7 +81,8 @@ export function llavaOnevision05b(layers: number, towerLayers: number): Checkpoi
       "preprocessor_config.json": {
         image_mean: [0.5, 0.5, 0.5],
         image_std: [0.5, 0.5, 0.5],
-        size: { height: 384, width: 384 },
+        image_grid_pinpoints: canvases(image_size),
+        size: { height: image_size, width: image_size },
       },
     },
     tensors: [
@@ -94,13 +97,18 @@ export function llavaOnevision05b(layers: number, towerLayers: number): Checkpoi
 /**
  * llava-hf/llava-1.5-7b-hf with fewer layers of the published widths.
  *
- * @param layers of the text model; the published model has 32
- * @param towerLayers of the vision tower; the published model has 24, the last of which does not run
+ * The published text model has 32 layers, and the published tower 24. The last layer of a tower
+ * does not run.
  */
-export function llava15of7b(layers: number, towerLayers: number): CheckpointShape {
+export function llava15of7b({
+  layers,
+  towerLayers,
+  imageSize: image_size = 336,
+  vocabulary: vocab_size = 32_064,
+}: Cut): CheckpointShape {
   const text_config: Text = {
     model_type: "llama",
-    vocab_size: 32_064,
+    vocab_size,
     hidden_size: 4096,
     intermediate_size: 11_008,
     num_hidden_layers: layers,
@@ -110,7 +118,7 @@ export function llava15of7b(layers: number, towerLayers: number): CheckpointShap
     rope_theta: 10_000,
     max_position_embeddings: 4096,
   };
-  const vision_config = { ...VIT_LARGE, image_size: 336, num_hidden_layers: towerLayers };
+  const vision_config = { ...VIT_LARGE, image_size, num_hidden_layers: towerLayers };
   return {
     id: `LLaVA-1.5-7B of ${layers} and ${towerLayers} layers`,
     files: {
@@ -122,8 +130,8 @@ export function llava15of7b(layers: number, towerLayers: number): CheckpointShap
         vision_config: { ...vision_config, model_type: "clip_vision_model" },
       },
       "preprocessor_config.json": {
-        size: { shortest_edge: 336 },
-        crop_size: { height: 336, width: 336 },
+        size: { shortest_edge: image_size },
+        crop_size: { height: image_size, width: image_size },
       },
     },
     tensors: [
@@ -137,12 +145,16 @@ export function llava15of7b(layers: number, towerLayers: number): CheckpointShap
 /**
  * OpenGVLab/InternVL3-1B-hf with fewer layers of the published widths.
  *
- * @param layers of the text model; the published model has 24
- * @param towerLayers of the vision tower; the published model has 24
+ * The published text model has 24 layers, and the published tower 24.
  */
-export function internvl3of1b(layers: number, towerLayers: number): CheckpointShape {
-  const text_config = { ...QWEN2_05B, vocab_size: 151_674, num_hidden_layers: layers };
-  const vision_config = { ...VIT_LARGE, image_size: 448, num_hidden_layers: towerLayers };
+export function internvl3of1b({
+  layers,
+  towerLayers,
+  imageSize: image_size = 448,
+  vocabulary: vocab_size = 151_674,
+}: Cut): CheckpointShape {
+  const text_config = { ...QWEN2_05B, vocab_size, num_hidden_layers: layers };
+  const vision_config = { ...VIT_LARGE, image_size, num_hidden_layers: towerLayers };
   const [D, merged] = [text_config.hidden_size, vision_config.hidden_size * 4];
   return {
     id: `InternVL3-1B of ${layers} and ${towerLayers} layers`,
@@ -152,12 +164,16 @@ export function internvl3of1b(layers: number, towerLayers: number): CheckpointSh
         image_token_id: 151_667,
         downsample_ratio: 0.5,
         text_config,
-        vision_config: { ...vision_config, image_size: [448, 448], patch_size: [14, 14] },
+        vision_config: {
+          ...vision_config,
+          image_size: [image_size, image_size],
+          patch_size: [14, 14],
+        },
       },
       "preprocessor_config.json": {
         image_mean: [0.485, 0.456, 0.406],
         image_std: [0.229, 0.224, 0.225],
-        size: { height: 448, width: 448 },
+        size: { height: image_size, width: image_size },
         max_patches: 12,
       },
     },
@@ -174,13 +190,17 @@ export function internvl3of1b(layers: number, towerLayers: number): CheckpointSh
 /**
  * google/paligemma-3b-mix-224 with fewer layers of the published widths.
  *
- * @param layers of the text model; the published model has 18
- * @param towerLayers of the vision tower; the published model has 27
+ * The published text model has 18 layers, and the published tower 27.
  */
-export function paligemma3b(layers: number, towerLayers: number): CheckpointShape {
+export function paligemma3b({
+  layers,
+  towerLayers,
+  imageSize: image_size = 224,
+  vocabulary: vocab_size = 257_216,
+}: Cut): CheckpointShape {
   const text_config: Text = {
     model_type: "gemma",
-    vocab_size: 257_216,
+    vocab_size,
     hidden_size: 2048,
     intermediate_size: 16_384,
     num_hidden_layers: layers,
@@ -190,7 +210,7 @@ export function paligemma3b(layers: number, towerLayers: number): CheckpointShap
     rope_theta: 10_000,
     max_position_embeddings: 8192,
   };
-  const vision_config = { ...SIGLIP_SO400M, image_size: 224, num_hidden_layers: towerLayers };
+  const vision_config = { ...SIGLIP_SO400M, image_size, num_hidden_layers: towerLayers };
   return {
     id: `PaliGemma-3B of ${layers} and ${towerLayers} layers`,
     files: {
@@ -203,7 +223,7 @@ export function paligemma3b(layers: number, towerLayers: number): CheckpointShap
       "preprocessor_config.json": {
         image_mean: [0.5, 0.5, 0.5],
         image_std: [0.5, 0.5, 0.5],
-        size: { height: 224, width: 224 },
+        size: { height: image_size, width: image_size },
       },
     },
     tensors: [
@@ -212,6 +232,12 @@ export function paligemma3b(layers: number, towerLayers: number): CheckpointShap
       ...linear("multi_modal_projector.linear", text_config.hidden_size, vision_config.hidden_size),
     ],
   };
+}
+
+/** The canvases of one to six tiles in height and in width. */
+function canvases(tile: number): [height: number, width: number][] {
+  const sides = [1, 2, 3, 4, 5, 6].map((tiles) => tiles * tile);
+  return sides.flatMap((height) => sides.map((width) => [height, width] as [number, number]));
 }
 
 function linear(name: string, O: number, D: number): NamedShape[] {

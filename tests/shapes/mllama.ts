@@ -1,11 +1,8 @@
-import type { CheckpointShape } from "./shapes.ts";
-
-type NamedShape = [name: string, shape: number[]];
+import type { CheckpointShape, Cut, NamedShape } from "./checkpoint-shape.ts";
 
 /** Fields of `text_config` in config.json of meta-llama/Llama-3.2-11B-Vision-Instruct. */
 const TEXT = {
   model_type: "mllama_text_model",
-  vocab_size: 128_256,
   hidden_size: 4096,
   intermediate_size: 14_336,
   num_attention_heads: 32,
@@ -36,38 +33,37 @@ const TOWER = {
 /** States of the vision tower that the projector reads: the last one, and five more. */
 const STATES = 6;
 
-/** How many layers to keep of the published model. */
-export interface Layers {
-  /** Layers of the text model; the published model has 40. */
-  readonly text: number;
-  /** Indices of cross-attention layers; the published model has 3, 8, ... 38. */
-  readonly cross: readonly number[];
-  /** Layers of the vision tower; the published model has 32 local and 8 global ones. */
-  readonly local: number;
-  readonly global: number;
-}
-
 /**
- * meta-llama/Llama-3.2-11B-Vision-Instruct with fewer layers.
+ * meta-llama/Llama-3.2-11B-Vision-Instruct with fewer layers of the published widths. The last layer of
+ * the text model is a cross-attention layer.
  *
- * @param image_size side of a tile in pixels
+ * The published text model has 40 layers. The published tower has 32 local layers and 8 global ones;
+ * here it has as many of either kind.
  */
-export function llama32of11b(
-  { text, cross, local, global }: Layers,
-  image_size = 560,
-): CheckpointShape {
+export function llama32of11b({
+  layers,
+  towerLayers,
+  imageSize: image_size = 560,
+  vocabulary: vocab_size = 128_256,
+}: Cut): CheckpointShape {
+  const cross = [layers - 1];
   return {
-    id: `Llama-3.2-11B-Vision of ${text}, ${local} and ${global} layers`,
+    id: `Llama-3.2-11B-Vision of ${layers} and ${towerLayers} layers`,
     files: {
       "config.json": {
         model_type: "mllama",
-        image_token_index: 128_256,
-        text_config: { ...TEXT, num_hidden_layers: text, cross_attention_layers: cross },
+        image_token_index: vocab_size,
+        text_config: {
+          ...TEXT,
+          vocab_size,
+          num_hidden_layers: layers,
+          cross_attention_layers: cross,
+        },
         vision_config: {
           ...TOWER,
           image_size,
-          num_hidden_layers: local,
-          num_global_layers: global,
+          num_hidden_layers: towerLayers,
+          num_global_layers: towerLayers,
           intermediate_layers_indices: new Array(STATES - 1).fill(0),
         },
       },
@@ -78,16 +74,16 @@ export function llama32of11b(
       },
     },
     tensors: [
-      ...textTensors(text, cross),
-      ...towerTensors(local, global, image_size),
+      ...textTensors(layers, cross, vocab_size),
+      ...towerTensors(towerLayers, image_size),
       ["multi_modal_projector.weight", [TEXT.hidden_size, STATES * TOWER.hidden_size]],
       ["multi_modal_projector.bias", [TEXT.hidden_size]],
     ],
   };
 }
 
-function textTensors(layers: number, cross: readonly number[]): NamedShape[] {
-  const [D, F, V] = [TEXT.hidden_size, TEXT.intermediate_size, TEXT.vocab_size];
+function textTensors(layers: number, cross: readonly number[], V: number): NamedShape[] {
+  const [D, F] = [TEXT.hidden_size, TEXT.intermediate_size];
   const C = D / TEXT.num_attention_heads;
   const kv = C * TEXT.num_key_value_heads;
   const tensors: NamedShape[] = [
@@ -121,7 +117,7 @@ function textTensors(layers: number, cross: readonly number[]): NamedShape[] {
   return tensors;
 }
 
-function towerTensors(local: number, global: number, imageSize: number): NamedShape[] {
+function towerTensors(layers: number, imageSize: number): NamedShape[] {
   const [E, F, p, tiles] = [
     TOWER.hidden_size,
     TOWER.intermediate_size,
@@ -165,7 +161,9 @@ function towerTensors(local: number, global: number, imageSize: number): NamedSh
     );
     if (isGated) tensors.push([`${name}.gate_attn`, [1]], [`${name}.gate_ffn`, [1]]);
   };
-  for (let i = 0; i < local; i++) layer(`${tower}.transformer.layers.${i}`, false);
-  for (let i = 0; i < global; i++) layer(`${tower}.global_transformer.layers.${i}`, true);
+  for (let i = 0; i < layers; i++) {
+    layer(`${tower}.transformer.layers.${i}`, false);
+    layer(`${tower}.global_transformer.layers.${i}`, true);
+  }
   return tensors;
 }

@@ -1,5 +1,5 @@
-import { type NamedShape, clipTensors } from "./llava-shapes.ts";
-import type { CheckpointShape } from "./shapes.ts";
+import type { CheckpointShape, Cut, NamedShape } from "./checkpoint-shape.ts";
+import { clipTensors } from "./llava.ts";
 
 const CONV = "conv";
 const ATTENTION = "full_attention";
@@ -27,13 +27,12 @@ const PROJECTOR = 2560;
 /**
  * LFM2-VL with fewer layers of the published widths.
  *
- * @param layers of the text model; the published models have 16, and the third is the first with attention
- * @param towerLayers of the vision tower; the published model has 12 or 26
+ * The published text models have 16 layers, and the third is the first with attention. The published
+ * towers have 12 and 26 layers.
  */
 export function lfm2Vl(
   size: keyof typeof SIZES,
-  layers: number,
-  towerLayers: number,
+  { layers, towerLayers, imageSize = 256, vocabulary: vocab_size = 65_536 }: Cut,
 ): CheckpointShape {
   const { text, tower } = SIZES[size];
   const { feedForward, ...widths } = text;
@@ -46,7 +45,7 @@ export function lfm2Vl(
   };
   const text_config = {
     ...widths,
-    vocab_size: 65_536,
+    vocab_size,
     num_hidden_layers: layers,
     num_key_value_heads: 8,
     max_position_embeddings: 128_000,
@@ -60,7 +59,8 @@ export function lfm2Vl(
     id: `LFM2-VL-${size} of ${layers} and ${towerLayers} layers`,
     files: {
       "config.json": { model_type: "lfm2_vl", image_token_id: 396, text_config, vision_config },
-      "preprocessor_config.json": {},
+      // The smallest square image is as large as the tower's input.
+      "preprocessor_config.json": { min_image_tokens: (imageSize / 32) ** 2 },
     },
     tensors: [
       ...textTensors(layer_types, text_config, feedForward),

@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../../src/weights/checkpoint.ts";
-import type { CheckpointShape } from "./shapes.ts";
+import type { CheckpointShape } from "./checkpoint-shape.ts";
 
 /** The checkpoint that a model is loaded from. */
 export type Source = Pick<Checkpoint, "id" | "files" | "tensors" | "weightBytes" | "stream">;
