@@ -4,6 +4,9 @@ import { CHROMIUM_ARGS, findChromium } from "./scripts/chromium.ts";
 
 const executablePath = findChromium();
 
+/** Family folders of the goldens are unpacked once, before all tests. */
+const globalSetup = ["tests/goldens/unpack.ts"];
+
 /**
  * Three kinds of test, told apart by their names: `*.test.ts` runs in Node, `*.gpu.test.ts` in a
  * real Chromium, `e2e/*.e2e.ts` in Node with a Chromium that it drives.
@@ -14,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          globalSetup,
           include: ["{src,tests,scripts}/**/*.test.ts"],
           exclude: ["**/*.gpu.test.ts"],
           // Some go through hundreds of cases; a busy machine is no failure.
@@ -24,6 +28,7 @@ export default defineConfig({
         extends: "./vite.config.ts",
         test: {
           name: "gpu",
+          globalSetup,
           // One kind after another: two at once would share the software adapter's few cores.
           sequence: { groupOrder: 1 },
           include: ["{src,tests}/**/*.gpu.test.ts"],
@@ -42,6 +47,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          globalSetup,
           sequence: { groupOrder: 2 },
           include: ["e2e/**/*.e2e.ts"],
           globalSetup: "e2e/global-setup.ts",

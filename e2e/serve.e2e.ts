@@ -1,10 +1,12 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Server, createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { basename, join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion, ErrorBody, RequestMessage } from "../src/openai/wire.ts";
+import { UNPACKED } from "../tests/goldens/paths.ts";
+import { familyFolders } from "../tests/goldens/unpack.ts";
 import { ROOT } from "./root.ts";
 import { malformedRequests } from "./serve-malformed.ts";
 import { type Serving, startServe } from "./serve-process.ts";
@@ -347,12 +349,8 @@ describe("webvlm serve that can't", () => {
 });
 
 /** Every model family on its tiny checkpoint. */
-const families = readdirSync(GOLDENS).filter((folder) =>
-  ["cases.json", "model.safetensors"].every((file) => existsSync(join(GOLDENS, folder, file))),
-);
-
-test.each(families)("goldens of %s are answered as the reference did", async (family) => {
-  const folder = join(GOLDENS, family);
+test.each(familyFolders())("goldens of %s are answered as the reference did", async (family) => {
+  const folder = join(ROOT, UNPACKED, family);
   const options = ["--quantization", "f32", "--context-length", "1024"];
   const serving = await startServe(command, [folder, ...options]);
   try {

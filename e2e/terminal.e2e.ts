@@ -4,6 +4,7 @@ import type { Page } from "playwright";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ModelPlan } from "../src/index.ts";
 import type { ChatCompletion } from "../src/openai/wire.ts";
+import { UNPACKED } from "../tests/goldens/paths.ts";
 import { openSample } from "./browser.ts";
 import { findPython } from "./find-python.ts";
 import { ROOT } from "./root.ts";
@@ -82,7 +83,7 @@ describe("webvlm inspect", () => {
   });
 
   test("prints a table", async () => {
-    const { stdout } = await webvlm(["inspect", join(ROOT, "e2e/goldens/qwen2_5_vl")]);
+    const { stdout } = await webvlm(["inspect", join(ROOT, UNPACKED, "qwen2_5_vl")]);
     expect(stdout).toMatch(/^qwen2_5_vl: qwen2_5_vl, stored as BF16$/m);
     expect(stdout).toMatch(/parameters +on disk +f32 +f16 +q8 +q4 +auto$/m);
     for (const row of ["text", "embedding", "vision", "connector", "keys and values", "total"]) {

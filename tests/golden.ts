@@ -10,6 +10,7 @@ import type { QuantizationName } from "../src/weights/formats/registry.ts";
 import { GpuWeights } from "../src/weights/gpu-weights.ts";
 import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";
 import { resolveSource } from "../src/weights/source.ts";
+import { UNPACKED } from "./goldens/paths.ts";
 
 interface Part {
   readonly type: string;
@@ -43,7 +44,7 @@ export interface GoldenCase {
 /** The recorded tensors of a folder, by `<case>.<name>`. */
 export type Expected = ReadonlyMap<string, Float32Array>;
 
-/** A family folder of `e2e/goldens`. */
+/** A family folder, unpacked. */
 export interface Golden {
   readonly cases: readonly GoldenCase[];
   readonly expected: Expected;
@@ -51,7 +52,7 @@ export interface Golden {
 }
 
 export async function openGolden(folder: string): Promise<Golden> {
-  const url = `/e2e/goldens/${folder}`;
+  const url = `/${UNPACKED}/${folder}`;
   const [cases, expected, checkpoint] = await Promise.all([
     fetch(`${url}/cases.json`).then((response) => response.json() as Promise<GoldenCase[]>),
     fetch(`${url}/expected.safetensors`).then(async (response) =>

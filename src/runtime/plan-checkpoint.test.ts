@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FOLDERS } from "../../tests/families.ts";
+import { UNPACKED } from "../../tests/goldens/paths.ts";
 import { openModel } from "../cli/open-model.ts";
 import { elementCount } from "../gpu/tensor.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { PLAN_PARTS, planCheckpoint } from "./plan-checkpoint.ts";
 
-const golden = (name: string) => openModel(join(import.meta.dirname, "../../e2e/goldens", name));
+const golden = (name: string) => openModel(join(import.meta.dirname, "../..", UNPACKED, name));
 
 test.each(FOLDERS)("%s", async (name) => {
   const checkpoint = await golden(name);
