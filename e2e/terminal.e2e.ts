@@ -121,14 +121,6 @@ describe("webvlm", () => {
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain("Did you mean serve?");
   });
-
-  test("the package has all that the command needs", async () => {
-    const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
-    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
-    const paths = files.map(({ path }) => path);
-    expect(paths).toContain("public/models/sample/model.safetensors");
-    expect(paths.filter((path) => path.startsWith("public/images/"))).toEqual([]);
-  });
 });
 
 const python = findPython();

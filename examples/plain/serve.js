@@ -1,4 +1,4 @@
-// Any web server works. Copy webvlm.js to your site, and the model unless it comes from a hub.
+// Any web server works. Copy the files of dist/lib to your site, and the model unless it comes from a hub.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";

@@ -8,9 +8,10 @@ import { serveCommand } from "./serve-command.ts";
 
 const HELP = `
 A model is a repository of the Hugging Face Hub (org/name or org/name@revision), a local folder in
-the same layout, or the URL of such a folder. The default is the bundled sample model, which knows
-simple drawings only. Repositories are stored in the cache of the hub's Python client. HF_HOME,
-HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean the same as for that client.
+the same layout, or the URL of such a folder. The default is the sample model, which knows simple
+drawings only; it is in the repository, not in the npm package. Repositories are stored in the cache
+of the hub's Python client. HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean the
+same as for that client.
 
 Start with:
   $ webvlm ask image.png "What's in this image?"
@@ -139,7 +140,7 @@ export async function main(args: readonly string[]): Promise<number> {
 /** Adds the options that all commands have. */
 function modelOptions(command: Command): Command {
   return command
-    .option("--model <model>", "repository, folder or URL (default: the bundled sample)")
+    .option("--model <model>", "repository, folder or URL (default: the sample model)")
     .option("--context-length <tokens>", "longest prompt and answer together", number(1))
     .option("--max-image-tokens <tokens>", "most tokens for one image", number(1))
     .showHelpAfterError("(see --help)");

@@ -15,7 +15,7 @@ import { fetchFile } from "./fetch-file.ts";
 import { type OnDownload, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
 import { type HubEnvironment, hubEnvironment } from "./hub-environment.ts";
 
-/** The bundled model, relative to both `src/cli` and `dist/cli`. */
+/** The sample model of a clone, relative to both `src/cli` and `dist/cli`. The npm package has none. */
 const SAMPLE = "../../public/models/sample";
 
 export interface OpenModelOptions extends Pick<
@@ -32,7 +32,7 @@ export interface OpenModelOptions extends Pick<
  * Opens a checkpoint for the command: a local folder, the URL of a folder, or a repository of the hub.
  * A repository is read from the Python client's cache, and downloaded into it first if necessary.
  *
- * @param model undefined means the bundled sample
+ * @param model undefined means the sample model
  * @throws Error for a model that can't be opened, InterruptedError, or the signal's reason
  */
 export async function openModel(
@@ -70,6 +70,12 @@ function locate(named: string | undefined, { hub }: HubEnvironment): Source {
   const model = named ?? fileURLToPath(new URL(SAMPLE, import.meta.url));
   const path = model.startsWith("file:") ? fileURLToPath(model) : resolve(model);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return folderOf(path);
+  if (named === undefined) {
+    throw new Error(
+      "Name a model, for example --model HuggingFaceTB/SmolVLM2-256M-Video-Instruct. " +
+        "The sample model is in WebVLM's repository, not in its npm package.",
+    );
+  }
   if (model.startsWith("file:") || /^(\/|\.\.?([\\/]|$)|~|[a-z]:[\\/])/i.test(model)) {
     throw new Error(`The folder ${path} does not exist.`);
   }

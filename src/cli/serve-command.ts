@@ -57,7 +57,7 @@ export async function serveCommand(options: ServeCommandOptions): Promise<number
   );
   onSignals((signal) => stop.abort(new Error(`stopped by ${signal}`)));
 
-  terminal.note(`loading ${model ?? "the bundled sample model"}; listening at ${url}`);
+  terminal.note(`loading ${model ?? "the sample model"}; listening at ${url}`);
   const fetchImage = imageFetch({ all: allowPrivateImages, loopback: isLoopback(host) });
   let loaded: LoadedModel | undefined;
   try {

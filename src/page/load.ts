@@ -9,9 +9,9 @@ import type {
 import type { Stats } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { OnProgress } from "../weights/progress.ts";
-import ModelWorker from "../worker/entry.ts?worker&inline";
 import { loadInWorker } from "../worker/load-in-worker.ts";
 import { type InterceptOptions, interceptWith } from "./intercept.ts";
+import { startWorker } from "./start-worker.ts";
 
 export interface LoadOptions extends Omit<SourceOptions, "base"> {
   /** Stops loading. `load` then rejects with the signal's reason. */
@@ -71,11 +71,12 @@ export interface Vlm {
  * @param source a hub repository (`org/name`, `org/name@revision`), or the URL or path of a folder
  *   in Hugging Face's layout. A path is relative to the page.
  * @throws DeviceError when this device can't run the model: NoGpuError without WebGPU,
- *   OutOfMemoryError or DeviceLostError. The signal's reason. Error for any other failure.
+ *   OutOfMemoryError or DeviceLostError. The signal's reason. Error for any other failure, such as a
+ *   call outside of a page.
  */
 export async function load(source: string, options: LoadOptions = {}): Promise<Vlm> {
   const { signal, onProgress, ...rest } = options;
-  const worker = new ModelWorker();
+  const worker = startWorker("load");
   const base = document.baseURI;
   const model = await loadInWorker(worker, source, { ...rest, base }, onProgress, signal);
   const undos: (() => void)[] = [];

@@ -1,6 +1,6 @@
 import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
-import ModelWorker from "../worker/entry.ts?worker&inline";
 import { withWorker } from "../worker/load-in-worker.ts";
+import { startWorker } from "./start-worker.ts";
 
 export interface PlanModelOptions extends Omit<PlanOptions, "base"> {
   /** Stops planning. `planModel` then rejects with the signal's reason. */
@@ -12,13 +12,13 @@ export interface PlanModelOptions extends Omit<PlanOptions, "base"> {
  * of its weights are read. No GPU is needed. `estimateFit` says whether the result fits a device.
  *
  * @param source as for `load`
- * @throws Error when the model can't be read or isn't supported, the signal's reason
+ * @throws Error when the model can't be read or isn't supported, or outside of a page; the signal's reason
  */
 export async function planModel(
   source: string,
   { signal, ...options }: PlanModelOptions = {},
 ): Promise<ModelPlan> {
-  const base = document.baseURI;
-  const plan = { ...options, base };
-  return withWorker(new ModelWorker(), (service) => service.plan(source, plan), signal);
+  const worker = startWorker("planModel");
+  const plan = { ...options, base: document.baseURI };
+  return withWorker(worker, (service) => service.plan(source, plan), signal);
 }

@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import nodeResolve from "@rollup/plugin-node-resolve";
+import * as esbuild from "esbuild";
+import { rollup } from "rollup";
+import * as vite from "vite";
+import webpack from "webpack";
+import { ROOT } from "./browser.ts";
+import { run } from "./serve-process.ts";
+
+/**
+ * Bundles `main.js` of an app, for `index.html` to run.
+ *
+ * @param app the app's folder
+ * @param out the folder to write to
+ * @returns the bundler's warnings
+ */
+export type Bundle = (app: string, out: string) => Promise<readonly string[]>;
+
+/** The bundlers at their default settings. */
+export const BUNDLERS: Readonly<Record<string, Bundle>> = {
+  async esbuild(app, outdir) {
+    const { warnings } = await esbuild.build({
+      absWorkingDir: app,
+      entryPoints: ["main.js"],
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      outdir,
+      logLevel: "silent",
+    });
+    return warnings.map(({ text }) => text);
+  },
+
+  async rollup(app, dir) {
+    const warnings: string[] = [];
+    const bundle = await rollup({
+      input: join(app, "main.js"),
+      plugins: [nodeResolve()],
+      onLog: (_level, { message }) => warnings.push(message),
+    });
+    await bundle.write({ dir });
+    await bundle.close();
+    return warnings;
+  },
+
+  webpack(app, path) {
+    const compiler = webpack({
+      context: app,
+      entry: "./main.js",
+      mode: "production",
+      output: { path },
+      // That a file has more than 244 kB is no fault of the package.
+      performance: false,
+    });
+    return new Promise((resolve, reject) => {
+      compiler.run((failure, stats) => {
+        const { errors = [], warnings = [] } =
+          stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
+        const [error] = [failure, ...errors].filter(Boolean);
+        compiler.close(() => {
+          if (error) reject(new Error(error.message));
+          else resolve(warnings.map(({ message }) => message));
+        });
+      });
+    });
+  },
+
+  async parcel(app, out) {
+    const command = join(ROOT, "node_modules", "parcel", "lib", "bin.js");
+    const options = ["--no-cache", "--no-source-maps", "--no-autoinstall", "--dist-dir", out];
+    const args = [command, "build", "index.html", ...options];
+    const { code, stdout, stderr } = await run(process.execPath, args, { cwd: app });
+    if (code !== 0) throw new Error(stdout + stderr);
+    return stderr === "" ? [] : [stderr];
+  },
+
+  async vite(app, outDir) {
+    const warnings: string[] = [];
+    const logger = vite.createLogger("silent");
+    const keep = (message: string): void => void warnings.push(message);
+    await vite.build({
+      root: app,
+      configFile: false,
+      logLevel: "warn",
+      customLogger: { ...logger, warn: keep, warnOnce: keep, error: keep },
+      // That a file has more than 500 kB is no fault of the package.
+      build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1000 },
+    });
+    return warnings;
+  },
+};
