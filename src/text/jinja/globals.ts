@@ -101,7 +101,7 @@ const MONTHS = [
 ];
 
 /** Formats a local time as C's `strftime` does in the C locale. */
-export function strftime(format: string, date: Date): string {
+function strftime(format: string, date: Date): string {
   return format.replaceAll(/%(-?)([a-zA-Z%])/g, (directive, minus: string, letter: string) => {
     const number = (value: number, digits = 2) => {
       return minus ? `${value}` : `${value}`.padStart(digits, "0");

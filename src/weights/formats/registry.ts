@@ -6,7 +6,7 @@ import { q4 } from "./q4.ts";
 import { q8 } from "./q8.ts";
 
 /** Formats that users can ask for, the widest first. */
-export const QUANTIZATION_FORMATS = [f32, f16, q8, q4] as const;
+const QUANTIZATION_FORMATS = [f32, f16, q8, q4] as const;
 
 /** Formats in which matrices stay only if the checkpoint stores them so. */
 const STORED_FORMATS = [bf16] as const;
