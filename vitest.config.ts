@@ -47,10 +47,9 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          globalSetup,
+          globalSetup: [...globalSetup, "e2e/global-setup.ts"],
           sequence: { groupOrder: 2 },
           include: ["e2e/**/*.e2e.ts"],
-          globalSetup: "e2e/global-setup.ts",
           // One file after another in one process, so that they share a page and its loaded model.
           fileParallelism: false,
           isolate: false,

@@ -4,7 +4,7 @@ import * as esbuild from "esbuild";
 import { rollup } from "rollup";
 import * as vite from "vite";
 import webpack from "webpack";
-import { ROOT } from "./browser.ts";
+import { ROOT } from "./root.ts";
 import { run } from "./serve-process.ts";
 
 /**

@@ -5,9 +5,10 @@ import type { Browser } from "playwright";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pack } from "../scripts/pack.ts";
-import { ROOT, launch } from "./browser.ts";
+import { launch } from "./browser.ts";
 import { BUNDLERS } from "./bundlers.ts";
 import { listen, origin } from "./plain-site.ts";
+import { ROOT } from "./root.ts";
 import { run } from "./serve-process.ts";
 
 /**

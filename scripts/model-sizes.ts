@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { randomCheckpoint } from "../bench/model/random-checkpoint.ts";
-import { WHOLE_MODELS } from "../bench/model/whole-models.ts";
 import { openModel } from "../src/cli/open-model.ts";
 import { OFFERS, type Offer, SAMPLE, type Sizes } from "../src/demo/catalogue.ts";
 import { planCheckpoint } from "../src/runtime/plan-checkpoint.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
 import { QUANTIZATIONS } from "../src/weights/formats/registry.ts";
+import { randomCheckpoint } from "../tests/shapes/random-checkpoint.ts";
+import { WHOLE_MODELS } from "../tests/shapes/whole-models.ts";
 
 const FILE = join(import.meta.dirname, "../src/demo/model-sizes.json");
 

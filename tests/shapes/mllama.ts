@@ -37,16 +37,22 @@ const STATES = 6;
  * meta-llama/Llama-3.2-11B-Vision-Instruct with fewer layers of the published widths. The last layer of
  * the text model is a cross-attention layer.
  *
- * The published text model has 40 layers. The published tower has 32 local layers and 8 global ones;
- * here it has as many of either kind.
+ * The published text model has 40 layers. The published tower has 32 local layers and 8 global ones.
+ *
+ * @param globalLayers of the tower; by default as many as local ones
+ * @param cross the cross-attention layers of the text model; by default the last layer
  */
 export function llama32of11b({
   layers,
   towerLayers,
   imageSize: image_size = 560,
   vocabulary: vocab_size = 128_256,
-}: Cut): CheckpointShape {
-  const cross = [layers - 1];
+  globalLayers = towerLayers,
+  cross = [layers - 1],
+}: Cut & {
+  readonly globalLayers?: number;
+  readonly cross?: readonly number[];
+}): CheckpointShape {
   return {
     id: `Llama-3.2-11B-Vision of ${layers} and ${towerLayers} layers`,
     files: {
@@ -63,7 +69,7 @@ export function llama32of11b({
           ...TOWER,
           image_size,
           num_hidden_layers: towerLayers,
-          num_global_layers: towerLayers,
+          num_global_layers: globalLayers,
           intermediate_layers_indices: new Array(STATES - 1).fill(0),
         },
       },
@@ -75,7 +81,7 @@ export function llama32of11b({
     },
     tensors: [
       ...textTensors(layers, cross, vocab_size),
-      ...towerTensors(towerLayers, image_size),
+      ...towerTensors(towerLayers, globalLayers, image_size),
       ["multi_modal_projector.weight", [TEXT.hidden_size, STATES * TOWER.hidden_size]],
       ["multi_modal_projector.bias", [TEXT.hidden_size]],
     ],
@@ -117,7 +123,7 @@ function textTensors(layers: number, cross: readonly number[], V: number): Named
   return tensors;
 }
 
-function towerTensors(layers: number, imageSize: number): NamedShape[] {
+function towerTensors(layers: number, globalLayers: number, imageSize: number): NamedShape[] {
   const [E, F, p, tiles] = [
     TOWER.hidden_size,
     TOWER.intermediate_size,
@@ -161,9 +167,7 @@ function towerTensors(layers: number, imageSize: number): NamedShape[] {
     );
     if (isGated) tensors.push([`${name}.gate_attn`, [1]], [`${name}.gate_ffn`, [1]]);
   };
-  for (let i = 0; i < layers; i++) {
-    layer(`${tower}.transformer.layers.${i}`, false);
-    layer(`${tower}.global_transformer.layers.${i}`, true);
-  }
+  for (let i = 0; i < layers; i++) layer(`${tower}.transformer.layers.${i}`, false);
+  for (let i = 0; i < globalLayers; i++) layer(`${tower}.global_transformer.layers.${i}`, true);
   return tensors;
 }

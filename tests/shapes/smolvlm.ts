@@ -43,17 +43,37 @@ const PREPROCESSOR = {
  *
  * The published text model has 30 layers, and the published tower 12.
  */
-export function smolvlm256m({ layers, towerLayers, imageSize, vocabulary }: Cut): CheckpointShape {
-  const { text_config, vision_config } = SMOLVLM_256M;
+export function smolvlm256m(cut: Cut): CheckpointShape {
+  return smolvlm("SmolVLM-256M", SMOLVLM_256M, cut);
+}
+
+/** HuggingFaceTB/SmolVLM2-500M-Video-Instruct, with 32 layers and a tower of 12 as published. */
+export function smolvlm500m(cut: Cut): CheckpointShape {
+  const text_config = {
+    ...SMOLVLM_256M.text_config,
+    hidden_size: 960,
+    intermediate_size: 2560,
+    num_attention_heads: 15,
+    num_key_value_heads: 5,
+  };
+  return smolvlm("SmolVLM-500M", { ...SMOLVLM_256M, text_config }, cut);
+}
+
+function smolvlm(
+  name: string,
+  published: typeof SMOLVLM_256M,
+  { layers, towerLayers, imageSize, vocabulary }: Cut,
+): CheckpointShape {
+  const { text_config, vision_config } = published;
   const image_size = imageSize ?? vision_config.image_size;
   const vocab_size = vocabulary ?? text_config.vocab_size;
   const config = {
-    ...SMOLVLM_256M,
+    ...published,
     text_config: { ...text_config, vocab_size, num_hidden_layers: layers },
     vision_config: { ...vision_config, image_size, num_hidden_layers: towerLayers },
   };
   return {
-    id: `SmolVLM-256M of ${layers} and ${towerLayers} layers`,
+    id: `${name} of ${layers} and ${towerLayers} layers`,
     files: {
       "config.json": config,
       "preprocessor_config.json": {
