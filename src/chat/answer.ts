@@ -113,8 +113,8 @@ function checkImages(count: number, limit = Infinity): void {
   throw new RequestError(
     "invalid_value",
     "messages",
-    `expected at most ${limit} image${limit === 1 ? "" : "s"}, since there is no memory for more ` +
-      `here, but got ${count}. Leave out the images of earlier messages, or send fewer.`,
+    `expected at most ${limit} image${limit === 1 ? "" : "s"}, since this device has no memory for ` +
+      `more, but got ${count}. Leave out images of earlier messages, or send fewer.`,
   );
 }
 

@@ -215,7 +215,7 @@ test("more images than the engine has room for are refused", async () => {
   expect((await ask(2)).prompt.imageTokens).toBe(32);
   await expect(ask(3)).rejects.toMatchObject({ code: "invalid_value", subject: "messages" });
   await expect(ask(3)).rejects.toThrow(
-    "expected at most 2 images, since there is no memory for more here, but got 3",
+    "expected at most 2 images, since this device has no memory for more, but got 3",
   );
 });
 

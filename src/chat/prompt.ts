@@ -21,6 +21,7 @@ export interface TokenizedPrompt {
   readonly toolFormat?: ToolFormat;
 }
 
+/** The parts of a chat model that a prompt depends on. */
 export interface PromptModel {
   readonly template: ChatTemplate;
   readonly tokenizer: Tokenizer;

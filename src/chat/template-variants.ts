@@ -18,9 +18,9 @@ export interface TemplateVariant {
 }
 
 /**
- * The forms of a conversation, best first. In the best form the template writes everything that it
- * is known to support, and the rest (tools, calls, results, system messages) is text of other
- * messages. Later forms leave less to the template, in case it refuses more than its probes showed.
+ * The forms of a conversation, best first. In the first form, the template writes everything that it
+ * supports. The rest (tools, calls, results, system messages) becomes text of other messages. Later
+ * forms leave less to the template, in case it supports less than its probes showed.
  *
  * @param placeholder the text for an image in a content that is a string
  */

@@ -32,6 +32,7 @@ export async function postChatCompletion(context: Context): Promise<Response> {
   });
 }
 
+/** The paths of errors about the request. */
 function pathIn(body: ChatCompletionRequest): PathOf {
   return (subject) => {
     if (typeof subject === "object") {

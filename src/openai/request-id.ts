@@ -1,22 +1,26 @@
-/** By which a client and a server tell one request from all others. */
+/** The header with the unique id of a request, for logs of client and server. */
 const REQUEST_ID = "x-request-id";
 
-/** What can stand in a log as it is. */
+/** Ids that are safe to write to a log. */
 const USABLE = /^[\x21-\x7e]{1,128}$/;
 
-/** @returns the id that the request came with, or a new one if that is missing or unusable */
+/** @returns the id of the request, or a new one if it is missing or unsafe */
 function requestId(request?: Request): string {
   const given = request?.headers.get(REQUEST_ID);
   return given && USABLE.test(given) ? given : `req_${randomHex()}`;
 }
 
-/** 128 bits. A page that is not secure has no `randomUUID`. */
+/** 128 random bits. `crypto.randomUUID` is missing in insecure contexts. */
 function randomHex(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Gives a response the request's id, unless it has one. Its headers must not be immutable. */
+/**
+ * Sets the id of a request on its response, unless the response has one.
+ *
+ * @param response a response with mutable headers
+ */
 export function withRequestId(response: Response, request?: Request): Response {
   if (!response.headers.has(REQUEST_ID)) response.headers.set(REQUEST_ID, requestId(request));
   return response;

@@ -54,7 +54,7 @@ const ITEM_TYPES = [
   "item_reference",
 ];
 
-/** A path into the body of a request, for checks and errors. */
+/** A part of a request's body, by its path. */
 interface BodyPath {
   readonly body: unknown;
   readonly path: readonly PropertyKey[];

@@ -82,7 +82,7 @@ function plain(parts: readonly ContentPart[]): ChatMessage["content"] {
 function partOf(part: InputPart): ContentPart {
   if (part.type === "input_text") return { type: "text", text: part.text };
   const { image_url: url, detail } = part;
-  // A processor's full token budget is "high".
+  // Processors have no detail above "high".
   return { type: "image_url", image_url: { url, detail: detail === "original" ? "high" : detail } };
 }
 

@@ -90,6 +90,7 @@ export async function postCompletion(context: Context): Promise<Response> {
   });
 }
 
+/** The paths of errors about one of the prompts. */
 function pathIn(body: CompletionRequest, promptPath: string): PathOf {
   return (subject) => {
     if (typeof subject === "object") return promptPath; // no prompt has content parts

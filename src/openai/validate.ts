@@ -28,7 +28,7 @@ export function checkShape<T extends z.ZodMiniType>(
   body: unknown,
   path: readonly PropertyKey[] = [],
 ): z.output<T> {
-  // Without a message of the schema there is none, whatever the language of zod's own messages.
+  // Suppresses zod's own messages, so that an issue only has the message of its schema.
   const result = shape.safeParse(valueAt(body, path), { error: () => "" });
   if (!result.success) throw issueError(result.error.issues[0] as Issue, body, path);
   return result.data;
