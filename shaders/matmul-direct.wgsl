@@ -45,15 +45,6 @@ fn store(t: u32, row: u32, sums: vec4f) {
   }
 }
 
-fn store4(t: u32, row: u32, sums: mat4x4f) {
-  store(t, row, sums[0]);
-  if (ROW_TILE > 1u) { store(t + 1u, row, sums[1]); }
-  if (ROW_TILE > 2u) {
-    store(t + 2u, row, sums[2]);
-    store(t + 3u, row, sums[3]);
-  }
-}
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * ROW_TILE;
@@ -71,10 +62,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sums = accumulate(sums, mat4x4f(w0[1], w1[1], w2[1], w3[1]), t, 2u * i + 1u, lane);
   }
   if (row >= weight_rows()) { return; }
-  store4(t, row, sums.a);
-  if (ROW_TILE > 4u) { store4(t + 4u, row, sums.b); }
-  if (ROW_TILE > 8u) {
-    store4(t + 8u, row, sums.c);
-    store4(t + 12u, row, sums.d);
+  // In a loop, since each copy of the epilogue takes time to compile.
+  if (ROW_TILE == 1u) {
+    store(t, row, sums.a[0]);
+    return;
   }
+  var tile = array<mat4x4f, 4>(sums.a, sums.b, sums.c, sums.d);
+  for (var r = 0u; r < ROW_TILE; r++) { store(t + r, row, tile[r / 4u][r % 4u]); }
 }

@@ -2,9 +2,16 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { NoGpuError } from "./device-error.ts";
 import { importOptional } from "./node-optional.ts";
+import { isSoftware } from "./software-adapter.ts";
 
-/** Dawn's instance. It must live as long as its devices. */
-let gpu: GPU | undefined;
+/** Dawn's instances. They must live as long as their devices. */
+const instances: GPU[] = [];
+
+/**
+ * Dawn zeroes workgroup memory in a loop without this Vulkan extension. SwiftShader unrolls the zeroing
+ * that the extension asks for, and needs twice the time to compile a kernel with a few KiB of it.
+ */
+const ON_SOFTWARE = ["disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension"];
 
 /** The default folders of the Vulkan loader on Linux, with files that describe the drivers. */
 const ICD_FOLDERS = [
@@ -21,8 +28,13 @@ const ICD_FOLDERS = [
 export async function requestAdapter(): Promise<GPUAdapter> {
   const { create, globals } = await importOptional("webgpu", () => import("webgpu"));
   Object.assign(globalThis, globals);
-  gpu ??= create([]);
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  const request = (flags: string[]): Promise<GPUAdapter | null> => {
+    const gpu = create(flags);
+    instances.push(gpu);
+    return gpu.requestAdapter({ powerPreference: "high-performance" });
+  };
+  let adapter = await request([]);
+  if (adapter && isSoftware(adapter.info)) adapter = await request(ON_SOFTWARE);
   if (!adapter) throw new NoGpuError(`No GPU was found. ${withoutAdapter(process.platform)}`);
   return adapter;
 }
