@@ -60,7 +60,7 @@ export function publishedSettings(family: string): CheckpointFiles {
  * @param config fields that replace those of config.json
  * @param settings files with the image settings
  */
-export function processorOf(
+function processorOf(
   folder: string,
   config: { readonly vision_config?: object },
   settings: CheckpointFiles,
