@@ -5,15 +5,15 @@ import { OFFERS, type Offer, SAMPLE, type Sizes } from "../src/demo/catalogue.ts
 import { planCheckpoint } from "../src/runtime/plan-checkpoint.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
 import { QUANTIZATIONS } from "../src/weights/formats/registry.ts";
+import { WHOLE_MODELS } from "../tests/families.ts";
 import { randomCheckpoint } from "../tests/shapes/random-checkpoint.ts";
-import { WHOLE_MODELS } from "../tests/shapes/whole-models.ts";
 
 const FILE = join(import.meta.dirname, "../src/demo/model-sizes.json");
 
 /**
  * `npm run model-sizes`: updates the sizes that the demo page shows for its models. They are read from
  * the hub, as by `webvlm inspect`. If the hub can't be reached, they are computed from the shapes that
- * the benchmarks know; a model without known shapes keeps its numbers.
+ * the tests know; a model without known shapes keeps its numbers.
  *
  * @returns the exit code
  */

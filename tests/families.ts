@@ -24,7 +24,7 @@ import { lfm2Vl } from "./shapes/lfm2.ts";
 import { internvl3of1b, llava15of7b, llavaOnevision05b, paligemma3b } from "./shapes/llava.ts";
 import { llama32of11b } from "./shapes/mllama.ts";
 import { qwen25Vl3b } from "./shapes/qwen.ts";
-import { smolvlm256m } from "./shapes/smolvlm.ts";
+import { smolvlm256m, smolvlm500m } from "./shapes/smolvlm.ts";
 
 export type MakeProcessor = (files: CheckpointFiles, options?: ModelOptions) => ImageProcessor;
 
@@ -81,6 +81,8 @@ export interface TestedFamily {
   readonly reference?: Reference;
   readonly published: Readonly<Record<string, Published>>;
   readonly shapes?: readonly PublishedShape[];
+  /** Published checkpoints with all of their layers, by their repositories on the hub. */
+  readonly whole?: Readonly<Record<string, () => CheckpointShape>>;
 }
 
 const ONE_LAYER = { layers: 1, towerLayers: 1 };
@@ -106,6 +108,12 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: { ...BENCH, cut: { layers: 30, towerLayers: 12 } },
       },
     ],
+    whole: {
+      "HuggingFaceTB/SmolVLM2-256M-Video-Instruct": () =>
+        smolvlm256m({ layers: 30, towerLayers: 12 }),
+      "HuggingFaceTB/SmolVLM2-500M-Video-Instruct": () =>
+        smolvlm500m({ layers: 32, towerLayers: 12 }),
+    },
   },
   {
     modelType: "qwen2_vl",
@@ -131,6 +139,9 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: { cut: TWO_LAYERS, image: [588, 504, "high"] },
       },
     ],
+    whole: {
+      "Qwen/Qwen2.5-VL-3B-Instruct": () => qwen25Vl3b({ layers: 36, towerLayers: 32 }),
+    },
   },
   {
     modelType: "qwen3_vl",
@@ -156,6 +167,10 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: BENCH,
       },
     ],
+    whole: {
+      "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": () =>
+        llavaOnevision05b({ layers: 24, towerLayers: 26 }),
+    },
   },
   {
     modelType: "llava",
@@ -173,6 +188,9 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: { ...BENCH, cut: { layers: 2, towerLayers: 3 } },
       },
     ],
+    whole: {
+      "llava-hf/llava-1.5-7b-hf": () => llava15of7b({ layers: 32, towerLayers: 24 }),
+    },
   },
   {
     modelType: "internvl",
@@ -190,6 +208,9 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: BENCH,
       },
     ],
+    whole: {
+      "OpenGVLab/InternVL3-1B-hf": () => internvl3of1b({ layers: 24, towerLayers: 24 }),
+    },
   },
   {
     modelType: "lfm2_vl",
@@ -215,6 +236,10 @@ export const FAMILIES: readonly TestedFamily[] = [
         small: { imageSize: 128, size: [128, 128], tokens: 16 },
       },
     ],
+    whole: {
+      "LiquidAI/LFM2-VL-450M": () => lfm2Vl("450M", { layers: 16, towerLayers: 12 }),
+      "LiquidAI/LFM2-VL-1.6B": () => lfm2Vl("1.6B", { layers: 16, towerLayers: 26 }),
+    },
   },
   {
     modelType: "gemma3",
@@ -238,6 +263,9 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: { ...BENCH, cut: { layers: 2, towerLayers: 1 } },
       },
     ],
+    whole: {
+      "google/gemma-3-4b-it": () => gemma3of4b({ layers: 34, towerLayers: 27 }),
+    },
   },
   {
     modelType: "paligemma",
@@ -274,6 +302,15 @@ export const FAMILIES: readonly TestedFamily[] = [
         bench: { ...BENCH, cut: { layers: 2, towerLayers: 1, imageSize: 224 } },
       },
     ],
+    whole: {
+      "meta-llama/Llama-3.2-11B-Vision-Instruct": () =>
+        llama32of11b({
+          layers: 40,
+          towerLayers: 32,
+          globalLayers: 8,
+          cross: [3, 8, 13, 18, 23, 28, 33, 38],
+        }),
+    },
   },
 ];
 
@@ -282,3 +319,9 @@ export const FOLDERS: readonly string[] = FAMILIES.flatMap(({ folders }) => fold
 
 /** The published shapes of all families. */
 export const SHAPES: readonly PublishedShape[] = FAMILIES.flatMap(({ shapes }) => shapes ?? []);
+
+/** Published checkpoints of all families with all of their layers, by their repositories on the hub. */
+export const WHOLE_MODELS: Readonly<Record<string, () => CheckpointShape>> = Object.assign(
+  {},
+  ...FAMILIES.map(({ whole }) => whole),
+);

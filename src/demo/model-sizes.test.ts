@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { WHOLE_MODELS } from "../../tests/families.ts";
 import { randomCheckpoint } from "../../tests/shapes/random-checkpoint.ts";
-import { WHOLE_MODELS } from "../../tests/shapes/whole-models.ts";
 import { openModel } from "../cli/open-model.ts";
 import { type ModelPlan, planCheckpoint } from "../runtime/plan-checkpoint.ts";
 import { OFFERS, SAMPLE, type Sizes } from "./catalogue.ts";
