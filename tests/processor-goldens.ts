@@ -1,10 +1,4 @@
-import type {
-  CheckpointFiles,
-  ImageLayout,
-  ImageProcessor,
-  ModelOptions,
-} from "../src/models/model.ts";
-import { createModel } from "../src/models/registry.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor } from "../src/models/model.ts";
 import { readCheckpoint, readJson } from "./chat-support.ts";
 
 const GOLDENS = "e2e/goldens";
@@ -51,25 +45,6 @@ export function publishedSettings(family: string): CheckpointFiles {
     { readonly preprocessor_config: unknown }
   >;
   return { "preprocessor_config.json": settings[family]?.preprocessor_config };
-}
-
-/**
- * The processor of a family with other image settings than those of its golden folder.
- *
- * @param folder golden folder whose config.json names the family
- * @param config fields that replace those of config.json
- * @param settings files with the image settings
- */
-function processorOf(
-  folder: string,
-  config: { readonly vision_config?: object },
-  settings: CheckpointFiles,
-  options?: ModelOptions,
-): ImageProcessor {
-  const own = checkpointFiles(folder)["config.json"] as { vision_config?: object };
-  const vision_config = { ...own.vision_config, ...config.vision_config };
-  const files = { ...settings, "config.json": { ...own, ...config, vision_config } };
-  return createModel(files, options).processor;
 }
 
 export function publishedCases(family: string): readonly PublishedCase[] {
