@@ -44,7 +44,7 @@ export async function askCommand(
   const stop = new AbortController();
   onSignals(() => stop.abort(new Error("interrupted")));
   // The reader of a pipe, such as `head`, may stop reading.
-  process.stdout.on("error", () => stop.abort(new Error("nobody reads the answer")));
+  process.stdout.on("error", () => stop.abort(new Error("the output was closed")));
 
   const fetchImage = imageFetch({ all: true, loopback: true });
   let model: LoadedModel | undefined;

@@ -1,35 +1,35 @@
 import { describe, expect, test } from "vitest";
-import { chunkEnd, lastAttended } from "./bidirectional-blocks.ts";
+import { chunkEnd, bidirectionalEnds } from "./bidirectional-blocks.ts";
 import type { PreparedImage } from "./generation.ts";
 
 const IMAGE = 9;
 
 const image = (tokenCount: number) => ({ layout: { tokenCount } }) as Pick<PreparedImage, "layout">;
 
-describe("lastAttended", () => {
+describe("bidirectionalEnds", () => {
   const ids = [1, IMAGE, IMAGE, IMAGE, 2, IMAGE, IMAGE, 3];
 
   test("is undefined for a causal model", () => {
-    expect(lastAttended(ids, [image(3), image(2)], IMAGE, undefined)).toBeUndefined();
+    expect(bidirectionalEnds(ids, [image(3), image(2)], IMAGE, undefined)).toBeUndefined();
   });
 
   test("of an image's row is the last row of the image", () => {
-    const last = lastAttended(ids, [image(3), image(2)], IMAGE, "images");
+    const last = bidirectionalEnds(ids, [image(3), image(2)], IMAGE, "images");
     expect(last).toEqual(Uint32Array.of(0, 3, 3, 3, 4, 6, 6, 7));
   });
 
   test("of an image in two runs is the last row of the run", () => {
-    const last = lastAttended(ids, [image(5)], IMAGE, "images");
+    const last = bidirectionalEnds(ids, [image(5)], IMAGE, "images");
     expect(last).toEqual(Uint32Array.of(0, 3, 3, 3, 4, 6, 6, 7));
   });
 
   test("of neighbouring images is the last row of the same image", () => {
-    const last = lastAttended([IMAGE, IMAGE, IMAGE], [image(1), image(2)], IMAGE, "images");
+    const last = bidirectionalEnds([IMAGE, IMAGE, IMAGE], [image(1), image(2)], IMAGE, "images");
     expect(last).toEqual(Uint32Array.of(0, 2, 2));
   });
 
   test("of a row of a bidirectional prompt is the prompt's last row", () => {
-    const last = lastAttended(ids, [image(3), image(2)], IMAGE, "prompt");
+    const last = bidirectionalEnds(ids, [image(3), image(2)], IMAGE, "prompt");
     expect(last).toEqual(new Uint32Array(8).fill(7));
   });
 });
@@ -37,7 +37,7 @@ describe("lastAttended", () => {
 describe("chunkEnd", () => {
   /** The ends of all chunks from `start` on. */
   const ends = (last: number[], maxRows: number, start = 0): number[] => {
-    const rows = { tokens: last, lastAttended: Uint32Array.from(last) };
+    const rows = { tokens: last, bidirectionalEnds: Uint32Array.from(last) };
     const all: number[] = [];
     for (let end = start; end < last.length; all.push(end)) end = chunkEnd(rows, end, maxRows);
     return all;

@@ -10,7 +10,7 @@ import type { PreparedImage } from "./generation.ts";
  * @param imageTokenId the placeholder of an image row
  * @returns `[T]`, or undefined where no row attends to a later one
  */
-export function lastAttended(
+export function bidirectionalEnds(
   ids: readonly number[],
   images: readonly Pick<PreparedImage, "layout">[],
   imageTokenId: number,
@@ -37,7 +37,7 @@ export function lastAttended(
 /** What decides where a prompt may be cut; see `PromptRows`. */
 interface BlockRows {
   readonly tokens: { readonly length: number };
-  readonly lastAttended?: Uint32Array | undefined;
+  readonly bidirectionalEnds?: Uint32Array | undefined;
 }
 
 /**
@@ -47,7 +47,7 @@ interface BlockRows {
  * @param maxRows rows of the chunk, unless it starts with a larger block
  */
 export function chunkEnd(
-  { tokens, lastAttended: last }: BlockRows,
+  { tokens, bidirectionalEnds: last }: BlockRows,
   start: number,
   maxRows: number,
 ): number {

@@ -53,8 +53,8 @@ describe("Prefill.run", () => {
 
   test("computes a bidirectional block in one chunk, however large", async () => {
     const { prefill, submitted } = prefillOf(4, 64);
-    const lastAttended = Uint32Array.of(0, 6, 6, 6, 6, 6, 6, 7);
-    const last = await prefill.run({ ...promptOf(8), lastAttended }, sequenceOf(0), () => {});
+    const bidirectionalEnds = Uint32Array.of(0, 6, 6, 6, 6, 6, 6, 7);
+    const last = await prefill.run({ ...promptOf(8), bidirectionalEnds }, sequenceOf(0), () => {});
     const passes = [...submitted, last].map(({ plan, headRow }) => [plan.name, headRow]);
     expect(passes).toEqual([
       ["4 rows", 0],

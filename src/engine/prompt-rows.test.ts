@@ -28,16 +28,16 @@ describe("writePromptRows", () => {
   });
 
   test("a window starts before its row, a bidirectional block ends after it", () => {
-    const lastAttended = Uint32Array.of(0, 1, 4, 4, 4, 5);
-    const { column } = written({ tokens, lastAttended, window: 3 }, 1, 4);
+    const bidirectionalEnds = Uint32Array.of(0, 1, 4, 4, 4, 5);
+    const { column } = written({ tokens, bidirectionalEnds, window: 3 }, 1, 4);
     expect(column(FIRST)).toEqual([0, 0, 0, 0]);
     expect(column(LAST)).toEqual([1, 4, 4, 4]);
     expect(column(WINDOW_FIRST)).toEqual([0, 0, 1, 2]);
   });
 
   test("a window cuts a larger block, whichever row the chunk starts with", () => {
-    const lastAttended = Uint32Array.of(0, 4, 4, 4, 4, 5);
-    const rows = { tokens, lastAttended, window: 2 };
+    const bidirectionalEnds = Uint32Array.of(0, 4, 4, 4, 4, 5);
+    const rows = { tokens, bidirectionalEnds, window: 2 };
     expect(written(rows, 0, 4).column(WINDOW_FIRST)).toEqual([0, 0, 1, 2]);
     expect(written(rows, 2, 4).column(WINDOW_FIRST)).toEqual([1, 2, 3, 4]);
     expect(written(rows, 2, 4).column(LAST)).toEqual([4, 4, 4, 5]);
@@ -71,7 +71,7 @@ describe("promptRows", () => {
     expect(rows).toEqual({
       tokens: Uint32Array.of(1, 100, 101, 2, 102),
       rope: undefined,
-      lastAttended: undefined,
+      bidirectionalEnds: undefined,
       window: undefined,
       crossAttention: undefined,
     });
@@ -89,9 +89,12 @@ describe("promptRows", () => {
   test("a window cuts the block of an image, not that of a whole prompt", () => {
     const ids = input([1, IMAGE, IMAGE, 2], 2);
     const images = promptRows(model({ bidirectional: "images" }, 16), ids);
-    expect([images.window, images.lastAttended]).toEqual([16, Uint32Array.of(0, 2, 2, 3)]);
+    expect([images.window, images.bidirectionalEnds]).toEqual([16, Uint32Array.of(0, 2, 2, 3)]);
     const whole = promptRows(model({ bidirectional: "prompt" }, 16), ids);
-    expect([whole.window, whole.lastAttended]).toEqual([undefined, Uint32Array.of(3, 3, 3, 3)]);
+    expect([whole.window, whole.bidirectionalEnds]).toEqual([
+      undefined,
+      Uint32Array.of(3, 3, 3, 3),
+    ]);
   });
 
   test("with a cross-attention ring, an image's token stays in the vocabulary", () => {

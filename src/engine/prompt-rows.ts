@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Model, PromptPositions } from "../models/model.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
-import { lastAttended } from "./bidirectional-blocks.ts";
+import { bidirectionalEnds } from "./bidirectional-blocks.ts";
 import {
   type CrossAttentionRange,
   type CrossAttentionRing,
@@ -18,7 +18,7 @@ export interface PromptRows {
   /** RoPE positions. Default: a row's own position on all three axes. */
   readonly rope?: PromptPositions | undefined;
   /** `[T]`, the last position that each row attends to. Default: the row's own. */
-  readonly lastAttended?: Uint32Array | undefined;
+  readonly bidirectionalEnds?: Uint32Array | undefined;
   /**
    * Keys that a row attends to in sliding-window layers, from its own position back. The window cuts
    * bidirectional blocks, too, but only before the row. Default: all keys.
@@ -47,7 +47,7 @@ export function promptRows(
       ? Uint32Array.from(ids)
       : resolveImageRows(ids, imageTokenId, imageRows, text.vocab_size),
     rope: model.promptPositions?.(ids, layouts),
-    lastAttended: lastAttended(ids, images, imageTokenId, bidirectional),
+    bidirectionalEnds: bidirectionalEnds(ids, images, imageTokenId, bidirectional),
     // A window cuts an image's block (transformers: `create_masks_for_vision_model`), but not a block
     // that is a whole prompt (`create_sliding_window_causal_mask`).
     window: bidirectional === "prompt" ? undefined : text.sliding_window,
@@ -64,7 +64,7 @@ export function promptRows(
  */
 export function writePromptRows(
   words: Uint32Array,
-  { tokens, rope, lastAttended, window = Infinity, crossAttention }: PromptRows,
+  { tokens, rope, bidirectionalEnds, window = Infinity, crossAttention }: PromptRows,
   start: number,
   count: number,
   sequence = 0,
@@ -82,7 +82,7 @@ export function writePromptRows(
             sequence,
             position: p,
             first: 0,
-            last: lastAttended?.[p] ?? p,
+            last: bidirectionalEnds?.[p] ?? p,
             windowFirst: Math.max(0, p + 1 - window),
             ...crossAttention?.[p],
           }

@@ -12,7 +12,7 @@ import type { RuntimeOptions } from "./options.ts";
 const MAX_IMAGE_TOKENS = 2048;
 
 /** The parts of a model on one device. */
-export interface Assembly {
+export interface AssembledModel {
   readonly model: Model;
   readonly weights: GpuWeights;
   readonly engine: Engine;
@@ -25,7 +25,11 @@ export interface Assembly {
  * @throws Error when the checkpoint's model isn't supported, OutOfMemoryError when a buffer is
  *   larger than the device allows
  */
-export function assemble(gpu: Gpu, checkpoint: Checkpoint, options: RuntimeOptions): Assembly {
+export function assemble(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  options: RuntimeOptions,
+): AssembledModel {
   const { quantization, maxImageTokens = MAX_IMAGE_TOKENS } = options;
   const model = createModel(checkpoint.files, { maxImageTokens });
   const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
