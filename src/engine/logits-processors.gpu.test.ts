@@ -86,7 +86,7 @@ describe("greedy decoding equals plain code", () => {
     ],
     [
       "presence_penalty, once",
-      "image_last",
+      "two_images",
       { presencePenalty: -2 },
       (logit, id, generated) => logit + (generated.includes(id) ? 2 : 0),
     ],

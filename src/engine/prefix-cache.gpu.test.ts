@@ -169,12 +169,13 @@ describe("an engine", () => {
   test("samples the same tokens for a seed, whether the prompt was cached or not", async () => {
     const request = await requestOf("image", SAMPLED);
     const other = await requestOf("system", SAMPLED);
+    const cached = request.ids.length - 1;
     engine.flush();
     const first = await run(engine, request);
     expect(first.cached).toBe(0);
-    expect(await run(engine, request)).toMatchObject({ ids: first.ids, cached: 49 });
+    expect(await run(engine, request)).toMatchObject({ ids: first.ids, cached });
     await run(engine, other);
-    expect(await run(engine, request)).toMatchObject({ ids: first.ids, cached: 49 });
+    expect(await run(engine, request)).toMatchObject({ ids: first.ids, cached });
     engine.flush();
     await run(engine, other);
     expect((await run(engine, request)).ids).toEqual(first.ids);
