@@ -180,7 +180,7 @@ describe("preparePatches", () => {
       }
       tile++;
     }
-    expect(() => source.write(4, 2, together)).toThrow("2 tiles from 4 on, of 5");
+    expect(() => source.write(4, 2, together)).toThrow("tiles 4 to 5, expected 0 to 4");
     source.release();
     gpu.release(bufferOf(together));
   });
