@@ -94,6 +94,7 @@ async function answersOf(folder: string): Promise<readonly string[]> {
     );
   });
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   try {
     await page.goto(`${origin(site)}/`);
     const answers = await page.waitForFunction(
