@@ -41,7 +41,7 @@ describe("webvlm ask", () => {
   test.each([
     [["missing.png", "What is it?"], /^webvlm: There is no file missing.png\.$/m],
     [[join(IMAGES, "red-circle.png")], /^webvlm: Say what you want to know/m],
-    [["Hello!", "--max-tokens", "0"], /max-tokens.*Expected an integer of 1 at least/],
+    [["Hello!", "--max-tokens", "0"], /max-tokens.*Expected an integer, at least 1/],
     [["Hello!", "--quantization", "q3"], /Allowed choices are f32, f16, q8, q4, auto/],
     [[], /missing required argument 'words'/],
   ])("%j is refused before anything is loaded", async (words, message) => {
