@@ -12,6 +12,7 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, string>>
     prompt_token_ids: "vLLM's, asked for by return_token_ids",
     "usage.reasoning_tokens": "SGLang's place for it",
     "usage.prompt_tokens_details.image_tokens": "in OpenAI's API, not yet in the package's types",
+    "usage.prompt_tokens_details.images": "ours: what the model saw of each image",
   },
   ChatCompletionChunk: {
     "choices[].matched_stop": "SGLang's: what ended the answer",
@@ -19,6 +20,7 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, string>>
     "choices[].token_ids": "vLLM's, asked for by return_token_ids",
     "usage.reasoning_tokens": "SGLang's place for it",
     "usage.prompt_tokens_details.image_tokens": "in OpenAI's API, not yet in the package's types",
+    "usage.prompt_tokens_details.images": "ours: what the model saw of each image",
   },
   Completion: {
     "choices[].matched_stop": "SGLang's: what ended the answer",
@@ -30,7 +32,11 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, string>>
     parent: "SGLang's",
     max_model_len: "SGLang's",
   },
+  "Responses.Response": {
+    "usage.input_tokens_details.images": "ours: what the model saw of each image",
+  },
   "Responses.ResponseStreamEvent": {
+    "response.usage.input_tokens_details.images": "ours: what the model saw of each image",
     error: "what the package throws when it reads the `error` event",
     "logprobs[].bytes": "published in whole messages only",
     "logprobs[].top_logprobs[].bytes": "published in whole messages only",

@@ -46,7 +46,10 @@ export async function answerPrompt(
     if (state === "outside") return constraint;
     return constrainAfterThinking(constraint, model.tokenizer, state, stopTokenIds);
   };
-  const usage = new UsageCounter(prompt);
+  const usage = new UsageCounter(
+    prompt,
+    images.map(({ layout }) => layout),
+  );
   const run = (choice: number) =>
     model.generator.generate({
       ids: prompt.ids,

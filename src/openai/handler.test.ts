@@ -102,14 +102,22 @@ describe("an answer", () => {
     );
   });
 
-  test("counts image tokens", async () => {
+  test("counts image tokens, and tells what the model saw, streamed and not", async () => {
     const content = [
       { type: "image_url", image_url: { url: CIRCLE } },
       { type: "text", text: "What is it?" },
     ];
-    const response = await post({ messages: [{ role: "user", content }] });
-    const { usage } = (await response.json()) as ChatCompletion;
-    expect(usage.prompt_tokens_details.image_tokens).toBe(16);
+    const body = { messages: [{ role: "user", content }] };
+    const { usage } = (await (await post(body)).json()) as ChatCompletion;
+    expect(usage.prompt_tokens_details).toEqual({
+      cached_tokens: 0,
+      image_tokens: 16,
+      images: [{ width: 128, height: 128, tokens: 16 }],
+    });
+    const stream_options = { include_usage: true };
+    const streamed = await events(await post({ ...body, stream: true, stream_options }));
+    const last = JSON.parse(streamed.at(-2) as string) as ChatCompletionChunk;
+    expect(last.usage).toEqual(usage);
     expect(usage.prompt_tokens).toBe(generator.inputs[0]?.ids.length);
     expect(generator.inputs[0]?.images).toHaveLength(1);
   });

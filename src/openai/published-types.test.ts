@@ -123,6 +123,14 @@ describe("OpenAI's published types match", () => {
     }
   });
 
+  test("responses, streamed and not: about an image", async () => {
+    const input = [{ role: "user", content: [{ type: "input_image", image_url: CIRCLE }] }];
+    expectPublished(await whole("responses", { input }), "Responses.Response");
+    for (const event of await events("responses", { input })) {
+      expectPublished(event, "Responses.ResponseStreamEvent");
+    }
+  });
+
   test("responses, streamed and not: reasoning, text and calls", async () => {
     model = { ...served, chat: toolModel(scripted, "qwen") };
     const name = "get_weather";

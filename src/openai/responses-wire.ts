@@ -7,6 +7,7 @@ import type {
   AnswerRequest,
   ChatCompletionRequest,
   ErrorBody,
+  ImageUsage,
   ReasoningEffort,
   WireTokenLogprob,
 } from "./wire.ts";
@@ -224,7 +225,12 @@ export interface ResponseObject {
 export interface ResponseUsage {
   /** Text tokens and image tokens. */
   input_tokens: number;
-  input_tokens_details: { cached_tokens: number; cache_write_tokens: number };
+  input_tokens_details: {
+    cached_tokens: number;
+    cache_write_tokens: number;
+    /** The input's images, in the order of their items. Absent without images. */
+    images?: ImageUsage[];
+  };
   output_tokens: number;
   output_tokens_details: { reasoning_tokens: number };
   total_tokens: number;

@@ -218,6 +218,8 @@ describe("a response", () => {
       const content = [{ type: "input_image", image_url: CIRCLE, detail }];
       const { usage } = await whole({ input: [{ role: "user", content }] });
       counts.push(usage?.input_tokens as number);
+      const seen = [{ width: 128, height: 128, tokens: 16 }];
+      expect(usage?.input_tokens_details.images).toEqual(seen);
     }
     expect(generator.inputs.map(({ images }) => images.length)).toEqual([1, 1, 1, 1, 1]);
     expect(counts[3]).toBe(counts[2]);

@@ -1,6 +1,11 @@
 import type { AnswerUsage } from "../chat/usage.ts";
 import type { ResponseUsage } from "./responses-wire.ts";
-import type { Usage } from "./wire.ts";
+import type { ImageUsage, Usage } from "./wire.ts";
+
+/** What the model saw of each image; nothing without images. */
+function imagesSeen({ images }: AnswerUsage): { images?: ImageUsage[] } {
+  return images.length > 0 ? { images: images.map((image) => ({ ...image })) } : {};
+}
 
 /** Token counts as both completion endpoints report them. */
 export function completionUsage(counts: AnswerUsage): Usage {
@@ -9,7 +14,11 @@ export function completionUsage(counts: AnswerUsage): Usage {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens, image_tokens: imageTokens },
+    prompt_tokens_details: {
+      cached_tokens: cachedTokens,
+      image_tokens: imageTokens,
+      ...imagesSeen(counts),
+    },
     completion_tokens_details: { reasoning_tokens: reasoningTokens },
     reasoning_tokens: reasoningTokens,
   };
@@ -20,7 +29,11 @@ export function responseUsage(counts: AnswerUsage): ResponseUsage {
   const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = counts;
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
+    input_tokens_details: {
+      cached_tokens: cachedTokens,
+      cache_write_tokens: 0,
+      ...imagesSeen(counts),
+    },
     output_tokens: completionTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens,

@@ -278,12 +278,26 @@ export interface ChunkToolCall {
   function: { name?: string; arguments: string };
 }
 
+/** What the model saw of an image. */
+export interface ImageUsage {
+  /** Size in pixels as the model saw it: after resizing, and without what a crop left out. */
+  width: number;
+  height: number;
+  /** Its part of `image_tokens`. */
+  tokens: number;
+}
+
 export interface Usage {
   /** Text tokens and image tokens. */
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  prompt_tokens_details: { cached_tokens: number; image_tokens: number };
+  prompt_tokens_details: {
+    cached_tokens: number;
+    image_tokens: number;
+    /** The prompt's images, in message order. Absent without images. */
+    images?: ImageUsage[];
+  };
   completion_tokens_details: { reasoning_tokens: number };
   reasoning_tokens: number;
 }
