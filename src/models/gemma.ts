@@ -17,7 +17,6 @@ import { type RopeSettings, rope } from "./rope.ts";
 
 /** The fields of config.json, with the defaults of transformers' Gemma class. */
 const Config = z.object({
-  tie_word_embeddings: z._default(z.boolean(), true),
   text_config: z.object({
     model_type: z._default(z.literal("gemma"), "gemma"),
     vocab_size: z._default(z.int(), 256_000),
@@ -37,11 +36,10 @@ const Config = z.object({
 
 /** Gemma (arXiv 2403.08295), by `text_config`; `prefix` names the decoder among the weights. */
 export function gemma(files: CheckpointFiles, prefix: string): TextModel {
-  const { text_config: text, tie_word_embeddings } = parseConfig(Config, files);
+  const { text_config: text } = parseConfig(Config, files);
   const layer: GemmaLayer = { range: "all", rope: ropeSettings(text, text.head_dim) };
   const config = {
     ...text,
-    tie_word_embeddings,
     scale: text.head_dim ** -0.5,
     layers: new Array<GemmaLayer>(text.num_hidden_layers).fill(layer),
   };
@@ -58,7 +56,6 @@ export interface GemmaLayer {
 export interface GemmaConfig extends TextShape {
   readonly num_attention_heads: number;
   readonly rms_norm_eps: number;
-  readonly tie_word_embeddings: boolean;
   /** Attention scores are multiplied by this. */
   readonly scale: number;
   /** Bounds of the attention scores and of the logits; default: none. */
@@ -94,7 +91,7 @@ export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
     head(g, w, hidden) {
       const decoder = w.under(prefix);
       const x = rmsNorm(g, hidden, decoder.vector("norm.weight"), c.rms_norm_eps, OFFSET);
-      const logits = lmHead(g, w, decoder, x, c.tie_word_embeddings);
+      const logits = lmHead(g, w, decoder, x);
       const cap = c.final_logit_softcapping;
       return cap ? softcap(g, logits, cap) : logits;
     },

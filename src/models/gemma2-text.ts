@@ -9,7 +9,6 @@ const Softcap = z.nullable(z.number().check(z.positive()));
 
 /** The fields of config.json, with the defaults of transformers' Gemma 2 class. */
 const Config = z.object({
-  tie_word_embeddings: z._default(z.boolean(), true),
   text_config: z.object({
     ...LayeredFields,
     vocab_size: z._default(z.int(), 256_000),
@@ -27,11 +26,10 @@ const Config = z.object({
  * @param prefix name of the decoder among the weights
  */
 export function gemma2Text(files: CheckpointFiles, prefix: string): TextModel {
-  const { text_config: text, tie_word_embeddings } = parseConfig(Config, files);
+  const { text_config: text } = parseConfig(Config, files);
   const rope = ropeSettings(text, text.head_dim);
   const config = {
     ...text,
-    tie_word_embeddings,
     scale: text.query_pre_attn_scalar ** -0.5,
     layers: layerTypes(text, 2).map((type) => ({
       range: type === "full_attention" ? ("all" as const) : ("window" as const),

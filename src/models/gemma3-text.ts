@@ -11,7 +11,6 @@ const sliding = ropeFields(10_000);
 
 /** The fields of config.json, with the defaults of transformers' Gemma 3 text class. */
 const Config = z.object({
-  tie_word_embeddings: z._default(z.boolean(), true),
   text_config: z.object({
     ...LayeredFields,
     vocab_size: z._default(z.int(), 262_208),
@@ -40,7 +39,7 @@ const Config = z.object({
  * @param prefix name of the decoder among the weights
  */
 export function gemma3Text(files: CheckpointFiles, prefix: string): TextModel {
-  const { text_config: text, tie_word_embeddings } = parseConfig(Config, files);
+  const { text_config: text } = parseConfig(Config, files);
   const { rope_theta, rope_scaling, rope_parameters, head_dim } = text;
   const { full_attention, sliding_attention } = rope_parameters ?? {};
   const everywhere = { rope_theta, rope_scaling, rope_parameters: full_attention };
@@ -51,7 +50,6 @@ export function gemma3Text(files: CheckpointFiles, prefix: string): TextModel {
   };
   const config = {
     ...text,
-    tie_word_embeddings,
     scale: text.query_pre_attn_scalar ** -0.5,
     layers: layerTypes(text, text.sliding_window_pattern).map((type) => layers[type]),
   };

@@ -16,8 +16,6 @@ import { type RopeSettings, rope } from "./rope.ts";
 
 /** The fields of config.json, with the defaults of transformers' LFM2 class. */
 const Config = z.object({
-  tie_embedding: z.optional(z.boolean()),
-  tie_word_embeddings: z._default(z.boolean(), true),
   text_config: z.object({
     vocab_size: z._default(z.int(), 65_536),
     hidden_size: z._default(z.int(), 2560),
@@ -70,7 +68,6 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
  */
 export function lfm2(files: CheckpointFiles, prefix: string): TextModel {
   const config = lfm2Config(files);
-  const { tie_word_embeddings, tie_embedding = tie_word_embeddings } = parseConfig(Config, files);
   return {
     text: config,
     forward: (g, w, rows, [images], cache, convolutions) =>
@@ -78,7 +75,7 @@ export function lfm2(files: CheckpointFiles, prefix: string): TextModel {
     head(g, w, hidden) {
       const decoder = w.under(prefix);
       const x = rmsNorm(g, hidden, decoder.vector("embedding_norm.weight"), config.rms_norm_eps);
-      return lmHead(g, w, decoder, x, tie_embedding);
+      return lmHead(g, w, decoder, x);
     },
   };
 }

@@ -5,10 +5,7 @@ import type { CheckpointFiles } from "./model.ts";
 import { ropeFields, ropeSettings } from "./rope-settings.ts";
 import type { RopeSettings } from "./rope.ts";
 
-const Config = z.object({
-  tie_word_embeddings: z._default(z.boolean(), false),
-  text_config: z.looseObject({}),
-});
+const Config = z.object({ text_config: z.looseObject({}) });
 
 const Text = z.object({
   vocab_size: z.int(),
@@ -45,7 +42,6 @@ export const LLAMA_DEFAULTS = {
 /** The settings of a decoder made of `decoderLayer`. */
 export interface LlamaConfig extends DecoderLayerConfig {
   readonly rope: RopeSettings;
-  readonly tie_word_embeddings: boolean;
 }
 
 /**
@@ -57,7 +53,7 @@ export function llamaConfig(
   files: CheckpointFiles,
   defaults: LlamaDefaults = LLAMA_DEFAULTS,
 ): LlamaConfig {
-  const { tie_word_embeddings, text_config: own } = parseConfig(Config, files);
+  const { text_config: own } = parseConfig(Config, files);
   const filled = { text_config: { ...defaults, ...own } };
   const { text_config: text } = parse(z.object({ text_config: Text }), filled, "config.json");
   const H = text.num_attention_heads;
@@ -67,6 +63,5 @@ export function llamaConfig(
     num_key_value_heads: text.num_key_value_heads ?? H,
     head_dim,
     rope: ropeSettings(text, head_dim),
-    tie_word_embeddings,
   };
 }

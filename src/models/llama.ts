@@ -32,7 +32,7 @@ export function llamaDecoder(config: LlamaConfig, prefix: string): TextModel {
     head(g, w, hidden) {
       const decoder = w.under(prefix);
       const x = rmsNorm(g, hidden, decoder.vector("norm.weight"), config.rms_norm_eps);
-      return lmHead(g, w, decoder, x, config.tie_word_embeddings);
+      return lmHead(g, w, decoder, x);
     },
   };
 }

@@ -9,15 +9,16 @@ export const EMBEDDINGS = "embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
 /**
- * The language-model head. Its matrix is that of the token embeddings where config.json ties both,
- * or where the checkpoint has no matrix for the head.
+ * The language-model head. Its matrix is the checkpoint's own, or that of the token embeddings where
+ * the checkpoint stores none. What `tie_word_embeddings` says is not asked: files of tied models have
+ * no matrix for the head, and where a file has one that differs from the embeddings, transformers 5
+ * uses it, whatever config.json says.
  *
  * @param w all of the checkpoint's weights
  * @param decoder those of the decoder
  * @param x hidden states `[B, D]`, after the final norm
- * @param isTied what config.json says
  * @returns logits `[B, V]`
  */
-export function lmHead(g: Graph, w: Weights, decoder: Weights, x: Tensor, isTied: boolean): Tensor {
-  return linear(g, x, isTied || !w.has(HEAD) ? decoder.head(EMBEDDINGS) : w.head(HEAD));
+export function lmHead(g: Graph, w: Weights, decoder: Weights, x: Tensor): Tensor {
+  return linear(g, x, w.has(HEAD) ? w.head(HEAD) : decoder.head(EMBEDDINGS));
 }
