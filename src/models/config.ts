@@ -23,8 +23,31 @@ export function parse<T extends z.ZodMiniType>(
 ): z.output<T> {
   const parsed = schema.safeParse(part);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`${name}: ${issue?.path.join(".")}: ${issue?.message}`);
+  const [issue] = parsed.error.issues as [z.core.$ZodIssue];
+  const { path } = issue;
+  const value = path.reduce<unknown>(
+    (all, key) => (all as Record<PropertyKey, unknown>)[key],
+    part,
+  );
+  const found = value === undefined ? "missing" : JSON.stringify(value).slice(0, 100);
+  const field = path.length > 0 ? `${name}: ${path.join(".")}` : name;
+  throw new Error(`${field} is ${found}, expected ${expected(issue)}`);
+}
+
+/** What a schema expected where it found something else. */
+function expected(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_value")
+    return issue.values.map((v) => JSON.stringify(v)).join(" or ");
+  if (issue.code === "invalid_type") return issue.expected;
+  if (issue.code === "too_small") {
+    return `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+  }
+  if (issue.code === "too_big")
+    return `${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
+  if (issue.code === "invalid_union") {
+    return issue.errors.flatMap(([first]) => (first ? [expected(first)] : [])).join(" or ");
+  }
+  return "another value";
 }
 
 /** Schema of a positive integer. */

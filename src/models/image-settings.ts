@@ -3,21 +3,29 @@ import { Positive, parse } from "./config.ts";
 import type { CheckpointFiles, ImageProcessor, ResizeFilter, Size } from "./model.ts";
 
 /**
- * Reads the image processor's settings by a family's schema. They are preprocessor_config.json, or
- * the part of processor_config.json that transformers 5 may write instead.
+ * Reads the image processor's settings by a family's schema. They are `image_processor` in
+ * processor_config.json, which transformers 5 writes, or else preprocessor_config.json.
  *
- * @throws Error naming the file and the first field that is wrong
+ * @param more settings of other files, which these replace
+ * @throws Error naming the file and the first field that is wrong, or saying that the checkpoint has
+ *   neither of the two
  */
 export function parseImageSettings<T extends z.ZodMiniType>(
   schema: T,
   files: CheckpointFiles,
+  more?: object,
 ): z.output<T> {
-  const own = files["preprocessor_config.json"];
-  const joined = files["processor_config.json"] as { image_processor?: unknown } | undefined;
-  const [name, value] = own
-    ? ["preprocessor_config.json", own]
-    : ["processor_config.json", joined?.image_processor ?? {}];
-  return parse(schema, value, name);
+  const joined = files["processor_config.json"] as { image_processor?: object | null } | undefined;
+  const nested = joined?.image_processor;
+  const settings = nested ?? files["preprocessor_config.json"];
+  if (!settings) {
+    throw new Error(
+      "preprocessor_config.json: the checkpoint has no settings of its image processor, neither in " +
+        "this file nor in processor_config.json: image_processor",
+    );
+  }
+  const name = nested ? "processor_config.json: image_processor" : "preprocessor_config.json";
+  return parse(schema, { ...more, ...settings }, name);
 }
 
 /** The values of `resample`, which are Pillow's numbers of its filters. */

@@ -134,10 +134,7 @@ export function lfm2VlProcessor(
 
 /** Early checkpoints have most settings in processor_config.json. */
 function readSettings(files: CheckpointFiles): Settings {
-  const joined = files["processor_config.json"] as { image_processor?: object } | undefined;
-  const own = files["preprocessor_config.json"] as object | undefined;
-  const all = { ...joined, ...joined?.image_processor, ...own };
-  return parseImageSettings(Settings, { ...files, "preprocessor_config.json": all });
+  return parseImageSettings(Settings, files, files["processor_config.json"] as object | undefined);
 }
 
 /** Whether an image is split: it has more pixels than may be shrunk to `max_image_tokens`. */

@@ -51,13 +51,6 @@ describe.each(TESTED)("$family", ({ family, make, config, token }) => {
     expect(rest).not.toContain(processor.placeholder);
   });
 
-  test("finds its settings in processor_config.json alone", () => {
-    const { "preprocessor_config.json": image_processor, ...files } = checkpointFiles(family);
-    const joined = { ...files, "processor_config.json": { image_processor } };
-    const layout = make(joined).layout(300, 200, "auto");
-    expect(layout).toEqual(make(checkpointFiles(family)).layout(300, 200, "auto"));
-  });
-
   test("refuses an image without pixels", () => {
     expect(() => published(family).layout(0, 5, "auto")).toThrow(RangeError);
   });
@@ -150,7 +143,7 @@ describe("LLaVA-OneVision", () => {
 
   test("canvases are those of 1 to 6 tiles unless the settings say so", () => {
     const config = { vision_config: { patch_size: 14 } };
-    const bare = onevisionProcessor({ "config.json": config });
+    const bare = onevisionProcessor({ "config.json": config, "preprocessor_config.json": {} });
     expect(bare.layout(1920, 1080, "high")).toEqual(processor.layout(1920, 1080, "high"));
   });
 

@@ -164,7 +164,7 @@ describe("settings", () => {
     ).tokenCount;
 
   test("defaults are Qwen2-VL's", () => {
-    const processor = qwenVlProcessor({ "config.json": {} });
+    const processor = qwenVlProcessor({ "config.json": {}, "preprocessor_config.json": {} });
     const { patchSize, merge, frames, rescale } = processor;
     expect({ patchSize, merge, frames, rescale }).toEqual({
       patchSize: 14,
