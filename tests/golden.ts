@@ -131,7 +131,7 @@ export async function openEngine(
   options: EngineOptions = {},
 ): Promise<{ engine: Engine; model: Model; weights: GpuWeights }> {
   const model = createModel(checkpoint.files);
-  const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
+  const weights = new GpuWeights(gpu, checkpoint, { quantization, storedNames: model.storedNames });
   const engine = buildEngine(gpu, model, weights, options);
   const prepared = engine.prepare();
   await weights.load(checkpoint);

@@ -130,12 +130,12 @@ async function answer(
     response.end(JSON.stringify(treeOf(repositories[tree])));
     return;
   }
-  const [, folder = "", plain = ""] = /^\/folders\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const [, folder = "", plain = ""] = /^\/folders\/([^/]+\/[^/]+)\/(.+)$/.exec(path) ?? [];
   const plainBytes = repositories[folder]?.[plain];
   if (plainBytes) return send(request, response, plainBytes, `W/"${md5(plainBytes)}"`, faults);
 
   const [, repository = "", file = ""] =
-    /^\/([^/]+\/[^/]+)\/resolve\/.+\/([^/]+)$/.exec(path) ?? [];
+    /^\/([^/]+\/[^/]+)\/resolve\/.+?\/((?:additional_chat_templates\/)?[^/]+)$/.exec(path) ?? [];
   const files = repositories[repository];
   if (!files) return void refuse(repository ? 401 : 404, "RepoNotFound");
   const bytes = files[file];

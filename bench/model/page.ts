@@ -72,7 +72,10 @@ export async function measure(
   const gpu = await openGpu(adapter);
   try {
     const model = createModel(checkpoint.files);
-    const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
+    const weights = new GpuWeights(gpu, checkpoint, {
+      quantization,
+      storedNames: model.storedNames,
+    });
     const options = { contextLength: 1024, prefillRows, prefixCache: false };
     const engine = new Engine(gpu, model, weights, async () => BLANK, options);
     const prepared = engine.prepare();

@@ -2,6 +2,7 @@ import type { TokenGenerator } from "../engine/generation.ts";
 import { type CompileGrammar, GrammarCompiler } from "../grammar/grammar.ts";
 import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
+import { tokenizerJson } from "../text/tokenizer-files.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { type GenerationDefaults, generationDefaults } from "./defaults.ts";
 import type { ImageOptions } from "./images.ts";
@@ -28,13 +29,13 @@ export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
  * Makes a chat model from a checkpoint's files (tokenizer.json, tokenizer_config.json, the chat
  * template, generation_config.json and config.json) and the engine that runs it.
  *
- * @throws Error when tokenizer.json is missing; TemplateError when there is no chat template
+ * @throws Error when tokenizer.json is missing and can't be built; TemplateError when there is no chat template
  */
 export function chatModel(files: CheckpointFiles, options: ChatModelOptions): ChatModel {
   const { generator, processor, compileGrammar, ...images } = options;
-  const tokenizerJson = files["tokenizer.json"] as object | undefined;
-  if (!tokenizerJson) throw new Error("chatModel: the checkpoint has no tokenizer.json");
-  const tokenizer = new Tokenizer(tokenizerJson, files["tokenizer_config.json"] ?? {});
+  const json = tokenizerJson(files);
+  if (!json) throw new Error("chatModel: the checkpoint has no tokenizer.json");
+  const tokenizer = new Tokenizer(json, files["tokenizer_config.json"] ?? {});
   return {
     generator,
     processor,

@@ -15,7 +15,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { openCache } from "../weights/cache.ts";
 import { type Http, download, readWhole } from "../weights/http.ts";
-import { INDEX, OPTIONAL, REQUIRED, SINGLE, openRemote } from "../weights/remote.ts";
+import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS, openRemote } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
 
 /** Called as weights arrive over the network. */
@@ -47,7 +47,8 @@ export async function findSnapshot(
   const folder = join(root, "snapshots", commit);
   const there = (name: string) => exists(join(folder, name));
   const needed = [...REQUIRED, ...((await weightsOf(folder)) ?? [SINGLE])];
-  if (!(await every(needed, there))) return undefined;
+  const tokenizers = await Promise.all(TOKENIZERS.map((names) => every(names, there)));
+  if (!(await every(needed, there)) || !tokenizers.includes(true)) return undefined;
   const known = async (name: string) =>
     (await there(name)) || exists(join(root, ".no_exist", commit, name));
   return { folder, complete: await every(OPTIONAL, known) };

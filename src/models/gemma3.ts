@@ -6,9 +6,9 @@ import { transposed } from "../weights/transposed.ts";
 import { parseConfig } from "./config.ts";
 import { gemma3Processor } from "./gemma3-processor.ts";
 import { gemma3Text } from "./gemma3-text.ts";
-import { llavaRename } from "./llava-rename.ts";
 import type { Family } from "./model.ts";
 import { SiglipFields, postLayernorm, siglip, siglipPass } from "./siglip.ts";
+import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' Gemma 3 and SigLIP classes. */
 const Config = z.object({
@@ -37,7 +37,7 @@ export const gemma3: Family<"rows"> = (files, options) => {
   return {
     ...gemma3Text(files, "model.language_model"),
     processor: gemma3Processor(files, options),
-    rename: llavaRename,
+    storedNames: llavaNames,
     patchesPerRow: block ** 2,
     bidirectional: "images",
     imageStates: 1,

@@ -6,9 +6,9 @@ import { layersUpTo } from "./encoder.ts";
 import { internvlProcessor } from "./internvl-processor.ts";
 import { mlp, norm } from "./layers.ts";
 import { llama } from "./llama.ts";
-import { projectedRename } from "./llava-rename.ts";
 import type { Family } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
+import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' InternVL class. */
 const Config = z.object({
@@ -45,7 +45,7 @@ export const internvl: Family<ClipTable> = (files, options) => {
   return {
     ...llama(files, "model.language_model"),
     processor,
-    rename: projectedRename,
+    storedNames: llavaNames,
     patchesPerRow: block ** 2,
     imageStates: 1,
 

@@ -7,6 +7,7 @@ import type { Family } from "./model.ts";
 import { mergeBlocks } from "./patch-blocks.ts";
 import { type Siglip2Table, siglip2, siglip2Pass } from "./siglip2.ts";
 import { SiglipFields, postLayernorm } from "./siglip.ts";
+import { HEADLESS, storedNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' LFM2-VL and SigLIP 2 classes. */
 const Config = z.object({
@@ -30,7 +31,7 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
   return {
     ...lfm2(files, "model.language_model"),
     processor: lfm2VlProcessor(files, options),
-    rename: lfm2VlRename,
+    storedNames: lfm2VlNames,
     patchesPerRow: merge ** 2,
     imageStates: 1,
 
@@ -51,7 +52,6 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
   };
 };
 
-/** Published names lack one part of the tower's names. */
-function lfm2VlRename(name: string): string {
-  return name.replace("vision_tower.vision_model.", "vision_tower.");
+function lfm2VlNames(name: string): readonly string[] {
+  return storedNames(name, [["vision_tower.vision_model.", "vision_tower."], HEADLESS]);
 }

@@ -8,9 +8,9 @@ import { layersUpTo } from "./encoder.ts";
 import { mlp } from "./layers.ts";
 import { llama } from "./llama.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
-import { llavaRename } from "./llava-rename.ts";
 import type { Family, ImageLayout, ImagePacking, VisionTable } from "./model.ts";
 import { SiglipFields, siglip, siglipPass } from "./siglip.ts";
+import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' LLaVA-OneVision and SigLIP. */
 const Config = z.object({
@@ -39,7 +39,7 @@ export const llavaOnevision: Family<"rows"> = (files, options) => {
   return {
     ...llama(files, "model.language_model"),
     processor,
-    rename: llavaRename,
+    storedNames: llavaNames,
     patchesPerRow: 1,
     imageStates: 1,
 

@@ -5,8 +5,8 @@ import { layersUpTo } from "./encoder.ts";
 import { mlp } from "./layers.ts";
 import { llama } from "./llama.ts";
 import { llavaProcessor } from "./llava-processor.ts";
-import { llavaRename } from "./llava-rename.ts";
 import type { Family } from "./model.ts";
+import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' LLaVA and CLIP classes. */
 const Config = z.object({
@@ -31,7 +31,7 @@ export const llava: Family<ClipTable> = (files) => {
   return {
     ...llama(files, "model.language_model"),
     processor: llavaProcessor(files),
-    rename: llavaRename,
+    storedNames: llavaNames,
     patchesPerRow: 1,
     imageStates: 1,
 

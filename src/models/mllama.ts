@@ -15,7 +15,6 @@ import {
   llamaConfig,
 } from "./llama-config.ts";
 import { llamaDecoder } from "./llama.ts";
-import { projectedRename } from "./llava-rename.ts";
 import { EMBEDDINGS } from "./lm-head.ts";
 import { canvasGrids, mllamaProcessor } from "./mllama-processor.ts";
 import {
@@ -27,6 +26,7 @@ import {
 } from "./mllama-vision.ts";
 import type { Family, Weights } from "./model.ts";
 import { rope } from "./rope.ts";
+import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' Mllama classes. */
 const Config = z.object({
@@ -91,7 +91,7 @@ export const mllama: Family<MllamaTable> = (files) => {
     ...llamaDecoder(text, DECODER),
     text: { ...text, num_kv_layers },
     processor: mllamaProcessor(files),
-    rename: projectedRename,
+    storedNames: llavaNames,
     patchesPerRow: 1,
     imageStates: 2 * crossLayers.length,
     crossAttention: { rows, width: text.num_key_value_heads * text.head_dim },

@@ -195,8 +195,11 @@ export interface PromptPositions {
 export interface Model<K extends string = string> {
   readonly text: TextShape;
   readonly processor: ImageProcessor;
-  /** Translates a name used by the model to the checkpoint's, where the checkpoint lacks the first. */
-  rename?(name: string): string;
+  /**
+   * @param name of a tensor, as the model asks for it
+   * @returns the names that the tensor may have in a checkpoint; the first one that is there counts
+   */
+  storedNames?(name: string): readonly string[];
   /** Patches that become one image row. */
   readonly patchesPerRow: number;
   /**

@@ -3,10 +3,10 @@ import { parseConfig } from "./config.ts";
 import { gemma2Text } from "./gemma2-text.ts";
 import { gemma } from "./gemma.ts";
 import { dense } from "./layers.ts";
-import { llavaRename } from "./llava-rename.ts";
 import type { Family } from "./model.ts";
 import { paligemmaProcessor } from "./paligemma-processor.ts";
 import { SiglipFields, postLayernorm, siglip, siglipPass } from "./siglip.ts";
+import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' PaliGemma and SigLIP classes. */
 const Config = z.object({
@@ -28,7 +28,7 @@ export const paligemma: Family<"rows"> = (files) => {
   return {
     ...decoder(files, "model.language_model"),
     processor: paligemmaProcessor(files),
-    rename: llavaRename,
+    storedNames: llavaNames,
     bidirectional: "prompt",
     patchesPerRow: 1,
     imageStates: 1,

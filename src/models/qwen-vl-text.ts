@@ -8,6 +8,7 @@ import type {
   PromptPositions,
 } from "./model.ts";
 import { qwenVlProcessor } from "./qwen-vl-processor.ts";
+import { type Rewrite, storedNames } from "./stored-names.ts";
 
 /** The defaults of transformers' Qwen-VL text classes; the sizes must be in config.json. */
 const DEFAULTS: LlamaDefaults = {
@@ -37,7 +38,7 @@ export function qwenBase(
     ...llamaDecoder(llamaConfig(withTextConfig(files), DEFAULTS), "model.language_model"),
     processor,
     patchesPerRow: merge ** 2,
-    rename: qwenRename,
+    storedNames: qwenNames,
     promptPositions: (ids, images) => mropePositions(ids, images, imageTokenId, merge),
   };
 }
@@ -78,7 +79,11 @@ function mropePositions(
   return { positions, offset: next - ids.length };
 }
 
-/** Published names for the names of the modules' parameters. */
-function qwenRename(name: string): string {
-  return name.replace(/^model\.language_model\./, "model.").replace(/^model\.visual\./, "visual.");
+const REWRITES: readonly Rewrite[] = [
+  [/^model\.language_model\./, "model."],
+  [/^model\.(language_model|visual)\./, "$1."],
+];
+
+function qwenNames(name: string): readonly string[] {
+  return storedNames(name, REWRITES);
 }

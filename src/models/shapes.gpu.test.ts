@@ -24,7 +24,10 @@ beforeAll(async () => {
 function open({ make, contextLength, image }: PublishedShape, cut: Cut) {
   const checkpoint = randomCheckpoint(make(cut));
   const model = createModel(checkpoint.files);
-  const weights = new GpuWeights(gpu, checkpoint, { quantization: "q4", rename: model.rename });
+  const weights = new GpuWeights(gpu, checkpoint, {
+    quantization: "q4",
+    storedNames: model.storedNames,
+  });
   const options = { contextLength: contextLength ?? image.tokens + 64, prefillRows: 32 };
   return { checkpoint, model, weights, engine: buildEngine(gpu, model, weights, options) };
 }

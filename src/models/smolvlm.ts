@@ -6,6 +6,7 @@ import { llama } from "./llama.ts";
 import type { Family } from "./model.ts";
 import { SiglipFields, postLayernorm, siglip, siglipPass } from "./siglip.ts";
 import { smolvlmProcessor } from "./smolvlm-processor.ts";
+import { HEADLESS, storedNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
 const Config = z.object({
@@ -29,6 +30,7 @@ export const smolvlm: Family<"rows"> = (files, options) => {
   return {
     ...llama(files, "model.text_model"),
     processor: smolvlmProcessor(files, options),
+    storedNames: (name) => storedNames(name, [HEADLESS]),
     patchesPerRow: scale_factor ** 2,
     imageStates: 1,
 

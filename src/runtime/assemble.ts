@@ -32,7 +32,7 @@ export function assemble(
 ): AssembledModel {
   const { quantization, maxImageTokens = MAX_IMAGE_TOKENS } = options;
   const model = createModel(checkpoint.files, { maxImageTokens });
-  const weights = new GpuWeights(gpu, checkpoint, { quantization, rename: model.rename });
+  const weights = new GpuWeights(gpu, checkpoint, { quantization, storedNames: model.storedNames });
   const preprocess = async (image: PreparedImage) => {
     try {
       return await preparePatches(gpu, image, model.processor);

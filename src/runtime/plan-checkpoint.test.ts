@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { readJson } from "../../tests/chat-support.ts";
 import { FOLDERS } from "../../tests/families.ts";
 import { UNPACKED } from "../../tests/goldens/paths.ts";
 import { openModel } from "../cli/open-model.ts";
@@ -33,6 +34,45 @@ test.each(FOLDERS)("%s", async (name) => {
   expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
   // These checkpoints are small and bf16. "auto" keeps their 16 bits.
   expect(plan.gpu.auto).toEqual(plan.gpu.f16);
+});
+
+type Names = Readonly<Record<string, readonly [saved: string, parameter: string]>>;
+
+/** Names of tensors by those of the modules' parameters, besides the names that `layouts.gpu.test.ts` runs. */
+const ORDERS: [what: string, folders: readonly string[], order: (parameter: string) => string][] = [
+  [
+    "names of transformers 4.52 to 4.57, with a model inside the tower",
+    ["gemma3", "paligemma", "paligemma2", "llava", "llava_onevision"],
+    (parameter) => parameter.replace(/^model\.vision_tower\./, "$&vision_model."),
+  ],
+  ["names of the model without its head", FOLDERS, (name) => name.replace(/^model\./, "")],
+];
+
+describe.each(ORDERS)("%s", (_, folders, order) => {
+  test.each(folders)("%s", async (folder) => {
+    const checkpoint = await golden(folder);
+    const names = readJson(`e2e/goldens/${folder}/newer/names.json`) as Names;
+    const tensors = new Map(
+      Array.from(checkpoint.tensors, ([name, info]) => {
+        const [, parameter] = names[name] ?? expect.fail(`names.json lacks ${name}`);
+        return [order(parameter), info];
+      }),
+    );
+    expect(tensors.size).toBe(checkpoint.tensors.size);
+    const { gpu } = await planCheckpoint({ ...checkpoint, tensors });
+    expect(gpu.f32).toEqual((await planCheckpoint(checkpoint)).gpu.f32);
+  });
+});
+
+test("a head that the checkpoint stores is used, whatever config.json says of tied weights", async () => {
+  const checkpoint = await golden("qwen2_5_vl");
+  const [embeddings, info] = [...checkpoint.tensors].find(([name]) => /embed_tokens/.test(name))!;
+  expect(checkpoint.files["config.json"]).toMatchObject({ tie_word_embeddings: true });
+  const tensors = new Map([...checkpoint.tensors, ["lm_head.weight", info]]);
+  const added = await planCheckpoint({ ...checkpoint, tensors });
+  const { gpu } = await planCheckpoint(checkpoint);
+  expect(embeddings).toBe("model.embed_tokens.weight");
+  expect(added.gpu.f32.weights.embedding).toBe(2 * gpu.f32.weights.embedding);
 });
 
 test("the model says to which part a tensor belongs, whatever the tensor's name", async () => {

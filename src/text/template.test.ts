@@ -15,27 +15,47 @@ describe("the location of a template", () => {
     { name: "default", template: "default" },
   ];
   test.each([
-    [
-      "chat_template.jinja",
-      { "chat_template.jinja": "jinja", "chat_template.json": { chat_template: "json" } },
-      "jinja",
-    ],
-    [
-      "chat_template.json",
-      {
-        "chat_template.json": { chat_template: "json" },
-        "tokenizer_config.json": { chat_template: "config" },
-      },
-      "json",
-    ],
-    ["tokenizer_config.json", { "tokenizer_config.json": { chat_template: "config" } }, "config"],
     ["a list of named templates", { "tokenizer_config.json": { chat_template: named } }, "default"],
+    ["one among several files", { "additional_chat_templates/default.jinja": "plain" }, "plain"],
   ])("%s", (_, files, expected) => {
     expect(chatTemplate(files, {}).render(HELLO)).toBe(expected);
   });
 
+  test("the processor's own come first, the tokenizer's last", () => {
+    const files: Record<string, unknown> = {
+      "processor_config.json": { chat_template: "1 processor_config.json" },
+      "chat_template.json": { chat_template: "2 chat_template.json" },
+      "chat_template.jinja": "3 chat_template.jinja",
+      "tokenizer_config.json": { chat_template: "4 tokenizer_config.json" },
+    };
+    const found: string[] = [];
+    for (const name of Object.keys(files)) {
+      found.push(chatTemplate(files, {}).render(HELLO));
+      // A processor_config.json mostly has no template.
+      if (name === "processor_config.json") files[name] = { chat_template: null };
+      else delete files[name];
+    }
+    expect(found.map((text) => text[0])).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("a template for tools in a file of its own", () => {
+    const files = {
+      "chat_template.jinja": "plain",
+      "additional_chat_templates/tool_use.jinja": "tools",
+      "tokenizer_config.json": { chat_template: "tokenizer" },
+    };
+    expect(chatTemplate(files, {}).render(HELLO)).toBe("plain");
+    expect(chatTemplate(files, {}).render(HELLO, { tools: [{}] })).toBe("tools");
+  });
+
   test("none", () => {
     expect(() => chatTemplate({ "tokenizer_config.json": {} }, {})).toThrow(TemplateError);
+  });
+
+  test("none of several is the default", () => {
+    const list = [{ name: "rag", template: "rag" }];
+    const files = { "tokenizer_config.json": { chat_template: list } };
+    expect(() => chatTemplate(files, {})).toThrow('none is named "default": rag');
   });
 });
 

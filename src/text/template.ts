@@ -34,12 +34,14 @@ export interface ChatTemplate {
 }
 
 /**
- * Reads a checkpoint's chat template from `chat_template.jinja`, `chat_template.json` or
- * `tokenizer_config.json`, the first that has one.
+ * Reads a checkpoint's chat template, in transformers' order: `chat_template` in
+ * processor_config.json, chat_template.json, chat_template.jinja with additional_chat_templates/, and
+ * tokenizer_config.json. The first that has one counts. The tokenizer's may be of the text model that
+ * the checkpoint was made from, without a place for images.
  *
  * @param namedTokens `bos_token`, `eos_token`, ... for the template
  * @param fallback the template for checkpoints without one
- * @throws TemplateError when there is none, or it is not valid Jinja
+ * @throws TemplateError when there is none, none is the default, or one is not valid Jinja
  */
 export function chatTemplate(
   files: CheckpointFiles,
@@ -72,26 +74,40 @@ function sourcesIn(
   files: CheckpointFiles,
   fallback: string | undefined,
 ): { plain: string; tools?: string } {
-  const processor = files["chat_template.json"] as { chat_template?: unknown } | undefined;
-  const tokenizer = files["tokenizer_config.json"] as { chat_template?: unknown } | undefined;
+  const within = (file: string) =>
+    (files[file] as { chat_template?: unknown } | undefined)?.chat_template;
   const found =
-    files["chat_template.jinja"] ??
-    processor?.chat_template ??
-    tokenizer?.chat_template ??
+    within("processor_config.json") ??
+    within("chat_template.json") ??
+    separateFiles(files) ??
+    within("tokenizer_config.json") ??
     fallback;
-  const list = (Array.isArray(found) ? found : [{ template: found }]) as readonly {
-    readonly name?: string;
-    readonly template?: unknown;
-  }[];
-  const named = (wanted: string) => list.find(({ name }) => name === wanted)?.template;
-  const plain = named("default") ?? list[0]?.template;
-  const tools = named("tool_use");
+  if (typeof found === "string") return { plain: found };
+  const { default: plain, tool_use: tools } = byName(found);
   if (typeof plain !== "string") {
     throw new TemplateError(
-      "chat template: none in chat_template.jinja, chat_template.json or tokenizer_config.json",
+      found
+        ? `chat template: none is named "default": ${Object.keys(byName(found)).join(", ")}`
+        : "chat template: none in processor_config.json, chat_template.json, chat_template.jinja " +
+            "or tokenizer_config.json",
     );
   }
   return typeof tools === "string" ? { plain, tools } : { plain };
+}
+
+/** @returns the templates in files of their own by name; undefined when there is none */
+function separateFiles(files: CheckpointFiles): object | undefined {
+  const additional = (name: string) => files[`additional_chat_templates/${name}.jinja`];
+  const plain = files["chat_template.jinja"] ?? additional("default");
+  const tools = additional("tool_use");
+  return plain || tools ? { default: plain, tool_use: tools } : undefined;
+}
+
+/** @param found templates by name, or a list of them with their names */
+function byName(found: unknown): Readonly<Record<string, unknown>> {
+  if (!Array.isArray(found)) return (found ?? {}) as Record<string, unknown>;
+  const list = found as readonly { readonly name: string; readonly template: unknown }[];
+  return Object.fromEntries(list.map(({ name, template }) => [name, template]));
 }
 
 function parse(text: string): JinjaTemplate {

@@ -15,7 +15,8 @@ export interface WeightFile {
 
 /** Lists what was read from a folder, so that it can be read again without its server. */
 export interface Manifest {
-  readonly version: 1;
+  /** 1 may lack small files that this version reads. */
+  readonly version: 1 | 2;
   readonly id: string;
   readonly folder: string;
   /** The commit, if the folder is on a hub. */
@@ -23,6 +24,8 @@ export interface Manifest {
   /** Tags of the small files, by name. */
   readonly files: Readonly<Record<string, string>>;
   readonly weights: readonly WeightFile[];
+  /** The file that counts, for tensors that several files have. */
+  readonly owners?: Readonly<Record<string, string>> | undefined;
   /** Whether all weights are stored and had the right hash. */
   readonly complete: boolean;
 }
@@ -84,7 +87,7 @@ export async function readManifest(
   if (!bytes) return undefined;
   try {
     const manifest = JSON.parse(new TextDecoder().decode(bytes)) as Manifest;
-    return manifest.version === 1 ? manifest : undefined;
+    return manifest.version === 1 || manifest.version === 2 ? manifest : undefined;
   } catch {
     return undefined;
   }

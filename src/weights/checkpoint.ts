@@ -44,7 +44,7 @@ export interface OpenOptions {
 /** A checkpoint whose small files are read, and whose weights can be streamed. */
 export interface Checkpoint {
   readonly id: string;
-  /** Parsed JSON by file name; `chat_template.jinja` is a string. */
+  /** Parsed JSON by file name; a file of another kind, such as chat_template.jinja, is a string. */
   readonly files: Readonly<Record<string, unknown>>;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes of all tensors. */
@@ -79,7 +79,7 @@ export async function openCheckpoint(
   const manifest = await readManifest(cache, source.folder);
   const kept = manifest?.complete ? await openKept(manifest, cache) : undefined;
   let opened = kept;
-  if (!kept || options.revalidate) {
+  if (!kept || options.revalidate || kept.manifest.version === 1) {
     try {
       opened = await openFresh(source, http, cache, manifest);
     } catch (error) {
@@ -126,12 +126,13 @@ async function openFresh(
   const weights = remote.weights.map(({ file }) => file);
   const unchanged = JSON.stringify(weights) === JSON.stringify(before?.weights);
   const manifest: Manifest = {
-    version: 1,
+    version: 2,
     id,
     folder,
     commit: remote.commit,
     files,
     weights,
+    owners: remote.owners,
     complete: unchanged && before?.complete === true,
   };
   for (const [name, { tag, bytes }] of remote.files) {
@@ -158,9 +159,12 @@ function checkpointOf(
   const tensors = new Map<string, TensorInfo>();
   for (const [file, header] of headers) {
     for (const [name, info] of parseHeader(file, header).tensors) {
+      const owner = manifest.owners?.[name];
       const other = tensors.get(name);
-      if (other) throw new Error(`${source.id}: ${name} is in ${other.file} and in ${file}`);
-      tensors.set(name, info);
+      if (other && !owner) {
+        throw new Error(`${source.id}: ${name} is in ${other.file} and in ${file}`);
+      }
+      if (!owner || owner === file) tensors.set(name, info);
     }
   }
   let weightBytes = 0;
@@ -224,8 +228,24 @@ function parseFile(name: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new Error(`${name} is not JSON: ${(cause as Error).message}`, { cause });
+    try {
+      return parsePythonJson(text);
+    } catch {
+      throw new Error(`${name} is not JSON: ${(cause as Error).message}`, { cause });
+    }
   }
+}
+
+/** Parses what Python writes, which is JSON with three more numbers. Throws SyntaxError. */
+function parsePythonJson(text: string): unknown {
+  const nan = "\0NaN";
+  const numbers: Readonly<Record<string, string>> = {
+    Infinity: "1e999",
+    "-Infinity": "-1e999",
+    NaN: JSON.stringify(nan),
+  };
+  const json = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (part) => numbers[part] ?? part);
+  return JSON.parse(json, (_, value) => (value === nan ? NaN : value) as unknown);
 }
 
 /** @returns an error that says what to do about the server's answer, or `error` itself */
@@ -244,8 +264,8 @@ export function withAdvice({ id, folder, repository }: Source, error: unknown): 
   }
   if (error.status === 404) {
     return advice(
-      `no transformers checkpoint at ${where}: it needs config.json, tokenizer.json and ` +
-        `model.safetensors, or model.safetensors.index.json and its files`,
+      `no transformers checkpoint at ${where}: it needs config.json, tokenizer.json ` +
+        `(or vocab.json and merges.txt) and model.safetensors, or model.safetensors.index.json and its files`,
     );
   }
   return error;

@@ -8,8 +8,8 @@ import { suggestNames } from "./suggest-names.ts";
 /** The tensors of a checkpoint, by the names that a model uses. */
 export interface NamedTensors {
   readonly checkpoint: Pick<Checkpoint, "id" | "tensors">;
-  /** The checkpoint's name of a tensor that it does not have under the model's name. */
-  readonly rename: (name: string) => string;
+  /** @returns the names that a tensor may have in a checkpoint */
+  readonly storedNames: (name: string) => readonly string[];
 }
 
 /** A tensor of numbers. */
@@ -53,8 +53,9 @@ export function findVector(tensors: NamedTensors, asked: string): StoredVector {
 }
 
 /** Finds a matrix that is several tensors. */
-function findPacked({ checkpoint, rename }: NamedTensors, asked: string): StoredMatrix | undefined {
-  for (const name of new Set([asked, rename(asked)])) {
+function findPacked(tensors: NamedTensors, asked: string): StoredMatrix | undefined {
+  const { checkpoint } = tensors;
+  for (const name of tensors.storedNames(asked)) {
     for (const { findMatrix } of WEIGHT_FORMATS) {
       const matrix = findMatrix?.(name, checkpoint.tensors);
       if (matrix) return matrix;
@@ -63,10 +64,12 @@ function findPacked({ checkpoint, rename }: NamedTensors, asked: string): Stored
   return undefined;
 }
 
-function findInfo({ checkpoint: { tensors }, rename }: NamedTensors, asked: string) {
-  const name = tensors.has(asked) ? asked : rename(asked);
-  const info = tensors.get(name);
-  return info && { name, info };
+function findInfo({ checkpoint: { tensors }, storedNames }: NamedTensors, asked: string) {
+  for (const name of storedNames(asked)) {
+    const info = tensors.get(name);
+    if (info) return { name, info };
+  }
+  return undefined;
 }
 
 /** Finds a tensor of floats. */

@@ -193,8 +193,11 @@ describe("GpuWeights", () => {
 
   test("finds tensors by old and new names", async () => {
     const checkpoint = await open();
-    const rename = (name: string) => name.replace(/^language_model\.model\./, "model.");
-    const { w } = await gpuWeights(checkpoint, { rename });
+    const storedNames = (name: string) => [
+      name,
+      name.replace(/^language_model\.model\./, "model."),
+    ];
+    const { w } = await gpuWeights(checkpoint, { storedNames });
     expect(w.has("model.embed_tokens.weight")).toBe(true);
     expect(w.under("model").has("embed_tokens.weight")).toBe(true);
     expect(w.has("lm_head.weight")).toBe(false);

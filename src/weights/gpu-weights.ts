@@ -15,8 +15,8 @@ import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
 export interface GpuWeightsOptions {
   /** The format of all matrices, or "auto", which chooses by the checkpoint's size. */
   readonly quantization?: FormatName | "auto" | undefined;
-  /** The checkpoint's name of a tensor that it does not have under the model's name. */
-  readonly rename?: ((name: string) => string) | undefined;
+  /** The names that a tensor may have in a checkpoint, by the model's name. Default: that one alone. */
+  readonly storedNames?: ((name: string) => readonly string[]) | undefined;
 }
 
 /** A matrix or vector that a model asked for. */
@@ -53,11 +53,11 @@ export class GpuWeights implements Weights {
   constructor(
     gpu: Gpu,
     checkpoint: Pick<Checkpoint, "id" | "tensors" | "weightBytes">,
-    { quantization = "auto", rename = (name) => name }: GpuWeightsOptions = {},
+    { quantization = "auto", storedNames = (name) => [name] }: GpuWeightsOptions = {},
   ) {
     this.#gpu = gpu;
     this.#checkpoint = checkpoint;
-    this.#tensors = { checkpoint, rename };
+    this.#tensors = { checkpoint, storedNames };
     this.#quantization = quantization;
   }
 

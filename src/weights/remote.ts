@@ -8,6 +8,8 @@ export interface Remote {
   readonly commit?: string | undefined;
   readonly files: ReadonlyMap<string, SmallFile>;
   readonly weights: readonly { file: WeightFile; header: Uint8Array<ArrayBuffer> }[];
+  /** The file that counts, for tensors that several files have. */
+  readonly owners?: Readonly<Record<string, string>> | undefined;
 }
 
 interface SmallFile {
@@ -15,14 +17,23 @@ interface SmallFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-export const REQUIRED = ["config.json", "tokenizer.json"];
+/** The further templates that are read, of those that transformers 5 may write beside chat_template.jinja. */
+const ADDITIONAL_TEMPLATES = ["default", "tool_use"].map(
+  (name) => `additional_chat_templates/${name}.jinja`,
+);
+
+export const REQUIRED = ["config.json"];
+/** A checkpoint has all files of one of these. */
+export const TOKENIZERS = [["tokenizer.json"], ["vocab.json", "merges.txt"]];
 export const OPTIONAL = [
   "generation_config.json",
   "preprocessor_config.json",
   "processor_config.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "chat_template.json",
   "chat_template.jinja",
+  ...ADDITIONAL_TEMPLATES,
 ];
 export const SINGLE = "model.safetensors";
 export const INDEX = "model.safetensors.index.json";
@@ -44,7 +55,7 @@ export async function openRemote(source: Source, http: Http, cache: WeightCache)
   // A wrong address is better explained by the small files, so their error is thrown first.
   weights.catch(() => {});
   const files = await readSmallFiles(listed);
-  return { commit: listing?.commit, files, weights: await weights };
+  return { commit: listing?.commit, files, ...(await weights) };
 }
 
 interface Folder {
@@ -99,12 +110,15 @@ async function readSmallFiles(folder: Folder): Promise<Map<string, SmallFile>> {
     const file = await readSmallFile(folder, name);
     if (file) files.set(name, file);
   };
-  await Promise.all([...REQUIRED, ...OPTIONAL].map(read));
-  // Older checkpoints have the template in tokenizer_config.json, or in chat_template.json.
-  const config = files.get("tokenizer_config.json");
-  const named = config && new TextDecoder().decode(config.bytes).includes('"chat_template"');
-  if (!named && !files.has("chat_template.jinja")) await read("chat_template.json");
-  return files;
+  const [whole = [], parts = []] = TOKENIZERS;
+  const first = OPTIONAL.filter((name) => !ADDITIONAL_TEMPLATES.includes(name));
+  await Promise.all([...REQUIRED, ...whole, ...first].map(read));
+  // Requests for the rest would mostly be in vain.
+  if (files.has("chat_template.jinja")) await Promise.all(ADDITIONAL_TEMPLATES.map(read));
+  if (whole.every((name) => files.has(name))) return files;
+  await Promise.all(parts.map(read));
+  if (parts.every((name) => files.has(name))) return files;
+  throw new HttpError(fileUrl(folder.source, "tokenizer.json", folder.listing?.commit), 404);
 }
 
 /** @returns undefined when an optional file is missing */
@@ -128,11 +142,11 @@ async function readSmallFile(
   }
 }
 
-async function openWeights(folder: Folder): Promise<Remote["weights"]> {
+async function openWeights(folder: Folder): Promise<Pick<Remote, "weights" | "owners">> {
   const { listing } = folder;
   if (!listing || listing.files.has(SINGLE)) {
     try {
-      return [await openWeightFile(folder, SINGLE)];
+      return { weights: [await openWeightFile(folder, SINGLE)] };
     } catch (error) {
       if (!(error instanceof HttpError) || isBusy(error)) throw error;
     }
@@ -141,20 +155,36 @@ async function openWeights(folder: Folder): Promise<Remote["weights"]> {
   const url = fileUrl(source, INDEX, listing?.commit);
   const { bytes, headers } = await readWhole(http, url);
   if (isPage(headers)) throw new HttpError(url, 404);
-  const shards = parseIndex(bytes);
-  return Promise.all(
-    [...shards].map(async ([name, tensors]) => {
-      const weights = await openWeightFile(folder, name);
-      const { tensors: present } = parseHeader(name, weights.header);
-      const absent = tensors.find((tensor) => !present.has(tensor));
-      if (absent === undefined) return weights;
-      throw new Error(`${INDEX}: ${absent} should be in ${name}, but it is not`);
-    }),
-  );
+  const map = parseIndex(bytes);
+  const shards = [...new Set(Object.values(map))].sort();
+  const weights = await Promise.all(shards.map((name) => openWeightFile(folder, name)));
+  return { weights, owners: ownersOf(weights, map) };
 }
 
-/** @returns the sorted names of the files in an index, with the tensors that each should have */
-function parseIndex(bytes: Uint8Array): Map<string, string[]> {
+/**
+ * Finds the tensors that several files have. Those that the index names, but no file has, are not
+ * missed before a model asks for them.
+ *
+ * @returns the file that the index names for each
+ */
+function ownersOf(
+  weights: Remote["weights"],
+  map: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const seen = new Map<string, string>();
+  const owners: [string, string][] = [];
+  for (const { file, header } of weights) {
+    for (const name of parseHeader(file.name, header).tensors.keys()) {
+      const owner = seen.has(name) && map[name];
+      if (owner) owners.push([name, owner]);
+      seen.set(name, file.name);
+    }
+  }
+  return Object.fromEntries(owners);
+}
+
+/** @returns the file of each tensor, by the tensor's name */
+function parseIndex(bytes: Uint8Array): Readonly<Record<string, string>> {
   let map: unknown;
   try {
     const index = JSON.parse(new TextDecoder().decode(bytes)) as { weight_map?: unknown } | null;
@@ -163,17 +193,17 @@ function parseIndex(bytes: Uint8Array): Map<string, string[]> {
     throw new Error(`${INDEX} is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof map !== "object" || map === null) throw new Error(`${INDEX} has no weight_map`);
-  const files = new Map<string, string[]>();
+  const files = new Set<string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
       throw new Error(`${INDEX}: ${tensor} is in ${JSON.stringify(file)}, expected a file name`);
     }
-    files.set(file, [...(files.get(file) ?? []), tensor]);
+    files.add(file);
   }
   if (files.size === 0 || files.size > MAX_SHARDS) {
     throw new Error(`${INDEX} names ${files.size} files, expected 1 to ${MAX_SHARDS}`);
   }
-  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return map as Record<string, string>;
 }
 
 /** Reads the header of a weight file, and identifies its content. */
