@@ -1,12 +1,14 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright";
 import { createServer as createVite } from "vite";
 import type { TestProject } from "vitest/node";
 import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
+import { pack } from "../scripts/pack.ts";
 import { ROOT } from "./root.ts";
-import { run } from "./serve-process.ts";
 
 /** Something that all end-to-end tests share: what they know it by, and its end. */
 interface Shared {
@@ -49,22 +51,35 @@ const MAKERS = {
     return { value: server.wsEndpoint(), close: () => server.close() };
   },
 
-  /** The library as it is published, in `dist/lib`. Its value is that folder. */
+  /** The package as npm packs it, which builds it. Its value is the file. */
+  async package(): Promise<Shared> {
+    const folder = await mkdtemp(join(tmpdir(), "webvlm-pack-"));
+    return { value: await pack(folder), close: () => rm(folder, { recursive: true }) };
+  },
+
+  /** The library as it is published. Its value is its folder. */
   async library(): Promise<Shared> {
-    await npm("run", "build:lib");
+    await make("package");
     return { value: join(ROOT, "dist", "lib") };
   },
 
-  /** The command as it is published, but in a folder of its own. Its value is the script. */
+  /** The command as it is published. Its value is the script. */
   async command(): Promise<Shared> {
-    // As deep below the root as `dist/cli`, which whoever runs the command may be using.
-    const outDir = join(ROOT, "dist", "cli-e2e");
-    await npm("run", "build:cli", "--", "--outDir", outDir);
-    return { value: join(outDir, "webvlm.js") };
+    await make("package");
+    return { value: join(ROOT, "dist", "cli", "webvlm.js") };
   },
-};
+} satisfies Record<string, () => Promise<Shared>>;
 
 export type SharedName = keyof typeof MAKERS;
+
+const made = new Map<SharedName, Promise<Shared>>();
+
+/** Makes a thing, or returns what was made of that name before. */
+function make(name: SharedName): Promise<Shared> {
+  const shared = made.get(name) ?? MAKERS[name]();
+  made.set(name, shared);
+  return shared;
+}
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -78,12 +93,8 @@ declare module "vitest" {
  * ends it after the last test.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const made = new Map<string, Promise<Shared>>();
   const server = createServer((request, response) => {
-    const name = (request.url as string).slice(1) as SharedName;
-    const shared = made.get(name) ?? MAKERS[name]();
-    made.set(name, shared);
-    shared.then(
+    make((request.url as string).slice(1) as SharedName).then(
       ({ value }) => response.end(value),
       (error: Error) => response.writeHead(500).end(error.stack),
     );
@@ -95,11 +106,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const all = await Promise.allSettled(made.values());
     await Promise.all(all.map((shared) => shared.status === "fulfilled" && shared.value.close?.()));
   };
-}
-
-/** Runs npm at the root. Throws Error with what it printed when it fails. */
-async function npm(...args: readonly string[]): Promise<void> {
-  // Vite heeds NODE_ENV, which the test runner has set.
-  const { code, stdout, stderr } = await run("npm", args, { env: { NODE_ENV: "" } });
-  if (code !== 0) throw new Error(`npm ${args.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
 }

@@ -9,10 +9,10 @@ import { pack } from "./pack.ts";
  *
  * @returns the exit code
  */
-export function main(): number {
+export async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "webvlm-pack-"));
   try {
-    const file = pack(folder);
+    const file = await pack(folder);
     // The whole service worker is a script to copy. Nobody imports it.
     const untyped = ["--exclude-entrypoints", "webvlm-service-worker.js"];
     const checks = [
