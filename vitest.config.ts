@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { CHROMIUM_ARGS, findChromium } from "./scripts/chromium.ts";
@@ -20,6 +21,8 @@ export default defineConfig({
           globalSetup,
           include: ["{src,tests,scripts}/**/*.test.ts"],
           exclude: ["**/*.gpu.test.ts"],
+          // Vitest itself would leave one core to the user.
+          maxWorkers: availableParallelism(),
           // Some go through hundreds of cases; a busy machine is no failure.
           testTimeout: 60_000,
         },

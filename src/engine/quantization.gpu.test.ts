@@ -11,13 +11,12 @@ import {
 import { expectClose, testGpu } from "../../tests/support.ts";
 import { referenceOf } from "../../tests/weight-formats.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Weight, weightBytes } from "../gpu/weight.ts";
+import type { Weight } from "../gpu/weight.ts";
 import type { Weights } from "../models/model.ts";
 import { allocateWeight } from "../weights/allocate-weight.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
 import type { WeightFormat } from "../weights/format.ts";
 import { f32 } from "../weights/formats/f32.ts";
-import type { FormatName } from "../weights/formats/registry.ts";
 import { resolveSource } from "../weights/source.ts";
 import { WeightWriter } from "../weights/weight-writer.ts";
 import type { Engine } from "./engine.ts";
@@ -93,28 +92,6 @@ describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) 
   });
 });
 
-test("weights take the bytes that their format promises", async () => {
-  const bytes: Partial<Record<FormatName, number>> = {};
-  for (const format of ["f32", "f16", "q8", "q4"] as const) {
-    const { model, weights } = await openEngine(gpu, golden.checkpoint, format, OPTIONS);
-    let sum = 0;
-    const counted = new Set<Weight>();
-    const watched = replaceMatrices(weights, (weight) => {
-      if (!counted.has(weight)) sum += weightBytes(weight);
-      counted.add(weight);
-      return weight;
-    });
-    await buildEngine(gpu, model, watched, OPTIONS).prepare();
-    bytes[format] = sum;
-  }
-  const { f32 = 0, f16 = 0, q8 = 0, q4 = 0 } = bytes;
-  expect(f16 / f32).toBe(0.5);
-  // q8 takes nine bits per weight, and a scale and a least value per 32 weights; q4 takes four bits, and
-  // the same. Rows are padded to a multiple of 32.
-  expect(q8 / f32).toBeLessThan((1 + 8 / 32) / 4 + 0.02);
-  expect(q4 / f32).toBeLessThan((0.5 + 4 / 32) / 4 + 0.02);
-});
-
 /** A case of the bundled sample model. `margin` is the least distance of top-1 and top-2 logits. */
 interface SampleCase {
   readonly messages: GoldenCase["messages"];
@@ -138,3 +115,35 @@ test("in q8 the sample model gives its f32 answers where its margin is large", a
     expect(ids, JSON.stringify(case_.messages.at(-1))).toEqual(case_.output_ids);
   }
 });
+
+/** The greedy ids of each case in q8. */
+async function answersOf({ checkpoint, cases }: Golden): Promise<number[][]> {
+  const { engine, model, weights } = await openEngine(gpu, checkpoint, "q8", OPTIONS);
+  const all: number[][] = [];
+  for (const case_ of cases) {
+    const images = await prepareImages(case_, model, "/e2e/goldens");
+    const input = { ids: case_.input_ids, images, maxTokens: case_.max_tokens };
+    all.push(await generate(engine, input, checkpoint.files));
+  }
+  weights.dispose();
+  return all;
+}
+
+/**
+ * In q8 the logits of these random models change by about 0.06. The reference's best logits lead by as
+ * little as 0.12, so an answer may differ there.
+ */
+test("in q8 at least 9 of 10 answers equal the recorded ones", async () => {
+  const forks: string[] = [];
+  let count = 0;
+  for (const folder of ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]) {
+    const golden = await openGolden(folder);
+    const all = await answersOf(golden);
+    for (const [i, { name, output_ids }] of golden.cases.entries()) {
+      if (all[i]?.join() !== output_ids.join()) forks.push(`${folder}: ${name}`);
+    }
+    count += golden.cases.length;
+  }
+  expect(count).toBeGreaterThan(20);
+  expect(forks.length, forks.join(", ")).toBeLessThanOrEqual(0.1 * count);
+}, 300_000);

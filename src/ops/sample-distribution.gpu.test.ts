@@ -68,9 +68,13 @@ const LEAST_PROBABILITY = 1e-3;
 
 const NO_FILTERS: Filters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
 
+/** Half of all combinations: any three settings meet in every way, and the fourth follows. */
 const COMBINATIONS = [0.7, 1.8].flatMap((temperature) =>
   [0, 12].flatMap((topK) =>
-    [1, 0.85].flatMap((topP) => [0, 0.2].map((minP) => ({ temperature, topK, topP, minP }))),
+    [1, 0.85].map((topP) => {
+      const filters = [temperature > 1, topK > 0, topP < 1].filter(Boolean).length;
+      return { temperature, topK, topP, minP: filters % 2 === 1 ? 0.2 : 0 };
+    }),
   ),
 );
 
@@ -97,7 +101,7 @@ describe("sample follows the softmax of what the filters keep", () => {
   );
 
   test("and each filter decides some of these cases", () => {
-    for (const times of Object.values(decided)) expect(times).toBeGreaterThan(3);
+    for (const times of Object.values(decided)) expect(times).toBeGreaterThan(2);
   });
 
   test("for the many unlikely tokens of a large vocabulary, too", async () => {
@@ -105,9 +109,9 @@ describe("sample follows the softmax of what the filters keep", () => {
     const V = 30_001;
     const flat = new Float32Array(V);
     flat[12_345] = Math.log(V - 1);
-    const counts = await count(flat, {}, { B: 64, steps: 32 });
+    const counts = await count(flat, {}, { B: 32, steps: 32 });
     const samples = counts.reduce((a, b) => a + b, 0);
-    expect(samples).toBe(64 * 32);
+    expect(samples).toBe(32 * 32);
 
     const likely = counts[12_345] as number;
     expect(chiSquaredTest([likely, samples - likely], [1, 1])).toBeGreaterThan(LEAST_PROBABILITY);

@@ -5,7 +5,9 @@ import { FOLDERS } from "../../tests/families.ts";
 import { UNPACKED } from "../../tests/goldens/paths.ts";
 import { openModel } from "../cli/open-model.ts";
 import { elementCount } from "../gpu/tensor.ts";
-import { QUANTIZATIONS } from "../weights/formats/registry.ts";
+import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
+import { assemble } from "./assemble.ts";
+import { countingGpu } from "./counting-device.ts";
 import { PLAN_PARTS, planCheckpoint } from "./plan-checkpoint.ts";
 
 const golden = (name: string) => openModel(join(import.meta.dirname, "../..", UNPACKED, name));
@@ -121,4 +123,20 @@ test("a model_type that is not supported is rejected", async () => {
   await expect(planCheckpoint({ ...checkpoint, files })).rejects.toThrow(
     /"bert", supported: smolvlm/,
   );
+});
+
+test("matrices take the bytes that their format promises", async () => {
+  const checkpoint = await golden("smolvlm");
+  const bytesIn = async (quantization: QuantizationName): Promise<number> => {
+    const { engine, weights } = assemble(countingGpu(), checkpoint, { quantization });
+    await engine.prepare();
+    const matrices = weights.allocated.filter(({ role }) => role);
+    return matrices.reduce((sum, { bytes }) => sum + bytes, 0);
+  };
+  const f32 = await bytesIn("f32");
+  expect((await bytesIn("f16")) / f32).toBe(0.5);
+  // q8 takes nine bits per weight, and a scale and a least value per 32 weights; q4 takes four bits, and
+  // the same. Rows are padded to a multiple of 32.
+  expect((await bytesIn("q8")) / f32).toBeLessThan((1 + 8 / 32) / 4 + 0.02);
+  expect((await bytesIn("q4")) / f32).toBeLessThan((0.5 + 4 / 32) / 4 + 0.02);
 });

@@ -1,0 +1,69 @@
+import { expect } from "vitest";
+import type { Model } from "../src/models/model.ts";
+import { assemble } from "../src/runtime/assemble.ts";
+import { countingGpu } from "../src/runtime/counting-device.ts";
+import type { Checkpoint } from "../src/weights/checkpoint.ts";
+
+/** What the engine reads. A model keeps more of its config.json there. */
+const TEXT_FIELDS = [
+  "vocab_size",
+  "hidden_size",
+  "num_hidden_layers",
+  "num_kv_layers",
+  "num_conv_layers",
+  "num_key_value_heads",
+  "head_dim",
+  "max_position_embeddings",
+  "sliding_window",
+] as const satisfies readonly (keyof Model["text"])[];
+
+/** Of images, in pixels. */
+const SIZES = [
+  [30, 20],
+  [300, 200],
+  [2000, 100],
+] as const;
+
+/**
+ * Records what decides a checkpoint's answers, without a GPU: the kernels with their constants in order,
+ * the bytes written to the device, where each weight is in the files, and the layout of images.
+ * Checkpoints with equal recordings answer alike.
+ */
+export async function recordingOf(checkpoint: Checkpoint): Promise<object> {
+  const gpu = countingGpu();
+  const kernels: unknown[] = [];
+  const written: string[] = [];
+  const pipeline = gpu.pipeline.bind(gpu);
+  gpu.pipeline = (kernel) => {
+    kernels.push([kernel.name, kernel.code, kernel.constants]);
+    return pipeline(kernel);
+  };
+  gpu.device.queue.writeBuffer = (_buffer, offset, data, begin = 0, size) => {
+    written.push(`${offset} ${Buffer.from(data as ArrayBuffer, begin, size).toString("base64")}`);
+  };
+  const options = { quantization: "f32", contextLength: 512 } as const;
+  const { model, weights, engine } = assemble(gpu, checkpoint, options);
+  await engine.prepare();
+  expect(kernels.length).toBeGreaterThan(20);
+  expect(written.length).toBeGreaterThan(0);
+  const { processor } = model;
+  const layouts = SIZES.map(([width, height]) => processor.layout(width, height, "auto"));
+  const { imageTokenId } = processor;
+  const ids = layouts.flatMap(({ tokenCount }) => [
+    1,
+    ...new Array<number>(tokenCount).fill(imageTokenId),
+    2,
+  ]);
+  return {
+    kernels,
+    written,
+    weights: weights.allocated.map(({ tensors, ...rest }) => ({
+      ...rest,
+      stored: tensors.map((name) => checkpoint.tensors.get(name)),
+    })),
+    text: TEXT_FIELDS.map((field) => [field, model.text[field]]),
+    pixels: [processor.rescale, processor.mean, processor.std],
+    layouts,
+    positions: model.promptPositions?.(ids, layouts),
+  };
+}
