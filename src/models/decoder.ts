@@ -6,11 +6,13 @@ import { rmsNorm } from "../ops/rms-norm.ts";
 import { type Rope, ropeAppend } from "../ops/rope-append.ts";
 import { dense, gatedMlp, stackedDense } from "./layers.ts";
 import type { TextShape, Weights } from "./model.ts";
+import type { RopeSettings } from "./rope.ts";
 
 /** The fields of a `text_config` that a Llama-like decoder layer reads. */
 export interface DecoderLayerConfig extends TextShape {
   readonly num_attention_heads: number;
   readonly rms_norm_eps: number;
+  readonly rope: Pick<RopeSettings, "scoreFactor">;
 }
 
 /** What all layers of a decoder read. */
@@ -44,7 +46,7 @@ export function decoderLayer(
     ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps }
     : {};
   const q = ropeAppend(g, rows, qkv, rope, cache, heads, norms); // [T, H * C]
-  const scale = c.head_dim ** -0.5;
+  const scale = c.head_dim ** -0.5 * c.rope.scoreFactor;
   const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, scale });
   x = dense(g, a.under("o_proj"), mixed, { residual: x });
   return feedForward(g, w, c, x);

@@ -132,7 +132,8 @@ function gemmaLayer(
     ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps, ...OFFSET }
     : {};
   const q = ropeAppend(g, rows, qkv, rope(g, settings), cache, heads, headNorms); // [T, H * C]
-  const scores = { scale: c.scale, softcap: c.attn_logit_softcapping ?? undefined, range };
+  const scale = c.scale * settings.scoreFactor;
+  const scores = { scale, softcap: c.attn_logit_softcapping ?? undefined, range };
   const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, ...scores });
   const project = (residual?: Tensor) => dense(g, a.under("o_proj"), mixed, { residual });
   x = added(x, project, "post_attention_layernorm");

@@ -40,10 +40,17 @@ const Config = z.object({
  */
 export function gemma3Text(files: CheckpointFiles, prefix: string): TextModel {
   const { text_config: text } = parseConfig(Config, files);
-  const { rope_theta, rope_scaling, rope_parameters, head_dim } = text;
+  const { rope_theta, rope_scaling, rope_parameters, head_dim, max_position_embeddings } = text;
   const { full_attention, sliding_attention } = rope_parameters ?? {};
-  const everywhere = { rope_theta, rope_scaling, rope_parameters: full_attention };
-  const local = { rope_theta: text.rope_local_base_freq, rope_parameters: sliding_attention };
+  const everywhere = {
+    ...{ rope_theta, rope_scaling, max_position_embeddings },
+    rope_parameters: full_attention,
+  };
+  const local = {
+    rope_theta: text.rope_local_base_freq,
+    rope_parameters: sliding_attention,
+    max_position_embeddings,
+  };
   const layers: Record<LayerType, GemmaLayer> = {
     full_attention: { range: "all", rope: ropeSettings(everywhere, head_dim) },
     sliding_attention: { range: "window", rope: ropeSettings(local, head_dim) },

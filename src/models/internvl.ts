@@ -43,7 +43,7 @@ export const internvl: Family<ClipTable> = (files, options) => {
   const processor = internvlProcessor(files, options);
   const { side } = processor;
   return {
-    ...llama(files, "model.language_model"),
+    ...llama(files, "model.language_model", "qwen2"),
     processor,
     storedNames: llavaNames,
     patchesPerRow: block ** 2,

@@ -8,6 +8,7 @@ import type { RopeSettings } from "./rope.ts";
 const Config = z.object({ text_config: z.looseObject({}) });
 
 const Text = z.object({
+  model_type: z.optional(z.string()),
   vocab_size: z.int(),
   hidden_size: z.int(),
   num_hidden_layers: z.int(),

@@ -4,6 +4,7 @@ import { addImageRows } from "../ops/add-image-rows.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
+import { type DecoderType, decoderDefaults } from "./decoder-defaults.ts";
 import { decoderLayer } from "./decoder.ts";
 import { type LlamaConfig, llamaConfig } from "./llama-config.ts";
 import { EMBEDDINGS, lmHead } from "./lm-head.ts";
@@ -11,13 +12,19 @@ import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
 import { rope } from "./rope.ts";
 
 /**
- * Llama (arXiv 2302.13971) and Qwen2 (arXiv 2407.10671), which adds biases, by `text_config`.
+ * Llama (arXiv 2302.13971), Qwen2 (arXiv 2407.10671), which adds biases, or Qwen3 (arXiv 2505.09388),
+ * which adds norms of queries and keys, by `text_config`.
  *
  * @param prefix name of the decoder among the weights
+ * @param otherwise the family's default of `text_config.model_type`
  * @throws Error naming the field of config.json that is wrong
  */
-export function llama(files: CheckpointFiles, prefix: string): TextModel {
-  return llamaDecoder(llamaConfig(files), prefix);
+export function llama(
+  files: CheckpointFiles,
+  prefix: string,
+  otherwise: DecoderType = "llama",
+): TextModel {
+  return llamaDecoder(llamaConfig(files, decoderDefaults(files, otherwise)), prefix);
 }
 
 /**

@@ -37,7 +37,7 @@ export const llavaOnevision: Family<"rows"> = (files, options) => {
   const processor = onevisionProcessor(files, options);
   const { side, maxFeatures } = processor;
   return {
-    ...llama(files, "model.language_model"),
+    ...llama(files, "model.language_model", "qwen2"),
     processor,
     storedNames: llavaNames,
     patchesPerRow: 1,

@@ -62,7 +62,11 @@ test("a pass has the rows of all tiles, those of the canvas first", () => {
 });
 
 test.each([
-  ["text_config", { rope_scaling: { rope_type: "yarn" } }, "text_config: rope_type is yarn"],
+  [
+    "text_config",
+    { rope_scaling: { rope_type: "longrope" } },
+    "text_config: rope_type is longrope",
+  ],
   [
     "text_config",
     { cross_attention_layers: [1, 4] },

@@ -3,8 +3,11 @@ import { parse } from "./config.ts";
 import {
   type Llama3Scaling,
   type RopeSettings,
+  type YarnScaling,
   inverseFrequencies,
   llama3Frequencies,
+  yarnFrequencies,
+  yarnScoreFactor,
 } from "./rope.ts";
 
 const Positive = z.number().check(z.positive());
@@ -27,6 +30,19 @@ const Llama3 = z.object({
   original_max_position_embeddings: Positive,
 }) satisfies z.ZodMiniType<Llama3Scaling>;
 
+const nullish = z.nullish(z.number());
+
+const Yarn = z.object({
+  factor: Positive,
+  original_max_position_embeddings: Positive,
+  beta_fast: nullish,
+  beta_slow: nullish,
+  truncate: z.nullish(z.boolean()),
+  attention_factor: nullish,
+  mscale: nullish,
+  mscale_all_dim: nullish,
+}) satisfies z.ZodMiniType<YarnScaling>;
+
 /**
  * The fields of a decoder's config that `ropeSettings` reads.
  *
@@ -47,12 +63,19 @@ interface RopeConfig {
   readonly rope_theta: number;
   readonly rope_scaling?: z.output<typeof Parameters> | null | undefined;
   readonly rope_parameters?: z.output<typeof Parameters> | null | undefined;
+  /** The default of `original_max_position_embeddings`. */
+  readonly max_position_embeddings?: number;
 }
 
-/** Changes the frequencies `[C / 2]` as one `rope_type` does; `name` is where `parameters` are from. */
-type Scaling = (frequencies: number[], parameters: object, name: string) => number[];
+/** What one `rope_type` changes; `name` is where `parameters` are from. */
+interface Scaling {
+  /** @returns `[C / 2]` */
+  frequencies(plain: number[], parameters: object, name: string, theta: number): number[];
+  /** Default 1. */
+  scoreFactor?(parameters: object, name: string): number;
+}
 
-const unscaled: Scaling = (frequencies) => frequencies;
+const unscaled: Scaling = { frequencies: (plain) => plain };
 
 /** By `rope_type`. */
 const SCALINGS: Readonly<Record<string, Scaling>> = {
@@ -62,12 +85,21 @@ const SCALINGS: Readonly<Record<string, Scaling>> = {
   /** Scales only beyond `max_position_embeddings`, and no context is longer than that. */
   dynamic: unscaled,
   /** Position interpolation (arXiv 2306.15595). */
-  linear(frequencies, parameters, name) {
-    const { factor } = parse(Linear, parameters, name);
-    return frequencies.map((frequency) => frequency / factor);
+  linear: {
+    frequencies(plain, parameters, name) {
+      const { factor } = parse(Linear, parameters, name);
+      return plain.map((frequency) => frequency / factor);
+    },
   },
-  llama3: (frequencies, parameters, name) =>
-    llama3Frequencies(frequencies, parse(Llama3, parameters, name)),
+  llama3: {
+    frequencies: (plain, parameters, name) =>
+      llama3Frequencies(plain, parse(Llama3, parameters, name)),
+  },
+  yarn: {
+    frequencies: (plain, parameters, name, theta) =>
+      yarnFrequencies(plain, theta, parse(Yarn, parameters, name)),
+    scoreFactor: (parameters, name) => yarnScoreFactor(parse(Yarn, parameters, name)),
+  },
 };
 
 /**
@@ -79,22 +111,27 @@ const SCALINGS: Readonly<Record<string, Scaling>> = {
  * @throws Error naming a `rope_type` that is not supported, or a missing setting of one that is
  */
 export function ropeSettings(
-  { rope_theta, rope_scaling, rope_parameters }: RopeConfig,
+  { rope_theta, rope_scaling, rope_parameters, max_position_embeddings }: RopeConfig,
   C: number,
   name = "text_config",
 ): RopeSettings {
-  // As in transformers, the older field wins where a file has both.
-  const parameters = { ...rope_parameters, ...rope_scaling };
+  // As in transformers, the older field takes the place of the newer one where a file has both.
+  const field = Object.keys(rope_scaling ?? {}).length > 0 ? "rope_scaling" : "rope_parameters";
+  const parameters = {
+    ...(max_position_embeddings && { original_max_position_embeddings: max_position_embeddings }),
+    ...(field === "rope_scaling" ? rope_scaling : rope_parameters),
+  };
   const type = parameters.rope_type ?? parameters.type ?? "default";
   const scaling = SCALINGS[type];
   if (!scaling) {
     const known = Object.keys(SCALINGS).join(", ");
     throw new Error(`config.json: ${name}: rope_type is ${type}, supported: ${known}`);
   }
-  const frequencies = inverseFrequencies(parameters.rope_theta ?? rope_theta, C);
-  const field = rope_scaling ? "rope_scaling" : "rope_parameters";
+  const theta = parameters.rope_theta ?? rope_theta;
+  const path = `config.json: ${name}.${field}`;
   return {
-    frequencies: scaling(frequencies, parameters, `config.json: ${name}.${field}`),
+    frequencies: scaling.frequencies(inverseFrequencies(theta, C), parameters, path, theta),
+    scoreFactor: scaling.scoreFactor?.(parameters, path) ?? 1,
     axes: axesOf(parameters.mrope_section ?? [C / 2], parameters.mrope_interleaved ?? false, C / 2),
   };
 }

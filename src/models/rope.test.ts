@@ -60,11 +60,69 @@ test("linear divides all frequencies", () => {
   expect(frequencies).toEqual(inverseFrequencies(10_000, C).map((frequency) => frequency / 8));
 });
 
-test("where a file has both fields, the older one wins", () => {
+test("where a file has both fields, the older one takes the place of the newer one", () => {
   const rope_parameters = { rope_type: "default", rope_theta: 500_000 };
   const rope_scaling = { rope_type: "linear", factor: 2 };
   const { frequencies } = read({ rope_parameters, rope_scaling });
-  expect(frequencies).toEqual(inverseFrequencies(500_000, C).map((frequency) => frequency / 2));
+  expect(frequencies).toEqual(inverseFrequencies(10_000, C).map((frequency) => frequency / 2));
+  expect(read({ rope_parameters, rope_scaling: {} })).toEqual(read({ rope_parameters }));
+});
+
+test.each([
+  { rope_parameters: { rope_type: "default" } },
+  { rope_parameters: { rope_type: "default", rope_theta: null } },
+  { rope_parameters: null },
+])("without a base in it, %j has the one beside it", (config) => {
+  const { frequencies } = read({ rope_theta: 100_000, ...config });
+  expect(frequencies).toEqual(inverseFrequencies(100_000, C));
+});
+
+const YARN = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32 };
+
+/** Recorded with transformers 5.23's `_compute_yarn_parameters`, heads of 16 channels, base 10,000. */
+test.each<[string, object, number[], number]>([
+  [
+    "by the factor alone",
+    {},
+    [1.0, 0.19764236, 0.025, 0.00790569, 0.0025, 0.00079057, 0.00025, 7.906e-5],
+    1.13862944,
+  ],
+  [
+    "with limits of its own",
+    { beta_fast: 8, beta_slow: 2 },
+    [1.0, 0.07905694, 0.025, 0.00790569, 0.0025, 0.00079057, 0.00025, 7.906e-5],
+    1.13862944,
+  ],
+  [
+    "without rounding",
+    { truncate: false },
+    [1.0, 0.14849025, 0.025, 0.00790569, 0.0025, 0.00079057, 0.00025, 7.906e-5],
+    1.13862944,
+  ],
+  [
+    "with an attention factor",
+    { attention_factor: 1.5 },
+    [1.0, 0.19764236, 0.025, 0.00790569, 0.0025, 0.00079057, 0.00025, 7.906e-5],
+    1.5,
+  ],
+  [
+    "with mscale",
+    { mscale: 1.0, mscale_all_dim: 0.5 },
+    [1.0, 0.19764236, 0.025, 0.00790569, 0.0025, 0.00079057, 0.00025, 7.906e-5],
+    1.06482163,
+  ],
+  [
+    "with the model's own context",
+    { original_max_position_embeddings: undefined },
+    [1.0, 0.23717082, 0.05, 0.00790569, 0.0025, 0.00079057, 0.00025, 7.906e-5],
+    1.13862944,
+  ],
+])("YaRN %s", (_, more, frequencies, attentionFactor) => {
+  const config = JSON.parse(JSON.stringify({ rope_scaling: { ...YARN, ...more } })) as object;
+  const fields = parse(z.object(ropeFields(10_000)), config, "text_config");
+  const { scoreFactor, ...read } = ropeSettings({ ...fields, max_position_embeddings: 128 }, 16);
+  read.frequencies.forEach((f, i) => expect(f).toBeCloseTo(frequencies[i] as number, 6));
+  expect(scoreFactor).toBeCloseTo(attentionFactor ** 2, 6);
 });
 
 test.each([
@@ -81,7 +139,8 @@ test.each([
 });
 
 test.each([
-  [{ rope_type: "yarn", factor: 4 }, "text_config: rope_type is yarn, supported: default"],
+  [{ rope_type: "longrope" }, "text_config: rope_type is longrope, supported: default"],
+  [{ rope_type: "yarn" }, "text_config.rope_scaling: factor"],
   [{ ...SCALING, factor: undefined }, "text_config.rope_scaling: factor"],
   [{ rope_type: "linear" }, "text_config.rope_scaling: factor"],
 ])("%j is refused by name", (rope_scaling, message) => {
