@@ -95,7 +95,7 @@ function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
 
 /** Decodes base64 of a URL, where `+`, `/` and `=` may be escaped. */
 function percentDecodeText(text: string): string {
-  return text.includes("%") ? new TextDecoder("latin1").decode(percentDecoded(text)) : text;
+  return text.includes("%") ? new TextDecoder().decode(percentDecoded(text)) : text;
 }
 
 function percentDecode(text: string, { maxBytes }: ImageFileOptions) {

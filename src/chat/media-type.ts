@@ -1,6 +1,4 @@
-const ASCII = new TextDecoder("latin1");
-
-/** Media types by the magic bytes of a file, which begin at index `from`. */
+/** Media types by the magic bytes of a file, a byte a character, which begin at index `from`. */
 const SIGNATURES: readonly { type: string; magic: string; from?: number }[] = [
   { type: "image/png", magic: "\x89PNG\r\n\x1a\n" },
   { type: "image/jpeg", magic: "\xff\xd8\xff" },
@@ -27,10 +25,14 @@ const SIGNATURES: readonly { type: string; magic: string; from?: number }[] = [
 
 /** @returns the media type of a file by its first bytes; undefined if they are not known */
 export function sniffMediaType(bytes: Uint8Array): string | undefined {
-  const start = ASCII.decode(bytes.subarray(0, 512));
+  // A TextDecoder of "latin1" decodes windows-1252: 0x80 to 0x9f become other characters.
+  const start = String.fromCharCode(...bytes.subarray(0, 512));
   const known = SIGNATURES.find(({ magic, from = 0 }) => start.startsWith(magic, from));
   if (known) return known.type;
-  const text = start.replace(/^ï»¿/, "").trimStart().toLowerCase(); // a UTF-8 byte-order mark
+  const text = start
+    .replace(/^\xef\xbb\xbf/, "")
+    .trimStart()
+    .toLowerCase(); // a UTF-8 byte-order mark
   if (text.startsWith("<!doctype html") || text.startsWith("<html")) return "text/html";
   if (text.includes("<svg")) return "image/svg+xml";
   return undefined;
