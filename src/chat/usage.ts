@@ -54,7 +54,10 @@ export class UsageCounter implements AnswerUsage {
  * largest that lies in tiles.
  */
 export function seenSize({ size, resizes, tiles }: ImageLayout): Size {
-  const images = [{ width: size[0], height: size[1] }, ...resizes];
+  const images = [
+    { width: size[0], height: size[1] },
+    ...resizes.map((resize) => resize.crop ?? resize),
+  ];
   const parts = images.map(({ width, height }, image) => {
     const cut = tiles.filter(({ from }) => from === image);
     return {

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
+import type { Rectangle } from "../ops/unpack-image.ts";
 import { Positive, parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
   PixelSize,
   checkImage,
-  checkProportions,
   imageTokenFields,
   imageTokenId,
   namedToken,
@@ -14,7 +14,7 @@ import {
   parseImageSettings,
   resizeFilter,
 } from "./image-settings.ts";
-import type { CheckpointFiles, ImageLayout, ImageProcessor } from "./model.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, Size } from "./model.ts";
 
 /** The fields of config.json, with the default of transformers' LLaVA class. */
 const Config = z.object({
@@ -32,6 +32,9 @@ const Settings = z.object({
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
 
+/** Pixels along an edge of the resized image. Longer ones take seconds, and the reference gigabytes. */
+const MAX_EDGE = 2 ** 23;
+
 /**
  * The image processing of LLaVA-1.5, which is CLIP's: the image is resized so that its shorter edge
  * has a fixed length, and the middle is cropped. The number of tokens does not depend on the detail.
@@ -44,8 +47,9 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
   const { patch_size } = config.vision_config;
   const filter = resizeFilter(settings.resample);
   const { shortest_edge } = settings.size;
-  const crop = settings.crop_size;
-  const grid = [Math.floor(crop.height / patch_size), Math.floor(crop.width / patch_size)] as const;
+  const { width: cropWidth, height: cropHeight } = settings.crop_size;
+  const tile = { width: cropWidth, height: cropHeight };
+  const grid = [Math.floor(cropHeight / patch_size), Math.floor(cropWidth / patch_size)] as const;
   const tokenCount = grid[0] * grid[1];
   const image = namedToken(files, "image_token", "<image>");
   return {
@@ -58,18 +62,25 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
 
     layout(width, height): ImageLayout {
       checkImage(width, height);
-      checkProportions(width, height); // The resized image is on the GPU before it is cropped.
       const shorter = Math.min(width, height);
       const scale = (length: number) => Math.trunc((shortest_edge * length) / shorter);
       const resized = { width: scale(width), height: scale(height) };
+      if (Math.max(resized.width, resized.height) > MAX_EDGE) {
+        throw new RangeError(
+          `layout: resized, the image is ${resized.width} x ${resized.height} pixels, ` +
+            `expected edges of ${MAX_EDGE} or less`,
+        );
+      }
       const middle = {
-        x: Math.trunc((resized.width - crop.width) / 2),
-        y: Math.trunc((resized.height - crop.height) / 2),
+        x: Math.trunc((resized.width - cropWidth) / 2),
+        y: Math.trunc((resized.height - cropHeight) / 2),
       };
+      // Only the crop is computed: an elongated image is very large after the resize.
+      const kept = overlap({ ...middle, ...tile }, resized);
       return {
         size: [width, height],
-        resizes: [{ from: 0, ...resized, filter }],
-        tiles: [{ from: 1, ...middle, width: crop.width, height: crop.height }],
+        resizes: [{ from: 0, ...resized, crop: kept, filter }],
+        tiles: [{ from: 1, x: middle.x - kept.x, y: middle.y - kept.y, ...tile }],
         rows: 0,
         cols: 0,
         grid,
@@ -77,5 +88,16 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
         prompt: image.repeat(tokenCount),
       };
     },
+  };
+}
+
+/** The part of a rectangle that lies in an image. */
+function overlap({ x, y, width, height }: Rectangle, image: Size): Rectangle {
+  const [left, top] = [Math.max(0, x), Math.max(0, y)];
+  return {
+    x: left,
+    y: top,
+    width: Math.min(x + width, image.width) - left,
+    height: Math.min(y + height, image.height) - top,
   };
 }

@@ -39,6 +39,8 @@ export interface Resize extends Size {
   readonly from: number;
   /** The part of it that is resized. Default: all of it. The part may reach beyond the image. */
   readonly part?: Rectangle;
+  /** The part of the result that is kept. Default: all of it. */
+  readonly crop?: Rectangle;
   readonly filter: ResizeFilter;
 }
 

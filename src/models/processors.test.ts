@@ -9,6 +9,7 @@ import {
 } from "../../tests/processor-goldens.ts";
 import { gemma3Processor } from "./gemma3-processor.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
+import { llavaProcessor } from "./llava-processor.ts";
 import type { ImageProcessor, ModelOptions } from "./model.ts";
 
 /** Families whose processors have no test file of their own, by golden folder. */
@@ -159,15 +160,27 @@ describe("LLaVA-1.5", () => {
   test.each([
     { width: 600, height: 420, resized: [480, 336], at: [72, 0] },
     { width: 61, height: 260, resized: [336, 1432], at: [0, 548] },
-    { width: 2, height: 401, resized: undefined, at: undefined },
-  ])("the middle of $width x $height", ({ width, height, resized, at }) => {
-    if (!resized) {
-      expect(() => processor.layout(width, height, "auto")).toThrow("more than 200 times as long");
-      return;
-    }
+    { width: 2, height: 401, resized: [336, 67_368], at: [0, 33_516] },
+    { width: 20_000, height: 2, resized: [3_360_000, 336], at: [1_679_832, 0] },
+  ])("the middle of $width x $height", ({ width, height, resized, at: [x, y] }) => {
     const { resizes, tiles } = processor.layout(width, height, "auto");
-    expect(resizes.map(({ width, height }) => [width, height])).toEqual([resized]);
-    expect(tiles.map(({ x, y }) => [x, y])).toEqual([at]);
+    const crop = { x, y, width: 336, height: 336 };
+    const [w, h] = resized;
+    expect(resizes).toEqual([{ from: 0, width: w, height: h, crop, filter: "bicubic" }]);
+    expect(tiles).toEqual([{ from: 1, x: 0, y: 0, width: 336, height: 336 }]);
+  });
+
+  test("a crop that is larger than the resized image lies around it", () => {
+    const settings = { size: { shortest_edge: 10 }, crop_size: { width: 14, height: 28 } };
+    const config = { vision_config: { patch_size: 14 } };
+    const files = { "config.json": config, "preprocessor_config.json": settings };
+    const { resizes, tiles } = llavaProcessor(files).layout(100, 200, "auto");
+    expect(resizes[0]?.crop).toEqual({ x: 0, y: 0, width: 10, height: 20 });
+    expect(tiles).toEqual([{ from: 1, x: -2, y: -4, width: 14, height: 28 }]);
+  });
+
+  test("refuses what is too large once its shorter edge is enlarged", () => {
+    expect(() => processor.layout(50_000, 1, "auto")).toThrow("16800000 x 336 pixels");
   });
 
   test("takes the same tokens whatever is asked for", () => {

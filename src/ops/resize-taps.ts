@@ -28,39 +28,84 @@ export interface ExactTaps {
   readonly weights: readonly number[];
 }
 
+/** A run of the output positions of an axis. */
+export interface Kept {
+  readonly first: number;
+  readonly count: number;
+}
+
 /**
  * The taps of PyTorch's antialiased uint8 resize, which works like Pillow's. Weights are normalised in
  * float64 and rounded to 16-bit fixed point, with as many fraction bits as the largest weight allows.
  *
  * @param source length of the axis in pixels
  * @param target its length after the resize
+ * @param kept the output positions whose taps are needed, by default all. Their rows of `starts`
+ *   begin at 0
  */
-export function resizeTaps(source: number, target: number, filter: Filter): Taps {
-  const { starts, weights: exact } = exactTaps(source, target, filter);
-  const bits = fractionBits(exact.reduce((most, weight) => Math.max(most, weight), 0));
+export function resizeTaps(
+  source: number,
+  target: number,
+  filter: Filter,
+  kept: Kept = { first: 0, count: target },
+): Taps {
+  const { starts, weights: exact } = exactTaps(source, target, filter, kept);
+  // The positions that are left out count too.
+  const bits = fractionBits(largestWeight(source, target, filter));
   const weights = Int32Array.from(exact, (weight) => roundAwayFromZero(weight * 2 ** bits));
   return { starts, weights, bits };
 }
 
 /** The taps of `resizeTaps` before rounding, which PyTorch's float resize uses. */
-export function exactTaps(source: number, target: number, filter: Filter): ExactTaps {
+export function exactTaps(
+  source: number,
+  target: number,
+  filter: Filter,
+  { first, count }: Kept = { first: 0, count: target },
+): ExactTaps {
   const { support, at } = FILTERS[filter];
   const scale = source / target;
   const stretch = Math.max(scale, 1);
-  const starts = new Uint32Array(2 * (target + 1));
+  const starts = new Uint32Array(2 * (count + 1));
   const exact: number[] = [];
-  for (let i = 0; i < target; i++) {
-    const centre = (i + 0.5) * scale;
-    const low = Math.max(Math.trunc(centre - support * stretch + 0.5), 0);
-    const high = Math.min(Math.trunc(centre + support * stretch + 0.5), source);
+  for (let i = 0; i < count; i++) {
+    const { centre, low, high } = tapRange(first + i, scale, support * stretch, source);
     starts.set([low, exact.length], 2 * i);
     const weights: number[] = [];
     for (let j = low; j < high; j++) weights.push(at(Math.abs((j - centre + 0.5) / stretch)));
     const sum = weights.reduce((total, weight) => total + weight, 0);
     for (const weight of weights) exact.push(weight / sum);
   }
-  starts.set([source, exact.length], 2 * target);
+  starts.set([source, exact.length], 2 * count);
   return { starts, weights: exact };
+}
+
+/** The largest weight of all outputs. There may be millions, so that no list is made. */
+function largestWeight(source: number, target: number, filter: Filter): number {
+  const { support, at } = FILTERS[filter];
+  const scale = source / target;
+  const stretch = Math.max(scale, 1);
+  let largest = 0;
+  for (let i = 0; i < target; i++) {
+    const { centre, low, high } = tapRange(i, scale, support * stretch, source);
+    let sum = 0;
+    let most = 0;
+    for (let j = low; j < high; j++) {
+      const weight = at(Math.abs((j - centre + 0.5) / stretch));
+      sum += weight;
+      if (weight > most) most = weight;
+    }
+    if (most > largest * sum) largest = most / sum;
+  }
+  return largest;
+}
+
+/** The inputs `low ..< high` that output `i` is made of, and the point between them that it shows. */
+function tapRange(i: number, scale: number, reach: number, source: number) {
+  const centre = (i + 0.5) * scale;
+  const low = Math.max(Math.trunc(centre - reach + 0.5), 0);
+  const high = Math.min(Math.trunc(centre + reach + 0.5), source);
+  return { centre, low, high };
 }
 
 /** @returns the fraction bits with which `largest` fits in 16 bits, at most 22 */

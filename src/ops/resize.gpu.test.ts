@@ -149,3 +149,23 @@ describe("a part that reaches beyond the image, with a background", () => {
     expect(wrong, `byte ${wrong}: ${bytes[wrong]}, expected ${expected[wrong]}`).toBe(-1);
   });
 });
+
+describe("a crop is the part of the whole result", () => {
+  test.each([
+    { from: [50, 2], to: [900, 36], crop: [432, 0, 36, 36] },
+    { from: [61, 260], to: [40, 170], crop: [0, 65, 40, 40] },
+    { from: [40, 30], to: [40, 30], crop: [3, 4, 20, 10] },
+    { from: [90, 7], to: [9, 7], crop: [1, 1, 7, 5] },
+  ] as const)("$crop of $from to $to", async ({ from, to, crop: [x, y, width, height] }) => {
+    const gpu = await testGpu();
+    const image = noise(from[0], from[1]);
+    const words = new Uint32Array(image.data.buffer);
+    const source = gpu.tensor("image", [image.height, image.width], "u32", words);
+    const crop = { x, y, width, height };
+    const resized = await resize(gpu, source, to[0], to[1], "lanczos", { crop });
+    expect(resized.shape).toEqual([height, width]);
+    const bytes = new Uint8Array(await gpu.readBytes(resized));
+    const expected = cut(reference(image, to[0], to[1], "lanczos"), crop, []).data;
+    expect(expected.findIndex((byte, i) => bytes[i] !== byte)).toBe(-1);
+  });
+});
