@@ -3,10 +3,12 @@ import cases from "../../e2e/goldens/preprocess/cases.json";
 import settings from "../../e2e/goldens/preprocess/settings.json";
 import { FAMILIES } from "../../tests/families.ts";
 import { goldenImage } from "../../tests/images.ts";
-import { testGpu } from "../../tests/support.ts";
+import { random, testGpu } from "../../tests/support.ts";
+import { Gpu } from "../gpu/device.ts";
 import { bufferOf } from "../gpu/tensor.ts";
-import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.ts";
+import type { ImageLayout, ImageProcessor, PatchSource, Resize } from "../models/model.ts";
 import { blockOrder } from "../models/patch-blocks.ts";
+import { ImageSizeError } from "./image-limits.ts";
 import { preparePatches } from "./preprocess.ts";
 
 /** Divides the tiles in all settings, so that every pixel is in a patch. */
@@ -149,6 +151,89 @@ describe("an image of one colour stays so", () => {
       expect(wrong).toBe(-1);
     }
     source.release();
+  });
+});
+
+describe("an image that is too large for a binding", () => {
+  /** A device that binds fewer bytes and covers fewer rows with a dispatch than it could. */
+  async function limitedGpu(bytes: number, groups = 65_535): Promise<Gpu> {
+    const { device, adapter } = await testGpu();
+    const limits = {
+      maxStorageBufferBindingSize: bytes,
+      maxComputeWorkgroupsPerDimension: groups,
+      maxTextureDimension2D: 8192,
+      maxBufferSize: 2 ** 28,
+    };
+    const limited = new Proxy(device, {
+      get(target, name) {
+        if (name === "limits") return limits;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    return new Gpu(limited, adapter);
+  }
+
+  const [width, height] = [301, 217];
+  const words = Uint32Array.from(random(width * height), (v) => (v + 1) * 2 ** 31);
+  const decoded = { width, height, source: new Uint8Array(words.buffer) };
+  const processor = processorOf("llava");
+  const whole = processor.layout(width, height, "auto");
+  const tiles = [{ from: 1, x: 0, y: 0, width: 64, height: 48 }];
+  const to = { from: 0, width: 64, height: 48, filter: "bicubic" } as const;
+
+  async function allPatches(gpu: Gpu, layout: ImageLayout): Promise<Float32Array> {
+    const before = gpu.bytes;
+    const source = await preparePatches(gpu, { decoded, layout }, processor);
+    const values = [];
+    for await (const tile of readTiles(source, processor, layout)) values.push(...tile);
+    source.release();
+    expect(gpu.bytes - before).toBeLessThanOrEqual(32);
+    return Float32Array.from(values);
+  }
+
+  test.each<[string, Partial<Resize>]>([
+    ["the whole", {}],
+    ["a crop", { width: 90, height: 70, crop: { x: 13, y: 9, width: 64, height: 48 } }],
+    ["a part", { part: { x: 20, y: 30, width: 150, height: 77 } }],
+    ["a part that reaches beyond it", { part: { x: -9, y: -42, width: 400, height: 301 } }],
+    ["a part of its width", { part: { x: 0, y: 40, width, height: 48 } }],
+  ])("comes out the same: %s", async (_, changes) => {
+    const layout = {
+      ...whole,
+      resizes: [{ ...to, ...changes }],
+      tiles,
+      grid: [3, 4] as const,
+      background: 0x7f3300,
+    };
+    const expected = await allPatches(await testGpu(), layout);
+    expect(expected.length).toBe(64 * 48 * 3);
+    for (const [bytes, groups] of [
+      [width * height * 4 - 1],
+      [64 * height * 4], // bands of 46 rows
+      [2 ** 27, 12], // bands of 48 rows
+    ] as const) {
+      const banded = await allPatches(await limitedGpu(bytes, groups), layout);
+      expect(banded.findIndex((value, i) => value !== expected[i])).toBe(-1);
+    }
+  });
+
+  test("is refused by its class where a resize or a tile does not fit either", async () => {
+    const refused = async (bytes: number, layout: Partial<ImageLayout>) => {
+      const gpu = await limitedGpu(bytes);
+      const image = { decoded, layout: { ...whole, tiles, resizes: [to], ...layout } };
+      const error: unknown = await preparePatches(gpu, image, processor).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(ImageSizeError);
+      expect(gpu.bytes).toBeLessThanOrEqual(32); // the normalisation's constants
+      return (error as Error).message;
+    };
+    const rows = 64 * height * 4;
+    expect(await refused(rows - 4, {})).toContain(
+      `The image is 301 x 217 pixels. To process it takes ${rows} bytes in a buffer`,
+    );
+    await refused(rows, { resizes: [{ ...to, height: 218 }] });
+    await refused(width * 4 - 4, { resizes: [{ ...to, width: 1, height: 1 }] });
+    await refused(width * height * 4 - 4, { tiles: [{ from: 0, x: 0, y: 0, width, height }] });
   });
 });
 

@@ -4,6 +4,8 @@ import type { ImageLayout, ImageProcessor, PatchSource } from "../models/model.t
 import { compilePatchify } from "../ops/patchify.ts";
 import { resize } from "../ops/resize.ts";
 import type { DecodedImage } from "../platform/platform.ts";
+import { checkResizes, fitsDevice } from "./image-limits.ts";
+import { resizeInBands } from "./resize-in-bands.ts";
 import { uploadImage } from "./upload-image.ts";
 
 interface LaidOutImage {
@@ -15,7 +17,7 @@ interface LaidOutImage {
  * Uploads an image and resizes it as its layout says. The result cuts and normalises patches when
  * they are asked for. The decoded image is read once; the caller keeps and releases it.
  *
- * @throws RangeError when the image is too large for the device
+ * @throws ImageSizeError when the image is too large for the device
  */
 export async function preparePatches(
   gpu: Gpu,
@@ -50,22 +52,36 @@ export async function preparePatches(
 
 /**
  * @returns `[H, W]` u32 each: the image, then its resizes. A resize that keeps the size is the same
- *   tensor as its source. Those that no tile is cut from are released.
+ *   tensor as its source. Those that no tile is cut from are released, and undefined. So is an image
+ *   that no binding holds.
  */
-async function resizeAll(gpu: Gpu, decoded: DecodedImage, layout: ImageLayout): Promise<Tensor[]> {
-  const images: Tensor[] = [];
-  const needed = new Set<Tensor>();
+async function resizeAll(
+  gpu: Gpu,
+  decoded: DecodedImage,
+  layout: ImageLayout,
+): Promise<(Tensor | undefined)[]> {
+  const { limits } = gpu.device;
+  checkResizes(limits, layout);
+  const images: (Tensor | undefined)[] = [];
+  const needed = new Set<Tensor | undefined>();
   try {
-    images.push(await uploadImage(gpu, decoded));
+    images.push(fitsDevice(limits, decoded) ? await uploadImage(gpu, decoded) : undefined);
     const { background } = layout;
-    for (const { from, part, width, height, filter } of layout.resizes) {
-      const source = images[from] as Tensor;
-      images.push(await resize(gpu, source, width, height, filter, { part, background }));
+    for (const step of layout.resizes) {
+      const source = images[step.from];
+      const { width, height, filter, part, crop } = step;
+      images.push(
+        source
+          ? await resize(gpu, source, width, height, filter, { part, crop, background })
+          : await resizeInBands(gpu, decoded, step, background),
+      );
     }
-    for (const { from } of layout.tiles) needed.add(images[from] as Tensor);
+    for (const { from } of layout.tiles) needed.add(images[from]);
     return images;
   } finally {
     // When a step has failed, nothing is needed.
-    for (const tensor of new Set(images)) if (!needed.has(tensor)) gpu.release(bufferOf(tensor));
+    for (const tensor of new Set(images)) {
+      if (tensor && !needed.has(tensor)) gpu.release(bufferOf(tensor));
+    }
   }
 }

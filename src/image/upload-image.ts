@@ -9,16 +9,27 @@ const BLOCK_PIXELS = 2 ** 21;
 /** WebGPU copies texture rows to buffers with a stride of a multiple of 256 bytes. */
 const STRIDE_PIXELS = 64;
 
+/** Rows of an image, from the top down. */
+export interface RowRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 /**
- * Copies an image to the GPU block by block. Transparent pixels are blended with white.
+ * Copies an image, or some of its rows, to the GPU block by block. Transparent pixels are blended with
+ * white.
  *
- * @returns `[H, W]` u32, opaque RGBA8; the caller releases it
- * @throws RangeError when the image has no pixels, has more pixels than the device binds, or has a
- *   number of bytes that does not match its size
+ * @returns `[H, W]` u32, opaque RGBA8, where H is the number of rows; the caller releases it
+ * @throws RangeError when the image has no pixels, when the rows have more pixels than the device
+ *   binds, or when the number of bytes does not match the image's size
  */
-export async function uploadImage(gpu: Gpu, image: DecodedImage): Promise<Tensor> {
-  checkSize(gpu, image);
-  const { width, height } = image;
+export async function uploadImage(
+  gpu: Gpu,
+  image: DecodedImage,
+  { first, count: height }: RowRange = { first: 0, count: image.height },
+): Promise<Tensor> {
+  checkSize(gpu, image, height);
+  const { width } = image;
   const unpack = await compileUnpackImage(gpu);
 
   const maxEdge = gpu.device.limits.maxTextureDimension2D;
@@ -42,7 +53,7 @@ export async function uploadImage(gpu: Gpu, image: DecodedImage): Promise<Tensor
         width: Math.min(blockWidth, width - x),
         height: Math.min(blockHeight, height - y),
       };
-      fillTexture(gpu, image, block, texture);
+      fillTexture(gpu, image, { ...block, y: first + y }, texture);
       copyToBuffer(gpu, texture, block, rgba);
       unpack(rgba, block, pixels);
     }
@@ -52,7 +63,7 @@ export async function uploadImage(gpu: Gpu, image: DecodedImage): Promise<Tensor
   return pixels;
 }
 
-function checkSize(gpu: Gpu, { width, height, source }: DecodedImage): void {
+function checkSize(gpu: Gpu, { width, height, source }: DecodedImage, rows: number): void {
   const bytes = width * height * 4;
   if (!(bytes > 0)) {
     throw new RangeError(
@@ -65,9 +76,9 @@ function checkSize(gpu: Gpu, { width, height, source }: DecodedImage): void {
     );
   }
   const limit = gpu.device.limits.maxStorageBufferBindingSize;
-  if (bytes > limit) {
+  if (width * rows * 4 > limit) {
     throw new RangeError(
-      `uploadImage: ${width} x ${height} pixels are ${bytes} bytes, the device allows ${limit}`,
+      `uploadImage: ${width} x ${rows} pixels are ${width * rows * 4} bytes, the device allows ${limit}`,
     );
   }
 }
