@@ -22,6 +22,7 @@ function texts(automaton: Automaton): (text: string) => boolean {
   return (text) => {
     let state: State | null = automaton.start();
     for (const byte of UTF8.encode(text)) {
+      automaton.limit.restart();
       state = state && automaton.after(state, byte);
     }
     return state?.complete ?? false;

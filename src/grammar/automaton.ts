@@ -1,6 +1,7 @@
 import { Conjunction } from "./conjunction.ts";
 import { END, type Instruction, type Program } from "./program.ts";
 import type { ProductState, StackFrame, State, Thread } from "./state.ts";
+import { WorkLimit } from "./work-limit.ts";
 
 /** An automaton forgets its states beyond this number, so that long answers don't fill the memory. */
 const MAX_STATES = 4096;
@@ -11,7 +12,7 @@ let lastFrameId = 0;
 
 /**
  * Matches texts byte by byte. A state is computed when it is first reached; reaching it again is a
- * lookup.
+ * lookup. Computing states throws a GrammarError once `limit` is reached.
  */
 export class Automaton {
   readonly #program: Program;
@@ -21,8 +22,11 @@ export class Automaton {
   readonly #conjunctions = new Map<number, Conjunction>();
   readonly #outermost: StackFrame = { id: 0, at: END, iterations: undefined, outer: undefined };
 
-  constructor(program: Program) {
+  readonly limit: WorkLimit;
+
+  constructor(program: Program, limit = new WorkLimit()) {
     this.#program = program;
+    this.limit = limit;
   }
 
   /** The state before the first byte. */
@@ -92,6 +96,7 @@ export class Automaton {
       const key = `${at}/${stack.id}`;
       if (found.visited.has(key)) continue;
       found.visited.add(key);
+      this.limit.count();
       const instruction = instructions[at] as Instruction;
       switch (instruction.op) {
         case "byte":
@@ -156,7 +161,11 @@ export class Automaton {
     if (!conjunction) {
       const { conditions } = this.#program.instructions[at] as Instruction & { op: "all" };
       conjunction = new Conjunction(
-        conditions.map(({ program, not }) => ({ automaton: new Automaton(program), not })),
+        conditions.map(({ program, not }) => ({
+          automaton: new Automaton(program, this.limit),
+          not,
+        })),
+        this.limit,
       );
       this.#conjunctions.set(at, conjunction);
     }

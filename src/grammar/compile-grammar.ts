@@ -1,5 +1,6 @@
 import { parseEbnf } from "./ebnf.ts";
 import { type Grammar, Rules } from "./expression.ts";
+import { GrammarError } from "./grammar-error.ts";
 import { schemaExpression } from "./json-schema.ts";
 import { type Program, program } from "./program.ts";
 import { regexExpression } from "./regex.ts";
@@ -13,7 +14,13 @@ import { tagsExpression } from "./tags.ts";
  * @throws GrammarError for a source that can't be enforced, or that no text matches
  */
 export function compileGrammar(source: GrammarSource): Program {
-  return program(grammarOf(source));
+  try {
+    return program(grammarOf(source));
+  } catch (cause) {
+    // The parsers bound the nesting of what they read. A long chain of rules may still be too deep.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new GrammarError("it is too large", { cause });
+  }
 }
 
 function grammarOf(source: GrammarSource): Grammar {
@@ -22,7 +29,7 @@ function grammarOf(source: GrammarSource): Grammar {
     case "json_object":
       return { root: schemaExpression({ type: "object" }, rules), rules: rules.all };
     case "json_schema":
-      return { root: schemaExpression(source.schema, rules), rules: rules.all };
+      return { root: schemaExpression(source.schema, rules, source.strict), rules: rules.all };
     case "regex":
       return { root: regexExpression(source.pattern, "whole"), rules: rules.all };
     case "ebnf":

@@ -1,4 +1,5 @@
 import type { ProductState, State } from "./state.ts";
+import type { WorkLimit } from "./work-limit.ts";
 
 /** The part of an automaton that a conjunction uses. */
 interface Stepper {
@@ -12,6 +13,9 @@ interface AutomatonCondition {
   readonly not: boolean;
 }
 
+/** What a new state costs, with the search for the states after each byte. */
+const STATE_WORK = 50;
+
 /**
  * Follows several conditions on one text. A text that satisfies each condition so far may still be
  * unable to satisfy all of them in the end, so a conjunction looks ahead.
@@ -20,8 +24,11 @@ export class Conjunction {
   readonly #conditions: readonly AutomatonCondition[];
   readonly #states = new Map<string, ProductState>();
 
-  constructor(conditions: readonly AutomatonCondition[]) {
+  readonly #limit: WorkLimit;
+
+  constructor(conditions: readonly AutomatonCondition[], limit: WorkLimit) {
     this.#conditions = conditions;
+    this.#limit = limit;
   }
 
   /** @returns the state before the first byte, or null where no text satisfies all conditions */
@@ -50,6 +57,7 @@ export class Conjunction {
     const key = states.map((state) => state?.id ?? "").join();
     let product = this.#states.get(key);
     if (!product) {
+      this.#limit.count(STATE_WORK);
       const complete = this.#conditions.every(
         ({ not }, i) => (states[i]?.complete ?? false) !== not,
       );

@@ -25,7 +25,10 @@ export function parseEbnf(grammar: string, rules: Rules): Expression {
   return new EbnfParser(grammar, rules).parse();
 }
 
-const NAME = /[A-Za-z_][\w.-]*/y;
+/** Groups within groups. */
+const MOST_NESTING = 200;
+
+const NAME = /\w[\w.-]*/y;
 const BLANK = /(?:\s|#.*)*/y;
 const DEFINES = /(?:\s|#.*)*::=/y;
 const COUNTS = /\{\s*(\d+)?\s*(,)?\s*(\d+)?\s*\}/y;
@@ -46,6 +49,8 @@ class EbnfParser {
   readonly #names = new Map<string, { readonly inner: string; readonly at: number }>();
   readonly #defined = new Map<string, Expression>();
   #at = 0;
+  /** How many groups are open. */
+  #depth = 0;
 
   constructor(grammar: string, rules: Rules) {
     this.#grammar = grammar;
@@ -127,7 +132,9 @@ class EbnfParser {
     if (this.#take("[")) return this.#class(at);
     if (this.#take(".")) return chars([0, 0x10ffff]);
     if (this.#take("(")) {
+      if (++this.#depth > MOST_NESTING) throw this.#error("there are too many '(' in another", at);
       const inner = this.#choice();
+      this.#depth--;
       if (!this.#take(")")) throw this.#error("this '(' has no ')'", at);
       return inner;
     }

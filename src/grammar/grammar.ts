@@ -13,6 +13,7 @@ export interface Matcher {
    * Computes which tokens may come next. After each of them the text can still become a match.
    *
    * @param words `[ceil(V / 32)]`: receives a token's bit, `id % 32` of word `id / 32`
+   * @throws GrammarError where there are too many ways to match
    */
   mask(words: Uint32Array): void;
   /** @throws RangeError for a token that may not come next */
@@ -57,24 +58,58 @@ export class GrammarCompiler {
   /** @throws GrammarError for a source that can't be enforced, or that no text matches */
   async compile(source: GrammarSource): Promise<CompiledGrammar> {
     const key = JSON.stringify(source);
+    const trie = (this.#trie ??= new TokenTrie(this.#vocabulary));
     const compiled =
-      this.#compiled.get(key) ?? startedAutomaton(await this.#compileGrammar(source));
+      this.#compiled.get(key) ?? startedAutomaton(await this.#compileGrammar(source), trie);
     this.#compiled.delete(key);
     this.#compiled.set(key, compiled);
     for (const oldest of this.#compiled.keys()) {
       if (this.#compiled.size <= KEPT) break;
       this.#compiled.delete(oldest);
     }
-    const trie = (this.#trie ??= new TokenTrie(this.#vocabulary));
     return { matcher: () => new TokenMatcher(compiled, trie, this.#vocabulary) };
   }
 }
 
-function startedAutomaton(program: Program): Compiled {
+function startedAutomaton(program: Program, trie: TokenTrie): Compiled {
   const automaton = new Automaton(program);
   const start = automaton.start();
   if (!start.complete && start.threads.length === 0) throw new GrammarError(NO_TEXT);
-  return { automaton, start, masks: new WeakMap(), maskCount: 0 };
+  const costly = costlyState(automaton, start);
+  if (costly.threads.length > MANY_THREADS) {
+    trie.mark(automaton, costly, new Uint32Array(Math.ceil(trie.size / 32)));
+  }
+  return { automaton, start: automaton.trim(start), masks: new WeakMap(), maskCount: 0 };
+}
+
+/** States with fewer threads are cheap to continue. */
+const MANY_THREADS = 64;
+
+/** Bytes after which a state has grown as much as it usually does, and bytes to wait for growth. */
+const GROWTH_STEPS = 200;
+const PATIENCE = 8;
+
+/**
+ * Looks for a state that is costly to continue: of the states after each byte, it goes to the one with
+ * the most threads, as long as they become more.
+ *
+ * @throws GrammarError if the states grow beyond the automaton's limit
+ */
+function costlyState(automaton: Automaton, start: State): State {
+  let state = start;
+  let most = start.threads.length;
+  let grown = 0;
+  for (let step = 0; step < GROWTH_STEPS && step - grown < PATIENCE; step++) {
+    let largest: State | null = null;
+    for (let byte = 0; byte < 256; byte++) {
+      const next = automaton.after(state, byte);
+      if (next && next.threads.length > (largest?.threads.length ?? 0)) largest = next;
+    }
+    if (!largest || largest === state) break;
+    state = largest;
+    if (state.threads.length > most) [most, grown] = [state.threads.length, step];
+  }
+  return state;
 }
 
 class TokenMatcher implements Matcher {
@@ -99,6 +134,7 @@ class TokenMatcher implements Matcher {
     let mask = compiled.masks.get(this.#state);
     if (!mask) {
       mask = new Uint32Array(Math.ceil(this.#trie.size / 32));
+      compiled.automaton.limit.restart();
       this.#trie.mark(compiled.automaton, this.#state, mask);
       if (++compiled.maskCount > KEPT_MASKS) {
         compiled.masks = new WeakMap();
@@ -114,6 +150,7 @@ class TokenMatcher implements Matcher {
   accept(token: number): void {
     const { automaton } = this.#compiled;
     let state: State | null = this.#state;
+    automaton.limit.restart();
     for (const byte of this.#vocabulary.bytes(token)) {
       state = automaton.after(state, byte);
       if (state === null)

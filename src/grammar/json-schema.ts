@@ -2,7 +2,7 @@ import { type Expression, NOTHING, type Rules, choice, text } from "./expression
 import { GrammarError } from "./grammar-error.ts";
 import { literal } from "./json-text.ts";
 import { type SchemaContext, arrayOf, objectOf } from "./schema-containers.ts";
-import { areDisjoint, typeOf } from "./schema-disjoint.ts";
+import { areDisjoint, listedValues, typeOf } from "./schema-disjoint.ts";
 import {
   type JsonType,
   KEYWORDS_OF,
@@ -24,22 +24,35 @@ import type { JsonSchema } from "./source.ts";
  * allowed only where `additionalProperties` or `patternProperties` says so.
  *
  * @param rules receives the expression's rules
- * @throws GrammarError for a malformed schema, and for keywords that can't be enforced
+ * @param strict whether a keyword that can't be enforced is an error. Otherwise it is ignored, and
+ *   named in the log.
+ * @throws GrammarError for a malformed schema; with `strict`, for a keyword that can't be enforced
  */
-export function schemaExpression(schema: JsonSchema, rules: Rules): Expression {
-  return new SchemaReader(schema, rules).read(schema, "");
+export function schemaExpression(schema: JsonSchema, rules: Rules, strict = true): Expression {
+  return new SchemaReader(schema, rules, strict).read(schema, "");
 }
+
+const MOST_SCHEMAS = 50_000;
 
 class SchemaReader implements SchemaContext {
   readonly #document: JsonSchema;
   readonly #rules: Rules;
+  readonly #strict: boolean;
+  /** How many schemas were flattened. References multiply them. */
+  #flattened = 0;
   /** By the schema's JSON, so that a schema that refers to itself ends. */
   readonly #known = new Map<string, Expression>();
 
-  constructor(document: JsonSchema, rules: Rules) {
+  constructor(document: JsonSchema, rules: Rules, strict: boolean) {
     this.#document = document;
     this.#rules = rules;
+    this.#strict = strict;
   }
+
+  readonly cannot = (error: GrammarError): void => {
+    if (this.#strict) throw error;
+    logIgnored(error.message);
+  };
 
   /** @param path JSON pointer of the schema, for errors */
   read(schema: JsonSchema, path: string): Expression {
@@ -61,7 +74,8 @@ class SchemaReader implements SchemaContext {
   /** @returns the schema without `$ref` and `allOf` */
   flatten(schema: JsonSchema, path: string, referred: readonly string[] = []): JsonSchema {
     if (typeof schema === "boolean") return schema;
-    checkKeywords(schema, path);
+    if (++this.#flattened > MOST_SCHEMAS) throw new GrammarError("the schema is too large");
+    checkKeywords(schema, path, this.cannot);
     if (meansFalse(schema)) return false;
     const { $ref, allOf = [], ...rest } = schema as SchemaObject;
     let flat: JsonSchema = rest;
@@ -70,22 +84,21 @@ class SchemaReader implements SchemaContext {
         throw new GrammarError(`'$ref' ${atPath(path)} refers to itself`);
       }
       const [target, at] = this.#resolve($ref, path);
-      flat = mergeSchemas(flat, this.flatten(target, at, [...referred, $ref]), path);
+      const referredTo = this.flatten(target, at, [...referred, $ref]);
+      flat = mergeSchemas(flat, referredTo, path, this.cannot);
     }
     for (const [i, part] of allOf.entries()) {
       const at = pointerTo(path, "allOf", i);
-      flat = mergeSchemas(flat, this.flatten(part, at, referred), at);
+      flat = mergeSchemas(flat, this.flatten(part, at, referred), at, this.cannot);
     }
     return flat;
   }
 
   #resolve($ref: string, path: string): readonly [JsonSchema, string] {
     if (!/^#(\/|$)/.test($ref)) {
-      throw unsupported(
-        "$ref",
-        path,
-        "it must be a JSON pointer in this schema, such as '#/$defs/a'",
-      );
+      const why = "it must be a JSON pointer in this schema, such as '#/$defs/a'";
+      this.cannot(unsupported("$ref", path, why));
+      return [true, path];
     }
     const keys = $ref.split("/").slice(1);
     let found: unknown = this.#document;
@@ -109,7 +122,8 @@ class SchemaReader implements SchemaContext {
       return choice(
         ...options.map((option, i) => {
           const at = pointerTo(path, keyword, i);
-          return this.#readFlat(mergeSchemas(rest, this.flatten(option, at), at), at);
+          const merged = mergeSchemas(rest, this.flatten(option, at), at, this.cannot);
+          return this.#readFlat(merged, at);
         }),
       );
     }
@@ -126,20 +140,14 @@ class SchemaReader implements SchemaContext {
     );
     if (apart) return;
     const why = "its schemas must differ by type, or by the values of a required property";
-    throw unsupported("oneOf", path, `${why}; 'anyOf' may overlap`);
+    this.cannot(unsupported("oneOf", path, `${why}; 'anyOf' may overlap`));
   }
 
   #listed(schema: SchemaObject, path: string): Expression {
-    const { enum: list = [schema.const], type } = schema;
-    const fixed = "const" in schema ? JSON.stringify(schema.const) : undefined;
-    const values = list.filter(
-      (value) =>
-        (fixed === undefined || JSON.stringify(value) === fixed) &&
-        (type === undefined || [type].flat().some((type) => isOfType(value, type))),
-    );
+    const values = listedValues(schema);
     for (const value of values) {
       const keyword = (KEYWORDS_OF[typeOf(value)] ?? []).find((keyword) => keyword in schema);
-      if (keyword) throw unsupported(keyword, path, "the values are listed");
+      if (keyword) this.cannot(unsupported(keyword, path, "the values are listed"));
     }
     return choice(...values.map(literal));
   }
@@ -156,21 +164,29 @@ class SchemaReader implements SchemaContext {
       case "boolean":
         return choice(text("true"), text("false"));
       case "integer":
-        return types.has("number") ? NOTHING : numberOf(schema, path, true);
+        return types.has("number") ? NOTHING : numberOf(schema, path, true, this.cannot);
       case "number":
-        return numberOf(schema, path, false);
+        return numberOf(schema, path, false, this.cannot);
       case "string":
-        return stringOf(schema, path);
+        return stringOf(schema, path, this.cannot);
       case "array":
-        return arrayOf(schema, path, this);
+        return arrayOf(schema, path, this, this.#rules);
       case "object":
         return objectOf(schema, path, this, this.#rules);
     }
   }
 }
 
-function isOfType(value: unknown, type: JsonType): boolean {
-  return type === "integer" ? Number.isInteger(value) : typeOf(value) === type;
+/** So that neither the log nor the memory fills up. */
+const MOST_LOGGED = 100;
+
+const logged = new Set<string>();
+
+/** Writes a sentence about an ignored keyword to the log, once. */
+function logIgnored(message: string): void {
+  if (logged.has(message) || logged.size >= MOST_LOGGED) return;
+  logged.add(message);
+  console.warn(`webvlm: in a JSON schema that is not strict, ${message}; it is ignored.`);
 }
 
 function unescapePointer(key: string): string {

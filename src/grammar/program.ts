@@ -35,12 +35,16 @@ export const END = 0;
 
 export const NO_TEXT = "no text can match it";
 
+/** An enumeration of 10,000 words has about 100,000. */
+const MOST_INSTRUCTIONS = 1_000_000;
+
 const UTF8 = new TextEncoder();
 
 /**
  * Compiles a grammar. From every instruction of the program, some text matches.
  *
- * @throws GrammarError when no text matches, a rule is missing, or a rule begins with itself
+ * @throws GrammarError when no text matches, a rule is missing, a rule begins with itself, or the
+ *   grammar is too large
  */
 export function program(grammar: Grammar): Program {
   const { rules, root } = grammar;
@@ -51,7 +55,10 @@ export function program(grammar: Grammar): Program {
   checkLeftRecursion(rules, empty);
 
   const instructions: Instruction[] = [{ op: "end" }];
-  const add = (instruction: Instruction) => instructions.push(instruction) - 1;
+  const add = (instruction: Instruction) => {
+    if (instructions.length === MOST_INSTRUCTIONS) throw new GrammarError("it is too large");
+    return instructions.push(instruction) - 1;
+  };
   const calls: { call: Instruction & { op: "call" }; name: string }[] = [];
   /** Adds the instructions of an expression, which continue with `next`. */
   const build = (expression: Expression, next: number): number => {
@@ -111,12 +118,16 @@ type Test = (expression: Expression, rules: ReadonlySet<string>) => boolean;
 
 /** Finds the rules that pass a test, where the test of a rule depends on the rules that it uses. */
 function fixpoint(rules: Grammar["rules"], test: Test): ReadonlySet<string> {
+  const users = new Map<string, string[]>();
+  for (const [name, body] of rules) {
+    for (const used of namesIn(body)) users.set(used, [...(users.get(used) ?? []), name]);
+  }
   const passed = new Set<string>();
-  for (let before = -1; before < passed.size;) {
-    before = passed.size;
-    for (const [name, body] of rules) {
-      if (!passed.has(name) && test(body, passed)) passed.add(name);
-    }
+  const untested = [...rules.keys()];
+  for (let name; (name = untested.pop()) !== undefined;) {
+    if (passed.has(name) || !test(rules.get(name) as Expression, passed)) continue;
+    passed.add(name);
+    for (const user of users.get(name) ?? []) untested.push(user);
   }
   return passed;
 }

@@ -50,7 +50,13 @@ export function regexExpression(pattern: string, match: "whole" | "anywhere"): E
   return choice(...alternatives.map(({ elements }) => branch(elements, around, pattern)));
 }
 
+/** Groups within groups. */
+const MOST_NESTING = 200;
+
 function parse(pattern: string): AST.Pattern {
+  if (nesting(pattern) > MOST_NESTING) {
+    throw new GrammarError(`the expression has more than ${MOST_NESTING} groups within groups`);
+  }
   const javaScript = pattern
     .replaceAll("(?P<", "(?<")
     .replace(/\\(.)/gsu, (escape, character: string) =>
@@ -64,6 +70,16 @@ function parse(pattern: string): AST.Pattern {
     const reason = cause.message.split(": ").at(-1) as string;
     throw new GrammarError(`the expression ${pattern} is invalid: ${reason}`, { cause });
   }
+}
+
+/** @returns at least how many groups are within one another: brackets count even in a class */
+function nesting(pattern: string): number {
+  let [open, most] = [0, 0];
+  for (const [part] of pattern.matchAll(/\\.|[()]/gsu)) {
+    if (part === "(") most = Math.max(most, ++open);
+    else if (part === ")") open = Math.max(0, open - 1);
+  }
+  return most;
 }
 
 function codePointEscape(character: string): string {
@@ -198,6 +214,9 @@ function countWhile<T>(list: readonly T[], test: (element: T) => boolean): numbe
   return first < 0 ? list.length : first;
 }
 
-function unsupported(what: string, pattern: string): GrammarError {
-  return new GrammarError(`the expression ${pattern} has ${what}, which is not supported`);
+/** Thrown for a valid expression that can't be enforced. */
+export class UnsupportedRegexError extends GrammarError {}
+
+function unsupported(what: string, pattern: string): UnsupportedRegexError {
+  return new UnsupportedRegexError(`the expression ${pattern} has ${what}, which is not supported`);
 }

@@ -12,7 +12,9 @@ import {
   text,
 } from "./expression.ts";
 import { COLON, COMMA, stringsOtherThan, escaped, literal, quoted } from "./json-text.ts";
-import { type SchemaObject, pointerTo, unsupported } from "./schema-keywords.ts";
+import { listedValues } from "./schema-disjoint.ts";
+import { type Cannot, type SchemaObject, pointerTo, unsupported } from "./schema-keywords.ts";
+import { withoutAnnotations } from "./schema-merge.ts";
 import { patternExpression } from "./schema-scalars.ts";
 import type { JsonSchema } from "./source.ts";
 
@@ -22,9 +24,16 @@ export interface SchemaContext {
   read(schema: JsonSchema, path: string): Expression;
   /** @returns the schema without references and `allOf` */
   flatten(schema: JsonSchema, path: string): JsonSchema;
+  /** Told about what can't be enforced. If it returns, that is ignored. */
+  readonly cannot: Cannot;
 }
 
-export function arrayOf(schema: SchemaObject, path: string, context: SchemaContext): Expression {
+export function arrayOf(
+  schema: SchemaObject,
+  path: string,
+  context: SchemaContext,
+  rules: Rules,
+): Expression {
   const { minItems: min = 0, maxItems = Infinity } = schema;
   const old = Array.isArray(schema.items);
   const first = (old ? schema.items : (schema.prefixItems ?? [])) as readonly JsonSchema[];
@@ -32,8 +41,13 @@ export function arrayOf(schema: SchemaObject, path: string, context: SchemaConte
   // Nothing follows a tuple, unless the schema has `items` for it or needs more items.
   const rest = more ?? (first.length === 0 || min > first.length);
   const max = rest === false ? Math.min(maxItems, first.length) : maxItems;
-  if (schema.uniqueItems && max > 1) throw unsupported("uniqueItems", path);
   if (min > max) return NOTHING;
+  if (schema.uniqueItems && max > 1) {
+    const values = first.length === 0 ? uniqueValues(rest, max, path, context) : undefined;
+    if (values) return setOf(values, min, max, rules);
+    const why = "it is only for few listed values";
+    context.cannot(unsupported("uniqueItems", path, why));
+  }
 
   const item = context.read(rest, pointerTo(path, old ? "additionalItems" : "items"));
   const count = Math.min(first.length, max);
@@ -55,6 +69,71 @@ export function arrayOf(schema: SchemaObject, path: string, context: SchemaConte
   return sequence(text("["), items, text("]"));
 }
 
+/** Most combinations of used values that are followed. */
+const MOST_SETS = 1024;
+
+/** @returns the different values that items may have; undefined if they can't be listed, or too many */
+function uniqueValues(
+  schema: JsonSchema,
+  max: number,
+  path: string,
+  context: SchemaContext,
+): readonly unknown[] | undefined {
+  const flat = context.flatten(schema, pointerTo(path, "items"));
+  const values = typeof flat === "object" ? finiteValues(flat) : undefined;
+  if (!values) return undefined;
+  const different = [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
+  let [sets, ofSize] = [0, 1];
+  for (let size = 0; size < Math.min(max, different.length) && sets <= MOST_SETS; size++) {
+    sets += ofSize;
+    ofSize *= (different.length - size) / (size + 1);
+  }
+  return sets <= MOST_SETS ? different : undefined;
+}
+
+function finiteValues(schema: SchemaObject): readonly unknown[] | undefined {
+  const keywords = Object.keys(withoutAnnotations(schema));
+  const has = (...names: string[]) => keywords.every((keyword) => names.includes(keyword));
+  if (("const" in schema || schema.enum) && has("type", "const", "enum")) {
+    return listedValues(schema);
+  }
+  if (schema.type === "boolean" && has("type")) return [false, true];
+  const { minimum = NaN, maximum = NaN } = schema;
+  const count = Math.floor(maximum) - Math.ceil(minimum) + 1;
+  if (schema.type !== "integer" || !has("type", "minimum", "maximum") || !(count <= MOST_SETS)) {
+    return undefined;
+  }
+  return Array.from({ length: Math.max(0, count) }, (_, i) => Math.ceil(minimum) + i);
+}
+
+/** Matches the arrays of different values. What may follow depends on the values so far. */
+function setOf(values: readonly unknown[], min: number, max: number, rules: Rules): Expression {
+  const most = Math.min(max, values.length);
+  if (min > most) return NOTHING;
+  const known = new Map<string, Expression>();
+  /** @param used the indices of the values so far, in order */
+  const after = (used: readonly number[]): Expression => {
+    const end = used.length >= min ? EMPTY : NOTHING;
+    if (used.length === most) return end;
+    const key = used.join();
+    const same = known.get(key);
+    if (same) return same;
+    const expression = rules.add("set", () =>
+      choice(
+        end,
+        ...values.flatMap((value, i) => {
+          if (used.includes(i)) return [];
+          const rest = after([...used, i].sort((a, b) => a - b));
+          return sequence(used.length > 0 ? COMMA : EMPTY, literal(value), rest);
+        }),
+      ),
+    );
+    known.set(key, expression);
+    return expression;
+  };
+  return sequence(text("["), after([]), text("]"));
+}
+
 export function objectOf(
   whole: SchemaObject,
   path: string,
@@ -67,28 +146,32 @@ export function objectOf(
   const extra = extraProperty(schema, [...named.keys()], path, context);
   // A repeated key counts once, so a larger minimum can't be enforced.
   if (min > Math.max(1, required.length)) {
-    throw unsupported("minProperties", path, "only 1 or the number of required properties is");
+    const why = "only 1 or the number of required properties is";
+    context.cannot(unsupported("minProperties", path, why));
   }
   if (named.size > max) {
-    throw unsupported("maxProperties", path, "only the number of named properties, or more, is");
+    const why = "only the number of named properties, or more, is";
+    context.cannot(unsupported("maxProperties", path, why));
   }
-  const extraMax = extra === NOTHING ? 0 : max - named.size;
+  const extraMax = extra === NOTHING ? 0 : Math.max(0, max - named.size);
   let later = repeat(sequence(COMMA, extra), 0, extraMax);
-  let first = sequence(extra, repeat(sequence(COMMA, extra), 0, extraMax - 1));
-  if (min === 0) first = choice(EMPTY, first);
+  let first = [
+    sequence(extra, repeat(sequence(COMMA, extra), 0, extraMax - 1)),
+    min === 0 ? EMPTY : NOTHING,
+  ];
   for (const [name, value] of [...named].reverse()) {
     const property = sequence(literal(name), COLON, value);
     const after = later;
     const rest = rules.add("properties", () => after);
     if (required.includes(name)) {
-      first = sequence(property, rest);
+      first = [sequence(property, rest)];
       later = sequence(COMMA, property, rest);
     } else {
-      first = choice(sequence(property, rest), first);
+      first.push(sequence(property, rest));
       later = sequence(optional(sequence(COMMA, property)), rest);
     }
   }
-  return sequence(text("{"), first, text("}"));
+  return sequence(text("{"), choice(...first), text("}"));
 }
 
 /** Turns a `propertyNames` that lists names into `properties`. */
@@ -102,7 +185,9 @@ function withNamedProperties(
   if (typeof names !== "object" || !("const" in names || "enum" in names)) return schema;
   const { enum: listed = [names.const] } = names as SchemaObject;
   const named = listed.filter((name): name is string => typeof name === "string");
-  const properties = Object.fromEntries(named.map((name) => [name, schemaOf(schema, name, path)]));
+  const properties = Object.fromEntries(
+    named.map((name) => [name, schemaOf(schema, name, path, context)]),
+  );
   return {
     ...schema,
     properties,
@@ -123,7 +208,7 @@ function namedProperties(
   return new Map(
     [...names].map((name) => {
       const at = Object.hasOwn(properties, name) ? pointerTo(path, "properties", name) : path;
-      return [name, context.read(schemaOf(schema, name, path), at)];
+      return [name, context.read(schemaOf(schema, name, path, context), at)];
     }),
   );
 }
@@ -133,11 +218,12 @@ function schemaOf(
   { properties = {}, patternProperties = {}, additionalProperties = true }: SchemaObject,
   name: string,
   path: string,
+  { cannot }: SchemaContext,
 ): JsonSchema {
   const schemas = Object.hasOwn(properties, name) ? [properties[name] as JsonSchema] : [];
   for (const [pattern, schema] of Object.entries(patternProperties)) {
-    const expression = patternExpression(pattern, "patternProperties", path);
-    if (matches(expression, name)) schemas.push(schema);
+    const expression = patternExpression(pattern, "patternProperties", path, cannot);
+    if (expression && matches(expression, name)) schemas.push(schema);
   }
   if (schemas.length === 0) return additionalProperties;
   return schemas.length === 1 ? (schemas[0] as JsonSchema) : { allOf: schemas };
@@ -150,19 +236,25 @@ function extraProperty(
   path: string,
   context: SchemaContext,
 ): Expression {
-  const { additionalProperties, patternProperties = {}, propertyNames = true } = schema;
-  const patterns = Object.entries(patternProperties);
+  const { additionalProperties, patternProperties = {} } = schema;
+  let { propertyNames = true } = schema;
+  const patterns = Object.entries(patternProperties).flatMap(([pattern, value]) => {
+    const key = patternExpression(pattern, "patternProperties", path, context.cannot);
+    return key ? [{ pattern, value, key: escaped(key) }] : [];
+  });
   if (propertyNames !== true && (names.length > 0 || patterns.length > 0)) {
-    throw unsupported("propertyNames", path, "it is only where no properties are named");
+    const why = "it is only where no properties are named";
+    context.cannot(unsupported("propertyNames", path, why));
+    propertyNames = true;
   }
   const unnamed = stringsOtherThan(names);
-  const keys = patterns.map(([pattern]) =>
-    escaped(patternExpression(pattern, "patternProperties", path)),
-  );
+  const keys = patterns.map(({ key }) => key);
   // A key that matches several patterns would need a value that is valid by all their schemas.
-  const matching = patterns.map(([pattern, value], i) => {
-    const others = keys.filter((_, other) => other !== i);
-    const key = all([unnamed, keys[i] as Expression], others);
+  const matching = patterns.map(({ pattern, value, key: own }) => {
+    const key = all(
+      [unnamed, own],
+      keys.filter((other) => other !== own),
+    );
     return property(key, context.read(value, pointerTo(path, "patternProperties", pattern)));
   });
   // A schema that names properties names all of them, unless it says otherwise.

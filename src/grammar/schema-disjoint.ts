@@ -1,4 +1,4 @@
-import { type SchemaObject, commonTypes, typesOf } from "./schema-keywords.ts";
+import { type JsonType, type SchemaObject, commonTypes, typesOf } from "./schema-keywords.ts";
 import type { JsonSchema } from "./source.ts";
 
 /**
@@ -49,6 +49,21 @@ export function typeOf(
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
   return typeof value as "object" | "string" | "number" | "boolean";
+}
+
+/** @returns the values of `const` or `enum` that the other one and `type` allow */
+export function listedValues(schema: SchemaObject): readonly unknown[] {
+  const { enum: list = [schema.const], type } = schema;
+  const fixed = "const" in schema ? JSON.stringify(schema.const) : undefined;
+  return list.filter(
+    (value) =>
+      (fixed === undefined || JSON.stringify(value) === fixed) &&
+      (type === undefined || [type].flat().some((type) => isOfType(value, type))),
+  );
+}
+
+function isOfType(value: unknown, type: JsonType): boolean {
+  return type === "integer" ? Number.isInteger(value) : typeOf(value) === type;
 }
 
 function valuesOf(schema: SchemaObject): readonly string[] | undefined {

@@ -63,6 +63,9 @@ export const KEYWORDS_OF: Readonly<Record<string, readonly (keyof SchemaObject)[
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
 };
 
+/** Told about what can't be enforced. It throws the error, or returns where that is to be ignored. */
+export type Cannot = (error: GrammarError) => void;
+
 /** Keywords that can't be enforced by restricting the next character. */
 const UNSUPPORTED = [
   "not", // except where it means `false`
@@ -144,14 +147,18 @@ const CHECKS: Readonly<Record<keyof SchemaObject, Check>> = {
  * validators do.
  *
  * @param path JSON pointer, for errors
- * @throws GrammarError for a keyword that is malformed or can't be enforced
+ * @throws GrammarError for a keyword that is malformed
  */
-export function checkKeywords(schema: Readonly<Record<string, unknown>>, path: string): void {
+export function checkKeywords(
+  schema: Readonly<Record<string, unknown>>,
+  path: string,
+  cannot: Cannot,
+): void {
   for (const keyword of UNSUPPORTED) {
-    if (keyword in schema && !meansFalse(schema)) throw unsupported(keyword, path);
+    if (keyword in schema && !meansFalse(schema)) cannot(unsupported(keyword, path));
   }
   // It would change the base of the references below it.
-  if (path !== "" && "$id" in schema) throw unsupported("$id", path);
+  if (path !== "" && "$id" in schema) cannot(unsupported("$id", path));
   for (const [keyword, value] of Object.entries(schema)) {
     const [expected, test] = (CHECKS as Readonly<Record<string, Check>>)[keyword] ?? [];
     if (!test || test(value)) continue;

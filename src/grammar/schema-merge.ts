@@ -1,4 +1,4 @@
-import { type SchemaObject, commonTypes, unsupported } from "./schema-keywords.ts";
+import { type Cannot, type SchemaObject, commonTypes, unsupported } from "./schema-keywords.ts";
 import type { JsonSchema } from "./source.ts";
 
 /** Keywords that don't restrict values. */
@@ -28,12 +28,17 @@ export function withoutAnnotations(schema: SchemaObject): SchemaObject {
  * Merges two schemas into one that accepts what both accept.
  *
  * @param path JSON pointer of `b`, for errors
- * @throws GrammarError where the two values of a keyword can't be merged
+ * @param cannot told where the two values of a keyword can't be merged. If it returns, that of `a` stays.
  */
-export function mergeSchemas(a: JsonSchema, b: JsonSchema, path: string): JsonSchema {
+export function mergeSchemas(
+  a: JsonSchema,
+  b: JsonSchema,
+  path: string,
+  cannot: Cannot,
+): JsonSchema {
   if (a === false || b === false) return false;
   if (a === true || b === true) return a === true ? b : a;
-  checkDisjoint(a, b, path);
+  checkDisjoint(a, b, path, cannot);
   const merged: Record<string, unknown> = { ...a };
   for (const [keyword, value] of Object.entries(withoutAnnotations(b))) {
     const before = merged[keyword];
@@ -43,8 +48,8 @@ export function mergeSchemas(a: JsonSchema, b: JsonSchema, path: string): JsonSc
     }
     if (keyword === "const") return false;
     const merge = MERGES[keyword];
-    if (!merge) throw unsupported(keyword, path, "another schema for the same value has it too");
-    merged[keyword] = merge(before as never, value as never);
+    if (merge) merged[keyword] = merge(before as never, value as never);
+    else cannot(unsupported(keyword, path, "another schema for the same value has it too"));
   }
   return merged;
 }
@@ -88,8 +93,8 @@ const MERGES: Readonly<Record<string, (a: never, b: never) => unknown>> = {
   exclusiveMaximum: smaller,
 };
 
-/** @throws GrammarError for keywords that would change their meaning in the merged schema */
-function checkDisjoint(a: SchemaObject, b: SchemaObject, path: string): void {
+/** Finds keywords that would change their meaning in the merged schema. */
+function checkDisjoint(a: SchemaObject, b: SchemaObject, path: string, cannot: Cannot): void {
   for (const [one, other] of [
     [a, b],
     [b, a],
@@ -100,12 +105,12 @@ function checkDisjoint(a: SchemaObject, b: SchemaObject, path: string): void {
     );
     if (rest !== true && name !== undefined) {
       const why = `another schema for the same value has the property '${name}'`;
-      throw unsupported("additionalProperties", path, why);
+      cannot(unsupported("additionalProperties", path, why));
     }
     const tuple = Array.isArray(one.items) ? "items" : "prefixItems";
     const saysMore = other.items !== undefined || other.prefixItems !== undefined;
     if (Array.isArray(one[tuple]) && saysMore) {
-      throw unsupported(tuple, path, "another schema for the same value has items too");
+      cannot(unsupported(tuple, path, "another schema for the same value has items too"));
     }
   }
 }

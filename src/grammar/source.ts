@@ -1,8 +1,11 @@
-/** A format that a text must match, as requests write it. */
+/**
+ * A format that a text must match, as requests write it. With `strict`, the default, what a schema says
+ * and can't be enforced is an error. Otherwise it is ignored.
+ */
 export type GrammarSource =
   /** Any JSON object. */
   | { readonly type: "json_object" }
-  | { readonly type: "json_schema"; readonly schema: JsonSchema }
+  | { readonly type: "json_schema"; readonly schema: JsonSchema; readonly strict?: boolean }
   /** An expression that the whole text must match. */
   | { readonly type: "regex"; readonly pattern: string }
   /** A grammar in GBNF with a rule `root`. */
@@ -14,7 +17,7 @@ export type JsonSchema = boolean | Readonly<Record<string, unknown>>;
 /** A text of several parts, such as JSON between tags; the form is XGrammar's structural tags. */
 export type TagFormat =
   | { readonly type: "const_string"; readonly value: string }
-  | { readonly type: "json_schema"; readonly json_schema: JsonSchema }
+  | { readonly type: "json_schema"; readonly json_schema: JsonSchema; readonly strict?: boolean }
   | { readonly type: "regex"; readonly pattern: string }
   | { readonly type: "grammar"; readonly grammar: string }
   /** Any text; within a tag, up to the tag's end. */

@@ -20,6 +20,14 @@ const DURATION_TIME = `T(?:${COUNT}H(?:${COUNT}M(?:${COUNT}S)?)?|${COUNT}M(?:${C
 const DURATION_DATE = `${COUNT}(?:D|M(?:${COUNT}D)?|Y(?:${COUNT}M(?:${COUNT}D)?)?)`;
 const URI_CHARACTER = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})";
 
+const BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?";
+
+/** @param version the first digit of the third group */
+function uuid(version: string): string {
+  const variant = version === HEX ? HEX : "[89abAB]";
+  return `${HEX}{8}-${HEX}{4}-${version}${HEX}{3}-${variant}${HEX}{3}-${HEX}{12}`;
+}
+
 export const STRING_FORMATS: Readonly<Record<string, string>> = {
   date: DATE,
   time: TIME,
@@ -29,7 +37,13 @@ export const STRING_FORMATS: Readonly<Record<string, string>> = {
   hostname: HOST,
   ipv4: `${BYTE}(?:\\.${BYTE}){3}`,
   ipv6: `(?:${HEX}{1,4}:){7}${HEX}{1,4}|::(?:${HEX}{1,4}:){0,5}${HEX}{1,4}|(?:${HEX}{1,4}:){1,6}:`,
-  uuid: `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}`,
+  uuid: uuid(HEX),
+  uuid1: uuid("1"),
+  uuid3: uuid("3"),
+  uuid4: uuid("4"),
+  uuid5: uuid("5"),
+  byte: BASE64,
+  base64: BASE64,
   uri:
     `[A-Za-z][A-Za-z0-9+.-]{0,15}://${HOST}(?::[0-9]{1,5})?(?:/${URI_CHARACTER}*)*` +
     `(?:\\?(?:${URI_CHARACTER}|[/?])*)?(?:#(?:${URI_CHARACTER}|[/?])*)?`,
@@ -46,4 +60,17 @@ export const OTHER_FORMATS: readonly string[] = [
   "json-pointer",
   "relative-json-pointer",
   "regex",
+];
+
+/** Formats that every string has: they say how a form shows it, or what it is used for. */
+export const ANY_STRING_FORMATS: readonly string[] = [
+  "binary",
+  "password",
+  "path",
+  "file-path",
+  "directory-path",
+  "text",
+  "textarea",
+  "markdown",
+  "html",
 ];

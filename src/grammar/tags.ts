@@ -28,7 +28,7 @@ export function tagsExpression(format: TagFormat, rules: Rules): Expression {
     case "const_string":
       return text(format.value);
     case "json_schema":
-      return schemaExpression(format.json_schema, rules);
+      return schemaExpression(format.json_schema, rules, format.strict);
     case "regex":
       return regexExpression(format.pattern, "whole");
     case "grammar":
