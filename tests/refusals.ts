@@ -56,6 +56,58 @@ const STOP = [
   ...within("[1]", value("a value that is not empty", ""), (stop) => ["a", stop]),
 ];
 
+const JSON_SCHEMA = [
+  ...type("string or object", 1, true, []),
+  ...value("expected the JSON of a schema", "{", "1", "[]"),
+  ...value("", { type: "strin" }),
+];
+
+const CHOICE = [
+  ...type("array", "left", 1, {}),
+  ...within("[1]", type("string", 1, null, ["a"]), (one) => ["left", one]),
+];
+
+const REGEX = [
+  ...STRING,
+  ...value("is invalid", "(", "[b-a]"),
+  ...value("has look-ahead after its beginning, which is not supported", "b(?=a)"),
+];
+const EBNF = [
+  ...STRING,
+  ...value("line 1, column 10: there is no rule 'other'", "root ::= other"),
+  ...value("there is no rule 'root'", 'leaf ::= "a"'),
+  ...value("expected a rule", "nothing"),
+];
+
+const STRUCTURED_OUTPUTS = [
+  ...type("object", "json", 1, true, []),
+  ...within(".json", JSON_SCHEMA, (json) => ({ json })),
+  ...within(".json_object", BOOLEAN, (json_object) => ({ json_object })),
+  ...within(".regex", REGEX, (regex) => ({ regex })),
+  ...within(".choice", CHOICE, (choice) => ({ choice })),
+  ...within(".grammar", EBNF, (grammar) => ({ grammar })),
+  ...within(
+    ".whitespace_pattern",
+    refusals("unsupported_parameter")("is not supported", " "),
+    (given) => ({
+      whitespace_pattern: given,
+    }),
+  ),
+];
+
+/** The names of other servers for forms of an answer. */
+export const FORMATS = {
+  regex: REGEX,
+  ebnf: EBNF,
+  json_schema: JSON_SCHEMA,
+  grammar: EBNF,
+  guided_json: JSON_SCHEMA,
+  guided_regex: REGEX,
+  guided_choice: CHOICE,
+  guided_grammar: EBNF,
+  structured_outputs: STRUCTURED_OUTPUTS,
+};
+
 const LOGIT_BIAS = [
   ...type("object", "5", 1, true, [[5, 1]]),
   ...within(".5", numbers("a number from -100 to 100", -100.5, 100.5), (bias) => ({ "5": bias })),
@@ -78,6 +130,7 @@ export const SHARED = {
   frequency_penalty: numbers("a number from -2 to 2", -2.01, 2.01),
   presence_penalty: numbers("a number from -2 to 2", -2.01, 2.01),
   repetition_penalty: numbers("a number greater than 0, at most 2", 0, -1, 2.01),
+  repeat_penalty: numbers("a number greater than 0, at most 2", 0, -1, 2.01),
   logit_bias: LOGIT_BIAS,
   min_tokens: [
     ...integers("an integer of at least 0", -1),
@@ -87,6 +140,7 @@ export const SHARED = {
   stop_token_ids: [...type("array", 5, "5", {}), ...listOfIds()],
   ignore_eos: BOOLEAN,
   no_stop_trim: BOOLEAN,
+  include_stop_str_in_output: BOOLEAN,
   skip_special_tokens: BOOLEAN,
   stream: BOOLEAN,
 };

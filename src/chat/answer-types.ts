@@ -7,7 +7,7 @@ import type { AnswerUsage } from "./usage.ts";
 
 /** How to answer. The checkpoint's generation_config.json has the defaults for sampling. */
 export interface AnswerOptions {
-  /** Default: all that fit into the context. */
+  /** More than fit into the context means all that fit. Default: all that fit. */
   readonly maxTokens?: number;
   /** Strings that end the answer. */
   readonly stop?: readonly string[];

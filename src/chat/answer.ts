@@ -19,7 +19,7 @@ const HELD_TOKENS = 256;
  *
  * @param subject the field of the request that the prompt was made from, for errors
  * @param reading the parts to separate from the answer's text. Default: none
- * @throws RequestError when the prompt leaves no room for the answer, the format can't be enforced,
+ * @throws RequestError when the prompt leaves no room for an answer, the format can't be enforced,
  *   or a value does not fit the model
  */
 export async function answerPrompt(
@@ -31,7 +31,7 @@ export async function answerPrompt(
   reading: ReaderOptions = {},
 ): Promise<ChatAnswer> {
   const { format, choices = 1, minTokens = 0, logprobs, cacheSalt, signal } = request;
-  const maxTokens = answerLength(prompt, request.maxTokens, model.generator.contextLength, subject);
+  const maxTokens = answerLength(prompt, request.maxTokens, model, subject);
   checkImages(images.length, model.generator.maxImages);
   checkAgainst(model, request, maxTokens);
   const sampling = samplingOf(request.sampling, model.defaults.sampling);
@@ -86,19 +86,20 @@ function choiceSeed(seed: number, choice: number): number {
 }
 
 /**
- * The maximum number of tokens of an answer.
+ * The maximum number of tokens of an answer: what was asked for, or as many as fit into the context.
  *
- * @throws RequestError when they don't fit into the context
+ * @throws RequestError when none fits; with `strictMaxTokens`, when not all that were asked for fit
  */
 function answerLength(
   prompt: TokenizedPrompt,
-  asked: number | undefined,
-  contextLength: number,
+  most = Infinity,
+  { generator: { contextLength }, strictMaxTokens }: ChatModel,
   subject: "messages" | "prompt",
 ): number {
   const total = prompt.ids.length;
   const room = contextLength - total;
-  if (room >= (asked ?? 1)) return asked ?? room;
+  const asked = strictMaxTokens && most < Infinity ? most : undefined;
+  if (room >= (asked ?? 1)) return Math.min(most, room);
   const text = total - prompt.imageTokens;
   const completion = asked === undefined ? "at least 1" : `${asked}`;
   throw new RequestError(

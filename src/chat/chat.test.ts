@@ -162,10 +162,11 @@ describe("several choices", () => {
 });
 
 describe("the maximum number of tokens", () => {
-  const limits = async (contextLength: number, maxTokens?: number) => {
+  const limits = async (contextLength: number, maxTokens?: number, strictMaxTokens = false) => {
     const small = new ScriptedGenerator();
     small.contextLength = contextLength;
-    const answer = await chat({ ...model, generator: small }, { messages: HELLO, maxTokens });
+    const strict = { ...model, generator: small, strictMaxTokens };
+    const answer = await chat(strict, { messages: HELLO, maxTokens });
     await answer.deltas.next();
     return small.inputs[0]?.maxTokens;
   };
@@ -178,10 +179,18 @@ describe("the maximum number of tokens", () => {
     expect(await limits((await promptTokens) + 1)).toBe(1);
   });
 
-  test("beyond the context is refused", async () => {
+  test("is lowered to what fits, unless that is to be refused", async () => {
+    const prompt = await promptTokens;
+    expect(await limits(prompt + 5, 6)).toBe(5);
+    expect(await limits(prompt + 5, Infinity)).toBe(5);
+    expect(await limits(prompt + 5, 5, true)).toBe(5);
+    expect(await limits(prompt + 5, Infinity, true)).toBe(5);
+    await expect(limits(prompt + 5, 6, true)).rejects.toThrow(`asked for ${prompt + 6} tokens`);
+  });
+
+  test("without room for one token is refused", async () => {
     const prompt = await promptTokens;
     const refused = { code: "context_length_exceeded", subject: "messages" };
-    await expect(limits(prompt + 5, 6)).rejects.toMatchObject(refused);
     await expect(limits(prompt)).rejects.toMatchObject(refused);
     await expect(limits(2)).rejects.toThrow(
       `maximum context length is 2 tokens. However, you asked for ${prompt + 1} tokens: ` +

@@ -30,7 +30,7 @@ export async function readImageFile(
   signal: AbortSignal,
 ): Promise<ImageFile> {
   const file =
-    readDataUrl(url, options) ??
+    readDataUrl(url.trimStart(), options) ??
     readBareBase64(url, options) ??
     (await download(url, options, signal));
   if (file.bytes.length === 0) {
@@ -47,7 +47,8 @@ function readDataUrl(url: string, options: ImageFileOptions): ImageFile | undefi
   }
   const [type = "", ...parameters] = (header[1] as string).split(";").map((text) => text.trim());
   const data = url.slice(header[0].length);
-  const base64 = parameters.at(-1)?.toLowerCase() === "base64";
+  // RFC 2397 has it last, but clients also write a charset after it.
+  const base64 = parameters.some((parameter) => parameter.toLowerCase() === "base64");
   const bytes = base64
     ? decodeBase64(percentDecodeText(data), options)
     : percentDecode(data, options);

@@ -1,7 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { PreparedImage } from "../engine/generation.ts";
-import type { ImageLayout, ImageProcessor } from "../models/model.ts";
+import type { ImageLayout, ImageProcessor, PixelLimits } from "../models/model.ts";
 import type { DecodedImage } from "../platform/platform.ts";
 import { ImageError } from "./image-error.ts";
 import { type ImageFile, type ImageFileOptions, readImageFile } from "./image-file.ts";
@@ -39,12 +39,18 @@ export async function prepareImages(
   signal?: AbortSignal,
 ): Promise<PreparedImage[]> {
   const parts = imageParts(messages);
+  for (const { part, position } of parts) {
+    if (!part.image_url.pixels || processor.takesPixelLimits) continue;
+    const why =
+      "'min_pixels' and 'max_pixels' are not supported by this model; use 'detail' instead.";
+    throw new RequestError("invalid_value", position, why);
+  }
   const failure = new AbortController();
   const either = AbortSignal.any(signal ? [signal, failure.signal] : [failure.signal]);
-  const prepare = async ({ image_url: { url, detail = "auto" } }: ImagePart) => {
+  const prepare = async ({ image_url: { url, detail = "auto", pixels } }: ImagePart) => {
     const file = await readImageFile(url, options, either);
     const decoded = await decode(file, options);
-    const layout = layOut(processor, decoded, detail, parts.length);
+    const layout = layOut(processor, decoded, detail, parts.length, pixels);
     return { decoded, key: imageKey(file.bytes, layout), layout };
   };
   try {
@@ -118,9 +124,10 @@ function layOut(
   { width, height }: DecodedImage,
   detail: "auto" | "low" | "high",
   images: number,
+  pixels: PixelLimits | undefined,
 ) {
   try {
-    return processor.layout(width, height, detail, images);
+    return processor.layout(width, height, detail, images, pixels);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     // A processor rejects only images with too few pixels along one side.

@@ -1,3 +1,4 @@
+import type { PixelLimits } from "../models/model.ts";
 import type { ToolCall } from "./tools.ts";
 
 /** A message of a conversation, in OpenAI's shape. */
@@ -26,6 +27,8 @@ export interface ImagePart {
     /** An http(s), data, blob or relative URL, or base64 without a URL. */
     readonly url: string;
     readonly detail?: DetailLevel;
+    /** Limits of the image's size after the resize. Default: the checkpoint's. */
+    readonly pixels?: PixelLimits;
   };
 }
 

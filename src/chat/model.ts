@@ -19,9 +19,11 @@ export interface ChatModel {
   readonly images: ImageOptions;
   /** The `model_type` of config.json, such as "smolvlm". */
   readonly modelType: string;
+  /** Refuse a longest answer that does not fit into the context, instead of lowering it. */
+  readonly strictMaxTokens?: boolean | undefined;
 }
 
-export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
+export type ChatModelOptions = Pick<ChatModel, "generator" | "processor" | "strictMaxTokens"> &
   Pick<ImageOptions, "decodeImage"> &
   Partial<ImageOptions> & { readonly compileGrammar: CompileGrammar };
 
@@ -32,7 +34,7 @@ export type ChatModelOptions = Pick<ChatModel, "generator" | "processor"> &
  * @throws Error when tokenizer.json is missing and can't be built; TemplateError when there is no chat template
  */
 export function chatModel(files: CheckpointFiles, options: ChatModelOptions): ChatModel {
-  const { generator, processor, compileGrammar, ...images } = options;
+  const { generator, processor, compileGrammar, strictMaxTokens, ...images } = options;
   const json = tokenizerJson(files);
   if (!json) throw new Error("chatModel: the checkpoint has no tokenizer.json");
   const tokenizer = new Tokenizer(json, files["tokenizer_config.json"] ?? {});
@@ -51,5 +53,6 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
       ...images,
     },
     modelType: (files["config.json"] as { model_type?: string } | undefined)?.model_type ?? "",
+    strictMaxTokens,
   };
 }

@@ -29,6 +29,7 @@ export function toolCallFormat(rules: ToolCallRules): AnswerFormat | undefined {
     content: {
       type: "json_schema" as const,
       json_schema: isFree && !isStrict(tool) ? { type: "object" } : argumentsSchema(tool),
+      strict: isStrict(tool),
     },
     end: forced.end,
   }));
@@ -69,7 +70,7 @@ function tagFormat(format: AnswerFormat): TagFormat {
     case "json_object":
       return { type: "json_schema", json_schema: { type: "object" } };
     case "json_schema":
-      return { type: "json_schema", json_schema: format.schema };
+      return { type: "json_schema", json_schema: format.schema, strict: format.strict ?? true };
     case "regex":
       return { type: "regex", pattern: format.pattern };
     case "ebnf":

@@ -81,6 +81,7 @@ export async function main(args: readonly string[]): Promise<number> {
     )
     .option("--cors-origin <origin...>", "origins whose pages may send requests; * for all", [])
     .option("--max-body-size <size>", "largest request, with its images", size, 64 * 2 ** 20)
+    .option("--strict-max-tokens", "refuse a max_tokens that does not fit, as OpenAI does", false)
     .option("--allow-private-images", "also fetch images from private addresses", false)
     .option("--drain <seconds>", "seconds that running answers may take at the end", number(0), 30)
     .option("--upstream <url>", "OpenAI-compatible server that answers for other models")

@@ -91,6 +91,12 @@ export interface CrossAttentionShape {
   readonly width: number;
 }
 
+/** How many pixels an image is resized to, at least and at most. */
+export interface PixelLimits {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
 /** The image processing of a family, with the settings of a checkpoint. */
 export interface ImageProcessor {
   /** The text that the chat template writes for an image; `ImageLayout.prompt` replaces it. */
@@ -121,6 +127,8 @@ export interface ImageProcessor {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly rescale: number;
+  /** Whether `layout` takes `pixels`. Default false. */
+  readonly takesPixelLimits?: boolean;
   /**
    * Lays one image out.
    *
@@ -128,6 +136,7 @@ export interface ImageProcessor {
    * @param height in pixels
    * @param detail OpenAI's `image_url.detail`
    * @param images number of images in the prompt, 1 by default
+   * @param pixels replace the checkpoint's limits, where the family has such limits
    * @throws RangeError for a size that the family can't process
    */
   layout(
@@ -135,6 +144,7 @@ export interface ImageProcessor {
     height: number,
     detail: "auto" | "low" | "high",
     images?: number,
+    pixels?: PixelLimits,
   ): ImageLayout;
 }
 

@@ -71,11 +71,15 @@ export function qwenVlProcessor(
     merge: merge_size,
     frames: temporal_patch_size,
     ...normalization(settings),
+    takesPixelLimits: true,
 
-    layout(width, height, detail): ImageLayout {
+    layout(width, height, detail, _images, pixels = {}): ImageLayout {
       checkImage(width, height);
       checkProportions(width, height);
-      const limits = { min, max: detail === "low" ? low : max };
+      const limits = {
+        min: Math.min(pixels.min ?? min, cap),
+        max: Math.min(pixels.max ?? (detail === "low" ? low : max), cap),
+      };
       const resized = smartResize({ width, height }, factor, limits);
       const tokenCount = (resized.height / factor) * (resized.width / factor);
       return {

@@ -32,6 +32,7 @@ export const answerFields = {
   frequency_penalty: z.nullish(numberIn(-2, 2)),
   presence_penalty: z.nullish(numberIn(-2, 2)),
   repetition_penalty: z.nullish(repetitionPenalty),
+  repeat_penalty: z.nullish(repetitionPenalty),
   logit_bias: z.nullish(logitBias),
   seed: z.nullish(seed),
   min_tokens: z.nullish(integerIn(0)),
@@ -39,6 +40,7 @@ export const answerFields = {
   stop_token_ids: z.nullish(z.array(integerIn(0))),
   ignore_eos: z.nullish(z.boolean()),
   no_stop_trim: z.nullish(z.boolean()),
+  include_stop_str_in_output: z.nullish(z.boolean()),
   skip_special_tokens: z.nullish(z.boolean()),
   cache_salt: z.nullish(z.string()),
 };

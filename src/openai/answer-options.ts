@@ -2,19 +2,18 @@ import type { AnswerOptions } from "../chat/answer-types.ts";
 import type { AnswerIdentity } from "./chat-completions-output.ts";
 import type { ServedModel } from "./context.ts";
 import { requestedFormat } from "./response-format.ts";
-import type { ChatCompletionRequest, CompletionRequest } from "./wire.ts";
+import type { ChatCompletionRequest } from "./wire.ts";
 
 /** The options of an answer that chat and text completions share. */
 export function answerOptions(
-  body: Omit<ChatCompletionRequest, "messages" | "tools" | "tool_choice"> &
-    Pick<CompletionRequest, "json_schema">,
+  body: Omit<ChatCompletionRequest, "messages" | "tools" | "tool_choice">,
   signal: AbortSignal,
 ): AnswerOptions {
   return {
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     stop: typeof body.stop === "string" ? [body.stop] : (body.stop ?? []),
     stopTokenIds: body.stop_token_ids ?? [],
-    keepStop: body.no_stop_trim ?? false,
+    keepStop: body.no_stop_trim ?? body.include_stop_str_in_output ?? false,
     ignoreEos: body.ignore_eos ?? false,
     skipSpecialTokens: body.skip_special_tokens ?? true,
     format: requestedFormat(body)?.format,
@@ -28,7 +27,7 @@ export function answerOptions(
       seed: body.seed ?? undefined,
       frequencyPenalty: body.frequency_penalty ?? undefined,
       presencePenalty: body.presence_penalty ?? undefined,
-      repetitionPenalty: body.repetition_penalty ?? undefined,
+      repetitionPenalty: body.repetition_penalty ?? body.repeat_penalty ?? undefined,
       logitBias: new Map(
         Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]),
       ),

@@ -1,12 +1,17 @@
 import * as z from "zod/mini";
 import type { ChatMessage } from "../chat/messages.ts";
 import { answerFields } from "./answer-fields.ts";
+import { formatFields } from "./format-fields.ts";
+import { withMessageForms } from "./message-forms.ts";
 import { reasoningEffort } from "./reasoning-effort.ts";
-import { responseFormat } from "./response-format.ts";
 import { toolCall, toolCallsOf, toolChoice, tools } from "./tools.ts";
-import { refuseUnsupported } from "./unsupported.ts";
-import { checkShape, integerIn, valueError } from "./validate.ts";
-import type { ChatCompletionRequest, RequestMessage } from "./wire.ts";
+import { IGNORED_CHAT_FIELDS, logUnknownFields } from "./unknown-fields.ts";
+import { UNSUPPORTED_CHAT_FIELDS, refuseUnsupported } from "./unsupported.ts";
+import { answerLength, checkShape, integerIn, valueError } from "./validate.ts";
+import type { ChatCompletionRequest, PixelLimits, RequestMessage } from "./wire.ts";
+
+const pixels = z.nullish(integerIn(1));
+const pixelFields = { min_pixels: pixels, max_pixels: pixels };
 
 const part = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text"), text: z.string() }),
@@ -15,7 +20,8 @@ const part = z.discriminatedUnion("type", [
     type: z.literal("image_url"),
     image_url: z.object({
       url: z.string().check(z.minLength(1)),
-      detail: z.nullish(z.enum(["auto", "low", "high"])),
+      detail: z.nullish(z.enum(["auto", "low", "high", "original"])),
+      ...pixelFields,
     }),
   }),
 ]);
@@ -41,8 +47,8 @@ const message = z.discriminatedUnion("role", [
 export const chatCompletionRequest = z.object({
   messages: z.array(message).check(z.minLength(1)),
   ...answerFields,
-  max_completion_tokens: z.nullish(integerIn(1)),
-  max_tokens: z.nullish(integerIn(1)),
+  max_completion_tokens: z.nullish(answerLength),
+  max_tokens: z.nullish(answerLength),
   logprobs: z.nullish(z.boolean()),
   top_logprobs: z.nullish(integerIn(0, 20)),
   return_token_ids: z.nullish(z.boolean()),
@@ -56,9 +62,13 @@ export const chatCompletionRequest = z.object({
   n: z.nullish(integerIn(1, 8)),
   continue_final_message: z.nullish(z.boolean()),
   chat_template_kwargs: z.nullish(z.record(z.string(), z.unknown())),
-  response_format: z.nullish(responseFormat),
-  regex: z.nullish(z.string()),
-  ebnf: z.nullish(z.string()),
+  ...formatFields,
+  mm_processor_kwargs: z.nullish(
+    z.object({
+      ...pixelFields,
+      size: z.nullish(z.object({ shortest_edge: pixels, longest_edge: pixels })),
+    }),
+  ),
   tools: z.nullish(tools),
   tool_choice: z.nullish(toolChoice),
   parallel_tool_calls: z.nullish(z.boolean()),
@@ -67,14 +77,21 @@ export const chatCompletionRequest = z.object({
 });
 
 /**
- * Checks the body of `POST chat/completions`. Unknown fields are ignored.
+ * Checks the body of `POST chat/completions`. Unknown fields are named in the log and ignored.
  *
  * @throws OpenAIError for the first error, naming its path
  */
 export function validateChatCompletion(body: unknown): ChatCompletionRequest {
-  const lowered = lowerRoles(body);
-  const request = checkShape(chatCompletionRequest, lowered);
-  refuseUnsupported(lowered as Record<string, unknown>);
+  const formed = withMessageForms(body) as Record<string, unknown>;
+  const request = checkShape(chatCompletionRequest, formed);
+  refuseUnsupported(formed);
+  logUnknownFields(
+    "chat/completions",
+    body,
+    chatCompletionRequest.shape,
+    UNSUPPORTED_CHAT_FIELDS,
+    IGNORED_CHAT_FIELDS,
+  );
   if (request.top_logprobs && !request.logprobs) {
     throw valueError("top_logprobs", "0 unless 'logprobs' is true", request.top_logprobs);
   }
@@ -83,9 +100,14 @@ export function validateChatCompletion(body: unknown): ChatCompletionRequest {
 
 /** The messages in the shape of the chat layer. */
 export function chatMessages(request: ChatCompletionRequest): ChatMessage[] {
+  const { min_pixels, max_pixels, size } = request.mm_processor_kwargs ?? {};
+  const limits = {
+    min_pixels: min_pixels ?? size?.shortest_edge,
+    max_pixels: max_pixels ?? size?.longest_edge,
+  };
   return request.messages.map((message) => ({
     role: message.role,
-    content: contentOf(message.content),
+    content: contentOf(message.content, limits),
     ...(message.name && { name: message.name }),
     ...(message.reasoning_content && { reasoning: message.reasoning_content }),
     ...(message.tool_calls && { toolCalls: toolCallsOf(message.tool_calls) }),
@@ -93,22 +115,26 @@ export function chatMessages(request: ChatCompletionRequest): ChatMessage[] {
   }));
 }
 
-function contentOf(content: RequestMessage["content"]): ChatMessage["content"] {
+/** @param limits of images that have none of their own */
+function contentOf(
+  content: RequestMessage["content"],
+  limits: PixelLimits,
+): ChatMessage["content"] {
   if (typeof content === "string") return content;
   return (content ?? []).map((part) => {
     if (part.type === "refusal") return { type: "text", text: part.refusal };
     if (part.type === "text") return part;
-    const { url, detail } = part.image_url;
-    return { type: "image_url", image_url: { url, ...(detail && { detail }) } };
+    const { url, detail, min_pixels, max_pixels } = part.image_url;
+    const min = min_pixels ?? limits.min_pixels ?? undefined;
+    const max = max_pixels ?? limits.max_pixels ?? undefined;
+    return {
+      type: "image_url",
+      image_url: {
+        url,
+        // Processors have no detail above "high".
+        ...(detail && { detail: detail === "original" ? "high" : detail }),
+        ...((min ?? max) !== undefined && { pixels: { min, max } }),
+      },
+    };
   });
-}
-
-/** Lowers the case of roles, since SGLang accepts any case. */
-function lowerRoles(body: unknown): unknown {
-  const messages = (body as { messages?: unknown } | null)?.messages;
-  if (!Array.isArray(messages)) return body;
-  const lowered = messages.map((message: { role?: unknown } | null) =>
-    typeof message?.role === "string" ? { ...message, role: message.role.toLowerCase() } : message,
-  );
-  return { ...(body as object), messages: lowered };
 }

@@ -73,5 +73,25 @@ export async function readJson(request: Request): Promise<unknown> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new OpenAIError(400, "The body must be a JSON object.");
   }
+  checkNesting(body);
   return body;
+}
+
+/** Lists and objects within one another. What reads a body calls itself once per level. */
+const MOST_NESTING = 250;
+
+/** @throws OpenAIError for a field that is nested too deeply */
+function checkNesting(body: object): void {
+  for (const [param, value] of Object.entries(body)) {
+    let level: unknown[] = [value];
+    for (let depth = 0; level.length > 0; depth++) {
+      if (depth > MOST_NESTING) {
+        const message = `Invalid value for '${param}': expected at most ${MOST_NESTING} levels of nesting.`;
+        throw new OpenAIError(400, message, { code: "invalid_value", param });
+      }
+      level = level.flatMap((item) =>
+        typeof item === "object" && item !== null ? Object.values(item as object) : [],
+      );
+    }
+  }
 }

@@ -473,8 +473,8 @@ describe("a refused body", () => {
       "messages[0].content[0]",
     ],
     [
-      "more tokens than the context",
-      { messages: HELLO, max_tokens: 4000 },
+      "more text than the context",
+      { messages: [{ role: "user", content: "red circle ".repeat(2000) }] },
       "context_length_exceeded",
       "messages",
     ],

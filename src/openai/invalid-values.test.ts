@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import {
   BOOLEAN,
+  FORMATS,
   NAME_RANGE,
   type Refusal,
   type Refusals,
@@ -57,28 +58,25 @@ const RESPONSE_FORMAT = [
   })),
 ];
 
-const REGEX = [
-  ...STRING,
-  ...value("is invalid", "(", "[b-a]"),
-  ...value("has look-ahead after its beginning, which is not supported", "b(?=a)"),
-];
-const EBNF = [
-  ...STRING,
-  ...value("line 1, column 10: there is no rule 'other'", "root ::= other"),
-  ...value("there is no rule 'root'", 'leaf ::= "a"'),
-  ...value("expected a rule", "nothing"),
-];
-
 /** Parameters of both completion endpoints. */
 const COMMON = {
   ...SHARED,
-  max_tokens: integers("an integer of at least 1", 0, -1),
+  max_tokens: integers("an integer of at least 1, or -1", 0, -2),
   n: integers("an integer from 1 to 8", 0, 9),
   stream_options: STREAM_OPTIONS,
   response_format: RESPONSE_FORMAT,
-  regex: REGEX,
-  ebnf: EBNF,
+  ...FORMATS,
 };
+
+const PIXELS = integers("an integer of at least 1", 0);
+
+const MM_PROCESSOR_KWARGS = [
+  ...type("object", "max_pixels", 1, true, []),
+  ...within(".max_pixels", PIXELS, (max_pixels) => ({ max_pixels })),
+  ...within(".min_pixels", PIXELS, (min_pixels) => ({ min_pixels })),
+  ...within(".size.longest_edge", PIXELS, (longest_edge) => ({ size: { longest_edge } })),
+  ...within(".fps", refusals("unsupported_parameter")("is not supported", 1), (fps) => ({ fps })),
+];
 
 const URL_PART = "[0].content[1].image_url.url";
 const withPart = (part: unknown) => [
@@ -118,14 +116,17 @@ const MESSAGES = [
   ...within("[0].content[1].refusal", type("string", 1, null), (refusal) =>
     withPart({ type: "refusal", refusal }),
   ),
-  ...within("[0].content[1].image_url", type("object", "data:,", 1, null), imageUrl),
+  ...within("[0].content[1].image_url", type("object", 1, null), imageUrl),
   ...within(URL_PART, type("string", 1, null), (url) => imageUrl({ url })),
   ...within(URL_PART, value("a value that is not empty", ""), (url) => imageUrl({ url })),
   ...within(URL_PART, missing("Missing", undefined), () => imageUrl({})),
   ...within(
     "[0].content[1].image_url.detail",
-    value("one of 'auto', 'low', 'high'", "most", "", 1, true),
+    value("one of 'auto', 'low', 'high', 'original'", "most", "", 1, true),
     (detail) => imageUrl({ url: "data:,", detail }),
+  ),
+  ...within("[0].content[1].image_url.max_pixels", PIXELS, (max_pixels) =>
+    imageUrl({ url: "data:,", max_pixels }),
   ),
 ];
 
@@ -149,12 +150,12 @@ const TOOL_MESSAGES = [
   ...within("[1].tool_calls[0].function.name", type("string", 1, null), (name) =>
     calls({ ...CALL, function: { name, arguments: "{}" } }),
   ),
-  ...within("[1].tool_calls[0].function.arguments", type("string", 1, null, {}), (json) =>
+  ...within("[1].tool_calls[0].function.arguments", type("string", 1, []), (json) =>
     calls({ ...CALL, function: { name: "zoom", arguments: json } }),
   ),
   ...within(
     "[1].tool_calls[0].function.arguments",
-    value("the JSON of an object", "", "{", "[]", "1"),
+    value("the JSON of an object", "{", "[]", "1"),
     (json) => calls({ ...CALL, function: { name: "zoom", arguments: json } }),
   ),
   ...within("[0].tool_call_id", STRING, (tool_call_id) => [
@@ -244,6 +245,7 @@ const CHAT: Refusals = {
     ...value("the last message to be from the assistant, but it is from the user", true),
   ],
   chat_template_kwargs: type("object", "enable_thinking", 1, true, []),
+  mm_processor_kwargs: MM_PROCESSOR_KWARGS,
 };
 
 const PROMPT = [
@@ -262,11 +264,6 @@ const COMPLETION: Refusals = {
   ...COMMON,
   prompt: PROMPT,
   echo: BOOLEAN,
-  json_schema: [
-    ...type("string or object", 1, true, []),
-    ...value("expected the JSON of a schema", "{", "1", "[]"),
-    ...value("", { type: "strin" }),
-  ],
 };
 
 const TOKENIZE: Refusals = {

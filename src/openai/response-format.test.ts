@@ -159,7 +159,7 @@ describe.each(PATHS)("%s", (path) => {
       {
         response_format: {
           type: "json_schema",
-          json_schema: { name: "a", schema: { not: { type: "null" } } },
+          json_schema: { name: "a", schema: { not: { type: "null" } }, strict: true },
         },
       },
       "response_format.json_schema.schema",

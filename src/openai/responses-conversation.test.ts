@@ -139,7 +139,7 @@ describe("continuing from a response", () => {
         param: "input[1].content[1].image_url",
       });
     }
-    const long = await errorOf(await post({ input: "Hello", max_output_tokens: 4000 }));
+    const long = await errorOf(await post({ input: "red circle ".repeat(2000) }));
     expect(long).toMatchObject({ code: "context_length_exceeded", param: "input" });
   });
 

@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import {
   BOOLEAN,
+  FORMATS,
   NAME_RANGE,
   type Refusal,
   type Refusals,
@@ -47,7 +48,7 @@ const INPUT = [
   ...within("[0].call_id", missing("Missing", undefined), () => [
     { type: "function_call", name: "zoom", arguments: "{}" },
   ]),
-  ...within("[0].arguments", value("the JSON of an object", "", "[]"), (json) => [
+  ...within("[0].arguments", value("the JSON of an object", "{", "[]"), (json) => [
     { type: "function_call", call_id: "c", name: "zoom", arguments: json },
   ]),
 ];
@@ -119,7 +120,7 @@ const RESPONSE: Refusals = {
   input: INPUT,
   instructions: STRING,
   previous_response_id: STRING,
-  max_output_tokens: integers("an integer of at least 1", 0, -1),
+  max_output_tokens: integers("an integer of at least 1, or -1", 0, -2),
   top_logprobs: integers("an integer from 0 to 20", -1, 21),
   include: [
     ...type("array", "message.output_text.logprobs", 1, {}),
@@ -152,6 +153,7 @@ const RESPONSE: Refusals = {
   safety_identifier: STRING,
   prompt_cache_key: STRING,
   chat_template_kwargs: type("object", "enable_thinking", 1, true, []),
+  ...FORMATS,
 };
 
 describe.each<Parameters<typeof testRefusals>>([

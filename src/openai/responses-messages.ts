@@ -1,9 +1,11 @@
 import type { ChatMessage, ContentPart } from "../chat/messages.ts";
 import type { ToolCall } from "../chat/tools.ts";
 import { FIELD_PATHS, type PathOf } from "./error-paths.ts";
+import { requestedTextFormat } from "./response-format.ts";
 import type { CheckedRequest } from "./responses-request.ts";
 import type { InputPart, Item, OutputMessage } from "./responses-wire.ts";
 import { isObjectJson } from "./tools.ts";
+import type { FormatFields } from "./wire.ts";
 
 /** A message, and where its content is in the request, for errors. */
 export interface LocatedMessage extends ChatMessage {
@@ -96,7 +98,7 @@ function textOf(part: OutputMessage["content"][number]): ContentPart {
  * @param messages the conversation that was asked about
  */
 export function responsePaths(
-  body: Pick<CheckedRequest, "text">,
+  body: Pick<CheckedRequest, "text"> & Omit<FormatFields, "response_format">,
   messages: readonly LocatedMessage[],
 ): PathOf {
   return (subject) => {
@@ -105,7 +107,6 @@ export function responsePaths(
       return path ? `${path}[${subject.part}].image_url` : "previous_response_id";
     }
     if (subject === "messages") return "input";
-    if (subject !== "format") return FIELD_PATHS[subject];
-    return body.text.format.type === "json_schema" ? "text.format.schema" : "text.format";
+    return (subject === "format" && requestedTextFormat(body)?.path) || FIELD_PATHS[subject];
   };
 }

@@ -1,9 +1,9 @@
 import type { ChatRequest } from "../chat/chat.ts";
-import type { AnswerFormat } from "../chat/format.ts";
 import { answerOptions } from "./answer-options.ts";
 import { effortVariables } from "./reasoning-effort.ts";
+import { requestedTextFormat } from "./response-format.ts";
 import type { CheckedRequest } from "./responses-request.ts";
-import type { TextFormat, ToolChoice } from "./responses-wire.ts";
+import type { ToolChoice } from "./responses-wire.ts";
 import { toolOptions } from "./tools.ts";
 import type { ChatCompletionRequest } from "./wire.ts";
 
@@ -23,20 +23,9 @@ export function chatOptions(
   return {
     ...answerOptions(same, signal),
     ...toolOptions(same),
-    format: textFormat(body.text.format),
+    format: requestedTextFormat(body)?.format,
     templateVariables: { ...effortVariables(body.reasoning?.effort), ...body.chat_template_kwargs },
   };
-}
-
-function textFormat(format: TextFormat): AnswerFormat | undefined {
-  switch (format.type) {
-    case "text":
-      return undefined;
-    case "json_object":
-      return { type: "json_object" };
-    case "json_schema":
-      return { type: "json_schema", schema: format.schema };
-  }
 }
 
 /** The tool choice in the shape of chat completions. */

@@ -1,12 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { OpenAIError } from "./errors.ts";
 import { checkOrder, inputItems } from "./responses-items.ts";
-import {
-  RENAMED_RESPONSE_FIELDS,
-  UNSUPPORTED_RESPONSE_FIELDS,
-  validateResponse,
-} from "./responses-request.ts";
+import { RENAMED_RESPONSE_FIELDS, validateResponse } from "./responses-request.ts";
 import { ResponseStore } from "./responses-store.ts";
+import { UNSUPPORTED_RESPONSE_FIELDS } from "./unsupported.ts";
 
 /** All checks of a body that need no model. */
 function check(body: Record<string, unknown>): void {

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { answerFields } from "./answer-fields.ts";
 import { chatCompletionRequest } from "./chat-completions-request.ts";
 import { OpenAIError } from "./errors.ts";
+import { textFormatFields } from "./format-fields.ts";
 import { EFFORTS } from "./reasoning-effort.ts";
 import type {
   FunctionTool,
@@ -11,8 +12,9 @@ import type {
   ToolChoice,
 } from "./responses-wire.ts";
 import { functionName, parameters } from "./tools.ts";
-import { isEmpty, refuseFields } from "./unsupported.ts";
-import { checkShape, integerIn, valueError } from "./validate.ts";
+import { IGNORED_RESPONSE_FIELDS, logUnknownFields } from "./unknown-fields.ts";
+import { UNSUPPORTED_RESPONSE_FIELDS, refuseFields } from "./unsupported.ts";
+import { answerLength, checkShape, integerIn, valueError } from "./validate.ts";
 
 const functionType = z.literal("function", "'function'");
 
@@ -57,10 +59,11 @@ export const responseRequest = z.extend(
   z.pick(chatCompletionRequest, { chat_template_kwargs: true }),
   {
     ...answerFields,
+    ...textFormatFields,
     input: z.nullish(z.union([z.string(), z.array(z.unknown()).check(z.minLength(1))])),
     instructions: z.nullish(z.string()),
     previous_response_id: z.nullish(z.string()),
-    max_output_tokens: z.nullish(integerIn(1)),
+    max_output_tokens: z.nullish(answerLength),
     top_logprobs: z.nullish(integerIn(0, 20)),
     include: z.nullish(
       z.array(
@@ -107,20 +110,6 @@ export const responseRequest = z.extend(
   },
 );
 
-/** Unsupported fields that would change the answer, each with a check for values that ask for nothing. */
-export const UNSUPPORTED_RESPONSE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  background: isEmpty,
-  conversation: () => false,
-  prompt: () => false,
-  context_management: isEmpty,
-  n: (value) => value === 1,
-  regex: isEmpty,
-  ebnf: isEmpty,
-  stop_regex: isEmpty,
-  input_ids: isEmpty,
-  lora_path: isEmpty,
-};
-
 /** Chat completions' names of fields, with their names in the Responses API. */
 export const RENAMED_RESPONSE_FIELDS: Readonly<Record<string, string>> = {
   messages: "input",
@@ -140,7 +129,8 @@ export interface CheckedRequest extends ResponseRequest {
 }
 
 /**
- * Checks the body of `POST responses`, except for the items of its input. Unknown fields are ignored.
+ * Checks the body of `POST responses`, except for the items of its input. Unknown fields are named
+ * in the log and ignored.
  *
  * @throws OpenAIError for the first error, naming its path
  */
@@ -148,6 +138,13 @@ export function validateResponse(json: unknown): CheckedRequest {
   refuseRenamed(json as Record<string, unknown>);
   const body = checkShape(responseRequest, json);
   refuseFields(json as Record<string, unknown>, UNSUPPORTED_RESPONSE_FIELDS);
+  logUnknownFields(
+    "responses",
+    json,
+    responseRequest.shape,
+    UNSUPPORTED_RESPONSE_FIELDS,
+    IGNORED_RESPONSE_FIELDS,
+  );
   if ((body.input ?? body.previous_response_id ?? undefined) === undefined) {
     const message = "Missing required parameter: 'input'.";
     throw new OpenAIError(400, message, { code: "missing_required_parameter", param: "input" });

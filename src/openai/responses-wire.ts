@@ -7,6 +7,7 @@ import type {
   AnswerRequest,
   ChatCompletionRequest,
   ErrorBody,
+  FormatFields,
   ImageUsage,
   ReasoningEffort,
   WireTokenLogprob,
@@ -14,7 +15,10 @@ import type {
 
 /** Body of `POST responses`. */
 export interface ResponseRequest
-  extends AnswerRequest, Pick<ChatCompletionRequest, "chat_template_kwargs"> {
+  extends
+    AnswerRequest,
+    Omit<FormatFields, "response_format">,
+    Pick<ChatCompletionRequest, "chat_template_kwargs"> {
   /** A text from the user, or items. May be missing only with `previous_response_id`. */
   input?: string | readonly unknown[] | null;
   /** A system message before the conversation. Later responses don't inherit it. */

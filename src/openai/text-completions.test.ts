@@ -272,10 +272,10 @@ describe("a refused body", () => {
     ["logprobs", { prompt: "a", logprobs: 0 }, "unsupported_parameter", "logprobs"],
     ["best_of", { prompt: "a", best_of: 2 }, "unsupported_parameter", "best_of"],
     [
-      "more tokens than the context",
-      { prompt: ["a", "b"], max_tokens: 4000 },
+      "more text than the context",
+      { prompt: ["a", "red circle ".repeat(2000)], max_tokens: 1 },
       "context_length_exceeded",
-      "prompt[0]",
+      "prompt[1]",
     ],
   ])("%s", async (_, body, code, param) => {
     for (const stream of [false, true]) {

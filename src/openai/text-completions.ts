@@ -8,9 +8,11 @@ import type { AnswerIdentity } from "./chat-completions-output.ts";
 import { chatCompletionRequest } from "./chat-completions-request.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
+import { formatFields } from "./format-fields.ts";
 import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
-import { isEmpty, refuseFields } from "./unsupported.ts";
+import { IGNORED_CHAT_FIELDS, logUnknownFields } from "./unknown-fields.ts";
+import { UNSUPPORTED_COMPLETION_FIELDS, refuseFields } from "./unsupported.ts";
 import { completionUsage } from "./usage.ts";
 import { checkShape, integerIn } from "./validate.ts";
 import type {
@@ -29,12 +31,10 @@ export const completionRequest = z.extend(
     stream: true,
     stream_options: true,
     n: true,
-    response_format: true,
-    regex: true,
-    ebnf: true,
   }),
   {
     ...answerFields,
+    ...formatFields,
     prompt: z.union([
       z.string(),
       z.array(z.string()).check(z.minLength(1)),
@@ -42,18 +42,8 @@ export const completionRequest = z.extend(
       z.array(ids).check(z.minLength(1)),
     ]),
     echo: z.nullish(z.boolean()),
-    json_schema: z.nullish(z.union([z.string(), z.record(z.string(), z.unknown())])),
   },
 );
-
-/** Unsupported fields, each with a check for values that ask for nothing. */
-const UNSUPPORTED_COMPLETION_FIELDS = {
-  suffix: isEmpty,
-  logprobs: () => false,
-  best_of: (value: unknown) => value === 1,
-  stop_regex: isEmpty,
-  lora_path: isEmpty,
-};
 
 /** OpenAI's default. Chat completions continue to the end of the context instead. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -65,6 +55,13 @@ export async function postCompletion(context: Context): Promise<Response> {
   const json = await readJson(request);
   const body: CompletionRequest = checkShape(completionRequest, json);
   refuseFields(json as Record<string, unknown>, UNSUPPORTED_COMPLETION_FIELDS);
+  logUnknownFields(
+    "completions",
+    json,
+    completionRequest.shape,
+    UNSUPPORTED_COMPLETION_FIELDS,
+    IGNORED_CHAT_FIELDS,
+  );
   checkModel(body.model, model);
 
   const max_tokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;

@@ -640,10 +640,10 @@ describe("a request is refused for", () => {
       /JSON of an object/,
     ],
     [
-      "a call without an id",
+      "a call without a function",
       { messages: [{ role: "assistant", tool_calls: [{ type: "function" }] }] },
       "missing_required_parameter",
-      "messages[0].tool_calls[0].id",
+      "messages[0].tool_calls[0].function",
       /Missing/,
     ],
     [

@@ -81,9 +81,22 @@ export const toolCall = z.object({
   type: z.literal("function"),
   function: z.object({
     name: z.string(),
-    arguments: z.string().check(z.refine(isObjectJson, "the JSON of an object")),
+    arguments: z.pipe(
+      z.transform(argumentsForm),
+      z.string().check(z.refine(isObjectJson, "the JSON of an object")),
+    ),
   }),
 });
+
+/**
+ * The arguments of a call as text. A call without arguments has an empty object; clients also send
+ * nothing, `null` or an empty text for it.
+ */
+function argumentsForm(value: unknown): unknown {
+  if (value === undefined || value === null) return "{}";
+  if (typeof value === "string") return ["", "null"].includes(value.trim()) ? "{}" : value;
+  return typeof value === "object" && !Array.isArray(value) ? JSON.stringify(value) : value;
+}
 
 export function isObjectJson(text: string): boolean {
   try {

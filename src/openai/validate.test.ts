@@ -166,7 +166,7 @@ describe("validateChatCompletion refuses", () => {
     ["messages[0].content[0]", withContent("text")],
     ["messages[0].content[0].type", withContent({ type: 1 })],
     ["messages[0].content[0].text", withContent({ type: "text", text: 1 })],
-    ["messages[0].content[0].image_url", withContent({ type: "image_url", image_url: url })],
+    ["messages[0].content[0].image_url", withContent({ type: "image_url", image_url: [url] })],
     [
       "messages[0].content[0].image_url.url",
       withContent({ type: "image_url", image_url: { url: 1 } }),
@@ -259,7 +259,7 @@ test("messages have the expected and the actual value", () => {
   expect(messages).toEqual([
     "Missing required parameter: 'messages'.",
     "Invalid type for 'temperature': expected a number from 0 to 2, but got string instead.",
-    "Invalid type for 'max_tokens': expected an integer of at least 1, but got 1.5 instead.",
+    "Invalid type for 'max_tokens': expected an integer of at least 1, or -1, but got 1.5 instead.",
     "Invalid value for 'top_p': expected a number from 0 to 1, but got 3 instead.",
     "Invalid type for 'messages[0].content': expected string or array, but got number instead.",
     "Invalid value for 'messages[0].role': expected one of 'system', 'developer', 'user', " +

@@ -16,6 +16,14 @@ export function numberIn(least: number, most: number) {
   return z.number(range).check(z.refine((n) => n >= least && n <= most, range));
 }
 
+const LENGTH = "an integer of at least 1, or -1";
+
+/** The longest answer, in tokens. -1 becomes Infinity. */
+export const answerLength = z.pipe(
+  z.int(LENGTH).check(z.refine((n) => n >= 1 || n === -1, LENGTH)),
+  z.transform((n) => (n === -1 ? Infinity : n)),
+);
+
 /**
  * Checks the shape of a body, or of a part of it.
  *

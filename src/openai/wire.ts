@@ -26,6 +26,8 @@ export interface AnswerRequest {
    * and the answer. Default: the checkpoint's.
    */
   repetition_penalty?: number | null;
+  /** llama.cpp's name of `repetition_penalty`, which takes precedence. */
+  repeat_penalty?: number | null;
   /** By token id: -100 to 100, added to the logit. */
   logit_bias?: Record<string, number> | null;
   /** The same seed and request give the same answer. */
@@ -37,14 +39,55 @@ export interface AnswerRequest {
   ignore_eos?: boolean | null;
   /** Keep the stop string, or the stop token's text, in the answer. */
   no_stop_trim?: boolean | null;
+  /** vLLM's name of `no_stop_trim`, which takes precedence. */
+  include_stop_str_in_output?: boolean | null;
   skip_special_tokens?: boolean | null;
   /** Share the prefix cache only with requests that have the same salt. */
   cache_salt?: string | null;
 }
 
+/**
+ * The fields that ask for a form of the answer, by the names that each server gives them. A request
+ * has at most one of them.
+ */
+export interface FormatFields {
+  response_format?: ResponseFormat | null;
+  /** A regular expression that the whole answer must match. */
+  regex?: string | null;
+  /** A grammar in GBNF. The answer must match its rule `root`. */
+  ebnf?: string | null;
+  /** A JSON schema, or its JSON. */
+  json_schema?: string | Record<string, unknown> | null;
+  /** llama.cpp's name of `ebnf`. */
+  grammar?: string | null;
+  /** vLLM's name of `json_schema`. */
+  guided_json?: string | Record<string, unknown> | null;
+  /** vLLM's name of `regex`. */
+  guided_regex?: string | null;
+  /** The answer is one of these texts. */
+  guided_choice?: string[] | null;
+  /** vLLM's name of `ebnf`. */
+  guided_grammar?: string | null;
+  /** vLLM's newer names of the same. */
+  structured_outputs?: {
+    json?: string | Record<string, unknown> | null;
+    json_object?: boolean | null;
+    regex?: string | null;
+    choice?: string[] | null;
+    grammar?: string | null;
+  } | null;
+}
+
+/** How many pixels an image is resized to, at least and at most, for families with such limits. */
+export interface PixelLimits {
+  min_pixels?: number | null;
+  max_pixels?: number | null;
+}
+
 /** Body of `POST chat/completions`. */
-export interface ChatCompletionRequest extends AnswerRequest {
+export interface ChatCompletionRequest extends AnswerRequest, FormatFields {
   messages: RequestMessage[];
+  /** -1, like a missing value, means to the end of the context. A larger value is lowered to that. */
   max_completion_tokens?: number | null;
   /** The old name of `max_completion_tokens`, which takes precedence. */
   max_tokens?: number | null;
@@ -65,12 +108,13 @@ export interface ChatCompletionRequest extends AnswerRequest {
   continue_final_message?: boolean | null;
   /** Variables for the checkpoint's chat template. */
   chat_template_kwargs?: Record<string, unknown> | null;
-  /** The format that the answer must match. It can't be combined with `regex` or `ebnf`. */
-  response_format?: ResponseFormat | null;
-  /** A regular expression that the whole answer must match. */
-  regex?: string | null;
-  /** A grammar in GBNF. The answer must match its rule `root`. */
-  ebnf?: string | null;
+  /** Limits of all images. Those of an `image_url` come first. */
+  mm_processor_kwargs?:
+    | (PixelLimits & {
+        /** The same limits by their newer names. */
+        size?: { shortest_edge?: number | null; longest_edge?: number | null } | null;
+      })
+    | null;
   /** The functions that the model may call. */
   tools?: RequestTool[] | null;
   /** Default: "auto" with tools, "none" without. */
@@ -93,8 +137,9 @@ export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "
 
 export type ResponseFormat =
   | { type: "text" }
-  /** Any JSON object. */
-  | { type: "json_object" }
+  /** Any JSON object, or with `schema` the JSON that it accepts. */
+  | { type: "json_object"; schema?: Record<string, unknown> | null }
+  | { type: "json_schema"; schema: Record<string, unknown> }
   | {
       type: "json_schema";
       json_schema: {
@@ -102,7 +147,7 @@ export type ResponseFormat =
         name: string;
         description?: string | null;
         schema: Record<string, unknown>;
-        /** The answer matches the schema in any case. */
+        /** A keyword that can't be enforced is refused. Otherwise it is ignored. */
         strict?: boolean | null;
       };
     };
@@ -168,7 +213,10 @@ export interface RequestToolCall {
 export type RequestPart =
   | { type: "text"; text: string }
   | { type: "refusal"; refusal: string }
-  | { type: "image_url"; image_url: { url: string; detail?: DetailLevel | null } };
+  | {
+      type: "image_url";
+      image_url: { url: string; detail?: DetailLevel | "original" | null } & PixelLimits;
+    };
 
 /** Answer of `POST chat/completions`. */
 export interface ChatCompletion {
@@ -306,16 +354,12 @@ export interface Usage {
 export interface CompletionRequest
   extends
     AnswerRequest,
-    Pick<
-      ChatCompletionRequest,
-      "max_tokens" | "stream" | "stream_options" | "n" | "response_format" | "regex" | "ebnf"
-    > {
+    FormatFields,
+    Pick<ChatCompletionRequest, "max_tokens" | "stream" | "stream_options" | "n"> {
   /** A text or its token ids, or a list of either. No chat template is applied. */
   prompt: string | string[] | number[] | number[][];
   /** Begin the answer with the prompt. */
   echo?: boolean | null;
-  /** A JSON schema, or its JSON: SGLang's alternative to `response_format`. */
-  json_schema?: string | Record<string, unknown> | null;
 }
 
 /** Answer of `POST completions`, and each event of a streamed answer. */

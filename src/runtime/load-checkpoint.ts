@@ -35,7 +35,7 @@ export async function loadCheckpoint(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
-  const { base, fetchImage, compileGrammar, quantization } = options;
+  const { base, fetchImage, compileGrammar, quantization, strictMaxTokens } = options;
   const gpu = await openGpu(await platform.requestAdapter());
   try {
     const checkpoint = await open();
@@ -58,6 +58,7 @@ export async function loadCheckpoint(
         generator: engine,
         processor: model.processor,
         compileGrammar,
+        strictMaxTokens,
         decodeImage: (bytes) => platform.decodeImage(bytes),
         baseUrl: base,
         ...(fetchImage && { fetch: fetchImage }),

@@ -11,6 +11,11 @@ export interface RuntimeOptions {
   readonly contextLength?: number;
   /** Most prompt tokens for one image. A larger image is shrunk. Default 2048. */
   readonly maxImageTokens?: number;
+  /**
+   * Refuse a request whose `max_tokens` is more than the context has room for, as OpenAI does, instead
+   * of lowering it. Default false.
+   */
+  readonly strictMaxTokens?: boolean;
 }
 
 /** How a checkpoint is found, downloaded and run. */
