@@ -16,7 +16,8 @@ describe("sampling", () => {
     ["no file", undefined, greedy],
     ["do_sample missing", { temperature: 0.7 }, greedy],
     ["do_sample false", { do_sample: false, temperature: 0.7, top_k: 5 }, { ...greedy, topK: 5 }],
-    ["do_sample true", { do_sample: true }, { ...greedy, temperature: 1 }],
+    ["do_sample true", { do_sample: true }, { ...greedy, temperature: 1, topK: 50 }],
+    ["every token", { do_sample: true, top_k: 0 }, { ...greedy, temperature: 1 }],
     [
       "all settings",
       { do_sample: true, temperature: 0.1, top_k: 20, top_p: 0.8, min_p: 0.05 },
@@ -29,8 +30,8 @@ describe("sampling", () => {
     ],
     [
       "null values",
-      { do_sample: true, temperature: null, top_p: null },
-      { ...greedy, temperature: 1 },
+      { do_sample: true, temperature: null, top_k: null, top_p: null },
+      { ...greedy, temperature: 1, topK: 50 },
     ],
   ])("%s", (_, config, expected) => {
     expect(read(config)).toEqual(expected);
@@ -63,5 +64,18 @@ describe("stop tokens", () => {
     ["none", {}, tokenizer, []],
   ])("%s", (_, config, from, expected) => {
     expect(generationDefaults(config, from).stopTokenIds).toEqual(expected);
+  });
+
+  test.each([
+    [
+      "the token that the template writes after an answer",
+      "\n<|im_end|>\n<|im_start|>user",
+      [5, 2],
+    ],
+    ["no text that it writes there", "\nUSER: Hello<|im_end|>", [5]],
+    ["nothing", "", [5]],
+  ])("%s", (_, afterAnswer, expected) => {
+    const config = { "generation_config.json": { eos_token_id: 5 } };
+    expect(generationDefaults(config, tokenizer, afterAnswer).stopTokenIds).toEqual(expected);
   });
 });

@@ -38,13 +38,14 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
   const json = tokenizerJson(files);
   if (!json) throw new Error("chatModel: the checkpoint has no tokenizer.json");
   const tokenizer = new Tokenizer(json, files["tokenizer_config.json"] ?? {});
+  const template = chatTemplate(files, tokenizer.namedTokens, processor.chatTemplate);
   return {
     generator,
     processor,
     tokenizer,
     grammars: new GrammarCompiler(tokenizer, compileGrammar),
-    template: chatTemplate(files, tokenizer.namedTokens, processor.chatTemplate),
-    defaults: generationDefaults(files, tokenizer),
+    template,
+    defaults: generationDefaults(files, tokenizer, template.afterAnswer),
     images: {
       fetch: (...request) => globalThis.fetch(...request),
       timeoutMs: 30_000,

@@ -98,6 +98,21 @@ export function abilities(
   };
 }
 
+/**
+ * Finds what a template writes between an assistant's text and the next message: what ends a turn, and
+ * what begins one. Empty where it drops or refuses such a conversation.
+ */
+export function afterAnswer(render: Render, { string }: ContentForms): string {
+  const content = (text: string) => (string ? text : [{ type: "text" as const, text }]);
+  const { text = "" } = attempt(render, [
+    { role: "user", content: content("Hello") },
+    { role: "assistant", content: content(PROBE) },
+    { role: "user", content: content("Hello") },
+  ]);
+  const start = text.indexOf(PROBE);
+  return start < 0 ? "" : text.slice(start + PROBE.length);
+}
+
 interface Attempt {
   readonly text?: string;
   /** Whether the template failed by itself, without calling `raise_exception`. */

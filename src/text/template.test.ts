@@ -89,6 +89,13 @@ describe("the forms of content that a template writes", () => {
   });
 });
 
+test.each([
+  ["a turn's end", "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"],
+  ["parts", "{% for m in messages %}<|{{ m.role }}|>{{ m.content[0]['text'] }}<|end|>{% endfor %}"],
+])("what is written after an answer: %s", (_, source) => {
+  expect(read(source).afterAnswer).toMatch(/^<\|end\|><\|user\|>/);
+});
+
 describe("errors", () => {
   test("the template's own message", () => {
     const template = read("{{ raise_exception('Roles must alternate') }}");

@@ -3,6 +3,7 @@ import { JinjaTemplate } from "./jinja/interpreter.ts";
 import type { TemplateMessage } from "./template-message.ts";
 import {
   abilities,
+  afterAnswer,
   type ContentForms,
   contentForms,
   type TemplateAbilities,
@@ -21,6 +22,8 @@ export interface ChatTemplate {
   readonly content: ContentForms;
   /** The other parts of a conversation that it writes. */
   readonly writes: TemplateAbilities;
+  /** What it writes between an assistant's text and the next message. */
+  readonly afterAnswer: string;
   /**
    * Writes the prompt of a conversation, up to the start of the answer.
    *
@@ -66,7 +69,13 @@ export function chatTemplate(
   };
   const source = Object.values(sources).join("\n");
   const content = contentForms(render);
-  return { source, content, writes: abilities(render, source, content), render };
+  return {
+    source,
+    content,
+    writes: abilities(render, source, content),
+    afterAnswer: afterAnswer(render, content),
+    render,
+  };
 }
 
 /** @returns the template for plain chat and, where the checkpoint has one, the template for tools */
