@@ -78,6 +78,8 @@ export interface TestedFamily {
   readonly folders: readonly string[];
   /** Folders with more tiny checkpoints, in one layout. */
   readonly variants?: readonly string[];
+  /** Folders with tiny checkpoints in a further published layout, and with few recorded cases. */
+  readonly layouts?: readonly string[];
   readonly reference?: Reference;
   readonly published: Readonly<Record<string, Published>>;
   readonly shapes?: readonly PublishedShape[];
@@ -126,6 +128,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "qwen2_5_vl",
     processor: qwenVlProcessor,
     folders: ["qwen2_5_vl"],
+    layouts: ["qwen2_5_vl-published"],
     reference: qwenVlReference,
     published: { qwen2_5_vl: {} },
     shapes: [
@@ -147,6 +150,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "qwen3_vl",
     processor: qwenVlProcessor,
     folders: ["qwen3_vl"],
+    layouts: ["qwen3_vl-yarn"],
     reference: qwenVlReference,
     published: { qwen3_vl: {} },
   },
@@ -154,6 +158,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "llava_onevision",
     processor: onevisionProcessor,
     folders: ["llava_onevision"],
+    layouts: ["llava_onevision-published"],
     reference: onevisionReference,
     published: { llava_onevision: { config: { vision_config: { patch_size: 14 } } } },
     shapes: [
@@ -176,6 +181,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "llava",
     processor: llavaProcessor,
     folders: ["llava"],
+    layouts: ["llava-resaved"],
     reference: llavaReference,
     published: { llava: { config: { vision_config: { patch_size: 14 } } } },
     shapes: [
@@ -196,6 +202,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "internvl",
     processor: internvlProcessor,
     folders: ["internvl"],
+    layouts: ["internvl-resaved"],
     reference: internvlReference,
     published: { internvl: { config: { vision_config: { patch_size: [14, 14] } } } },
     shapes: [
@@ -245,6 +252,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "gemma3",
     processor: gemma3Processor,
     folders: ["gemma3"],
+    layouts: ["gemma3-resaved"],
     published: {
       gemma3: {
         config: { vision_config: { image_size: 896, patch_size: 14 } },
@@ -316,6 +324,9 @@ export const FAMILIES: readonly TestedFamily[] = [
 
 /** The folders of tiny checkpoints that have their names in all published layouts. */
 export const FOLDERS: readonly string[] = FAMILIES.flatMap(({ folders }) => folders);
+
+/** The folders of tiny checkpoints in further published layouts. */
+export const LAYOUT_FOLDERS: readonly string[] = FAMILIES.flatMap(({ layouts }) => layouts ?? []);
 
 /** The published shapes of all families. */
 export const SHAPES: readonly PublishedShape[] = FAMILIES.flatMap(({ shapes }) => shapes ?? []);
