@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { ScriptedGenerator, decodePng, readBytes } from "../../tests/chat-support.ts";
+import { PUBLISHED_REPOSITORIES, publishedRepository } from "../../tests/published-repositories.ts";
+import { chatModel } from "../chat/model.ts";
+import { buildPrompt } from "../chat/prompt.ts";
+import { compileGrammar } from "../grammar/compile-grammar.ts";
+import { createModel } from "../models/registry.ts";
+import { assemble } from "./assemble.ts";
+import { countingGpu } from "./counting-device.ts";
+
+/** As in `scripts/published/record.py`. */
+const SIZES = [
+  [224, 224],
+  [640, 480],
+  [1024, 1024],
+  [1920, 1080],
+  [4000, 3000],
+] as const;
+const QUESTION = "What is in this image?";
+
+/** What comes after the layer of a tower whose output the connector takes. */
+const UNREAD: Readonly<Record<string, RegExp>> = {
+  "llava-hf/llava-1.5-7b-hf": /^vision_tower\.vision_model\.(encoder\.layers\.23|post_layernorm)\./,
+  "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": /^vision_tower\.vision_model\.post_layernorm\./,
+};
+
+test("every checkpoint of README.md is here", () => {
+  const table = readBytes("README.md").toString().split("## Models")[1]?.split("\n## ")[0] ?? "";
+  const named = [...table.matchAll(/https:\/\/huggingface\.co\/([\w.-]+\/[\w.-]+)/g)];
+  expect(named.length).toBeGreaterThan(10);
+  expect([...PUBLISHED_REPOSITORIES].sort()).toEqual(named.map(([, name]) => name).sort());
+});
+
+describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
+  const { checkpoint, expected } = publishedRepository(name);
+  const model = createModel(checkpoint.files);
+  const { processor, text } = model;
+
+  test("is planned, and every tensor in the file is known", async () => {
+    const { engine, weights } = assemble(countingGpu(), checkpoint, { quantization: "q4" });
+    await engine.prepare();
+    const read = new Set(weights.allocated.flatMap(({ tensors }) => tensors));
+    const unread = [...checkpoint.tensors.keys()].filter((tensor) => !read.has(tensor));
+    expect(unread.filter((tensor) => !UNREAD[name]?.test(tensor))).toEqual([]);
+  });
+
+  test("context length and image tokens are the reference's", () => {
+    expect(text.max_position_embeddings).toBe(expected.contextLength);
+    const tokens = SIZES.map(
+      ([width, height]) => processor.layout(width, height, "auto").tokenCount,
+    );
+    expect(tokens).toEqual(expected.imageTokens);
+  });
+
+  test("prompt and end tokens are the reference's", () => {
+    const generator = new ScriptedGenerator();
+    const options = { generator, processor, decodeImage: decodePng, compileGrammar };
+    const chatting = chatModel(checkpoint.files, options);
+    const [width, height] = SIZES[1];
+    const layout = processor.layout(width, height, "auto");
+    const image = { decoded: { width, height, source: new Uint8Array() }, layout };
+    const content = [
+      { type: "image_url" as const, image_url: { url: "data:," } },
+      { type: "text" as const, text: QUESTION },
+    ];
+    const prompt = buildPrompt(chatting, [{ role: "user", content }], [image]);
+    expect(prompt.text).toBe(expected.prompt);
+    expect(prompt.ids).toEqual(expected.ids);
+    expect([...chatting.defaults.stopTokenIds].sort((a, b) => a - b)).toEqual(expected.stopIds);
+  });
+});
