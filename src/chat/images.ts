@@ -1,7 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { PreparedImage } from "../engine/generation.ts";
-import type { ImageLayout, ImageProcessor, PixelLimits } from "../models/model.ts";
+import type { ImageLayout, ImageProcessor, PixelRange } from "../models/model.ts";
 import type { DecodedImage } from "../platform/platform.ts";
 import { ImageError } from "./image-error.ts";
 import { type ImageFile, type ImageFileOptions, readImageFile } from "./image-file.ts";
@@ -124,7 +124,7 @@ function layOut(
   { width, height }: DecodedImage,
   detail: "auto" | "low" | "high",
   images: number,
-  pixels: PixelLimits | undefined,
+  pixels: PixelRange | undefined,
 ) {
   try {
     return processor.layout(width, height, detail, images, pixels);

@@ -1,4 +1,4 @@
-import type { PixelLimits } from "../models/model.ts";
+import type { PixelRange } from "../models/model.ts";
 import type { ToolCall } from "./tools.ts";
 
 /** A message of a conversation, in OpenAI's shape. */
@@ -28,7 +28,7 @@ export interface ImagePart {
     readonly url: string;
     readonly detail?: DetailLevel;
     /** Limits of the image's size after the resize. Default: the checkpoint's. */
-    readonly pixels?: PixelLimits;
+    readonly pixels?: PixelRange;
   };
 }
 

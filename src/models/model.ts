@@ -92,7 +92,7 @@ export interface CrossAttentionShape {
 }
 
 /** How many pixels an image is resized to, at least and at most. */
-export interface PixelLimits {
+export interface PixelRange {
   readonly min?: number | undefined;
   readonly max?: number | undefined;
 }
@@ -144,7 +144,7 @@ export interface ImageProcessor {
     height: number,
     detail: "auto" | "low" | "high",
     images?: number,
-    pixels?: PixelLimits,
+    pixels?: PixelRange,
   ): ImageLayout;
 }
 
