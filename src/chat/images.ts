@@ -20,6 +20,7 @@ export interface ImageOptions extends ImageFileOptions {
 const RARE_TYPES = new Set([
   "image/heic",
   "image/tiff",
+  "image/jp2",
   "image/jxl",
   "image/svg+xml",
   "image/avif",

@@ -1,10 +1,26 @@
 import { expect, test } from "vitest";
 import { goldenImage } from "../../tests/images.ts";
+import { LARGE, PICTURES, expectPicture } from "../../tests/pictures.ts";
+import { testGpu } from "../../tests/support.ts";
+import { bufferOf } from "../gpu/tensor.ts";
+import { uploadImage } from "../image/upload-image.ts";
 import { decodeImage } from "./decode-image.ts";
 
 test("an image is decoded upright", async () => {
   const { width, height } = await goldenImage("rotated.jpg"); // stored as 140 x 90
   expect([width, height]).toEqual([90, 140]);
+});
+
+// The same table as in node-image.test.ts: a page and Node agree.
+test.each(PICTURES)("$file is what Node makes of it", async (picture) => {
+  const url = new URL(`../../e2e/goldens/pictures/${picture.file}`, import.meta.url);
+  const image = await decodeImage(await (await fetch(url)).blob()).catch(() => undefined);
+  if (!image || image.width * image.height > LARGE) return expectPicture(picture, image);
+  const gpu = await testGpu();
+  const pixels = await uploadImage(gpu, image);
+  const rgba = new Uint8Array(await gpu.readBytes(pixels));
+  gpu.release(bufferOf(pixels));
+  expectPicture(picture, { ...image, rgba });
 });
 
 test("bytes that are not an image are rejected", async () => {

@@ -3,33 +3,28 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import images from "../../e2e/goldens/images.json";
+import { PICTURES, expectPicture, overWhite } from "../../tests/pictures.ts";
 import { decodeNodeImage } from "./node-image.ts";
 
-const FOLDER = join(import.meta.dirname, "../../e2e/goldens/images");
+const GOLDENS = join(import.meta.dirname, "../../e2e/goldens");
+const FOLDER = join(GOLDENS, "images");
 
-async function decodeFile(file: string) {
-  const image = await decodeNodeImage(new Blob([await readFile(join(FOLDER, file))]));
+async function decodeFile(path: string) {
+  const image = await decodeNodeImage(new Blob([await readFile(path)]));
   return { ...image, source: image.source as Uint8Array };
 }
 
-/** @returns RGB over a white background, as the reference recorded it */
-function overWhite(rgba: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array((rgba.length / 4) * 3);
-  for (let i = 0; i < rgba.length / 4; i++) {
-    const alpha = rgba[4 * i + 3] as number;
-    for (let c = 0; c < 3; c++) {
-      const value = rgba[4 * i + c] as number;
-      rgb[3 * i + c] = Math.floor((value * alpha + 255 * (255 - alpha)) / 255 + 0.5);
-    }
-  }
-  return rgb;
-}
-
 test.each(images)("$file decodes to the reference's bytes", async (golden) => {
-  const { width, height, source } = await decodeFile(golden.file);
+  const { width, height, source } = await decodeFile(join(FOLDER, golden.file));
   expect([width, height]).toEqual([golden.upright_width, golden.upright_height]);
   const actual = createHash("sha256").update(overWhite(source)).digest("hex");
   expect(actual).toBe(golden.rgb_sha256);
+});
+
+// The same table as in decode-image.gpu.test.ts: a page and Node agree.
+test.each(PICTURES)("$file is what a page makes of it", async (picture) => {
+  const image = await decodeFile(join(GOLDENS, "pictures", picture.file)).catch(() => undefined);
+  expectPicture(picture, image && { ...image, rgba: image.source });
 });
 
 test("bytes that are not an image are rejected", async () => {
@@ -42,6 +37,14 @@ test("SVG is rejected, as in a browser", async () => {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"></svg>`;
   await expect(decodeNodeImage(new Blob([svg]))).rejects.toThrow("svg is not supported");
 });
+
+test.each(["bmp24.bmp", "ico_bmp.ico", "apng_part.png", "png_rgb.png"])(
+  "the limit of pixels counts for %s",
+  async (file) => {
+    const bytes = new Blob([await readFile(join(GOLDENS, "pictures", file))]);
+    await expect(decodeNodeImage(bytes, 34)).rejects.toThrow(RangeError);
+  },
+);
 
 test("an image with too many pixels is rejected", async () => {
   const bytes = new Blob([await readFile(join(FOLDER, "large.png"))]);
