@@ -1,4 +1,4 @@
-// Writes the convolution's input u (lib/short-conv.wgsl) at the last two positions that a pass computes
+// Writes the convolution's input u (lib/short-conv.wgsl) at the last KEPT positions that a pass computes
 // in each page. It runs after short-conv.wgsl has read the earlier states. One lane per four channels
 // of a row.
 
@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 /// Whether a later row of the pass has the same page and the same state index.
 fn is_followed(t: u32, row: Row) -> bool {
-  if (t + 2u >= arrayLength(&rows) || row.position % PAGE_TOKENS >= PAGE_TOKENS - 2u) { return false; }
-  let next = rows[t + 2u];
-  return next.sequence == row.sequence && next.position == row.position + 2u;
+  if (t + KEPT >= arrayLength(&rows) || row.position % PAGE_TOKENS + KEPT >= PAGE_TOKENS) { return false; }
+  let next = rows[t + KEPT];
+  return next.sequence == row.sequence && next.position == row.position + KEPT;
 }

@@ -13,7 +13,7 @@ import { expectClose, testGpu } from "../../tests/support.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import type { Model } from "../models/model.ts";
-import { CONV_STATE_ROWS, PAGE_TOKENS } from "../ops/cache.ts";
+import { PAGE_TOKENS, convStateRows } from "../ops/cache.ts";
 import type { GpuWeights } from "../weights/gpu-weights.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { GenerationInput } from "./generation.ts";
@@ -72,10 +72,10 @@ test("memory holds one state per page, and its size counts", () => {
   const cache = new KvCache(gpu, model.text, 129);
   expect([cache.layers.length, cache.convolutions.length]).toEqual([2, 3]);
   for (const { states } of cache.convolutions) {
-    expect(states.shape).toEqual([3 * CONV_STATE_ROWS, hidden_size]);
+    expect(states.shape).toEqual([3 * convStateRows(3), hidden_size]);
   }
   const keysAndValues = kvBytesPerToken({ ...model.text, num_conv_layers: 0 });
-  const states = num_conv_layers * hidden_size * CONV_STATE_ROWS * 4;
+  const states = num_conv_layers * hidden_size * convStateRows(3) * 4;
   expect(kvBytesPerToken(model.text)).toBe(keysAndValues + states / PAGE_TOKENS);
   const kept = [...cache.layers.flatMap((layer) => [layer.keys, layer.values])];
   for (const { states } of cache.convolutions) kept.push(states);

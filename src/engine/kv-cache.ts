@@ -1,6 +1,6 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import { CONV_STATE_ROWS, type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
+import { type ConvCache, type LayerCache, PAGE_TOKENS, convStateRows } from "../ops/cache.ts";
 import { type PageCopy, PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
 
 /** The fields of `TextShape` that decide what a sequence keeps. */
@@ -9,6 +9,7 @@ export interface KvCacheShape {
   readonly num_hidden_layers: number;
   readonly num_kv_layers?: number;
   readonly num_conv_layers?: number;
+  readonly conv_L_cache?: number;
   readonly num_key_value_heads: number;
   readonly head_dim: number;
 }
@@ -19,6 +20,8 @@ interface Widths {
   readonly kvWidth: number;
   readonly convLayers: number;
   readonly convWidth: number;
+  /** Rows that a page keeps for a short convolution. */
+  readonly convRows: number;
 }
 
 function widthsOf(shape: KvCacheShape): Widths {
@@ -27,6 +30,7 @@ function widthsOf(shape: KvCacheShape): Widths {
     kvWidth: shape.num_key_value_heads * shape.head_dim,
     convLayers: shape.num_conv_layers ?? 0,
     convWidth: shape.hidden_size,
+    convRows: convStateRows(shape.conv_L_cache ?? 1),
   };
 }
 
@@ -35,8 +39,8 @@ function widthsOf(shape: KvCacheShape): Widths {
  *   convolution states
  */
 export function kvBytesPerToken(shape: KvCacheShape): number {
-  const { kvLayers, kvWidth, convLayers, convWidth } = widthsOf(shape);
-  const states = (convLayers * convWidth * CONV_STATE_ROWS) / PAGE_TOKENS;
+  const { kvLayers, kvWidth, convLayers, convWidth, convRows } = widthsOf(shape);
+  const states = (convLayers * convWidth * convRows) / PAGE_TOKENS;
   return (kvLayers * 2 * kvWidth + states) * 4;
 }
 
@@ -74,7 +78,7 @@ export class KvCache {
   /** @param tokens the context length */
   constructor(gpu: Gpu, shape: KvCacheShape, tokens: number) {
     const pages = Math.ceil(tokens / PAGE_TOKENS);
-    const { kvLayers, kvWidth: width, convLayers, convWidth } = widthsOf(shape);
+    const { kvLayers, kvWidth: width, convLayers, convWidth, convRows } = widthsOf(shape);
     this.#gpu = gpu;
     this.#prefixes = new PrefixCache(pages, { wholePages: convLayers > 0 });
     this.pageTable = gpu.tensor("page table", [1, pages], "u32");
@@ -84,7 +88,8 @@ export class KvCache {
       pageTable: this.pageTable,
     }));
     this.convolutions = Array.from({ length: convLayers }, (_, i) => ({
-      states: gpu.tensor(`convolution states ${i}`, [pages * CONV_STATE_ROWS, convWidth]),
+      states: gpu.tensor(`convolution states ${i}`, [pages * convRows, convWidth]),
+      kept: convRows,
       pageTable: this.pageTable,
     }));
     this.#copied = gpu.tensor("copied page", [PAGE_TOKENS, width]);

@@ -40,7 +40,7 @@ export function clipPass(tiles: number, tilePatches: number): VisionPass<ClipTab
 
 /**
  * CLIP's vision transformer (arXiv 2103.00020): a class embedding before the patches of each tile,
- * learned positions, and a norm before the first layer where the checkpoint has one.
+ * and learned positions and a norm before the first layer where the checkpoint has them.
  *
  * @param patches `[P, channels * patchSize²]`
  * @param tables those of `clipPass`
@@ -57,7 +57,8 @@ export function clip(
   const embedded = embedPatches(g, e.under("patch_embedding"), patches); // [P, D]
   const ofClass = reshape(e.vector("class_embedding"), [1, c.hidden_size]);
   const all = gatherRows(g, embedded, tables.patches, { more: ofClass }); // [tiles + P, D]
-  const x = add(g, all, e.vector("position_embedding.weight")); // the same for every tile
+  const positions = "position_embedding.weight";
+  const x = e.has(positions) ? add(g, all, e.vector(positions)) : all; // the same for every tile
   const isNormed = w.has("pre_layrnorm.weight");
   const normed = isNormed ? norm(g, w.under("pre_layrnorm"), x, c.layer_norm_eps) : x;
   return encoder(g, w.under("encoder"), c, tables.rows, normed);

@@ -10,6 +10,29 @@ export function parseConfig<T extends z.ZodMiniType>(
   return parse(schema, files["config.json"], "config.json");
 }
 
+/** Reads processor_config.json by a family's schema; there need be no such file. */
+export function parseProcessor<T extends z.ZodMiniType>(
+  schema: T,
+  files: CheckpointFiles,
+): z.output<T> {
+  const name = "processor_config.json";
+  return parse(schema, files[name] ?? {}, name);
+}
+
+/**
+ * Throws Error when a setting that repeats another one differs from it.
+ *
+ * @param name file and field
+ * @param value null or undefined: not given
+ * @param expected what the other settings give
+ */
+export function checkSame(name: string, value: unknown, expected: unknown): void {
+  if (value === undefined || value === null) return;
+  const [given, wanted] = [value, expected].map((part) => JSON.stringify(part));
+  if (given === wanted) return;
+  throw new Error(`${name} is ${given}, expected ${wanted}, as the other settings say`);
+}
+
 /**
  * Reads a part of a checkpoint's settings by its schema.
  *
@@ -53,22 +76,37 @@ function expected(issue: z.core.$ZodIssue): string {
 /** Schema of a positive integer. */
 export const Positive = z.int().check(z.positive());
 
-/** The activations' names in config.json, and in `ops/`. */
-const ACTIVATIONS = {
+/** The activations' names in transformers' `ACT2FN`, and in `ops/`. Four names are one function. */
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu: "gelu",
+  gelu_python: "gelu",
   gelu_pytorch_tanh: "gelu_tanh",
+  gelu_new: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  gelu_accurate: "gelu_tanh",
   quick_gelu: "quick_gelu",
+  relu: "relu",
   silu: "silu",
-} satisfies Readonly<Record<string, Activation>>;
+  swish: "silu",
+};
 
 /**
- * Schema of a `hidden_act`: only `name` is allowed, and it is the default.
+ * Schema of a field that names an activation, such as `hidden_act`.
  *
+ * @param name the default
  * @returns a schema whose output is the name in `ops/`
  */
-export function hiddenAct<N extends keyof typeof ACTIVATIONS>(name: N) {
+export function activation(name: string) {
   return z.pipe(
-    z._default(z.literal(name), name as never),
-    z.transform((): (typeof ACTIVATIONS)[N] => ACTIVATIONS[name]),
+    z._default(z.literal(Object.keys(ACTIVATIONS)), name),
+    z.transform((name) => ACTIVATIONS[name] as Activation),
   );
+}
+
+/**
+ * Schema of a field that changes the result in the reference, and has one supported value here. That
+ * is the default, and `null` means it.
+ */
+export function supportsOnly<const V extends z.core.util.Literal>(value: V) {
+  return z.optional(z.nullable(z.literal(value)));
 }

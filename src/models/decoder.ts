@@ -1,5 +1,6 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import type { Activation } from "../ops/activation.ts";
 import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
@@ -13,6 +14,8 @@ export interface DecoderLayerConfig extends TextShape {
   readonly num_attention_heads: number;
   readonly rms_norm_eps: number;
   readonly rope: Pick<RopeSettings, "scoreFactor">;
+  /** Of the MLP. Default: SiLU. */
+  readonly hidden_act?: Activation;
 }
 
 /** What all layers of a decoder read. */
@@ -20,6 +23,8 @@ export interface DecoderInputs {
   /** Token rows `[T, ROW_WORDS]`. */
   readonly rows: Tensor;
   readonly rope: Rope;
+  /** The keys that tokens attend to: all earlier ones (the default), or the last `sliding_window`. */
+  readonly range?: "all" | "window";
 }
 
 /**
@@ -33,7 +38,7 @@ export function decoderLayer(
   g: Graph,
   w: Weights,
   c: DecoderLayerConfig,
-  { rows, rope }: DecoderInputs,
+  { rows, rope, range = "all" }: DecoderInputs,
   cache: LayerCache,
   x: Tensor,
 ): Tensor {
@@ -47,7 +52,7 @@ export function decoderLayer(
     : {};
   const q = ropeAppend(g, rows, qkv, rope, cache, heads, norms); // [T, H * C]
   const scale = c.head_dim ** -0.5 * c.rope.scoreFactor;
-  const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, scale });
+  const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, scale, range });
   x = dense(g, a.under("o_proj"), mixed, { residual: x });
   return feedForward(g, w, c, x);
 }
@@ -61,9 +66,9 @@ export function decoderLayer(
 export function feedForward(
   g: Graph,
   w: Weights,
-  { rms_norm_eps }: Pick<DecoderLayerConfig, "rms_norm_eps">,
+  { rms_norm_eps, hidden_act = "silu" }: Pick<DecoderLayerConfig, "rms_norm_eps" | "hidden_act">,
   x: Tensor,
 ): Tensor {
   const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), rms_norm_eps);
-  return gatedMlp(g, w.under("mlp"), m, "silu", x);
+  return gatedMlp(g, w.under("mlp"), m, hidden_act, x);
 }

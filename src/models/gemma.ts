@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import type { Activation } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
 import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
@@ -8,7 +9,8 @@ import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { ropeAppend } from "../ops/rope-append.ts";
 import { softcap } from "../ops/softcap.ts";
-import { parseConfig } from "./config.ts";
+import { activation, supportsOnly, parseConfig } from "./config.ts";
+import { hiddenWeights } from "./hidden-weights.ts";
 import { dense, gatedMlp, stackedDense } from "./layers.ts";
 import { EMBEDDINGS, lmHead } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, TextShape, Weights } from "./model.ts";
@@ -27,9 +29,12 @@ const Config = z.object({
     head_dim: z._default(z.int(), 256),
     rms_norm_eps: z._default(z.number(), 1e-6),
     max_position_embeddings: z._default(z.int(), 8192),
-    // Both mean the approximation by tanh: early configs were released with the wrong name.
-    hidden_act: z._default(z.enum(["gelu_pytorch_tanh", "gelu"]), "gelu_pytorch_tanh"),
-    attention_bias: z._default(z.literal(false), false),
+    hidden_act: activation("gelu_pytorch_tanh"),
+    attention_bias: z._default(z.boolean(), false),
+    use_bidirectional_attention: supportsOnly(true),
+    // Not of this class: PaliGemma applies them to whatever decoder it has.
+    sliding_window: supportsOnly(null),
+    final_logit_softcapping: z.nullish(z.number().check(z.positive())),
     ...ropeFields(10_000),
   }),
 });
@@ -40,6 +45,9 @@ export function gemma(files: CheckpointFiles, prefix: string): TextModel {
   const layer: GemmaLayer = { range: "all", rope: ropeSettings(text, text.head_dim) };
   const config = {
     ...text,
+    sliding_window: undefined,
+    // Early configs were released with the wrong name of the approximation by tanh.
+    hidden_activation: text.hidden_act === "gelu" ? ("gelu_tanh" as const) : text.hidden_act,
     scale: text.head_dim ** -0.5,
     layers: new Array<GemmaLayer>(text.num_hidden_layers).fill(layer),
   };
@@ -56,6 +64,10 @@ export interface GemmaLayer {
 export interface GemmaConfig extends TextShape {
   readonly num_attention_heads: number;
   readonly rms_norm_eps: number;
+  /** Of the MLP. */
+  readonly hidden_activation: Activation;
+  /** Whether the biases of q, k, v and o are used, if the checkpoint has them. */
+  readonly attention_bias: boolean;
   /** Attention scores are multiplied by this. */
   readonly scale: number;
   /** Bounds of the attention scores and of the logits; default: none. */
@@ -125,7 +137,8 @@ function gemmaLayer(
   const added = (x: Tensor, block: (residual?: Tensor) => Tensor, name: string): Tensor =>
     normsOutputs ? add(g, x, norm(block(), name)) : block(x);
 
-  const a = w.under("self_attn");
+  const own = w.under("self_attn");
+  const a = c.attention_bias ? own : hiddenWeights(own, /\.bias$/);
   const h = norm(x, "input_layernorm");
   const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
   const headNorms = a.has("q_norm.weight")
@@ -139,6 +152,6 @@ function gemmaLayer(
   x = added(x, project, "post_attention_layernorm");
 
   const m = norm(x, normsOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm");
-  const mlp = (residual?: Tensor) => gatedMlp(g, w.under("mlp"), m, "gelu_tanh", residual);
+  const mlp = (residual?: Tensor) => gatedMlp(g, w.under("mlp"), m, c.hidden_activation, residual);
   return added(x, mlp, "post_feedforward_layernorm");
 }

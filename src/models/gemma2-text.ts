@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
-import { LayeredFields, layerTypes } from "./gemma-layers.ts";
+import { supportsOnly, parseConfig } from "./config.ts";
 import { gemmaDecoder } from "./gemma.ts";
+import { LayeredGemmaFields, periodicLayers } from "./layer-types.ts";
 import type { CheckpointFiles, TextModel } from "./model.ts";
 import { ropeFields, ropeSettings } from "./rope-settings.ts";
 
@@ -10,11 +10,12 @@ const Softcap = z.nullable(z.number().check(z.positive()));
 /** The fields of config.json, with the defaults of transformers' Gemma 2 class. */
 const Config = z.object({
   text_config: z.object({
-    ...LayeredFields,
+    ...LayeredGemmaFields,
     vocab_size: z._default(z.int(), 256_000),
     max_position_embeddings: z._default(z.int(), 8192),
     attn_logit_softcapping: z._default(Softcap, 50),
     final_logit_softcapping: z._default(Softcap, 30),
+    use_bidirectional_attention: supportsOnly(true),
     ...ropeFields(10_000),
   }),
 });
@@ -31,7 +32,7 @@ export function gemma2Text(files: CheckpointFiles, prefix: string): TextModel {
   const config = {
     ...text,
     scale: text.query_pre_attn_scalar ** -0.5,
-    layers: layerTypes(text, 2).map((type) => ({
+    layers: periodicLayers(text, 2).map((type) => ({
       range: type === "full_attention" ? ("all" as const) : ("window" as const),
       rope,
     })),

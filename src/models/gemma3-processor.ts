@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Rectangle } from "../ops/unpack-image.ts";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, checkSame, parseConfig, parseProcessor } from "./config.ts";
 import {
   SquareTower,
   checkImage,
@@ -21,6 +21,9 @@ const Config = z.object({
   mm_tokens_per_image: z._default(Positive, 256),
   vision_config: SquareTower,
 });
+
+/** What processor_config.json says again. */
+const Processor = z.object({ image_seq_length: z.nullish(z.int()) });
 
 /** The image processor's fields, with the defaults of transformers' Gemma 3 processor. */
 const Settings = z.object({
@@ -48,6 +51,8 @@ export function gemma3Processor(
   const grid = squareGrid(settings.size, config.vision_config);
   const { width, height } = settings.size;
   const tileTokens = config.mm_tokens_per_image;
+  const { image_seq_length } = parseProcessor(Processor, files);
+  checkSame("processor_config.json: image_seq_length", image_seq_length, tileTokens);
   const affordable = Math.floor(maxImageTokens / tileTokens) - 1;
   const crops = cropRules(settings, affordable);
   const start = namedToken(files, "boi_token", "<start_of_image>");

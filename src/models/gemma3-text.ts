@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { Positive, parseConfig } from "./config.ts";
-import { type LayerType, LayeredFields, layerTypes } from "./gemma-layers.ts";
+import { Positive, supportsOnly, parseConfig } from "./config.ts";
 import { type GemmaLayer, gemmaDecoder } from "./gemma.ts";
+import { type LayerType, LayeredGemmaFields, periodicLayers } from "./layer-types.ts";
 import type { CheckpointFiles, TextModel } from "./model.ts";
 import { ropeFields, ropeSettings } from "./rope-settings.ts";
 
@@ -12,13 +12,12 @@ const sliding = ropeFields(10_000);
 /** The fields of config.json, with the defaults of transformers' Gemma 3 text class. */
 const Config = z.object({
   text_config: z.object({
-    ...LayeredFields,
+    ...LayeredGemmaFields,
     vocab_size: z._default(z.int(), 262_208),
     max_position_embeddings: z._default(z.int(), 131_072),
     sliding_window_pattern: z._default(Positive, 6),
-    attn_logit_softcapping: z.optional(z.null()),
-    final_logit_softcapping: z.optional(z.null()),
-    use_bidirectional_attention: z.optional(z.nullable(z.literal(false))),
+    // The reference's class has fields for soft-capping and does not apply them.
+    use_bidirectional_attention: supportsOnly(false),
     rope_theta: full.rope_theta,
     rope_scaling: full.rope_scaling,
     rope_local_base_freq: sliding.rope_theta,
@@ -58,7 +57,7 @@ export function gemma3Text(files: CheckpointFiles, prefix: string): TextModel {
   const config = {
     ...text,
     scale: text.query_pre_attn_scalar ** -0.5,
-    layers: layerTypes(text, text.sliding_window_pattern).map((type) => layers[type]),
+    layers: periodicLayers(text, text.sliding_window_pattern).map((type) => layers[type]),
   };
   return gemmaDecoder(config, prefix);
 }

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, parse } from "./config.ts";
+import { Positive, supportsOnly, parse } from "./config.ts";
 import type { CheckpointFiles, ImageProcessor, ResizeFilter, Size } from "./model.ts";
 
 /**
@@ -30,6 +30,7 @@ export function parseImageSettings<T extends z.ZodMiniType>(
 
 /** The values of `resample`, which are Pillow's numbers of its filters. */
 const RESAMPLE: Readonly<Record<number, ResizeFilter>> = {
+  0: "nearest",
   1: "lanczos",
   2: "bilinear",
   3: "bicubic",
@@ -63,8 +64,20 @@ export function normalizationFields(mean: readonly number[], std: readonly numbe
   };
 }
 
-/** Schema of a size in pixels. */
-export const PixelSize = z.object({ height: Positive, width: Positive });
+/** Schema of a size in pixels: one number for a square, `[height, width]`, or both by name. */
+export const PixelSize = z.pipe(
+  z.union([
+    Positive,
+    z.tuple([Positive, Positive]),
+    z.strictObject({ height: Positive, width: Positive }),
+  ]),
+  z.transform((size): Size => {
+    if (typeof size === "number") return { height: size, width: size };
+    if ("height" in size) return size;
+    const [height, width] = size;
+    return { height, width };
+  }),
+);
 
 /**
  * The fields of image processors that resize an image to one size whatever its proportions, with the
@@ -74,7 +87,8 @@ export const PixelSize = z.object({ height: Positive, width: Positive });
  */
 export function fixedSizeFields(resample: number) {
   return {
-    do_resize: z._default(z.literal(true), true),
+    // Without a resize an image does not fit the tower.
+    do_resize: supportsOnly(true),
     size: z._default(PixelSize, { height: 224, width: 224 }),
     resample: z._default(z.int(), resample),
     ...normalizationFields(HALF, HALF),

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, checkSame, parseConfig, parseProcessor } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
@@ -23,10 +23,15 @@ const Config = z.object({
   vision_config: z.object({ patch_size: z.union([z.int(), z.tuple([z.int(), z.int()])]) }),
 });
 
-/** The image processor's fields, with the defaults of transformers' GOT-OCR2 class. */
+/** What processor_config.json says again. */
+const Processor = z.object({ image_seq_length: z.nullish(z.int()) });
+
+/**
+ * The image processor's fields, with the defaults of transformers' GOT-OCR2 class. The
+ * reference cuts every image into patches, which resizes it, whatever `do_resize`, `crop_to_patches`
+ * and `use_thumbnail` say.
+ */
 const Settings = z.object({
-  // Without a resize an image does not consist of whole tiles.
-  do_resize: z._default(z.literal(true), true),
   size: z._default(PixelSize, { height: 384, width: 384 }),
   min_patches: z._default(Positive, 1),
   max_patches: z._default(Positive, 12),
@@ -57,6 +62,8 @@ export function internvlProcessor(
   const { width, height } = settings.size;
   const grid = [Math.floor(height / patchSize), Math.floor(width / patchSize)] as const;
   const tileTokens = grid[0] * grid[1] * downsample_ratio ** 2;
+  const { image_seq_length } = parseProcessor(Processor, files);
+  checkSame("processor_config.json: image_seq_length", image_seq_length, tileTokens);
   const maxTiles = Math.floor(maxImageTokens / tileTokens);
   const grids = tileGrids(settings.min_patches, settings.max_patches).filter(
     ({ cols, rows }) => cols * rows + 1 <= maxTiles,

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
 import { spaceToDepth } from "../ops/space-to-depth.ts";
 import { type ClipTable, clip, clipPass, dropClass } from "./clip.ts";
-import { hiddenAct, parseConfig } from "./config.ts";
+import { activation, supportsOnly, parseConfig } from "./config.ts";
 import { layersUpTo } from "./encoder.ts";
+import { hiddenWeights } from "./hidden-weights.ts";
 import { internvlProcessor } from "./internvl-processor.ts";
 import { mlp, norm } from "./layers.ts";
 import { llama } from "./llama.ts";
@@ -13,18 +14,21 @@ import { llavaNames } from "./stored-names.ts";
 /** The fields of config.json, with the defaults of transformers' InternVL class. */
 const Config = z.object({
   downsample_ratio: z._default(z.number().check(z.positive()), 0.5),
-  projector_hidden_act: z._default(z.literal("gelu"), "gelu"),
+  projector_hidden_act: activation("gelu"),
   vision_feature_layer: z._default(z.int().check(z.negative()), -1),
-  vision_feature_select_strategy: z._default(z.literal("default"), "default"),
+  vision_feature_select_strategy: supportsOnly("default"),
   vision_config: z.object({
     hidden_size: z._default(z.int(), 1024),
     num_hidden_layers: z._default(z.int(), 24),
     num_attention_heads: z._default(z.int(), 16),
     layer_norm_eps: z._default(z.number(), 1e-6),
-    hidden_act: hiddenAct("gelu"),
-    norm_type: z._default(z.literal("layer_norm"), "layer_norm"),
-    use_qk_norm: z._default(z.literal(false), false),
-    use_mean_pooling: z._default(z.literal(true), true),
+    hidden_act: activation("gelu"),
+    attention_bias: z._default(z.boolean(), false),
+    use_absolute_position_embeddings: z._default(z.boolean(), true),
+    norm_type: supportsOnly("layer_norm"),
+    use_qk_norm: supportsOnly(false),
+    // It decides whether the last norm is the pooler's, and only a tower without pooler has one here.
+    use_mean_pooling: supportsOnly(true),
   }),
 });
 
@@ -36,7 +40,8 @@ const PROJECTOR_EPS = 1e-5;
  * LayerScale, pixel shuffle, a norm and an MLP, Qwen2.
  */
 export const internvl: Family<ClipTable> = (files, options) => {
-  const { vision_config, vision_feature_layer, downsample_ratio } = parseConfig(Config, files);
+  const config = parseConfig(Config, files);
+  const { vision_config, vision_feature_layer, downsample_ratio } = config;
   const num_hidden_layers = layersUpTo(vision_config, vision_feature_layer);
   const tower = { ...vision_config, num_hidden_layers };
   const block = Math.round(1 / downsample_ratio);
@@ -52,13 +57,19 @@ export const internvl: Family<ClipTable> = (files, options) => {
     visionPass: (_, tiles) => clipPass(tiles, side ** 2),
 
     vision(g, w, patches, tables) {
-      const v = renamedWeights(w.under("model.vision_tower"), internVitName);
+      const all = w.under("model.vision_tower");
+      const { attention_bias, use_absolute_position_embeddings } = vision_config;
+      const seen = attention_bias ? all : hiddenWeights(all, /\.attention\.[qkv]_proj\.bias$/);
+      const v = renamedWeights(
+        use_absolute_position_embeddings ? seen : hiddenWeights(seen, /\.position_embeddings$/),
+        internVitName,
+      );
       const x = g.capture("vision", clip(g, v, tower, patches, tables));
       const shuffled = spaceToDepth(g, dropClass(g, x, tables), side, block);
       const states = g.capture("connector_in", shuffled); // [P / block², block² * vision D]
       const projector = w.part("connector").under("model.multi_modal_projector");
       const normed = norm(g, projector.under("layer_norm"), states, PROJECTOR_EPS);
-      return [mlp(g, projector, ["linear_1", "linear_2"], normed)];
+      return [mlp(g, projector, ["linear_1", "linear_2"], normed, config.projector_hidden_act)];
     },
   };
 };

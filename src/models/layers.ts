@@ -75,10 +75,11 @@ function affine(
 }
 
 /**
- * Two linear layers with an exact GELU between them: the projector of many families.
+ * Two linear layers with an activation between them: the projector of many families.
  *
  * @param names of the layers, such as "linear_1" and "linear_2"
  * @param x `[T, D]`
+ * @param activation default: the exact GELU
  * @returns `[T, O]`
  */
 export function mlp(
@@ -86,8 +87,9 @@ export function mlp(
   w: Weights,
   [first, second]: readonly [string, string],
   x: Tensor,
+  activation: Activation = "gelu",
 ): Tensor {
-  return dense(g, w.under(second), dense(g, w.under(first), x, { activation: "gelu" }));
+  return dense(g, w.under(second), dense(g, w.under(first), x, { activation }));
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, checkSame, supportsOnly, parseConfig } from "./config.ts";
 import {
   HALF,
   checkImage,
@@ -23,11 +23,16 @@ import { nearestMultiple, smartResize } from "./smart-resize.ts";
 import { type TileGrid, closestGrid, tileGrids, tilesOf } from "./tile-grids.ts";
 
 /** The fields of config.json. */
-const Config = z.object(imageTokenFields);
+const Config = z.object({
+  ...imageTokenFields,
+  downsample_factor: z.nullish(Positive),
+  vision_config: z.optional(z.object({ patch_size: z.nullish(Positive) })),
+});
 
 /**
- * The image processor's fields, with the defaults of transformers' LFM2-VL class. The reference does
- * not read `do_resize` and resizes every image.
+ * The image processor's fields, with the defaults of transformers' LFM2-VL class. The reference reads
+ * neither `do_resize`, `size` and `max_num_patches` nor processor_config.json's
+ * `use_image_special_tokens`.
  */
 const Settings = z.object({
   downsample_factor: z._default(Positive, 2),
@@ -40,7 +45,7 @@ const Settings = z.object({
   min_image_tokens: z._default(Positive, 64),
   max_image_tokens: z._default(Positive, 256),
   max_pixels_tolerance: z._default(z.number().check(z.positive()), 2),
-  use_image_special_tokens: z._default(z.boolean(), true),
+  do_pad: supportsOnly(true),
   resample: z._default(z.int(), 2),
   ...normalizationFields(HALF, HALF),
 });
@@ -63,6 +68,9 @@ export function lfm2VlProcessor(
   const settings = readSettings(files);
   const { encoder_patch_size, downsample_factor, tile_size, use_thumbnail } = settings;
   const factor = encoder_patch_size * downsample_factor; // pixels along the edge of a token
+  checkSame("config.json: downsample_factor", config.downsample_factor, downsample_factor);
+  const { patch_size } = config.vision_config ?? {};
+  checkSame("config.json: vision_config.patch_size", patch_size, encoder_patch_size);
   if (tile_size % factor !== 0) {
     throw new Error(
       `preprocessor_config.json: tile_size ${tile_size}, expected a multiple of ${factor}`,
@@ -80,7 +88,7 @@ export function lfm2VlProcessor(
   const patches = ({ width, height }: Size) =>
     [height / encoder_patch_size, width / encoder_patch_size] as const;
   const tokens = ({ width, height }: Size) => (width / factor) * (height / factor);
-  const write = promptWriter(files, settings);
+  const write = promptWriter(files);
 
   return {
     placeholder: imageToken(files),
@@ -158,22 +166,18 @@ interface PromptWriter {
   split(grid: TileGrid, tileTokens: number, thumbnailTokens: number): string;
 }
 
-function promptWriter(
-  files: CheckpointFiles,
-  { use_image_special_tokens }: Settings,
-): PromptWriter {
+function promptWriter(files: CheckpointFiles): PromptWriter {
   const image = imageToken(files);
-  const special = (token: string) => (use_image_special_tokens ? token : "");
-  const start = special(namedToken(files, "image_start_token", "<|image_start|>"));
-  const end = special(namedToken(files, "image_end_token", "<|image_end|>"));
-  const thumbnail = special(namedToken(files, "image_thumbnail_token", "<|img_thumbnail|>"));
+  const start = namedToken(files, "image_start_token", "<|image_start|>");
+  const end = namedToken(files, "image_end_token", "<|image_end|>");
+  const thumbnail = namedToken(files, "image_thumbnail_token", "<|img_thumbnail|>");
   return {
     whole: (tokens) => `${start}${image.repeat(tokens)}${end}`,
     split({ cols, rows }, tileTokens, thumbnailTokens) {
       let prompt = start;
       for (let row = 1; row <= rows; row++) {
         for (let col = 1; col <= cols; col++) {
-          prompt += `${special(`<|img_row_${row}_col_${col}|>`)}${image.repeat(tileTokens)}`;
+          prompt += `<|img_row_${row}_col_${col}|>${image.repeat(tileTokens)}`;
         }
       }
       return `${prompt}${thumbnailTokens > 0 ? thumbnail : ""}${image.repeat(thumbnailTokens)}${end}`;

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { activation, parseConfig } from "./config.ts";
+import { hiddenWeights } from "./hidden-weights.ts";
 import { mlp, norm } from "./layers.ts";
 import { lfm2VlProcessor } from "./lfm2-vl-processor.ts";
 import { lfm2 } from "./lfm2.ts";
@@ -12,9 +13,9 @@ import { HEADLESS, storedNames } from "./stored-names.ts";
 /** The fields of config.json, with the defaults of transformers' LFM2-VL and SigLIP 2 classes. */
 const Config = z.object({
   downsample_factor: z._default(z.int(), 2),
-  projector_bias: z._default(z.literal(true), true),
-  projector_hidden_act: z._default(z.literal("gelu"), "gelu"),
-  vision_feature_layer: z._default(z.literal(-1), -1),
+  projector_bias: z._default(z.boolean(), true),
+  projector_use_layernorm: z._default(z.boolean(), true),
+  projector_hidden_act: activation("gelu"),
   vision_config: z.object({ ...SiglipFields, num_patches: z._default(z.int(), 256) }),
 });
 
@@ -26,7 +27,8 @@ const PROJECTOR_EPS = 1e-5;
  * MLP, and LFM2.
  */
 export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
-  const { vision_config: tower, downsample_factor: merge } = parseConfig(Config, files);
+  const config = parseConfig(Config, files);
+  const { vision_config: tower, downsample_factor: merge } = config;
   const side = Math.floor(Math.sqrt(tower.num_patches));
   return {
     ...lfm2(files, "model.language_model"),
@@ -42,12 +44,13 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
       const x = siglip2(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("connector_in", postLayernorm(g, v, tower, x));
       const blocks = mergeBlocks(states, merge); // [P / merge², merge² * vision D]
-      const projector = w.part("connector").under("model.multi_modal_projector");
-      const isNormed = projector.has("layer_norm.weight");
+      const all = w.part("connector").under("model.multi_modal_projector");
+      const projector = config.projector_bias ? all : hiddenWeights(all, /^linear_\d\.bias$/);
+      const isNormed = config.projector_use_layernorm && projector.has("layer_norm.weight");
       const normed = isNormed
         ? norm(g, projector.under("layer_norm"), blocks, PROJECTOR_EPS)
         : blocks;
-      return [mlp(g, projector, ["linear_1", "linear_2"], normed)];
+      return [mlp(g, projector, ["linear_1", "linear_2"], normed, config.projector_hidden_act)];
     },
   };
 };

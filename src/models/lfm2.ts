@@ -1,12 +1,13 @@
 import * as z from "zod/mini";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { ConvCache, LayerCache } from "../ops/cache.ts";
+import { type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { shortConv } from "../ops/short-conv.ts";
-import { parseConfig } from "./config.ts";
+import { Positive, parseConfig } from "./config.ts";
 import { type DecoderLayerConfig, decoderLayer, feedForward } from "./decoder.ts";
+import { hiddenWeights } from "./hidden-weights.ts";
 import { dense } from "./layers.ts";
 import { EMBEDDINGS, lmHead } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
@@ -24,8 +25,8 @@ const Config = z.object({
     num_key_value_heads: z._default(z.int(), 8),
     max_position_embeddings: z._default(z.int(), 128_000),
     norm_eps: z._default(z.number(), 1e-5),
-    conv_L_cache: z._default(z.literal(3), 3),
-    conv_bias: z._default(z.literal(false), false),
+    conv_L_cache: z._default(Positive.check(z.maximum(PAGE_TOKENS)), 3),
+    conv_bias: z._default(z.boolean(), false),
     layer_types: z.optional(z.nullable(z.array(z.enum(["conv", "full_attention"])))),
     full_attn_idxs: z.optional(z.nullable(z.array(z.int()))),
     ...ropeFields(1_000_000),
@@ -33,6 +34,7 @@ const Config = z.object({
 });
 
 interface Lfm2Config extends DecoderLayerConfig {
+  readonly conv_bias: boolean;
   readonly layer_types: readonly ("conv" | "full_attention")[];
   readonly rope: RopeSettings;
 }
@@ -100,7 +102,8 @@ function layers(
   const [caches, states] = [cache.values(), convolutions.values()];
   let x = g.capture("embeds", embed(g, rows, w.embedding(EMBEDDINGS), images));
   c.layer_types.forEach((type, i) => {
-    const layer = renamedWeights(w.under(`layers.${i}`), lfm2Name);
+    const own = w.under(`layers.${i}`);
+    const layer = renamedWeights(c.conv_bias ? own : hiddenWeights(own, /\.bias$/), lfm2Name);
     x =
       type === "conv"
         ? convLayer(g, layer, c, rows, states.next().value as ConvCache, x)
@@ -111,7 +114,7 @@ function layers(
 }
 
 /**
- * A layer with a short convolution, over a token and the two before it.
+ * A layer with a short convolution, over a token and the ones before it.
  *
  * @param x `[T, D]`
  * @returns `[T, D]`
@@ -126,6 +129,9 @@ function convLayer(
 ): Tensor {
   const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), c.rms_norm_eps);
   const bcx = dense(g, w.under("conv.in_proj"), h); // [T, 3D]
+  if (w.has("conv.conv.bias")) {
+    throw new Error("config.json: text_config.conv_bias is true, expected false");
+  }
   const mixed = shortConv(g, rows, bcx, w.vector("conv.conv.weight"), state);
   x = dense(g, w.under("conv.out_proj"), mixed, { residual: x });
   return feedForward(g, w, c, x);

@@ -1,14 +1,16 @@
 import * as z from "zod/mini";
-import { parse, parseConfig } from "./config.ts";
+import type { Activation } from "../ops/activation.ts";
+import { activation, parse, parseConfig } from "./config.ts";
 import type { DecoderLayerConfig } from "./decoder.ts";
+import { SlidingFields, slidingLayers } from "./layer-types.ts";
 import type { CheckpointFiles } from "./model.ts";
-import { ropeFields, ropeSettings } from "./rope-settings.ts";
+import { type Mrope, ropeFields, ropeSettings } from "./rope-settings.ts";
 import type { RopeSettings } from "./rope.ts";
 
 const Config = z.object({ text_config: z.looseObject({}) });
 
 const Text = z.object({
-  model_type: z.optional(z.string()),
+  model_type: z.nullish(z.string()),
   vocab_size: z.int(),
   hidden_size: z.int(),
   num_hidden_layers: z.int(),
@@ -18,7 +20,10 @@ const Text = z.object({
   head_dim: z.nullish(z.int()),
   rms_norm_eps: z.number(),
   max_position_embeddings: z.int(),
-  hidden_act: z.literal("silu"),
+  hidden_act: activation("silu"),
+  attention_bias: z.nullish(z.boolean()),
+  mlp_bias: z.nullish(z.boolean()),
+  ...SlidingFields,
   ...ropeFields(10_000),
 });
 
@@ -37,32 +42,54 @@ export const LLAMA_DEFAULTS = {
   num_key_value_heads: null,
   rms_norm_eps: 1e-6,
   max_position_embeddings: 2048,
-  hidden_act: "silu",
 } satisfies LlamaDefaults;
 
 /** The settings of a decoder made of `decoderLayer`. */
 export interface LlamaConfig extends DecoderLayerConfig {
+  readonly hidden_act: Activation;
   readonly rope: RopeSettings;
+  /** `[num_hidden_layers]`: the keys that tokens attend to. */
+  readonly ranges: readonly ("all" | "window")[];
+  /** The names of a layer's tensors that its class does not have, though a file may. */
+  readonly unused: RegExp;
 }
 
 /**
  * Reads the `text_config` of a Llama-like decoder.
  *
+ * @param mrope of decoders whose tokens have three positions
  * @throws Error naming the first field that is wrong
  */
 export function llamaConfig(
   files: CheckpointFiles,
   defaults: LlamaDefaults = LLAMA_DEFAULTS,
+  mrope?: Mrope,
 ): LlamaConfig {
   const { text_config: own } = parseConfig(Config, files);
   const filled = { text_config: { ...defaults, ...own } };
   const { text_config: text } = parse(z.object({ text_config: Text }), filled, "config.json");
+  const model_type = text.model_type ?? defaults.model_type ?? "llama";
   const H = text.num_attention_heads;
   const head_dim = text.head_dim ?? text.hidden_size / H;
+  const { types, sliding_window } = slidingLayers(text, model_type);
   return {
     ...text,
+    sliding_window,
     num_key_value_heads: text.num_key_value_heads ?? H,
     head_dim,
-    rope: ropeSettings(text, head_dim),
+    rope: ropeSettings(text, head_dim, "text_config", mrope),
+    ranges: types.map((type) => (type === "full_attention" ? "all" : "window")),
+    unused: unusedBiases({ ...text, model_type }),
   };
+}
+
+/** Qwen2 always has biases of q, k and v, and no others; the other classes have them by settings. */
+function unusedBiases({
+  model_type,
+  attention_bias,
+  mlp_bias,
+}: Pick<z.output<typeof Text>, "attention_bias" | "mlp_bias"> & { model_type: string }): RegExp {
+  if (model_type.startsWith("qwen2")) return /^(self_attn\.o_proj|mlp\.\w+)\.bias$/;
+  const without = [...(attention_bias ? [] : ["self_attn"]), ...(mlp_bias ? [] : ["mlp"])];
+  return new RegExp(`^(${without.join("|")})\\.\\w+\\.bias$`);
 }

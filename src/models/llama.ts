@@ -6,6 +6,7 @@ import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { type DecoderType, decoderDefaults } from "./decoder-defaults.ts";
 import { decoderLayer } from "./decoder.ts";
+import { hiddenWeights } from "./hidden-weights.ts";
 import { type LlamaConfig, llamaConfig } from "./llama-config.ts";
 import { EMBEDDINGS, lmHead } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
@@ -63,8 +64,9 @@ function layers(
   const inputs = { rows, rope: rope(g, c.rope) };
   let x = g.capture("embeds", embed(g, rows, w.embedding(EMBEDDINGS), images));
   cache.forEach((layerCache, i) => {
-    const layer = w.under(`layers.${i}`);
-    x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, inputs, layerCache, x));
+    const layer = hiddenWeights(w.under(`layers.${i}`), c.unused);
+    const own = { ...inputs, range: c.ranges[i] ?? "all" };
+    x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, own, layerCache, x));
     const states = deepstack[i];
     if (states) x = addImageRows(g, rows, x, states, c.vocab_size);
   });

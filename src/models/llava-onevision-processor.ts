@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { bestCanvas, fitInto, keptFeatures } from "./anyres.ts";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, checkSame, supportsOnly, parseConfig, parseProcessor } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
@@ -17,11 +17,23 @@ import {
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Size } from "./model.ts";
 import { tilesOf } from "./tile-grids.ts";
 
+/** A canvas. */
+const Pinpoint = z.tuple([Positive, Positive]);
+
 /** The fields of config.json, with the defaults of transformers' LLaVA-OneVision class. */
 const Config = z.object({
   ...imageTokenFields,
   vision_aspect_ratio: z._default(z.string().check(z.regex(/^anyres_max_\d+$/)), "anyres_max_9"),
-  vision_config: z.object({ patch_size: z.int() }),
+  vision_feature_select_strategy: supportsOnly("full"),
+  image_grid_pinpoints: z.nullish(z.array(Pinpoint)),
+  vision_config: z.object({ patch_size: z._default(z.int(), 16), image_size: z.nullish(z.int()) }),
+});
+
+/** What processor_config.json says again. */
+const Processor = z.object({
+  num_image_tokens: z.nullish(z.int()),
+  vision_aspect_ratio: z.nullish(z.string()),
+  vision_feature_select_strategy: supportsOnly("full"),
 });
 
 /** The default canvases have 1 to 6 tiles along each edge. */
@@ -30,10 +42,12 @@ const MAX_EDGE_TILES = 6;
 /** The image processor's fields, with the defaults of transformers' LLaVA-OneVision class. */
 const Settings = z.object({
   // Without a resize an image does not consist of whole tiles.
-  do_resize: z._default(z.literal(true), true),
+  do_resize: supportsOnly(true),
+  do_center_crop: supportsOnly(false),
+  crop_size: supportsOnly(null),
   size: z._default(PixelSize, { height: 384, width: 384 }),
   image_grid_pinpoints: z._default(
-    z.array(z.tuple([Positive, Positive])),
+    z.array(Pinpoint),
     Array.from({ length: MAX_EDGE_TILES ** 2 }, (_, i): [height: number, width: number] => [
       384 * (Math.floor(i / MAX_EDGE_TILES) + 1),
       384 * ((i % MAX_EDGE_TILES) + 1),
@@ -70,6 +84,7 @@ export function onevisionProcessor(
   const side = Math.floor(edge / patch_size);
   const maxFeatures = Number(config.vision_aspect_ratio.replace(/\D+/, "")) * side ** 2;
   const canvases = settings.image_grid_pinpoints.map(([height, width]) => ({ width, height }));
+  checkSettings(files, config, settings, side);
   const filter = resizeFilter(settings.resample);
   const image = namedToken(files, "image_token", "<image>");
   const scale = normalization(settings);
@@ -141,6 +156,28 @@ export function onevisionProcessor(
       };
     },
   };
+}
+
+/** Throws Error when settings that stand in several files differ. */
+function checkSettings(
+  files: CheckpointFiles,
+  config: z.output<typeof Config>,
+  { size, image_grid_pinpoints }: z.output<typeof Settings>,
+  side: number,
+): void {
+  const processor = parseProcessor(Processor, files);
+  const ours = (field: string) => `processor_config.json: ${field}`;
+  checkSame(ours("num_image_tokens"), processor.num_image_tokens, side ** 2);
+  const { vision_aspect_ratio } = processor;
+  checkSame(ours("vision_aspect_ratio"), vision_aspect_ratio, config.vision_aspect_ratio);
+  const pinpoints = "config.json: image_grid_pinpoints";
+  checkSame(pinpoints, config.image_grid_pinpoints, image_grid_pinpoints);
+  const { image_size } = config.vision_config;
+  checkSame(
+    "preprocessor_config.json: size",
+    [size.height, size.width],
+    [image_size ?? size.height, image_size ?? size.height],
+  );
 }
 
 /** The mean as RGBA8, rounded down. */

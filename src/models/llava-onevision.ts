@@ -3,20 +3,21 @@ import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
 import { type KeptFeatures, keptFeatures } from "./anyres.ts";
-import { parseConfig } from "./config.ts";
+import { activation, supportsOnly, parseConfig } from "./config.ts";
 import { layersUpTo } from "./encoder.ts";
-import { mlp } from "./layers.ts";
 import { llama } from "./llama.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
+import { llavaProjector } from "./llava-projector.ts";
 import type { Family, ImageLayout, ImagePacking, VisionTable } from "./model.ts";
 import { SiglipFields, siglip, siglipPass } from "./siglip.ts";
 import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' LLaVA-OneVision and SigLIP. */
 const Config = z.object({
-  projector_hidden_act: z._default(z.literal("gelu"), "gelu"),
+  projector_hidden_act: activation("gelu"),
+  multimodal_projector_bias: z._default(z.boolean(), true),
   vision_feature_layer: z._default(z.int().check(z.negative()), -1),
-  vision_feature_select_strategy: z._default(z.literal("full"), "full"),
+  vision_feature_select_strategy: supportsOnly("full"),
   vision_config: z.object({
     ...SiglipFields,
     hidden_size: z.int(),
@@ -31,7 +32,8 @@ const Config = z.object({
  * ends each line.
  */
 export const llavaOnevision: Family<"rows"> = (files, options) => {
-  const { vision_config, vision_feature_layer } = parseConfig(Config, files);
+  const config = parseConfig(Config, files);
+  const { vision_config, vision_feature_layer } = config;
   const num_hidden_layers = layersUpTo(vision_config, vision_feature_layer);
   const tower = { ...vision_config, num_hidden_layers };
   const processor = onevisionProcessor(files, options);
@@ -47,8 +49,7 @@ export const llavaOnevision: Family<"rows"> = (files, options) => {
 
     vision(g, w, patches, tables) {
       const x = siglip(g, w.under("model.vision_tower"), tower, patches, tables);
-      const projector = w.part("connector").under("model.multi_modal_projector");
-      return [mlp(g, projector, ["linear_1", "linear_2"], g.capture("connector_in", x))];
+      return [llavaProjector(g, w, config, g.capture("connector_in", x))];
     },
 
     packing: packing(side, maxFeatures),

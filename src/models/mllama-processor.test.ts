@@ -88,7 +88,7 @@ describe("refuses", () => {
   });
 
   test.each([
-    [{ resample: 0 }, "resample 0"],
+    [{ resample: 4 }, "resample 4"],
     [{ do_resize: false }, "do_resize"],
     [{ do_pad: false }, "do_pad"],
     [{ image_std: "x" }, "image_std"],

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, supportsOnly, parseConfig } from "./config.ts";
 import {
   HALF,
   PixelSize,
@@ -28,8 +28,8 @@ const Config = z.object({
 /** The image processor's fields, with the defaults of transformers' Mllama class. */
 const Settings = z.object({
   // Without a resize and padding an image does not consist of whole tiles.
-  do_resize: z._default(z.literal(true), true),
-  do_pad: z._default(z.literal(true), true),
+  do_resize: supportsOnly(true),
+  do_pad: supportsOnly(true),
   size: z._default(PixelSize, { height: 224, width: 224 }),
   max_image_tiles: z._default(Positive, 4),
   resample: z._default(z.int(), 2),

@@ -77,7 +77,7 @@ test.each([
     { intermediate_layers_indices: [3] },
     "intermediate_layers_indices: 3, expected a layer from 0 to 2",
   ],
-  ["vision_config", { hidden_act: "gelu_new" }, "vision_config.hidden_act"],
+  ["vision_config", { hidden_act: "gelu_10" }, "vision_config.hidden_act"],
   ["vision_config", { supported_aspect_ratios: [[1, 1]] }, "supported_aspect_ratios: expected"],
 ] as const)("an unsupported field of %s is named: %j", (part, fields, message) => {
   expect(() => mllama(withConfig(part, fields))).toThrow(message);

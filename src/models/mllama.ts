@@ -5,7 +5,7 @@ import { addGated } from "../ops/add-gated.ts";
 import { attention } from "../ops/attention.ts";
 import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { hiddenAct, parseConfig } from "./config.ts";
+import { activation, parseConfig } from "./config.ts";
 import { decoderLayer } from "./decoder.ts";
 import { dense, gatedMlp } from "./layers.ts";
 import {
@@ -39,7 +39,7 @@ const Config = z.object({
     num_global_layers: z._default(z.int(), 8),
     attention_heads: z._default(z.int(), 16),
     norm_eps: z._default(z.number(), 1e-5),
-    hidden_act: hiddenAct("gelu"),
+    hidden_act: activation("gelu"),
     image_size: z._default(z.int(), 448),
     patch_size: z._default(z.int(), 14),
     max_num_tiles: z._default(z.int(), 4),
@@ -164,7 +164,7 @@ function crossLayer(
   x = addGated(g, x, attended, w.vector("cross_attn_attn_gate"));
 
   const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), eps);
-  const f = gatedMlp(g, w.under("mlp"), m, "silu");
+  const f = gatedMlp(g, w.under("mlp"), m, c.hidden_act);
   return addGated(g, x, f, w.vector("cross_attn_mlp_gate"), { afterImage: rows });
 }
 

@@ -18,14 +18,16 @@ export interface TextShape {
   readonly num_kv_layers?: number;
   /** Layers that keep the state of a short convolution. Default: none. */
   readonly num_conv_layers?: number;
+  /** Positions that a short convolution is over, its own included. */
+  readonly conv_L_cache?: number;
   readonly num_key_value_heads: number;
   readonly head_dim: number;
   readonly max_position_embeddings: number;
   /** Keys that a token attends to in layers with a sliding window, its own key included. */
-  readonly sliding_window?: number;
+  readonly sliding_window?: number | undefined;
 }
 
-export type ResizeFilter = "bilinear" | "bicubic" | "lanczos";
+export type ResizeFilter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 
 /** A width and a height, in pixels unless its use says otherwise. */
 export interface Size {

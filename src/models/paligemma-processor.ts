@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { checkSame, supportsOnly, parseConfig } from "./config.ts";
 import {
   SquareTower,
   checkImage,
@@ -21,7 +21,12 @@ const Config = z.object({
 });
 
 /** The image processor's fields, with the defaults of transformers' SigLIP class. */
-const Settings = z.object(fixedSizeFields(3));
+const Settings = z.object({
+  ...fixedSizeFields(3),
+  do_center_crop: supportsOnly(false),
+  pad_size: supportsOnly(null),
+  image_seq_length: z.nullish(z.int()),
+});
 
 /** Published checkpoints have no template. This one writes all images first, then the text. */
 const TEMPLATE =
@@ -47,6 +52,8 @@ export function paligemmaProcessor(files: CheckpointFiles): ImageProcessor {
   const grid = squareGrid(settings.size, config.vision_config);
   const { width, height } = settings.size;
   const tokenCount = grid[0] * grid[1];
+  const field = "preprocessor_config.json: image_seq_length";
+  checkSame(field, settings.image_seq_length, tokenCount);
   const image = namedToken(files, "image_token", "<image>");
   const bos = namedToken(files, "bos_token", "<bos>");
   return {

@@ -4,12 +4,16 @@ import type { ImageLayout } from "./model.ts";
 /** Vision passes are recorded for these numbers of patches times a power of two. */
 const BUCKETS = [64, 96];
 
-/** @returns the smallest bucket that holds `patches` patches: 64, 96, 128, 192, 256, 384 ... */
-export function patchBucket(patches: number): number {
+/**
+ * @param block the patches of a block; a bucket holds whole blocks
+ * @returns the smallest bucket that holds `patches` patches: 64, 96, 128, 192, 256, 384 ..., each
+ *   rounded up to whole blocks
+ */
+export function patchBucket(patches: number, block = 1): number {
   const scales = BUCKETS.map(
     (bucket) => bucket * 2 ** Math.max(0, Math.ceil(Math.log2(patches / bucket))),
   );
-  return Math.min(...scales);
+  return Math.ceil(Math.min(...scales) / block) * block;
 }
 
 /** The row and column of each patch, block by block. A block has merge x merge patches. */

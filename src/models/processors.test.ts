@@ -57,14 +57,52 @@ describe.each(TESTED)("$family", ({ family, make, config, token }) => {
   });
 
   test.each([
-    [{ resample: 0 }, "resample 0"],
-    [{ do_resize: false }, "do_resize"],
+    [{ resample: 5 }, "resample 5"],
     [{ image_std: "x" }, "image_std"],
-    [{ size: { height: 0, width: 5, shortest_edge: 0 } }, "size."],
+    [{ size: { height: 0, width: 5, shortest_edge: 0 } }, "size"],
+    [{ size: -1 }, "size"],
   ])("%j is named", (settings, message) => {
     const files = { "config.json": config, "preprocessor_config.json": settings };
     expect(() => make(files)).toThrow(message);
     expect(() => make(files)).toThrow("preprocessor_config.json");
+  });
+});
+
+test.each(["llava_onevision", "gemma3", "paligemma"])("%s must resize", (family) => {
+  const settings = publishedSettings(family)["preprocessor_config.json"] as object;
+  const { make, config } = TESTED.find((row) => row.family === family) ?? expect.fail(family);
+  const files = {
+    "config.json": config,
+    "preprocessor_config.json": { ...settings, do_resize: false },
+  };
+  expect(() => make(files)).toThrow("preprocessor_config.json: do_resize is false, expected true");
+});
+
+describe("every form of size", () => {
+  const layout = (settings: object, width = 96, height = 64) => {
+    const { make, config } = TESTED.find((row) => row.family === "llava") ?? expect.fail();
+    const files = { "config.json": config, "preprocessor_config.json": settings };
+    const { resizes, tiles } = make(files).layout(width, height, "auto");
+    return [...resizes.map((to) => [to.width, to.height]), tiles[0]];
+  };
+  const tile = { from: 1, x: 0, y: 0, width: 56, height: 56 };
+
+  test.each([
+    [{ size: { shortest_edge: 56 }, crop_size: { height: 56, width: 56 } }, [[84, 56], tile]],
+    [{ size: 56, crop_size: 56 }, [[84, 56], tile]],
+    [{ size: [60, 56], crop_size: [56, 56] }, [[56, 60], tile]],
+    [{ size: { height: 56, width: 56 }, crop_size: 56 }, [[56, 56], tile]],
+    [{ do_resize: false, crop_size: 56 }, [{ ...tile, from: 0, x: 20, y: 4 }]],
+    [{ do_resize: false, crop_size: 84 }, [{ from: 0, x: 6, y: -10, width: 84, height: 84 }]],
+  ])("%j", (settings, expected) => expect(layout(settings)).toEqual(expected));
+
+  test.each([
+    [{ size: { longest_edge: 56 } }, "size"],
+    [{ size: { shortest_edge: 56, longest_edge: 80 } }, "size"],
+    [{ do_center_crop: false }, "do_center_crop is false, expected true"],
+    [{ pad_size: { height: 90, width: 90 } }, "pad_size"],
+  ])("%j is named", (settings, message) => {
+    expect(() => layout(settings)).toThrow(`preprocessor_config.json: ${message}`);
   });
 });
 

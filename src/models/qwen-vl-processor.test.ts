@@ -211,8 +211,8 @@ describe("settings", () => {
     [{ size: { longest_edge: 5 } }, "size.shortest_edge: expected a number of pixels"],
     [{ size: { shortest_edge: 5 } }, "size.longest_edge: expected a number of pixels"],
     [{ max_pixels: 0 }, "max_pixels"],
-    [{ do_resize: false }, "do_resize"],
-    [{ resample: 0 }, "resample 0"],
+    [{ merge_size: 0 }, "merge_size"],
+    [{ resample: 4 }, "resample 4"],
     [{ image_std: "x" }, "image_std"],
     [{ merge_size: 0 }, "merge_size"],
   ])("a wrong setting is named: %j", (settings, message) => {

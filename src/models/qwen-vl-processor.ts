@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, checkSame, parseConfig } from "./config.ts";
 import {
   CLIP_MEAN,
   CLIP_STD,
@@ -12,16 +12,24 @@ import {
   parseImageSettings,
   resizeFilter,
 } from "./image-settings.ts";
-import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
+import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions, Size } from "./model.ts";
 import { type Limits, smartResize } from "./smart-resize.ts";
 
 /** The fields of config.json. */
-const Config = z.object(imageTokenFields);
+const Config = z.object({
+  ...imageTokenFields,
+  vision_config: z.optional(
+    z.object({
+      patch_size: z.nullish(z.int()),
+      temporal_patch_size: z.nullish(z.int()),
+      spatial_merge_size: z.nullish(z.int()),
+    }),
+  ),
+});
 
 /** The image processor's fields, with the defaults of transformers' Qwen2VLImageProcessor. */
 const Settings = z.object({
-  // Without a resize an image does not consist of whole patches.
-  do_resize: z._default(z.literal(true), true),
+  do_resize: z._default(z.boolean(), true),
   size: z._default(
     z.object({ shortest_edge: z.nullish(Positive), longest_edge: z.nullish(Positive) }),
     { shortest_edge: 56 * 56, longest_edge: 28 * 28 * 1280 },
@@ -57,6 +65,11 @@ export function qwenVlProcessor(
   const config = parseConfig(Config, files);
   const settings = parseImageSettings(Settings, files);
   const { patch_size, merge_size, temporal_patch_size } = settings;
+  const { vision_config: tower = {} } = config;
+  const theirs = (field: string) => `config.json: vision_config.${field}`;
+  checkSame(theirs("patch_size"), tower.patch_size, patch_size);
+  checkSame(theirs("temporal_patch_size"), tower.temporal_patch_size, temporal_patch_size);
+  checkSame(theirs("spatial_merge_size"), tower.spatial_merge_size, merge_size);
   const filter = resizeFilter(settings.resample);
   const factor = patch_size * merge_size;
   const limits = pixelLimits(settings);
@@ -80,12 +93,14 @@ export function qwenVlProcessor(
         min: Math.min(pixels.min ?? min, cap),
         max: Math.min(pixels.max ?? (detail === "low" ? low : max), cap),
       };
-      const resized = smartResize({ width, height }, factor, limits);
+      const resized = settings.do_resize
+        ? smartResize({ width, height }, factor, limits)
+        : wholeTokens({ width, height }, factor);
       const tokenCount = (resized.height / factor) * (resized.width / factor);
       return {
         size: [width, height],
-        resizes: [{ from: 0, ...resized, filter }],
-        tiles: [{ from: 1, x: 0, y: 0, ...resized }],
+        resizes: settings.do_resize ? [{ from: 0, ...resized, filter }] : [],
+        tiles: [{ from: Number(settings.do_resize), x: 0, y: 0, ...resized }],
         rows: 0,
         cols: 0,
         grid: [resized.height / patch_size, resized.width / patch_size],
@@ -94,6 +109,16 @@ export function qwenVlProcessor(
       };
     },
   };
+}
+
+/** Throws RangeError for an image that is not resized and does not consist of whole tokens. */
+function wholeTokens(size: Size, factor: number): Size {
+  const { width, height } = size;
+  if (width % factor === 0 && height % factor === 0) return size;
+  throw new RangeError(
+    `layout: the image is ${width} x ${height} pixels, expected multiples of ${factor}, ` +
+      `because preprocessor_config.json sets do_resize to false`,
+  );
 }
 
 /** `min_pixels` and `max_pixels` are older than `size`, and win where a file has both. */

@@ -8,14 +8,37 @@ import type {
   PromptPositions,
 } from "./model.ts";
 import { qwenVlProcessor } from "./qwen-vl-processor.ts";
+import type { Mrope } from "./rope-settings.ts";
 import { type Rewrite, storedNames } from "./stored-names.ts";
 
-/** The defaults of transformers' Qwen-VL text classes; the sizes must be in config.json. */
-const DEFAULTS: LlamaDefaults = {
-  rms_norm_eps: 1e-6,
-  max_position_embeddings: 32_768,
-  hidden_act: "silu",
-  rope_theta: 1_000_000,
+/** What differs between the text classes of Qwen-VL in transformers. */
+interface QwenDecoder {
+  /** Without the sizes, which must be in config.json. */
+  readonly defaults: LlamaDefaults;
+  readonly mrope: Mrope;
+}
+
+/** Qwen2-VL's and Qwen2.5-VL's. */
+export const QWEN2: QwenDecoder = {
+  defaults: {
+    model_type: "qwen2_vl_text",
+    rms_norm_eps: 1e-5,
+    max_position_embeddings: 32_768,
+    rope_theta: 1_000_000,
+  },
+  mrope: { section: [16, 24, 24], isInterleaved: false },
+};
+
+/** Qwen3-VL's. */
+export const QWEN3: QwenDecoder = {
+  defaults: {
+    model_type: "qwen3_vl_text",
+    head_dim: 128,
+    rms_norm_eps: 1e-6,
+    max_position_embeddings: 128_000,
+    rope_theta: 500_000,
+  },
+  mrope: { section: [24, 20, 20], isInterleaved: true },
 };
 
 /** What the families of Qwen-VL share: everything but the vision tower. */
@@ -31,11 +54,12 @@ export function qwenBase(
   files: CheckpointFiles,
   options: ModelOptions | undefined,
   merge: number,
+  { defaults, mrope }: QwenDecoder,
 ): QwenBase {
   const processor = qwenVlProcessor(files, options);
   const { imageTokenId } = processor;
   return {
-    ...llamaDecoder(llamaConfig(withTextConfig(files), DEFAULTS), "model.language_model"),
+    ...llamaDecoder(llamaConfig(withTextConfig(files), defaults, mrope), "model.language_model"),
     processor,
     patchesPerRow: merge ** 2,
     storedNames: qwenNames,

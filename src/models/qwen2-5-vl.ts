@@ -2,11 +2,11 @@ import * as z from "zod/mini";
 import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { hiddenAct, parseConfig } from "./config.ts";
+import { activation, parseConfig } from "./config.ts";
 import { embedPatches, gatedMlp, mlp } from "./layers.ts";
 import type { Family, ImageLayout } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
-import { qwenBase } from "./qwen-vl-text.ts";
+import { QWEN2, qwenBase } from "./qwen-vl-text.ts";
 import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 /** The fields of config.json, with the defaults of transformers' class. */
@@ -18,7 +18,7 @@ const Config = z.object({
     spatial_merge_size: z._default(z.int(), 2),
     window_size: z._default(z.int(), 112),
     fullatt_block_indexes: z._default(z.array(z.int()), [7, 15, 23, 31]),
-    hidden_act: hiddenAct("silu"),
+    hidden_act: activation("silu"),
   }),
 });
 
@@ -37,7 +37,7 @@ export const qwen25Vl: Family<Table> = (files, options) => {
   const unit = merge ** 2;
   const windowSide = Math.floor(tower.window_size / merge / tower.patch_size);
   return {
-    ...qwenBase(files, options, merge),
+    ...qwenBase(files, options, merge, QWEN2),
     imageStates: 1,
 
     visionPass(layout) {
@@ -50,7 +50,7 @@ export const qwen25Vl: Family<Table> = (files, options) => {
         const range = [first, first + window.length * unit - 1] as const;
         return new Array<typeof range>(window.length * unit).fill(range);
       });
-      const P = patchBucket(patches.length);
+      const P = patchBucket(patches.length, unit);
       const position = new Uint32Array(P / unit);
       order.forEach((block, i) => (position[block] = i));
       const padded = Uint32Array.from({ length: P / unit }, (_, i) => order[i] ?? 0);

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { hiddenAct, parseConfig } from "./config.ts";
+import { activation, parseConfig } from "./config.ts";
 import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
-import { qwenBase } from "./qwen-vl-text.ts";
+import { QWEN2, qwenBase } from "./qwen-vl-text.ts";
 import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 /** The fields of config.json, with the defaults of transformers' class. */
@@ -12,7 +12,7 @@ const Config = z.object({
     depth: z._default(z.int(), 32),
     num_heads: z._default(z.int(), 16),
     spatial_merge_size: z._default(z.int(), 2),
-    hidden_act: hiddenAct("quick_gelu"),
+    hidden_act: activation("quick_gelu"),
   }),
 });
 
@@ -23,12 +23,12 @@ export const qwen2Vl: Family<"rows"> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
   return {
-    ...qwenBase(files, options, merge),
+    ...qwenBase(files, options, merge, QWEN2),
     imageStates: 1,
 
     visionPass(layout) {
       const patches = blockOrder(layout, merge);
-      const P = patchBucket(patches.length);
+      const P = patchBucket(patches.length, merge ** 2);
       return { P, tables: { rows: patchRows(patches, () => [0, patches.length - 1], P) } };
     },
 

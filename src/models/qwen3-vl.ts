@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import type { Tensor } from "../gpu/tensor.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
-import { hiddenAct, parseConfig } from "./config.ts";
+import { activation, parseConfig } from "./config.ts";
 import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family, ImageLayout, VisionTable } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
-import { qwenBase } from "./qwen-vl-text.ts";
+import { QWEN3, qwenBase } from "./qwen-vl-text.ts";
 import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 /** The fields of config.json, with the defaults of transformers' class. */
@@ -16,7 +16,7 @@ const Config = z.object({
     spatial_merge_size: z._default(z.int(), 2),
     num_position_embeddings: z._default(z.int(), 2304),
     deepstack_visual_indexes: z._default(z.array(z.int()), [8, 16, 24]),
-    hidden_act: hiddenAct("gelu_pytorch_tanh"),
+    hidden_act: activation("gelu_pytorch_tanh"),
   }),
 });
 
@@ -31,14 +31,15 @@ type Table = "rows" | "position_indices" | "position_weights";
 export const qwen3Vl: Family<Table> = (files, options) => {
   const { vision_config: tower } = parseConfig(Config, files);
   const merge = tower.spatial_merge_size;
-  const side = Math.sqrt(tower.num_position_embeddings);
+  const side = Math.floor(Math.sqrt(tower.num_position_embeddings));
+  const { deepstack_visual_indexes: taps, depth } = tower;
   return {
-    ...qwenBase(files, options, merge),
-    imageStates: 1 + tower.deepstack_visual_indexes.length,
+    ...qwenBase(files, options, merge, QWEN3),
+    imageStates: 1 + new Set(taps.filter((layer) => layer >= 0 && layer < depth)).size,
 
     visionPass(layout) {
       const patches = blockOrder(layout, merge);
-      const P = patchBucket(patches.length);
+      const P = patchBucket(patches.length, merge ** 2);
       return {
         P,
         tables: {
@@ -55,18 +56,19 @@ export const qwen3Vl: Family<Table> = (files, options) => {
         residual: interpolateRows(g, learned, position_indices, position_weights),
       }); // [P, tower D]
       const deepstack: Tensor[] = [];
-      for (let i = 0; i < tower.depth; i++) {
+      for (let i = 0; i < depth; i++) {
         const b = v.under(`blocks.${i}`);
         const h = norm(g, b.under("norm1"), x, EPS);
         x = towerAttention(g, b.under("attn"), rows, x, h, tower.num_heads);
         const m = norm(g, b.under("norm2"), x, EPS);
         const f = dense(g, b.under("mlp.linear_fc1"), m, { activation: tower.hidden_act }); // [P, F]
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.linear_fc2"), f, { residual: x }));
-        const index = tower.deepstack_visual_indexes.indexOf(i);
+        // A merger belongs to an index, but the text layers get the states in the order of the tower's.
+        const index = taps.indexOf(i);
         if (index >= 0) {
           const merger = v.part("connector").under(`deepstack_merger_list.${index}`);
           const normed = norm(g, merger.under("norm"), mergeBlocks(x, merge), EPS);
-          deepstack[index] = mlp(g, merger, ["linear_fc1", "linear_fc2"], normed);
+          deepstack.push(mlp(g, merger, ["linear_fc1", "linear_fc2"], normed));
         }
       }
       const merger = v.part("connector").under("merger");

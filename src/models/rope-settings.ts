@@ -18,7 +18,7 @@ const Parameters = z.looseObject({
   type: z.nullish(z.string()),
   rope_theta: z.nullish(z.number()),
   mrope_section: z.nullish(z.array(z.int())),
-  mrope_interleaved: z.nullish(z.boolean()),
+  partial_rotary_factor: z.nullish(z.number()),
 });
 
 const Linear = z.object({ factor: Positive });
@@ -55,6 +55,7 @@ export function ropeFields(theta: number) {
     rope_scaling: z.nullish(Parameters),
     /** Written by transformers 5, with `rope_theta` inside. */
     rope_parameters: z.nullish(Parameters),
+    partial_rotary_factor: z.nullish(z.number()),
   };
 }
 
@@ -65,6 +66,15 @@ interface RopeConfig {
   readonly rope_parameters?: z.output<typeof Parameters> | null | undefined;
   /** The default of `original_max_position_embeddings`. */
   readonly max_position_embeddings?: number;
+  readonly partial_rotary_factor?: number | null | undefined;
+}
+
+/** M-RoPE, which is a matter of the decoder's class. */
+export interface Mrope {
+  /** The default of `mrope_section`. */
+  readonly section: readonly number[];
+  /** Whether height and width take every third channel pair, or one run each. */
+  readonly isInterleaved: boolean;
 }
 
 /** What one `rope_type` changes; `name` is where `parameters` are from. */
@@ -83,7 +93,7 @@ const SCALINGS: Readonly<Record<string, Scaling>> = {
   /** M-RoPE, which chooses a position and scales nothing. */
   mrope: unscaled,
   /** Scales only beyond `max_position_embeddings`, and no context is longer than that. */
-  dynamic: unscaled,
+  dynamic: { frequencies: (plain) => plain },
   /** Position interpolation (arXiv 2306.15595). */
   linear: {
     frequencies(plain, parameters, name) {
@@ -108,12 +118,20 @@ const SCALINGS: Readonly<Record<string, Scaling>> = {
  * @param config output of a schema with `ropeFields`
  * @param C channels of a head
  * @param name path of `config` within config.json
- * @throws Error naming a `rope_type` that is not supported, or a missing setting of one that is
+ * @param mrope of decoders whose tokens have three positions
+ * @throws Error naming a `rope_type` that is not supported, or a missing or wrong setting of one
  */
 export function ropeSettings(
-  { rope_theta, rope_scaling, rope_parameters, max_position_embeddings }: RopeConfig,
+  {
+    rope_theta,
+    rope_scaling,
+    rope_parameters,
+    max_position_embeddings,
+    partial_rotary_factor,
+  }: RopeConfig,
   C: number,
   name = "text_config",
+  mrope?: Mrope,
 ): RopeSettings {
   // As in transformers, the older field takes the place of the newer one where a file has both.
   const field = Object.keys(rope_scaling ?? {}).length > 0 ? "rope_scaling" : "rope_parameters";
@@ -127,12 +145,19 @@ export function ropeSettings(
     const known = Object.keys(SCALINGS).join(", ");
     throw new Error(`config.json: ${name}: rope_type is ${type}, supported: ${known}`);
   }
+  // The default type does not read it in these classes; the others rotate a part of each head.
+  const rotated = parameters.partial_rotary_factor ?? partial_rotary_factor ?? 1;
+  if (scaling !== unscaled && rotated !== 1) {
+    throw new Error(`config.json: ${name}.partial_rotary_factor is ${rotated}, expected 1`);
+  }
   const theta = parameters.rope_theta ?? rope_theta;
   const path = `config.json: ${name}.${field}`;
   return {
     frequencies: scaling.frequencies(inverseFrequencies(theta, C), parameters, path, theta),
     scoreFactor: scaling.scoreFactor?.(parameters, path) ?? 1,
-    axes: axesOf(parameters.mrope_section ?? [C / 2], parameters.mrope_interleaved ?? false, C / 2),
+    axes: mrope
+      ? axesOf(parameters.mrope_section ?? mrope.section, mrope.isInterleaved, C / 2, name)
+      : new Array<number>(C / 2).fill(0),
   };
 }
 
@@ -140,9 +165,21 @@ export function ropeSettings(
  * @param sections channel pairs that rotate by the temporal position, the height and the width
  * @returns `[pairs]`
  */
-function axesOf(sections: readonly number[], isInterleaved: boolean, pairs: number): number[] {
+function axesOf(
+  sections: readonly number[],
+  isInterleaved: boolean,
+  pairs: number,
+  name: string,
+): number[] {
   // M-RoPE of Qwen2-VL (arXiv 2409.12191 §3.1): one run of channel pairs for each axis.
-  if (!isInterleaved) return sections.flatMap((count, axis) => new Array<number>(count).fill(axis));
+  if (!isInterleaved) {
+    const axes = sections.flatMap((count, i) => new Array<number>(count).fill(i % 3));
+    if (axes.length === pairs) return axes;
+    throw new Error(
+      `config.json: ${name}: mrope_section is [${sections}], expected a sum of ${pairs}, ` +
+        `half of the head size`,
+    );
+  }
   // M-RoPE of Qwen3-VL: height and width take every third pair until their sections are used up.
   const [, height = 0, width = 0] = sections;
   return Array.from({ length: pairs }, (_, c) => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import * as z from "zod/mini";
 import { parse } from "./config.ts";
-import { ropeFields, ropeSettings } from "./rope-settings.ts";
+import { type Mrope, ropeFields, ropeSettings } from "./rope-settings.ts";
 import { inverseFrequencies, llama3Frequencies } from "./rope.ts";
 
 const SCALING = {
@@ -15,8 +15,10 @@ const SCALING = {
 /** Channels of a head. */
 const C = 128;
 
-const read = (text_config: object) =>
-  ropeSettings(parse(z.object(ropeFields(10_000)), text_config, "text_config"), C);
+const read = (text_config: object, mrope?: Mrope) => {
+  const fields = parse(z.object(ropeFields(10_000)), text_config, "text_config");
+  return ropeSettings(fields, C, "text_config", mrope);
+};
 
 test("llama3 divides low frequencies, keeps high ones, and interpolates between", () => {
   const plain = inverseFrequencies(500_000, 128);
@@ -125,11 +127,17 @@ test.each<[string, object, number[], number]>([
   expect(scoreFactor).toBeCloseTo(attentionFactor ** 2, 6);
 });
 
+const QWEN2 = { section: [16, 24, 24], isInterleaved: false };
+const QWEN3 = { section: [24, 20, 20], isInterleaved: true };
+
+// The class decides whether the sections are interleaved, whatever the file says.
 test.each([
-  [{ mrope_section: [16, 24, 24] }, { 0: 16, 1: 24, 2: 24 }, [0, 0, 0]],
-  [{ mrope_section: [24, 20, 20], mrope_interleaved: true }, { 0: 24, 1: 20, 2: 20 }, [0, 1, 2]],
-])("M-RoPE %j", (parameters, counts, start) => {
-  const { axes, frequencies } = read({ rope_scaling: { type: "mrope", ...parameters } });
+  [QWEN2, { mrope_section: [32, 16, 16] }, { 0: 32, 1: 16, 2: 16 }, [0, 0, 0]],
+  [QWEN2, { mrope_interleaved: true }, { 0: 16, 1: 24, 2: 24 }, [0, 0, 0]],
+  [QWEN3, { mrope_section: [32, 16, 16] }, { 0: 32, 1: 16, 2: 16 }, [0, 1, 2]],
+  [QWEN3, { mrope_interleaved: false }, { 0: 24, 1: 20, 2: 20 }, [0, 1, 2]],
+])("M-RoPE of %j, %j", (mrope, parameters, counts, start) => {
+  const { axes, frequencies } = read({ rope_scaling: { type: "mrope", ...parameters } }, mrope);
   expect(axes).toHaveLength(C / 2);
   for (const [axis, count] of Object.entries(counts)) {
     expect(axes.filter((other) => other === Number(axis))).toHaveLength(count);
@@ -137,6 +145,20 @@ test.each([
   expect(axes.slice(0, 3)).toEqual(start);
   expect(frequencies).toEqual(inverseFrequencies(10_000, C));
 });
+
+test("sections that don't fill the head are refused by name", () => {
+  const rope_scaling = { type: "mrope", mrope_section: [8, 12, 12] };
+  expect(() => read({ rope_scaling }, QWEN2)).toThrow("mrope_section is [8,12,12], expected a sum");
+});
+
+test.each([{ type: "linear", factor: 2 }, { type: "dynamic" }])(
+  "%j rotates a part of each head in the reference, which is refused",
+  (rope_scaling) => {
+    const config = { rope_scaling, partial_rotary_factor: 0.5 };
+    expect(() => read(config)).toThrow("text_config.partial_rotary_factor is 0.5, expected 1");
+    expect(read({ partial_rotary_factor: 0.5 })).toEqual(read({}));
+  },
+);
 
 test.each([
   [{ rope_type: "longrope" }, "text_config: rope_type is longrope, supported: default"],

@@ -23,7 +23,7 @@ export function siglip2Pass(
   side: number,
 ): VisionPass<Siglip2Table> {
   const patches = blockOrder({ grid }, merge);
-  const P = patchBucket(tiles * patches.length);
+  const P = patchBucket(tiles * patches.length, merge ** 2);
   const [height, width] = grid;
   const all = Array.from({ length: tiles }, () => patches).flat();
   return {

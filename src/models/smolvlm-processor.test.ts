@@ -23,6 +23,12 @@ const CONFIG = {
   vision_config: { image_size: 512, patch_size: 16 },
 };
 
+/** Of SmolVLM-2.2B. */
+const CONFIG_2B = { scale_factor: 3, vision_config: { image_size: 384, patch_size: 14 } };
+
+/** Of Idefics3-8B, whose tiles are those of the class's defaults. */
+const IDEFICS3 = { scale_factor: 2, vision_config: { image_size: 364, patch_size: 14 } };
+
 describe("published settings", () => {
   interface Case {
     readonly family: string;
@@ -46,7 +52,7 @@ describe("published settings", () => {
       image_seq_len: number;
     };
     const processor = smolvlmProcessor({
-      "config.json": CONFIG,
+      "config.json": expected.family === "smolvlm-2.2b" ? CONFIG_2B : CONFIG,
       "preprocessor_config.json": preprocessor_config,
       "processor_config.json": { image_seq_len },
     });
@@ -58,7 +64,8 @@ describe("published settings", () => {
     const [, tiles, channels, height, width] = expected.shape;
     expect(layout.tiles).toHaveLength(tiles);
     for (const tile of layout.tiles) expect([tile.height, tile.width]).toEqual([height, width]);
-    expect(layout.grid).toEqual([height / processor.patchSize, width / processor.patchSize]);
+    const side = (length: number) => Math.floor(length / processor.patchSize);
+    expect(layout.grid).toEqual([side(height), side(width)]);
     expect(processor.mean).toHaveLength(channels);
   });
 
@@ -146,7 +153,7 @@ describe.each(["smolvlm", "smolvlm-tiles"])("checkpoint %s", (family) => {
 });
 
 describe("layout", () => {
-  const files = { "config.json": CONFIG, "preprocessor_config.json": {} };
+  const files = { "config.json": IDEFICS3, "preprocessor_config.json": {} };
 
   test("defaults are Idefics3's", () => {
     const layout = smolvlmProcessor(files).layout(1000, 500, "auto");
@@ -164,7 +171,7 @@ describe("layout", () => {
     expect([layout.rows, layout.cols]).toEqual([0, 0]);
     expect(layout.tiles).toEqual([{ from: 2, x: 0, y: 0, width: 364, height: 364 }]);
     expect(layout.prompt).toBe(
-      "<fake_token_around_image><global-img>" + "<image>".repeat(64) + "<fake_token_around_image>",
+      "<fake_token_around_image><global-img>" + "<image>".repeat(169) + "<fake_token_around_image>",
     );
   });
 
@@ -184,7 +191,7 @@ describe("layout", () => {
 
   test("no edge becomes longer than 4096", () => {
     const settings = { size: { longest_edge: 5000 }, max_image_size: { longest_edge: 512 } };
-    const large = { ...files, "preprocessor_config.json": settings };
+    const large = { "config.json": CONFIG, "preprocessor_config.json": settings };
     const layout = smolvlmProcessor(large).layout(300, 200, "auto");
     expect(layout.resizes[0]).toMatchObject({ width: 4096, height: 2731 });
   });
@@ -197,7 +204,8 @@ describe("layout", () => {
 describe("a wrong setting is named", () => {
   test.each([
     [{ size: { shortest_edge: 3 } }, "preprocessor_config.json: size.longest_edge"],
-    [{ resample: 0 }, "resample 0"],
+    [{ resample: 4 }, "resample 4"],
+    [{ max_image_size: { longest_edge: 256 } }, "max_image_size.longest_edge, in patches is 16"],
     [{ image_mean: "x" }, "preprocessor_config.json: image_mean"],
   ])("%j", (settings, message) => {
     const files = { "config.json": CONFIG, "preprocessor_config.json": settings };

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, checkSame, parseConfig, parseProcessor } from "./config.ts";
 import {
   HALF,
   checkImage,
@@ -32,6 +32,9 @@ const Config = z.object({
     patch_size: z._default(z.int(), 32),
   }),
 });
+
+/** What processor_config.json says again. */
+const Processor = z.object({ image_seq_len: z.nullish(z.int()) });
 
 const LongestEdge = z.object({ longest_edge: Positive });
 
@@ -73,8 +76,11 @@ export function smolvlmProcessor(
   const tokens = readTokens(files);
   const filter = resizeFilter(settings.resample);
   const side = Math.floor(vision_config.image_size / vision_config.patch_size);
-  const image_seq_len = readSeqLen(files) ?? Math.floor(side ** 2 / scale_factor ** 2);
+  const image_seq_len = Math.floor(side ** 2 / scale_factor ** 2);
+  const { image_seq_len: said } = parseProcessor(Processor, files);
+  checkSame("processor_config.json: image_seq_len", said, image_seq_len);
   const edge = Math.floor(settings.max_image_size.longest_edge / vision_config.patch_size);
+  checkSame("preprocessor_config.json: max_image_size.longest_edge, in patches", edge, side);
   return {
     placeholder: tokens.image_token,
     imageTokenId: imageTokenId(config, 128_257),
@@ -175,11 +181,6 @@ function promptOf({ rows, cols }: Cut, tokens: Tokens, image_seq_len: number): s
   }
   if (rows > 0) prompt += "\n";
   return `${prompt}${fake}${global_image_token}${images}${fake}`;
-}
-
-function readSeqLen(files: CheckpointFiles): number | undefined {
-  const { image_seq_len } = (files["processor_config.json"] ?? {}) as { image_seq_len?: unknown };
-  return typeof image_seq_len === "number" ? image_seq_len : undefined;
 }
 
 function readTokens(files: CheckpointFiles): Tokens {

@@ -13,16 +13,20 @@ export interface LayerCache {
   readonly pageTable: Tensor;
 }
 
-/** How many rows a short convolution over three positions looks back. */
-export const CONV_STATE_ROWS = 2;
+/** @returns rows that a page keeps for a short convolution over `L` positions: those it looks back */
+export function convStateRows(L: number): number {
+  return Math.max(1, L - 1);
+}
 
 /** The states of one layer's short convolution, one per page. */
 export interface ConvCache {
   /**
-   * `[pages * CONV_STATE_ROWS, D]`, the convolution's input at the last two positions of each page. Row
-   * `2 * page + position % 2` belongs to `position`.
+   * `[pages * kept, D]`, the convolution's input at the last `kept` positions of each page. Row
+   * `kept * page + position % kept` belongs to `position`.
    */
   readonly states: Tensor;
+  /** `convStateRows` of the convolution, at most PAGE_TOKENS. */
+  readonly kept: number;
   /** As in `LayerCache`. */
   readonly pageTable: Tensor;
 }

@@ -146,6 +146,7 @@ describe("linear", () => {
     quick_gelu: (v) => v / (1 + Math.exp(-1.702 * v)),
     gelu_tanh: (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
     gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
+    relu: (v) => Math.max(0, v),
   };
   const epilogues = [undefined, ...(Object.keys(activations) as Activation[])].flatMap(
     (activation) =>

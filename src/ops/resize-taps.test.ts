@@ -49,6 +49,27 @@ describe("resizeTaps", () => {
     ]);
   });
 
+  // By torch's "nearest-exact".
+  test("nearest takes one pixel", () => {
+    const taken = (source: number, target: number) => rows(source, target, "nearest");
+    expect(taken(5, 3).map(([first]) => first)).toEqual([0, 2, 4]);
+    expect(taken(3, 5).map(([first]) => first)).toEqual([0, 0, 1, 2, 2]);
+    expect(taken(7, 2)).toEqual([
+      [1, 16384],
+      [5, 16384],
+    ]);
+  });
+
+  test.each([
+    [4000, 2048, "462086ffd4440099475f18ab9d085b8a76472349dbbc5bba425c25f12c4a5d42"],
+    [96, 2048, "e7a73b5a45c527c8f386f88a73f4e7bf179bbd6ae02866badb2a9859f8658d2a"],
+    [1365, 1366, "6bedff2052d332f32706a8b08e3d91adbdb4eb8575ff3e4ccd13bd4c936307de"],
+    [3000, 1537, "f0b326a43e40a6bf20dae9d13d14eee7ed29c27fce44c26520137de6fb1804af"],
+  ])("%i to %i, nearest: every pixel", (source, target, sha256) => {
+    const words = Int32Array.from(rows(source, target, "nearest"), ([first]) => first as number);
+    expect(createHash("sha256").update(words).digest("hex")).toBe(sha256);
+  });
+
   test.each([
     [4000, 2048, "lanczos", "4cce3200d52df73d196e4ece3892a8be7e66f32c8cc0a5d06ce3e034da638c15"],
     [96, 2048, "lanczos", "ed9aadca34bcfd2cfec5d51a52a61399f075c432a9febcc85c2e9d6e152e6a22"],

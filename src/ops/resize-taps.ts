@@ -1,5 +1,9 @@
-/** Half the filter's width at scale 1, and its value at a distance from the centre. */
+/**
+ * Half the filter's width at scale 1, and its value at a distance from the centre. "nearest" takes the
+ * pixel under the centre, at every scale.
+ */
 const FILTERS = {
+  nearest: { support: 0, at: () => 1 },
   bilinear: { support: 1, at: (x: number) => Math.max(0, 1 - x) },
   bicubic: { support: 2, at: bicubic },
   lanczos: { support: 3, at: (x: number) => (x < 3 ? sinc(x) * sinc(x / 3) : 0) },
@@ -103,6 +107,12 @@ function largestWeight(source: number, target: number, filter: Filter): number {
 /** The inputs `low ..< high` that output `i` is made of, and the point between them that it shows. */
 function tapRange(i: number, scale: number, reach: number, source: number) {
   const centre = (i + 0.5) * scale;
+  if (reach === 0) {
+    // torch's "nearest-exact" computes in float32.
+    const position = Math.floor(Math.fround(Math.fround(i + 0.5) * Math.fround(scale)));
+    const low = Math.min(position, source - 1);
+    return { centre, low, high: low + 1 };
+  }
   const low = Math.max(Math.trunc(centre - reach + 0.5), 0);
   const high = Math.min(Math.trunc(centre + reach + 0.5), source);
   return { centre, low, high };

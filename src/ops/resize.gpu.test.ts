@@ -13,7 +13,8 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
 }
 
-const FILTERS: Record<Filter, [support: number, (x: number) => number]> = {
+/** "nearest" has no kernel function; its taps are tested without a GPU. */
+const FILTERS: Record<Exclude<Filter, "nearest">, [support: number, (x: number) => number]> = {
   bilinear: [1, (x) => Math.max(1 - x, 0)],
   bicubic: [
     2,
@@ -23,7 +24,11 @@ const FILTERS: Record<Filter, [support: number, (x: number) => number]> = {
 };
 
 /** The rows of `image`, resized to `target` rows as torchvision resizes them. */
-function resizeRows({ data, width, height }: Rgba, target: number, filter: Filter): Rgba {
+function resizeRows(
+  { data, width, height }: Rgba,
+  target: number,
+  filter: keyof typeof FILTERS,
+): Rgba {
   const [support, kernel] = FILTERS[filter];
   const scale = height / target;
   const stretch = Math.max(scale, 1);
@@ -66,7 +71,7 @@ function transpose({ data, width, height }: Rgba): Rgba {
   return { data: out, width: height, height: width };
 }
 
-function reference(image: Rgba, width: number, height: number, filter: Filter): Rgba {
+function reference(image: Rgba, width: number, height: number, filter: keyof typeof FILTERS): Rgba {
   let resized = image;
   if (width !== image.width) resized = transpose(resizeRows(transpose(resized), width, filter));
   if (height !== image.height) resized = resizeRows(resized, height, filter);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
 import { Graph } from "../gpu/graph.ts";
-import { CONV_STATE_ROWS, PAGE_TOKENS } from "./cache.ts";
+import { PAGE_TOKENS, convStateRows } from "./cache.ts";
 import { IDLE_ROW, NOWHERE, ROW_WORDS, type Row, writeRow } from "./row.ts";
 import { shortConv } from "./short-conv.ts";
 
@@ -24,12 +24,12 @@ const PAGE_TABLE = Uint32Array.from(
 );
 
 /** The row of the states that belongs to a position. */
-function placeOf(sequence: number, position: number): number {
+function placeOf(sequence: number, position: number, kept: number): number {
   const page = PAGE_TABLE[sequence * MAX_PAGES + Math.floor(position / PAGE_TOKENS)] as number;
-  return page * CONV_STATE_ROWS + (position % CONV_STATE_ROWS);
+  return page * kept + (position % kept);
 }
 
-/** bcx `[T, 3D]`, weight `[D, 3]` → y `[T, D]`; changes states `[pages * 2, D]` row by row. */
+/** bcx `[T, 3D]`, weight `[D, L]` → y `[T, D]`; changes states `[pages * kept, D]` row by row. */
 function reference(
   rows: readonly Row[],
   bcx: Float32Array,
@@ -38,31 +38,38 @@ function reference(
   D: number,
 ): Float32Array {
   const y = new Float32Array(rows.length * D);
+  const L = weight.length / D;
+  const kept = states.length / D / PAGES;
   rows.forEach(({ sequence, position }, t) => {
     if (position === NOWHERE) return;
     for (let c = 0; c < D; c++) {
       const part = (n: number) => bcx[t * 3 * D + n * D + c] as number;
-      const kept = (back: number) =>
-        position < back ? 0 : (states[placeOf(sequence, position - back) * D + c] as number);
+      const earlier = (back: number) =>
+        position < back ? 0 : (states[placeOf(sequence, position - back, kept) * D + c] as number);
       const u = Math.fround(part(0) * part(2));
-      const [w0, w1, w2] = weight.subarray(3 * c, 3 * c + 3) as unknown as [number, number, number];
-      y[t * D + c] = part(1) * (w0 * kept(2) + w1 * kept(1) + w2 * u);
-      states[placeOf(sequence, position) * D + c] = u;
+      let sum = (weight[L * c + L - 1] as number) * u;
+      for (let back = 1; back < L; back++) {
+        sum += (weight[L * c + L - 1 - back] as number) * earlier(back);
+      }
+      y[t * D + c] = part(1) * sum;
+      states[placeOf(sequence, position, kept) * D + c] = u;
     }
   });
   return y;
 }
 
 /** Runs chunks of rows one after another on one cache, and compares each. */
-async function check(D: number, chunks: readonly (readonly Row[])[]): Promise<void> {
+async function check(D: number, chunks: readonly (readonly Row[])[], L = 3): Promise<void> {
   const gpu = await testGpu();
-  const weight = random(D * 3, 1);
-  const states = random(PAGES * CONV_STATE_ROWS * D, 2);
+  const weight = random(D * L, 1);
+  const kept = convStateRows(L);
+  const states = random(PAGES * kept * D, 2);
   const cache = {
-    states: gpu.tensor("states", [PAGES * CONV_STATE_ROWS, D], "f32", states),
+    states: gpu.tensor("states", [PAGES * kept, D], "f32", states),
+    kept,
     pageTable: gpu.tensor("pageTable", [SEQUENCES, MAX_PAGES], "u32", PAGE_TABLE),
   };
-  const weights = gpu.tensor("weight", [D, 1, 3], "f32", weight);
+  const weights = gpu.tensor("weight", [D, 1, L], "f32", weight);
   for (const [i, rows] of chunks.entries()) {
     const T = rows.length;
     const bcx = random(T * 3 * D, 3 + i);
@@ -102,6 +109,16 @@ describe("shortConv", () => {
     );
   });
 
+  test.each([1, 2, 4, 5, 64])("over %i positions", async (L) => {
+    let first = 0;
+    const chunks = [1, 1, 3, 60, 1, 2, 70, 1];
+    await check(
+      12,
+      chunks.map((count) => run(1, first, (first += count))),
+      L,
+    );
+  });
+
   test("starts with zeros, whatever the pages hold", async () => {
     await check(8, [run(0, 0, 1), run(1, 0, 2), run(2, 0, 3)]);
   });
@@ -129,6 +146,7 @@ describe("shortConv", () => {
     const run = (T: number, width: number, positions: number, channels: number) => {
       const cache = {
         states: gpu.tensor("states", [2, channels]),
+        kept: 2,
         pageTable: gpu.tensor("pageTable", [1, 1], "u32"),
       };
       const weight = gpu.tensor("weight", [channels, 1, positions]);
