@@ -19,13 +19,13 @@ const send = (body: unknown, path?: string) =>
     path,
   ] as const);
 
-// After each refusal the next good request must work.
+// After each refusal the next valid request must be answered.
 afterEach(async () => {
   const { status } = await send({ ...hello, max_tokens: 1 });
   expect(status).toBe(200);
 });
 
-describe("a bad request is refused, naming what is wrong", () => {
+describe("a bad request is refused with an error that names the fault", () => {
   test.each([
     { what: "no JSON", body: "{", code: null, param: null },
     { what: "no object", body: "[]", code: null, param: null },
@@ -99,26 +99,26 @@ describe("a bad request is refused, naming what is wrong", () => {
       param: URL_PARAM,
     },
   ])("$what", async ({ body, code, param }) => {
-    const { status, retry, body: told } = await send(body);
+    const { status, retry, body: error } = await send(body);
     expect({ status, retry }).toEqual({ status: 400, retry: "false" });
-    expect(told).toEqual({
+    expect(error).toEqual({
       error: { message: expect.stringMatching(/./), type: "invalid_request_error", param, code },
     });
   });
 
-  test("a model that is not loaded", async () => {
+  test("for a model that is not loaded", async () => {
     const { status, body } = await send({ ...hello, model: "gpt-9" });
     expect(status).toBe(404);
     expect(body).toMatchObject({ error: { code: "model_not_found", param: "model" } });
   });
 
-  test("a path that there is none of", async () => {
+  test("for an unknown path", async () => {
     const { status, body } = await send(hello, "/v1/embeddings");
     expect(status).toBe(404);
     expect(body).toMatchObject({ error: { type: "invalid_request_error" } });
   });
 
-  test("a method that a path does not have", async () => {
+  test("for a method that the path does not support", async () => {
     const [status, allow] = await page.evaluate(async () => {
       const response = await fetch("/v1/chat/completions");
       return [response.status, response.headers.get("allow")];

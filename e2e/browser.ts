@@ -3,12 +3,12 @@ import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
 import type * as tools from "./page/main.ts";
 import { shared } from "./shared.ts";
 
-/** The project served as `npm start` serves it, and a Chromium to look at it with. */
+/** The project as `npm start` serves it, and a Chromium to open it. */
 export interface Site {
   /** Ends in a slash. */
   readonly url: string;
   readonly browser: Browser;
-  /** A page at a path of the site, in a context of its own unless given one. */
+  /** Opens a page at a path of the site, by default in a new context. */
   open(path?: string, context?: BrowserContext): Promise<Page>;
 }
 
@@ -36,9 +36,9 @@ export async function openSite(): Promise<Site> {
 }
 
 /**
- * A Chromium of its own, which the test closes.
+ * Starts another Chromium, which the test closes.
  *
- * @param args added to those that all tests need
+ * @param args more arguments than those that all tests need
  */
 export function launch(...args: readonly string[]): Promise<Browser> {
   const executablePath = findChromium();
@@ -48,12 +48,12 @@ export function launch(...args: readonly string[]): Promise<Browser> {
 
 declare global {
   interface Window {
-    /** What `e2e/page/main.ts` exports, for tests to use in `page.evaluate`. */
+    /** The exports of `e2e/page/main.ts`, for `page.evaluate`. */
     readonly tools: typeof tools;
   }
 }
 
-/** Opens the bare test page, where `window.tools` is the library and the OpenAI SDK. */
+/** Opens the test page, where `window.tools` has the library and the OpenAI SDK. */
 export async function openTools(site: Site, context?: BrowserContext): Promise<Page> {
   const page = await site.open("e2e/page/index.html", context);
   await page.waitForFunction(() => "tools" in window);
@@ -61,8 +61,8 @@ export async function openTools(site: Site, context?: BrowserContext): Promise<P
 }
 
 /**
- * The bare test page with the sample model answering its `fetch`: one page for all tests that only
- * ask, since a software adapter takes seconds to compile a model's kernels. It stays open.
+ * Opens the test page with the sample model behind its `fetch`. All tests that only send requests
+ * share one page, because a software adapter takes seconds to compile a model's kernels. It stays open.
  */
 export function openSample(): Promise<Page> {
   return (samplePage ??= loadSample());

@@ -8,7 +8,7 @@ import { ROOT } from "./root.ts";
 import { run } from "./serve-process.ts";
 
 /**
- * Bundles `main.js` of an app, for `index.html` to run.
+ * Bundles the `main.js` of an app, which its `index.html` runs.
  *
  * @param app the app's folder
  * @param out the folder to write to
@@ -49,7 +49,7 @@ export const BUNDLERS: Readonly<Record<string, Bundle>> = {
       entry: "./main.js",
       mode: "production",
       output: { path },
-      // That a file has more than 244 kB is no fault of the package.
+      // Webpack warns of any file above 244 kB.
       performance: false,
     });
     return new Promise((resolve, reject) => {
@@ -83,7 +83,7 @@ export const BUNDLERS: Readonly<Record<string, Bundle>> = {
       configFile: false,
       logLevel: "warn",
       customLogger: { ...logger, warn: keep, warnOnce: keep, error: keep },
-      // That a file has more than 500 kB is no fault of the package.
+      // Vite warns of any file above 500 kB.
       build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1000 },
     });
     return warnings;

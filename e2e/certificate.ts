@@ -1,8 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 
 /**
- * A certificate for a test's own server, signed by itself: browsers that check certificates refuse
- * it.
+ * Makes a self-signed certificate for a test's server. Browsers that check certificates refuse it.
  *
  * @returns both in PEM
  */
@@ -34,11 +33,11 @@ export function selfSigned(): { key: string; cert: string } {
 const ECDSA_WITH_SHA256 = Buffer.from("06082a8648ce3d040302", "hex");
 const COMMON_NAME = Buffer.from("0603550403", "hex");
 
-/** A value of ASN.1 in its distinguished encoding. */
+/** A value of ASN.1 in DER. */
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const value = Buffer.concat(parts);
   const { length } = value;
-  // The shortest form is the only one allowed.
+  // DER allows only the shortest form.
   const long = length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
   const head = length < 0x80 ? [length] : long;
   return Buffer.concat([Buffer.from([tag, ...head]), value]);

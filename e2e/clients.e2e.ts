@@ -7,13 +7,13 @@ beforeAll(async () => {
   page = await openSample();
 });
 
-/** What the model says of an image, and of another by the schema. */
+/** The answer about an image, and the answer by the schema about another image. */
 const ANSWER = "A red circle and a small blue star.";
 const RED_CIRCLE = { shape: "circle", color: "red", size: "large" };
 
 describe("the openai package", () => {
-  test("parses an answer by a zod schema", async () => {
-    const told = await page.evaluate(async () => {
+  test("parses an answer with a zod schema", async () => {
+    const result = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
       const { Shape, image, zodResponseFormat } = await otherClients();
       const openai = await client("vlm.fetch");
@@ -34,14 +34,14 @@ describe("the openai package", () => {
       });
       return { parsed: choices[0]?.message.parsed, finish: choices[0]?.finish_reason };
     });
-    expect(told).toEqual({
+    expect(result).toEqual({
       parsed: RED_CIRCLE,
       finish: "stop",
     });
   });
 
   test("runs tools", async () => {
-    const told = await page.evaluate(async () => {
+    const result = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
       const { image } = await otherClients();
       const openai = await client("vlm.fetch");
@@ -85,15 +85,15 @@ describe("the openai package", () => {
       const messages = runner.messages.map(({ role }) => role);
       return { called, messages, result: await runner.finalFunctionToolCallResult() };
     });
-    expect(told).toEqual({
+    expect(result).toEqual({
       called: [{ color: expect.stringMatching(/^(green|red|blue)$/) as string }],
       messages: ["user", "assistant", "tool"],
       result: "painted",
     });
   });
 
-  test("creates and streams responses, and goes on with one", async () => {
-    const told = await page.evaluate(async () => {
+  test("creates and streams responses, and continues one", async () => {
+    const result = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
       const { image } = await otherClients();
       const openai = await client("vlm.fetch");
@@ -131,14 +131,14 @@ describe("the openai package", () => {
         next: next.output_text.trim(),
       };
     });
-    expect(told).toEqual({
+    expect(result).toEqual({
       texts: [ANSWER, ANSWER, ANSWER],
       statuses: ["completed", "completed"],
       next: "The star is blue.",
     });
   });
 
-  test("parses a response by a zod schema", async () => {
+  test("parses a response with a zod schema", async () => {
     const parsed = await page.evaluate(async () => {
       const { client, otherClients } = window.tools;
       const { Shape, image, zodTextFormat } = await otherClients();
@@ -169,7 +169,7 @@ describe("the openai package", () => {
 
 describe("Vercel's AI SDK", () => {
   test("generates and streams text about an image", async () => {
-    const told = await page.evaluate(async () => {
+    const result = await page.evaluate(async () => {
       const { aiSdkModel, generateText, imageBytes, streamText } =
         await window.tools.otherClients();
       const request = {
@@ -203,11 +203,11 @@ describe("Vercel's AI SDK", () => {
         ]),
       };
     });
-    expect(told.texts).toEqual([ANSWER, ANSWER]);
-    expect(told.pieces).toBeGreaterThan(3);
-    expect(told.finishes).toEqual(["stop", "stop"]);
-    expect(told.usages[0]).toEqual([expect.any(Number), expect.any(Number)]);
-    expect(told.usages[1]).toEqual(told.usages[0]);
+    expect(result.texts).toEqual([ANSWER, ANSWER]);
+    expect(result.pieces).toBeGreaterThan(3);
+    expect(result.finishes).toEqual(["stop", "stop"]);
+    expect(result.usages[0]).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(result.usages[1]).toEqual(result.usages[0]);
   });
 
   test("generates an object about an image", async () => {
@@ -235,7 +235,7 @@ describe("Vercel's AI SDK", () => {
 
 describe("LangChain.js", () => {
   test("invokes and streams with an image's image_url", async () => {
-    const told = await page.evaluate(async () => {
+    const result = await page.evaluate(async () => {
       const { HumanMessage, langChainModel, image } = await window.tools.otherClients();
       const model = await langChainModel();
       const question = new HumanMessage({
@@ -258,10 +258,10 @@ describe("LangChain.js", () => {
         tokens: whole.usage_metadata?.output_tokens,
       };
     });
-    expect(told.texts).toEqual([ANSWER, ANSWER]);
-    expect(told.pieces).toBeGreaterThan(3);
-    expect(told.finish).toBe("stop");
-    expect(told.tokens).toBeGreaterThan(3);
+    expect(result.texts).toEqual([ANSWER, ANSWER]);
+    expect(result.pieces).toBeGreaterThan(3);
+    expect(result.finish).toBe("stop");
+    expect(result.tokens).toBeGreaterThan(3);
   });
 
   test("gives structured output by JSON schema", async () => {

@@ -5,12 +5,12 @@ import { ROOT } from "./root.ts";
 /** A fenced block of code of a documentation page. */
 export interface CodeBlock {
   readonly language: string;
-  /** The file that it is, of a block that begins with ```` ```js title="file.js" ````. */
+  /** The file name of a block that begins with ```` ```js title="file.js" ````. */
   readonly title: string | undefined;
   readonly code: string;
-  /** What the page says comes of it: the `text` block that follows. */
+  /** Its expected output: the `text` block that follows. */
   readonly output: string | undefined;
-  /** Why it is not run: from a comment before it, `<!-- not run: why -->`. */
+  /** The reason why it is not run, from a comment before it: `<!-- not run: why -->`. */
   readonly notRun: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface CodeBlock {
  * The code blocks of a documentation page in their order.
  *
  * @param page its path from the root of the repository
- * @throws Error when there is a fence that is part of none
+ * @throws Error when a fence belongs to no block
  */
 export function codeBlocks(page: string): CodeBlock[] {
   const markdown = readFileSync(join(ROOT, page), "utf8");
@@ -38,7 +38,7 @@ export function codeBlocks(page: string): CodeBlock[] {
   });
 }
 
-/** Of a block in a test's name. */
+/** The name of a block's test. */
 export function nameOf({ code, title, notRun }: CodeBlock, i: number): string {
   const [first = ""] = code.split("\n");
   return `${i}: ${title ?? first}${notRun === undefined ? "" : ` (not run: ${notRun})`}`;

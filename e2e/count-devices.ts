@@ -1,7 +1,7 @@
 /**
- * Counts WebGPU devices wherever they are asked for. Runs in a page, frame, worker or service worker
- * before anything else, and once in each: it sees to the workers that are made there itself, and
- * needs to be served as `/count-devices.js` for them.
+ * Counts the WebGPU devices that a page, frame, worker or service worker requests. It must run there
+ * before anything else. It adds itself to the workers that are made there, for which the site serves
+ * it as `/count-devices.js`.
  */
 export function countDevices(): void {
   const { origin } = globalThis;

@@ -22,7 +22,7 @@ async function ask(page: Page, question: string): Promise<void> {
   await page.getByRole("button", { name: "Send" }).click();
 }
 
-/** Drops an image of the goldens onto the page, as from the desktop. */
+/** Drops an image of the goldens onto the page, like a file from the desktop. */
 async function drop(page: Page, name: string): Promise<void> {
   const dataTransfer = await page.evaluateHandle(async (name) => {
     const response = await fetch(`/e2e/goldens/sample/${name}`);
@@ -36,7 +36,7 @@ async function drop(page: Page, name: string): Promise<void> {
 
 const finished = (page: Page) => page.locator('article[data-role="assistant"][aria-busy="false"]');
 
-/** @returns the text of the last answer once it is whole */
+/** @returns the text of the last answer, once it is complete */
 async function answered(page: Page, count = 1): Promise<string> {
   await finished(page)
     .nth(count - 1)
@@ -44,7 +44,7 @@ async function answered(page: Page, count = 1): Promise<string> {
   return (await lastAnswer(page).locator(".answer-text").innerText()).trim();
 }
 
-test("a dropped image is asked about, and a second question follows", async () => {
+test("answers a question about a dropped image, and then a second question", async () => {
   const page = await site.open("", context);
   await drop(page, "circle-and-star.png");
   await ask(page, "What is in this image?"); // Written while the model still loads.
@@ -53,10 +53,10 @@ test("a dropped image is asked about, and a second question follows", async () =
   expect(await answered(page, 2)).toBe("The star is blue.");
 });
 
-test("an answer is stopped in the middle, and the next one is whole", async () => {
+test("stops an answer in the middle, and completes the next one", async () => {
   const page = await site.open("", context);
   await ready(page);
-  // Holds the page back after a few chunks, so that the answer is stopped in its middle for sure.
+  // The page waits after a few chunks, so that Stop always comes before the end.
   await page.evaluate(() => {
     const prototype = ReadableStreamDefaultReader.prototype;
     const { read } = prototype;
@@ -85,7 +85,7 @@ test("an answer is stopped in the middle, and the next one is whole", async () =
   await page.waitForFunction((text) => document.body.innerText.includes(text), whole);
 });
 
-test("after a reload the model comes from this device", async () => {
+test("loads the model from this device after a reload", async () => {
   const page = await site.open("", context);
   await ready(page);
   const asked: string[] = [];
@@ -100,7 +100,7 @@ test("after a reload the model comes from this device", async () => {
   expect(asked.filter((url) => url.endsWith(".safetensors"))).toEqual([]);
 });
 
-test("loading is cancelled, and started again", async () => {
+test("cancels loading, and starts it again", async () => {
   const page = await context.newPage();
   await context.route("**/*.safetensors", () => {}); // Never answered.
   await page.goto(site.url);
@@ -112,7 +112,7 @@ test("loading is cancelled, and started again", async () => {
   await ready(page);
 });
 
-test("a model that isn't there says so, and the sample is one click away", async () => {
+test("says that a model does not exist, and offers the sample model", async () => {
   const page = await site.open("?model=./models/nothing-here", context);
   await page.getByRole("alert").getByText("nothing-here").first().waitFor();
   await page.getByRole("button", { name: "Use the sample model" }).click();

@@ -8,9 +8,9 @@ import { shared } from "./shared.ts";
 import { type Terminal, lacking, openTerminal } from "./terminal-blocks.ts";
 
 /**
- * The code of the documentation runs as it is written: each page's blocks in their order, and what
- * comes of one is what the `text` block after it says. One that can't run has a comment before it
- * that says why: `<!-- not run: it needs … -->`. `docs/upstream.md` is run by `upstream.e2e.ts`.
+ * Runs the code of the documentation as it is written, each page's blocks in order. The output of a
+ * block must equal the `text` block after it. A block that can't run has a comment before it with the
+ * reason: `<!-- not run: it needs … -->`. `upstream.e2e.ts` runs `docs/upstream.md`.
  */
 
 let site: DocsSite;
@@ -25,11 +25,11 @@ interface Running {
   /** Where `js` runs: in a page of the browser (the default), or in Node. */
   readonly js?: "page" | "node";
   readonly page?: DocsPageOptions;
-  /** What comes of blocks that no `text` follows, by their first line. */
+  /** Outputs of blocks without a `text` block, by the block's first line. */
   readonly outputs?: Readonly<Record<string, string>>;
 }
 
-/** Tests for the blocks of a documentation page; `html` and `js` run in a page, others in a terminal. */
+/** Tests the blocks of a documentation page. `html` and `js` run in a page, others in a terminal. */
 function runs(path: string, { js = "page", page: options = {}, outputs = {} }: Running = {}) {
   const all = codeBlocks(path);
   const blocks = all.filter(({ language }) => language !== "http");
@@ -70,7 +70,7 @@ function runs(path: string, { js = "page", page: options = {}, outputs = {} }: R
   });
 }
 
-/** What a page's `http` blocks say that servers send. */
+/** The headers of a page's `http` blocks. */
 function headersOf(blocks: readonly CodeBlock[]): Record<string, string> {
   const lines = blocks
     .filter(({ language }) => language === "http")
@@ -92,7 +92,7 @@ describe("with the sample model in place of the hub's", () => {
 
   runs("README.md", {
     page: {
-      // Of the text around the code.
+      // The text around the code gives it.
       before: `
         import OpenAI from "openai";
         const url = "/photo.jpg";

@@ -30,19 +30,19 @@ interface Example {
   stop(): Promise<void>;
 }
 
-/** Vite heeds NODE_ENV, which the test runner has set. */
+/** Vite reads NODE_ENV, which the test runner sets. */
 const ENVIRONMENT = { NODE_ENV: "", NO_COLOR: "1" };
 
 /**
- * Starts an example by the command that its README names, which builds the library first: here, once
- * for all tests.
+ * Starts an example by the command that its README names. The command builds the library first; here
+ * one build serves all tests.
  */
 async function start(name: string): Promise<Example> {
   const { scripts } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const [build, command] = scripts[`example:${name}`].split(" && ");
   expect(build).toBe("npm run build:lib");
   await shared("library");
-  // A group of its own, as npm leaves its children behind.
+  // A process group, because npm leaves its children running.
   const env = { ...process.env, ...ENVIRONMENT };
   const options = { cwd: ROOT, detached: true, env, shell: true };
   const child = spawn(`${command} --port 0`, options);
@@ -70,7 +70,7 @@ function printedUrl(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Opens a page; errors that it does not show are a test's failure. */
+/** Opens a page, and prints the errors that it does not catch. */
 async function open(url: string): Promise<Page> {
   const page = await context.newPage();
   page.on("pageerror", (error) => console.error(`in the page: ${error.stack}`));
@@ -89,7 +89,7 @@ async function answer(from: Page | Frame): Promise<string> {
   return (await from.locator("output").innerText()).trim();
 }
 
-/** Presses Stop as soon as there is some text, and returns what there is when no more comes. */
+/** Presses Stop at the first text. Returns the text of the stopped answer. */
 async function stopAtFirstText(from: Page | Frame, question: string): Promise<string> {
   await from.evaluate(() => {
     const output = document.querySelector("output") as HTMLOutputElement;
@@ -135,9 +135,9 @@ describe("examples/plain", () => {
     expect(page.workers().length).toBe(1);
   });
 
-  test("stops loading, and tells what went wrong", async () => {
+  test("stops loading, and shows an error", async () => {
     const page = await open(example.url);
-    await context.route("**/*.safetensors", () => {}); // Never answered.
+    await context.route("**/*.safetensors", () => {}); // Stays without an answer.
     await page.getByLabel("Image").setInputFiles(CIRCLE);
     await ask(page, "What's in this image?");
     await page.getByText("Loading the model…").waitFor();
@@ -186,7 +186,7 @@ describe("examples/react", () => {
     expect(workers.length).toBe(1);
   });
 
-  test("tells what went wrong, and tries again", async () => {
+  test("shows an error, and tries again", async () => {
     await context.route("**/config.json", (route) => route.fulfill({ status: 404 }));
     const page = await open(example.url);
     await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "./root.ts";
 
-/** A Python with the packages of `requirements.txt`, or why there is none. */
+/** A Python with the packages of `requirements.txt`, or the reason why there is none. */
 export function findPython(): { python: string } | { reason: string } {
   const folder = join(ROOT, ".cache", "python");
   const python = join(folder, "bin", "python");

@@ -10,7 +10,7 @@ import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
 import { pack } from "../scripts/pack.ts";
 import { ROOT } from "./root.ts";
 
-/** Something that all end-to-end tests share: what they know it by, and its end. */
+/** Something that all end-to-end tests share. */
 interface Shared {
   readonly value: string;
   close?(): Promise<unknown>;
@@ -24,7 +24,7 @@ const MAKERS = {
       // Its own cache, so that a running `npm start` is not disturbed.
       cacheDir: join(ROOT, "node_modules", ".vite-e2e"),
       logLevel: "error",
-      // The imports of `page/clients.ts`, besides those that vite.config.ts names.
+      // The imports of `page/clients.ts` that vite.config.ts does not name.
       optimizeDeps: {
         include: [
           "@ai-sdk/openai-compatible",

@@ -10,8 +10,8 @@ import { ROOT } from "./root.ts";
 import { shared } from "./shared.ts";
 
 /**
- * The built library on a plain page, with no bundler, from another origin: as from a CDN. A worker
- * script of another origin would be refused, so this also tells that the worker is inlined.
+ * The built library on a plain page without a bundler, from another origin like a CDN. A worker
+ * script of another origin would be refused, so this also proves that the worker is inlined.
  */
 const page = (library: string): string => `<!doctype html>
 <title>A plain page</title>
@@ -45,10 +45,10 @@ afterAll(async () => {
   cdn.close();
 });
 
-test("one import of one file, from another origin, and fetch is answered", async () => {
+test("answers fetch after one import of one file from another origin", async () => {
   await tab.goto(`${origin(app)}/`);
   await tab.waitForFunction(() => "webvlm" in window);
-  const told = await tab.evaluate(async () => {
+  const result = await tab.evaluate(async () => {
     const { load, OpenAIError } = window.webvlm;
     const vlm = await load("./models/sample");
     vlm.intercept();
@@ -82,7 +82,7 @@ test("one import of one file, from another origin, and fetch is answered", async
       after: after.status,
     };
   });
-  expect(told).toEqual({
+  expect(result).toEqual({
     answers: ["A red circle.", "A red circle.", "A red circle."],
     refused: [true, 400, "messages"],
     after: 404,

@@ -7,7 +7,7 @@ import { sharedBrowser } from "./browser.ts";
 
 type Chunk = readonly [type: string, data: readonly number[] | Buffer];
 
-/** A PNG of `depth` bits and colour type `type`, with one row of pixels and chunks of its own. */
+/** A PNG of `depth` bits and colour type `type`, with one row of pixels and the given chunks. */
 function png(
   width: number,
   depth: number,
@@ -54,7 +54,7 @@ const RGBA = ramp(64, 255);
 const PALETTE: Chunk = ["PLTE", [10, 20, 30, 40, 50, 60, 70, 80, 90, 250, 240, 230]];
 const raw = (bytes: readonly number[], channels: 3 | 4) =>
   sharp(Buffer.from(bytes), { raw: { width: 8, height: 2, channels } });
-/** More than one block of JPEG's, so that black is not the same all over. */
+/** More than one block of a JPEG, so that black differs between blocks. */
 const inks = () =>
   sharp(Buffer.from(ramp(24 * 16 * 4, 255)), { raw: { width: 24, height: 16, channels: 4 } })
     .pipelineColourspace("cmyk")
@@ -95,11 +95,11 @@ beforeAll(async () => {
 });
 afterAll(() => page.close());
 
-/** What a page sees of an image: width, height, and RGBA with straight alpha. */
+/** An image as a page decodes it: width, height, and RGBA with straight alpha. */
 function decodeInPage(image: Buffer): Promise<number[]> {
   return page.evaluate(async (base64) => {
     const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-    // As src/platform/decode-image.ts does.
+    // The same options as in src/platform/decode-image.ts.
     const bitmap = await createImageBitmap(new Blob([bytes]), {
       imageOrientation: "from-image",
       premultiplyAlpha: "none",

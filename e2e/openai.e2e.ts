@@ -18,8 +18,8 @@ describe.each(["vlm.fetch", "vlm.intercept()"] as const)("the openai package by 
     expect(listed).toEqual([id]);
   });
 
-  test("gets the same answer whole, streamed and from its stream helper", async () => {
-    const told = await page.evaluate(async (through) => {
+  test("gets the same answer whole, as a stream and from its stream helper", async () => {
+    const result = await page.evaluate(async (through) => {
       const { completions } = (await window.tools.client(through)).chat;
       const request = {
         model: "default",
@@ -51,7 +51,7 @@ describe.each(["vlm.fetch", "vlm.intercept()"] as const)("the openai package by 
       };
     }, through);
     const answer = "A red circle and a small blue star.";
-    expect(told).toEqual({ texts: [answer, answer, answer], finishes: ["stop", "stop"] });
+    expect(result).toEqual({ texts: [answer, answer, answer], finishes: ["stop", "stop"] });
   });
 
   test("breaking out of its stream stops the GPU work", async () => {
@@ -82,8 +82,8 @@ describe.each(["vlm.fetch", "vlm.intercept()"] as const)("the openai package by 
     expect(later).toBe(after);
   });
 
-  test("gets a refusal as the error that OpenAI's server would cause", async () => {
-    const told = await page.evaluate(async (through) => {
+  test("throws the error class that OpenAI's server would cause", async () => {
+    const result = await page.evaluate(async (through) => {
       const openai = await window.tools.client(through);
       const request = { model: "gpt-9", messages: [{ role: "user" as const, content: "Hello!" }] };
       return openai.chat.completions.create(request).then(
@@ -91,7 +91,7 @@ describe.each(["vlm.fetch", "vlm.intercept()"] as const)("the openai package by 
         ({ constructor, status, code, param }) => [constructor.name, status, code, param],
       );
     }, through);
-    expect(told).toEqual([
+    expect(result).toEqual([
       expect.stringMatching(/NotFoundError$/),
       404,
       "model_not_found",

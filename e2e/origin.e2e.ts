@@ -12,7 +12,7 @@ import { listen, origin } from "./plain-site.ts";
 import { ROOT } from "./root.ts";
 import { shared } from "./shared.ts";
 
-/** A tab that offers the sample model when told to, and counts how often it has loaded it. */
+/** A tab whose `offer` offers the sample model to the origin. The tab counts its loads. */
 const TAB = `<!doctype html>
 <title>A tab</title>
 <script type="module">
@@ -45,7 +45,7 @@ let library: string;
 let app: Server;
 let browser: Browser;
 let context: BrowserContext;
-/** How many GPU devices were asked for in this test, by all tabs, frames and workers. */
+/** The number of GPU devices that all tabs, frames and workers requested in this test. */
 let devices = 0;
 
 beforeAll(async () => {
@@ -79,7 +79,7 @@ afterEach(async () => {
   await context.close();
 });
 
-/** What an app's own server answers, below and beside what is claimed. */
+/** The app's own routes, some of them similar to those that the service worker answers. */
 function ownRoutes(request: IncomingMessage, response: ServerResponse): boolean {
   const { pathname, searchParams } = new URL(request.url as string, "http://localhost");
   const { method, url, headers } = request;
@@ -105,7 +105,7 @@ function ownRoutes(request: IncomingMessage, response: ServerResponse): boolean 
     request.on("end", () => {
       const status = Number(searchParams.get("status") ?? 200);
       response.writeHead(status, { "x-own": "yes", "content-type": "application/json" });
-      // As text of a character a byte, so that a byte that changes is seen.
+      // One character for each byte, so that a changed byte shows.
       const body = Buffer.concat(pieces).toString("latin1");
       response.end(status === 204 ? "" : JSON.stringify({ method, url, headers, body }));
     });
@@ -131,7 +131,7 @@ async function openFrame(tab: Page): Promise<Frame> {
   return tab.frames().at(-1) as Frame;
 }
 
-/** A question about an image, asked by fetch; the answer's text, or the status and error. */
+/** Asks about an image by fetch. @returns the answer's text, or status and error */
 function ask(from: Page | Frame, image: string, text: string, stream = false): Promise<string> {
   return from.evaluate(
     async ({ image, text, stream }) => {
@@ -146,9 +146,9 @@ function ask(from: Page | Frame, image: string, text: string, stream = false): P
       });
       const headers = { "content-type": "application/json" };
       const response = await fetch("/v1/chat/completions", { method: "POST", headers, body });
-      const told = await response.text();
-      if (!response.ok) return `${response.status} ${told}`;
-      const events = stream ? told.match(/\{.*\}/g) : [told];
+      const result = await response.text();
+      if (!response.ok) return `${response.status} ${result}`;
+      const events = stream ? result.match(/\{.*\}/g) : [result];
       const parts = (events ?? []).map((event) => {
         const choice = JSON.parse(event).choices[0];
         return (choice.message ?? choice.delta).content ?? "";
@@ -159,7 +159,7 @@ function ask(from: Page | Frame, image: string, text: string, stream = false): P
   );
 }
 
-/** Begins a stream that goes on until the context is full; resolves at its first event. */
+/** Begins a stream that ends only when the context is full. Resolves at its first event. */
 function beginStream(from: Page): Promise<void> {
   return from.evaluate(async () => {
     const messages = [{ role: "user", content: "Hello" }];
@@ -188,7 +188,7 @@ async function stopServiceWorkers(tab: Page): Promise<void> {
 }
 
 describe("one engine for the whole origin", () => {
-  test("two tabs, a frame and a worker share it, and streams don't mix", async () => {
+  test("two tabs, a frame and a worker share it, and each gets its own stream", async () => {
     const owner = await openTab();
     const other = await openTab();
     const frame = await openFrame(other);
@@ -211,7 +211,7 @@ describe("one engine for the whole origin", () => {
     expect(devices).toBe(1);
   });
 
-  test("a device would be counted wherever it is asked for", async () => {
+  test("every request for a device is counted, wherever it is made", async () => {
     const tab = await openTab(false);
     await tab.evaluate(async () => {
       await navigator.serviceWorker.register("/webvlm-service-worker.js");
@@ -255,7 +255,7 @@ describe("one engine for the whole origin", () => {
     await openTab();
     const other = await openTab(false);
     await other.waitForFunction(() => navigator.serviceWorker.controller);
-    const told = await other.evaluate(async () => {
+    const result = await other.evaluate(async () => {
       const xhr = new XMLHttpRequest();
       xhr.open("GET", "/v1/models");
       await new Promise((resolve) => {
@@ -272,10 +272,10 @@ describe("one engine for the whole origin", () => {
       worker.terminate();
       return [xhr.responseText, inWorker].map((text) => JSON.parse(text).data[0].id as string);
     });
-    expect(told).toEqual([expect.stringContaining("sample"), told[0]]);
+    expect(result).toEqual([expect.stringContaining("sample"), result[0]]);
   });
 
-  test("a caller that cancels or goes stops the model", async () => {
+  test("a caller that cancels or closes stops the model", async () => {
     const owner = await openTab();
     const other = await openTab();
     await beginStream(other);
@@ -304,7 +304,7 @@ describe("one engine for the whole origin", () => {
 });
 
 describe("when the owner closes", () => {
-  test("a stream ends with an error event, and the next tab answers what waits", async () => {
+  test("a stream ends with an error event, and the next tab answers the waiting request", async () => {
     const owner = await openTab();
     const other = await openTab();
     await beginStream(other);
@@ -325,7 +325,7 @@ describe("when the owner closes", () => {
     expect(await other.evaluate(() => [window.loads, window.server.owner])).toEqual([1, true]);
   });
 
-  test("a tab that takes its offer back hands over, and frees its model", async () => {
+  test("a tab that withdraws its offer frees its model, and the next tab answers", async () => {
     const first = await openTab();
     const second = await openTab();
     await first.evaluate(() => window.server.close());
@@ -334,17 +334,17 @@ describe("when the owner closes", () => {
     await expect.poll(() => first.workers().length).toBe(0);
   });
 
-  test("and nobody takes over, requests are told to come again", async () => {
+  test("and no tab takes over, requests get a 503 with retry-after", async () => {
     const owner = await openTab();
     const other = await openTab(false);
     await other.waitForFunction(() => navigator.serviceWorker.controller);
     await owner.close();
-    const told = await other.evaluate(async () => {
+    const result = await other.evaluate(async () => {
       const response = await fetch("/v1/models");
       const { error } = await response.json();
       return [response.status, response.headers.get("retry-after"), error.code];
     });
-    expect(told).toEqual([503, "2", "no_owner"]);
+    expect(result).toEqual([503, "2", "no_owner"]);
   });
 });
 
@@ -359,7 +359,7 @@ describe("when the service worker is stopped", () => {
     );
   });
 
-  test("in mid-stream, the model is free again", async () => {
+  test("during a stream, the model is free again", async () => {
     const owner = await openTab();
     const other = await openTab();
     await beginStream(other);
@@ -369,9 +369,9 @@ describe("when the service worker is stopped", () => {
   });
 });
 
-test("while the model loads, requests wait, and health says so at once", async () => {
+test("while the model loads, requests wait and health answers 503 at once", async () => {
   const tab = await openTab(false);
-  const told = await tab.evaluate(async () => {
+  const result = await tab.evaluate(async () => {
     const offered = window.offer();
     await navigator.serviceWorker.ready;
     while (!navigator.serviceWorker.controller) {
@@ -383,29 +383,29 @@ test("while the model loads, requests wait, and health says so at once", async (
     await offered;
     return { models: models?.status, health: [health?.status, (await fetch("/v1/health")).status] };
   });
-  expect(told).toEqual({ models: 200, health: [503, 200] });
+  expect(result).toEqual({ models: 200, health: [503, 200] });
 });
 
 describe("an app's own fetches pass through unchanged", () => {
-  let before: Awaited<ReturnType<typeof tellAll>>;
+  let before: Awaited<ReturnType<typeof fetchAll>>;
   let after: typeof before;
   beforeAll(async () => {
     const context = await browser.newContext();
     const tab = await context.newPage();
     await tab.goto(`${origin(app)}/`);
     await tab.waitForFunction(() => "offer" in window);
-    before = await tellAll(tab);
+    before = await fetchAll(tab);
     await tab.evaluate(() => window.offer());
     expect(await tab.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
-    after = await tellAll(tab);
+    after = await fetchAll(tab);
     await context.close();
   });
 
-  /** What became of one fetch: all of its answer, or the errors of asking and of reading it. */
-  function tellAll(tab: Page) {
+  /** Fetches in every way. @returns each whole response, or the error of the request or of its body */
+  function fetchAll(tab: Page) {
     return tab.evaluate(async () => {
       const elsewhere = location.origin.replace("127.0.0.1", "localhost");
-      const told = async (path: string, init?: RequestInit) => {
+      const fetched = async (path: string, init?: RequestInit) => {
         const response = await fetch(path, init).catch((error: Error) => error);
         if (response instanceof Error) return { failed: response.name };
         const { status, statusText, type, redirected, url } = response;
@@ -423,34 +423,34 @@ describe("an app's own fetches pass through unchanged", () => {
       given.abort();
       document.cookie = "who=me";
       return {
-        get: await told("/echo?q=1#fragment"),
-        head: await told("/echo", { method: "HEAD" }),
-        delete: await told("/echo", { method: "DELETE" }),
-        "below another prefix": await told("/v2/echo", { ...post, method: "PUT", body: "a=b" }),
-        "a path that only begins alike": await told("/v1x/missing"),
-        "no cookies": await told("/echo", { credentials: "omit" }),
-        keepalive: await told("/echo", { ...post, body: "a=b", keepalive: true }),
-        "a text": await told("/echo", { ...post, body: "a=b" }),
-        "a form": await told("/echo", { ...post, body: form }),
-        "form fields": await told("/echo", { ...post, body: new URLSearchParams({ a: "ä" }) }),
-        bytes: await told("/echo", { ...post, body: bytes }),
-        "a file": await told("/echo", { ...post, body: new Blob([bytes], { type: "a/b" }) }),
-        "no content": await told("/echo?status=204"),
-        "a refusal": await told("/echo?status=418", { ...post, body: "a=b" }),
-        "a server's error": await told("/echo?status=500"),
-        "a missing file": await told("/missing.png"),
-        "a redirect": await told("/redirect"),
-        "a redirect with its body": await told("/redirect?status=307", { ...post, body: "a=b" }),
-        "an opaque redirect": await told("/redirect", { redirect: "manual" }),
-        "a redirect that is refused": await told("/redirect", { redirect: "error" }),
-        "a part": await told("/range", { headers: { range: "bytes=2-5" } }),
-        "no connection": await told("/fails"),
-        "a connection that breaks": await told("/breaks"),
-        "an aborted one": await told("/echo", { signal: given.signal }),
-        "another origin, allowed": await told(`${elsewhere}/images/red-circle.png`),
-        "another origin, refused": await told(`${elsewhere}/echo`),
-        "another origin, opaque": await told(`${elsewhere}/echo`, { mode: "no-cors" }),
-        "another origin's /v1/": await told(`${elsewhere}/v1/models`),
+        get: await fetched("/echo?q=1#fragment"),
+        head: await fetched("/echo", { method: "HEAD" }),
+        delete: await fetched("/echo", { method: "DELETE" }),
+        "below another prefix": await fetched("/v2/echo", { ...post, method: "PUT", body: "a=b" }),
+        "a path that only begins alike": await fetched("/v1x/missing"),
+        "no cookies": await fetched("/echo", { credentials: "omit" }),
+        keepalive: await fetched("/echo", { ...post, body: "a=b", keepalive: true }),
+        "a text": await fetched("/echo", { ...post, body: "a=b" }),
+        "a form": await fetched("/echo", { ...post, body: form }),
+        "form fields": await fetched("/echo", { ...post, body: new URLSearchParams({ a: "ä" }) }),
+        bytes: await fetched("/echo", { ...post, body: bytes }),
+        "a file": await fetched("/echo", { ...post, body: new Blob([bytes], { type: "a/b" }) }),
+        "no content": await fetched("/echo?status=204"),
+        "a refusal": await fetched("/echo?status=418", { ...post, body: "a=b" }),
+        "a server's error": await fetched("/echo?status=500"),
+        "a missing file": await fetched("/missing.png"),
+        "a redirect": await fetched("/redirect"),
+        "a redirect with its body": await fetched("/redirect?status=307", { ...post, body: "a=b" }),
+        "an opaque redirect": await fetched("/redirect", { redirect: "manual" }),
+        "a redirect that is refused": await fetched("/redirect", { redirect: "error" }),
+        "a part": await fetched("/range", { headers: { range: "bytes=2-5" } }),
+        "no connection": await fetched("/fails"),
+        "a connection that breaks": await fetched("/breaks"),
+        "an aborted one": await fetched("/echo", { signal: given.signal }),
+        "another origin, allowed": await fetched(`${elsewhere}/images/red-circle.png`),
+        "another origin, refused": await fetched(`${elsewhere}/echo`),
+        "another origin, opaque": await fetched(`${elsewhere}/echo`, { mode: "no-cors" }),
+        "another origin's /v1/": await fetched(`${elsewhere}/v1/models`),
       };
     });
   }
@@ -459,7 +459,7 @@ describe("an app's own fetches pass through unchanged", () => {
     expect(after).toEqual(before);
   });
 
-  test("which are what they must be", () => {
+  test("as the app's server and the browser make them", () => {
     const echoed = (name: keyof typeof before) => JSON.parse(before[name].text ?? "");
     expect(echoed("a text")).toMatchObject({ method: "POST", body: "a=b" });
     expect(echoed("a text").headers).toMatchObject({ "x-own": "mine", cookie: "who=me" });
@@ -485,8 +485,8 @@ describe("an app's own fetches pass through unchanged", () => {
   });
 });
 
-test("an upload that is streamed passes through as it is written", async () => {
-  /** What has come of the upload so far. */
+test("a streamed upload passes through piece by piece", async () => {
+  /** The text that the server has received. */
   let uploaded = "";
   const secure = await listen(
     readFiles,
@@ -536,7 +536,7 @@ test("an upload that is streamed passes through as it is written", async () => {
   }
 });
 
-test("without a service worker the offer is refused, and says what to do", async () => {
+test("without a service worker the offer fails, and the error says what to do", async () => {
   const tab = await openTab(false);
   const refused = await tab.evaluate(() =>
     window.offer({ script: "" }).catch((error: Error) => error.message),

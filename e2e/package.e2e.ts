@@ -11,8 +11,8 @@ import { run } from "./serve-process.ts";
 import { shared } from "./shared.ts";
 
 /**
- * The package as npm packs it, installed into an empty app that has nothing else: no bundler's
- * plugin, no type package.
+ * The app that the package is installed into. It has no other package: no plugin of a bundler, no
+ * types.
  */
 const MAIN = `
 import { load } from "webvlm";
@@ -79,7 +79,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(app, { recursive: true }));
 
-/** Serves a folder with the sample model and images beside it. @returns what `MAIN` was answered */
+/** Serves a folder, the sample model and images. @returns the answers that `MAIN` got */
 async function answersOf(folder: string): Promise<readonly string[]> {
   const site = await listen(async (path) => {
     const isPublic = path.startsWith("/models/") || path.startsWith("/images/");

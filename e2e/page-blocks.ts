@@ -14,42 +14,42 @@ import { shared } from "./shared.ts";
 /** A web site with the built library, the sample model and its images, and a browser. */
 export interface DocsSite {
   readonly url: string;
-  /** A page to run the blocks of one documentation page in; one at a time. */
+  /** Opens a page that runs the blocks of one documentation page. Only one may be open. */
   open(options?: DocsPageOptions): Promise<DocsPage>;
   close(): Promise<void>;
 }
 
 export interface DocsPageOptions {
-  /** Code that the text takes for granted; run before the first block. */
+  /** Code that the text assumes, run before the first block. */
   readonly before?: string;
-  /** Sent with every file of the site but `html` blocks. */
+  /** Headers of every file of the site except `html` blocks. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Answers in place of the Hugging Face Hub: a server's address. */
+  /** The address of a server that answers in place of the Hugging Face Hub. */
   readonly hub?: () => string;
-  /** Made to the code before it is run. */
+  /** Changes the code before it runs. */
   readonly change?: (code: string) => string;
 }
 
 export interface DocsPage {
   readonly context: BrowserContext;
   /**
-   * Runs a block; those with a title become files of the site, HTML is opened as a page, and what
-   * `js` blocks declare is known to those that follow, as if they were one file.
+   * Runs a block. A block with a title becomes a file of the site, and HTML is opened as a page. Later
+   * `js` blocks know the declarations of earlier ones, as in one file.
    *
-   * @returns what it has written by `console.log`, a line each
+   * @returns the lines that it wrote with `console.log`
    */
   run(block: CodeBlock): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Where a bundler would find what blocks import. */
+/** The modules that blocks import, by name. A bundler would find them. */
 const MODULES: Readonly<Record<string, string>> = {
   openai: "/modules/openai.js",
   webvlm: "/modules/webvlm.js",
   "webvlm/service-worker": "/modules/service-worker.js",
 };
 
-/** What the paths of `html` blocks begin with. */
+/** The beginning of the paths of `html` blocks. */
 const HTML = "/html-";
 
 const EMPTY_PAGE = "<!doctype html><title>Documentation</title>";
@@ -70,7 +70,7 @@ export async function openDocsSite(): Promise<DocsSite> {
       return readFile(join(ROOT, "public", path));
     },
     ({ url = "/" }, response) => {
-      // A page of HTML is a site of its own.
+      // An `html` block is a site with other headers.
       if (url.startsWith(HTML)) return false;
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       return false;
@@ -92,7 +92,7 @@ export async function openDocsSite(): Promise<DocsSite> {
   };
 }
 
-/** @param files what the site has besides, by path */
+/** @param files more files of the site, by path */
 async function openDocsPage(
   browser: Browser,
   url: string,
@@ -128,14 +128,14 @@ async function openDocsPage(
   };
 }
 
-/** Imports code as a module of the site, so that the site's policy holds for it. */
+/** Imports code as a module of the site, so that the site's content security policy applies to it. */
 async function runModule(page: Page, files: Map<string, string>, code: string): Promise<void> {
   const path = `/blocks/${files.size}.js`;
   files.set(path, code);
   await page.evaluate(`import("${path}").then(() => {})`);
 }
 
-/** Opens a page beside the other, with the modules where an import map would say that they are. */
+/** Opens one more page, with its modules at the paths of an import map. */
 async function runHtml(
   context: BrowserContext,
   url: string,
@@ -160,7 +160,7 @@ declare global {
   }
 }
 
-/** Runs in the page before anything else does. */
+/** Runs in the page before anything else. */
 function keepLog(): void {
   window.logged = [];
   console.log = (...values: unknown[]) => {
@@ -175,7 +175,7 @@ function takeLog(page: Page): Promise<string> {
   return page.evaluate(() => window.logged.splice(0).join(""));
 }
 
-/** Writes the addresses of modules in place of their names, as a bundler does. */
+/** Replaces the names of modules by their addresses, as a bundler does. */
 function resolved(code: string): string {
   return code.replace(
     /(\bfrom |\bimport )"([^"]+)"/g,
@@ -184,9 +184,9 @@ function resolved(code: string): string {
 }
 
 /**
- * Code that begins with what earlier code has declared, and keeps what it declares for later code.
+ * Prepends the declarations of earlier code, and keeps the code's own declarations for later code.
  *
- * @param known names that were declared so far; those of this code are added
+ * @param known the names declared so far. The names of this code are added.
  */
 function continued(code: string, known: Set<string>): string {
   const own = declaredNames(code);
@@ -196,7 +196,7 @@ function continued(code: string, known: Set<string>): string {
   return `${begin}${code}\nObject.assign(globalThis.shared, { ${own.join(", ")} });\n`;
 }
 
-/** The names that a module's statements declare at its top. */
+/** The names that a module declares at its top level. */
 function declaredNames(code: string): string[] {
   const names: string[] = [];
   const add = (name: ts.Node | undefined): void => {
@@ -220,7 +220,7 @@ function declaredNames(code: string): string[] {
   return names;
 }
 
-/** The OpenAI SDK as one file. @returns its folder */
+/** Bundles the OpenAI SDK into one file. @returns the file's folder */
 async function buildOpenAI(): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), "webvlm-openai-"));
   const entry = join(ROOT, "node_modules/openai/index.mjs");

@@ -17,11 +17,11 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A web server of files, as plain as can be.
+ * Starts a plain web server of files.
  *
- * @param read the file at a path; what it rejects is a 404
- * @param own answers what is no file; false: it is one
- * @param create makes the server, of another kind than HTTP/1
+ * @param read returns the file at a path. A rejection is a 404.
+ * @param own answers a request that is not for a file, or returns false
+ * @param create makes the server. Default: HTTP/1.
  */
 export function listen(
   read: (path: string) => Promise<string | Buffer>,

@@ -32,7 +32,7 @@ const input = [
 ];
 const include_usage = { stream_options: { include_usage: true } };
 
-/** The JSON of an answer, or of each event of a streamed one. */
+/** The JSON of an answer, or of each event of a stream. */
 async function record(path: string, body?: object): Promise<unknown[]> {
   const { ok, type, answer } = await page.evaluate(
     async ([path, body]) => {
@@ -50,7 +50,7 @@ async function record(path: string, body?: object): Promise<unknown[]> {
   return events.map(([, json]) => JSON.parse(json as string) as unknown);
 }
 
-describe("OpenAI's published types hold for what the sample model answers", () => {
+describe("the sample model's answers fit OpenAI's published types", () => {
   test.each<[string, string, object]>([
     ["a chat completion", "ChatCompletion", { messages, n: 2, logprobs: true, top_logprobs: 3 }],
     ["a JSON", "ChatCompletion", { messages, response_format: { type: "json_object" } }],

@@ -52,7 +52,7 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     });
   };
 
-  test("what Python downloaded is read, without asking the hub for weights", async () => {
+  test("reads Python's downloads without requesting weights from the hub", async () => {
     const downloaded = await snapshotDownload("revision='main'");
     expect(downloaded.code, downloaded.stderr).toBe(0);
     hub.requests.length = 0;
@@ -65,7 +65,7 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     expect(hub.requests).toEqual([]);
   });
 
-  test("Python finds whole and unchanged what was downloaded here", async () => {
+  test("Python finds the downloads of this command complete and unchanged", async () => {
     const asked = await ask();
     expect([asked.code, asked.stdout.trim()]).toEqual([0, ANSWER]);
     const found = await snapshotDownload("local_files_only=True", { HF_HUB_OFFLINE: "1" });
@@ -77,7 +77,7 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
       const bytes = await readFile(join(folder, name));
       expect(bytes.equals(files[name] as Uint8Array), name).toBe(true);
     }
-    // It asks the hub for what it lacks only: not for what is there under the hub's own hashes.
+    // It requests only missing files, not those that it finds by the hub's hashes.
     hub.requests.length = 0;
     const again = await snapshotDownload("revision='main'");
     expect(again.code).toBe(0);

@@ -6,19 +6,19 @@ import type { ChatCompletion, RequestMessage } from "../src/openai/wire.ts";
 import { openSample } from "./browser.ts";
 import { ROOT } from "./root.ts";
 
-/** A conversation with what the reference implementation answered, greedily. */
+/** A conversation with the greedy answer of the reference implementation. */
 interface Case {
   readonly messages: RequestMessage[];
   readonly input_ids: number[];
   readonly output_ids: number[];
-  /** Trimmed; the answer itself begins with a space, which is in its first token. */
+  /** Trimmed. The answer itself begins with a space, which is part of its first token. */
   readonly text: string;
 }
 
 const FOLDER = "e2e/goldens/sample";
 const cases = JSON.parse(readFileSync(join(ROOT, FOLDER, "cases.json"), "utf8")) as Case[];
 
-/** The messages with their images' file names made into paths. */
+/** Replaces the file names of images by paths. */
 function withPaths(messages: readonly RequestMessage[]): RequestMessage[] {
   return messages.map(({ content, ...message }) => {
     if (!Array.isArray(content)) return { ...message, content };
@@ -31,7 +31,7 @@ function withPaths(messages: readonly RequestMessage[]): RequestMessage[] {
   });
 }
 
-/** A short name for a case: its last question. */
+/** A short name of a case: its last question. */
 function question({ messages }: Case): string {
   const content = messages.at(-1)?.content ?? "";
   if (typeof content === "string") return content;

@@ -19,8 +19,8 @@ const IMAGE = [
   },
 ];
 
-/** A request that draws from much, as the model does not know what to say, and so tells seeds apart. */
-const DRAWN = {
+/** A request whose answer differs by seed: the model does not know what to say, and samples from many tokens. */
+const UNSURE = {
   messages: [{ role: "user", content: "x" }],
   temperature: 2,
   ignore_eos: true,
@@ -53,12 +53,12 @@ async function choiceOf(body: object): Promise<Choice> {
 const idsOf = async (body: object) => (await choiceOf(body)).token_ids ?? [];
 
 describe("seed", () => {
-  test("gives the same answer again, with another request in between or beside it", async () => {
-    const body = { ...DRAWN, seed: 7 };
+  test("gives the same answer again, with another request before it or at the same time", async () => {
+    const body = { ...UNSURE, seed: 7 };
     const first = await idsOf(body);
     expect(await idsOf(body)).toEqual(first);
     const others = [
-      { ...DRAWN, seed: 8 },
+      { ...UNSURE, seed: 8 },
       { messages: IMAGE, temperature: 1, seed: 7 },
     ];
     for (const other of others) {
@@ -69,41 +69,44 @@ describe("seed", () => {
     for (const answer of [one, two]) expect(answer?.choices[0]?.token_ids).toEqual(first);
   });
 
-  test("gives the same streamed", async () => {
-    const body = { ...DRAWN, seed: 7, stream: true, return_token_ids: true };
+  test("gives the same answer as a stream", async () => {
+    const body = { ...UNSURE, seed: 7, stream: true, return_token_ids: true };
     const streamed = await page.evaluate(
       async (body) => window.tools.chunks(await window.tools.post(body)),
       body,
     );
     const ids = streamed.flatMap(({ choices }) => choices[0]?.token_ids ?? []);
-    expect(ids).toEqual(await idsOf({ ...DRAWN, seed: 7 }));
+    expect(ids).toEqual(await idsOf({ ...UNSURE, seed: 7 }));
   });
 
-  test("is counted up by several choices", async () => {
-    const [answer] = await ask({ ...DRAWN, seed: 7, n: 3 });
+  test("counts up by one for each of several choices", async () => {
+    const [answer] = await ask({ ...UNSURE, seed: 7, n: 3 });
     const ids = answer?.choices.map(({ token_ids }) => token_ids);
-    const apart = [];
-    for (const seed of [7, 8, 9]) apart.push(await idsOf({ ...DRAWN, seed }));
-    expect(ids).toEqual(apart);
+    const alone = [];
+    for (const seed of [7, 8, 9]) alone.push(await idsOf({ ...UNSURE, seed }));
+    expect(ids).toEqual(alone);
   });
 
-  test("is another one each time when there is none", async () => {
-    expect(await idsOf(DRAWN)).not.toEqual(await idsOf(DRAWN));
+  test("differs each time when the request has none", async () => {
+    expect(await idsOf(UNSURE)).not.toEqual(await idsOf(UNSURE));
   });
 });
 
-describe("drawing", () => {
-  test("is greedy at temperature 0, which the checkpoint asks for", async () => {
-    const greedy = await idsOf({ ...DRAWN, temperature: 0 });
-    expect(await idsOf({ ...DRAWN, temperature: null })).toEqual(greedy);
-    expect(await idsOf({ ...DRAWN, seed: 1 })).not.toEqual(greedy);
+describe("sampling", () => {
+  let greedy: readonly number[];
+  beforeAll(async () => {
+    greedy = await idsOf({ ...UNSURE, temperature: 0 });
   });
 
-  test("is the closer to that, the lower the temperature is", async () => {
-    const greedy = await idsOf({ ...DRAWN, temperature: 0 });
-    for (const seed of [1, 2, 3]) {
+  test("is greedy at temperature 0, which is the checkpoint's default", async () => {
+    expect(await idsOf({ ...UNSURE, temperature: null })).toEqual(greedy);
+    expect(await idsOf({ ...UNSURE, seed: 1 })).not.toEqual(greedy);
+  });
+
+  test("comes closer to the greedy answer at a lower temperature", async () => {
+    for (const seed of [1, 2]) {
       const [low, one, two] = await ask(
-        ...[0.01, 1, 2].map((temperature) => ({ ...DRAWN, temperature, seed })),
+        ...[0.01, 1, 2].map((temperature) => ({ ...UNSURE, temperature, seed })),
       );
       expect(low?.choices[0]?.token_ids).toEqual(greedy);
       expect(one?.choices[0]?.token_ids).not.toEqual(two?.choices[0]?.token_ids);
@@ -111,36 +114,35 @@ describe("drawing", () => {
   });
 
   test.each([{ top_k: 1 }, { top_p: 0 }, { min_p: 1 }])(
-    "of the likeliest alone with %o is greedy at any temperature",
+    "with %o, which keeps one token, is greedy at any temperature",
     async (filter) => {
-      const greedy = await idsOf({ ...DRAWN, temperature: 0 });
-      for (const seed of [1, 2, 3]) {
-        expect(await idsOf({ ...DRAWN, ...filter, seed })).toEqual(greedy);
-        expect(await idsOf({ ...DRAWN, seed })).not.toEqual(greedy);
+      for (const seed of [1, 2]) {
+        expect(await idsOf({ ...UNSURE, ...filter, seed })).toEqual(greedy);
       }
+      expect(await idsOf({ ...UNSURE, seed: 1 })).not.toEqual(greedy);
     },
   );
 
   test.each([{ frequency_penalty: 2 }, { presence_penalty: 2 }, { repetition_penalty: 1.8 }])(
     "with %o repeats less",
     async (penalty) => {
-      const body = { messages: HELLO, temperature: 0, ignore_eos: true, max_tokens: 128 };
+      const body = { messages: HELLO, temperature: 0, ignore_eos: true, max_tokens: 64 };
       const kinds = async (body: object) => new Set(await idsOf(body)).size;
       expect(await kinds({ ...body, ...penalty })).toBeGreaterThan(await kinds(body));
     },
   );
 
-  test("takes what a bias of 100 says, and never what one of -100 does", async () => {
-    const [first] = (await idsOf({ ...DRAWN, temperature: 0 })) as [number];
-    const always = { ...DRAWN, max_tokens: 4, logit_bias: { [first]: 100 } };
+  test("always takes a token with a bias of 100, and never one with a bias of -100", async () => {
+    const [first] = greedy as [number];
+    const always = { ...UNSURE, max_tokens: 4, logit_bias: { [first]: 100 } };
     expect(await idsOf(always)).toEqual([first, first, first, first]);
-    const never = { ...DRAWN, logit_bias: { [first]: -100 } };
+    const never = { ...UNSURE, logit_bias: { [first]: -100 } };
     expect(await idsOf(never)).not.toContain(first);
   });
 });
 
 describe("an answer", () => {
-  test("has min_tokens at least", async () => {
+  test("has at least min_tokens tokens", async () => {
     const plain = await choiceOf({ messages: HELLO });
     const length = plain.token_ids?.length ?? 0;
     expect(plain.finish_reason).toBe("stop");
@@ -148,7 +150,7 @@ describe("an answer", () => {
     expect(longer.length).toBeGreaterThan(length + 5);
   });
 
-  test("ends at stop_token_ids, and not at the checkpoint's with ignore_eos", async () => {
+  test("ends at stop_token_ids, and with ignore_eos not at the checkpoint's end tokens", async () => {
     const { token_ids = [] } = await choiceOf({ messages: HELLO });
     const stop = token_ids[2] as number;
     expect(await choiceOf({ messages: HELLO, stop_token_ids: [stop] })).toMatchObject({
@@ -162,7 +164,7 @@ describe("an answer", () => {
     expect(on.token_ids?.length).toBe(max_tokens);
   });
 
-  test("has its special tokens and its end when told so", async () => {
+  test("keeps its special tokens and its stop string when asked to", async () => {
     const { message } = await choiceOf({ messages: IMAGE });
     const whole = await choiceOf({
       messages: IMAGE,
@@ -172,13 +174,13 @@ describe("an answer", () => {
     expect(whole.message.content).toBe(`${message.content}<end_of_utterance>`);
   });
 
-  test("goes on with the last message", async () => {
+  test("continues the last message", async () => {
     const begun = { role: "assistant", content: "A red" };
     const body = { messages: [...IMAGE, begun], continue_final_message: true };
     expect((await choiceOf(body)).message.content).toBe(" circle.");
   });
 
-  test("tells logprobs that are those of a distribution", async () => {
+  test("has logprobs of a probability distribution", async () => {
     const { logprobs, message } = await choiceOf({
       messages: IMAGE,
       temperature: 0,
@@ -186,11 +188,11 @@ describe("an answer", () => {
       top_logprobs: 20,
     });
     const content = logprobs?.content ?? [];
-    const bytes = content.flatMap((place) => place.bytes);
+    const bytes = content.flatMap((token) => token.bytes);
     expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe(message.content);
-    for (const { top_logprobs: top, ...place } of content) {
+    for (const { top_logprobs: top, ...token } of content) {
       expect(top).toHaveLength(20);
-      expect(top[0]).toEqual(place); // greedy
+      expect(top[0]).toEqual(token); // The request is greedy.
       const likely = top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
       expect(likely).toBeLessThanOrEqual(1 + 1e-6);
       const order = top.map(({ logprob }) => logprob);

@@ -1,4 +1,4 @@
-/** A small generator of numbers, so that every run sends the same. */
+/** A small random generator, so that every run sends the same requests. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -10,7 +10,7 @@ function generator(seed: number): (below: number) => number {
 const CHAT = "/v1/chat/completions";
 const GOOD = { messages: [{ role: "user", content: "Hello!" }], max_tokens: 1 };
 
-/** Bodies that are JSON, but no request. */
+/** Bodies of JSON that are no requests. */
 const BODIES: readonly unknown[] = [
   null,
   [],
@@ -43,7 +43,7 @@ const BODIES: readonly unknown[] = [
   { ...GOOD, top_logprobs: 99, logprobs: true },
 ];
 
-/** Bytes of HTTP requests, or of what looks a little like them: none of them can be answered. */
+/** Bytes of HTTP requests, or of similar text. The server must refuse all of them. */
 export function malformedRequests(count: number): Buffer[] {
   const random = generator(7);
   const pick = <T>(values: readonly T[]): T => values[random(values.length)] as T;
@@ -56,7 +56,7 @@ export function malformedRequests(count: number): Buffer[] {
   const good = JSON.stringify(GOOD);
   const kinds: readonly (() => Buffer)[] = [
     () => request(`POST ${CHAT}`, JSON.stringify(pick(BODIES))),
-    // JSON that is cut, or has a character too many somewhere.
+    // JSON that is cut, or has an extra character.
     () => request(`POST ${CHAT}`, good.slice(0, random(good.length))),
     () => {
       const at = random(good.length);
@@ -69,7 +69,7 @@ export function malformedRequests(count: number): Buffer[] {
     () => request(`POST ${pick(["/v1/models", "/v1/health", "/v1/model_info"])}`, good),
     () => request(`${pick(["GET", "POST"])} /${bytes(6).toString("hex")}`, ""),
     () => request(`POST ${pick(["/v1/tokenize", "/v1/detokenize"])}`, pick(["{}", "[", "7"])),
-    // Not HTTP, or not all of it.
+    // Not HTTP, or cut.
     () => bytes(1 + random(500)),
     () => request(`POST ${CHAT}`, good).subarray(0, 1 + random(100)),
     () =>

@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { findChromium } from "../scripts/chromium.ts";
 import { ROOT } from "./root.ts";
 
-/** Folders that Chromium may be in, apart from its executable's own. */
+/** Folders of Chromium besides that of its executable. */
 const CHROMIUM_FOLDERS = ["/usr/lib/chromium", "/usr/lib/chromium-browser", "/opt/google/chrome"];
 
 /**
- * What Dawn needs to find the software adapter that comes with Chromium, where the machine has no
- * Vulkan driver of its own. `WEBVLM_GPU=1` leaves it to the machine.
+ * The environment in which Dawn finds Chromium's software adapter, on a machine without a Vulkan
+ * driver. With `WEBVLM_GPU=1` Dawn uses the machine's own driver.
  */
 export function adapterEnvironment(): NodeJS.ProcessEnv {
   if (process.env.WEBVLM_GPU === "1") return {};
@@ -23,7 +23,7 @@ export function adapterEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
-/** The environment of a `webvlm` that reads nothing of the user's. */
+/** The environment of a `webvlm` that reads none of the user's files. */
 function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const own = { ...process.env };
   delete own.WEBVLM_API_KEY;
@@ -33,13 +33,13 @@ function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
 
 export interface Finished {
   readonly code: number | null;
-  /** What ended it, if it did not end itself. */
+  /** The signal that ended the process; null when it exited. */
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a program to its end; `input` goes to its standard input. */
+/** Runs a program to its end. `input` is its standard input. */
 export function run(
   command: string,
   args: readonly string[],
@@ -52,7 +52,7 @@ export function run(
   return output;
 }
 
-/** Resolves when a process has ended and all that it wrote is here. */
+/** Resolves when a process has ended and all of its output has arrived. */
 function collect(child: ChildProcess): Promise<Finished> {
   let stdout = "";
   let stderr = "";
@@ -68,16 +68,16 @@ function collect(child: ChildProcess): Promise<Finished> {
 export interface Serving {
   /** Ends without a slash. */
   readonly url: string;
-  /** Resolves when `ready` is printed, to that line; rejects when it ends before. */
+  /** Resolves to the line that begins with `ready`. Rejects when the process ends before. */
   readonly ready: Promise<string>;
-  /** What came of it, once it has ended. */
+  /** Resolves when it has ended. */
   readonly finished: Promise<Finished>;
   signal(name: NodeJS.Signals): void;
-  /** Ends it, if it has not ended, whatever it is doing. */
+  /** Kills it, unless it has ended. */
   kill(): Promise<void>;
 }
 
-/** Starts `webvlm serve` at a free port; resolves as soon as it listens. */
+/** Starts `webvlm serve` at a free port. Resolves as soon as it listens. */
 export async function startServe(
   command: string,
   args: readonly string[] = [],
@@ -103,7 +103,7 @@ export async function startServe(
     });
   };
   const ready = line("stdout", /^ready: .*$/m).then(([text]) => text);
-  ready.catch(() => {}); // Whoever waits for it is told.
+  ready.catch(() => {}); // A caller that awaits it gets the error.
   const [, url] = await line("stderr", /listening at (http:\S+)$/m);
   return {
     url: url as string,

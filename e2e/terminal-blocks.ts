@@ -7,18 +7,18 @@ import type { CodeBlock } from "./code-blocks.ts";
 import { findPython } from "./find-python.ts";
 import { type Serving, adapterEnvironment, run, startServe } from "./serve-process.ts";
 
-/** What a block of `sh`, `python` or `js` wrote. */
+/** The output of a block of `sh`, `python` or `js`. */
 export interface Written {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a documentation page's blocks where it says that they run: at the root, in a terminal. */
+/** Runs a documentation page's blocks in a terminal, at the root of the repository. */
 export interface Terminal {
-  /** `webvlm serve …` is started and left running; any other block is run to its end. */
+  /** Starts `webvlm serve …` and leaves it running. Runs any other block to its end. */
   run(block: CodeBlock): Promise<Written>;
-  /** The text with the addresses of what was started in place of those that it names. */
+  /** Replaces the addresses in the text by those of the servers that were started. */
   addressed(text: string): string;
   close(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export async function openTerminal(command: string): Promise<Terminal> {
   await writeFile(shim, `#!/bin/sh\nexec "${process.execPath}" "${command}" "$@"\n`);
   await chmod(shim, 0o755);
   const env = { ...adapterEnvironment(), PATH: bin + delimiter + process.env.PATH };
-  /** By the port that the page names; it listens at a free one. */
+  /** The started servers, by the port that the page names. Each listens at a free port. */
   const servers = new Map<string, Serving>();
 
   const addressed = (text: string): string =>
@@ -66,7 +66,7 @@ export async function openTerminal(command: string): Promise<Terminal> {
   };
 }
 
-/** What the machine lacks to run a block; undefined if nothing. */
+/** @returns what the machine lacks to run a block, or undefined */
 export function lacking({ language, code }: CodeBlock): string | undefined {
   if (language === "python") {
     const python = findPython();

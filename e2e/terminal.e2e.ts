@@ -22,7 +22,7 @@ const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}
   run(process.execPath, [command, ...args], options);
 
 describe("webvlm ask", () => {
-  test("several images, text between them, standard input, --json", async () => {
+  test("takes several images, text between them, standard input, --json", async () => {
     const words = ["Image 1:", "-", "Image 2:", join(IMAGES, "after.png"), "What is different?"];
     const input = readFileSync(join(IMAGES, "before.png"));
     const options = ["--temperature", "0", "--json"];
@@ -32,7 +32,7 @@ describe("webvlm ask", () => {
     expect(choices[0]?.message.content?.trim()).toBe(
       "Image 1 shows a blue square and a green ring. Image 2 shows a blue square and a green cross.",
     );
-    // What is not the answer is told elsewhere.
+    // Everything but the answer goes to stderr.
     expect(stderr).toMatch(/^GPU: \S/);
     if (process.env.WEBVLM_GPU !== "1") expect(stderr).toContain("software adapter");
     expect(stderr).toContain("loading: 100%");
@@ -51,7 +51,7 @@ describe("webvlm ask", () => {
     expect(stderr).not.toContain("GPU:");
   });
 
-  test("a request that is refused is told", async () => {
+  test("a refused request ends with its error", async () => {
     const image = join(IMAGES, "cases.json");
     const { code, stdout, stderr } = await webvlm(["ask", image, "What is it?"]);
     expect([code, stdout]).toEqual([1, ""]);
@@ -65,7 +65,7 @@ describe("webvlm inspect", () => {
     page = await openSample();
   });
 
-  test("tells what loading takes, without a GPU", async () => {
+  test("prints the size of a loaded model, without a GPU", async () => {
     const env = { LD_LIBRARY_PATH: "", VK_ICD_FILENAMES: "/nowhere.json" };
     const { code, stdout, stderr } = await webvlm(["inspect", "--json"], { env });
     expect([code, stderr]).toEqual([0, ""]);
@@ -114,7 +114,7 @@ describe("webvlm", () => {
     for (const pattern of expected) expect(stdout).toMatch(pattern);
   });
 
-  test("tells its version, and what it does not know", async () => {
+  test("prints its version, and names an unknown option", async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     expect((await webvlm(["--version"])).stdout).toBe(`${version}\n`);
     const unknown = await webvlm(["srve"]);

@@ -54,10 +54,10 @@ async function complete(body: object): Promise<ChatCompletion> {
   return answer as ChatCompletion;
 }
 
-describe("the sample model, which knows nothing of tools", () => {
+describe("the sample model, whose template has no tools,", () => {
   const named = { ...request, tool_choice: { type: "function", function: { name: "note_shape" } } };
 
-  test("calls the one that is named, with arguments that obey its schema", async () => {
+  test("calls the named tool with arguments that fit its schema", async () => {
     const { choices, usage } = await complete(named);
     const [choice] = choices;
     expect(choice).toMatchObject({ message: { content: null }, finish_reason: "tool_calls" });
@@ -87,7 +87,7 @@ describe("the sample model, which knows nothing of tools", () => {
     expect(streamed.at(-1)?.choices[0]?.finish_reason).toBe("tool_calls");
   });
 
-  test("must call one of several", async () => {
+  test("calls one of several required tools", async () => {
     const body = {
       ...request,
       tool_choice: "required",
@@ -104,7 +104,7 @@ describe("the sample model, which knows nothing of tools", () => {
     else expect(values).toEqual({});
   });
 
-  test("answers what a tool found, an image too", async () => {
+  test("answers after a tool's result with an image", async () => {
     const { choices, usage } = await complete(named);
     const { tool_calls } = choices[0]?.message ?? {};
     const found: RequestMessage = {
@@ -123,7 +123,7 @@ describe("the sample model, which knows nothing of tools", () => {
   });
 
   test("runs tools for the openai package", async () => {
-    const told = await page.evaluate(async (body) => {
+    const result = await page.evaluate(async (body) => {
       const { completions } = (await window.tools.client("vlm.intercept()")).chat;
       const values: unknown[] = [];
       const runner = completions.runTools({
@@ -147,7 +147,7 @@ describe("the sample model, which knows nothing of tools", () => {
       await runner.done();
       return values;
     }, request);
-    expect(told).toHaveLength(1);
-    expect(isShape(told[0]), JSON.stringify(told)).toBe(true);
+    expect(result).toHaveLength(1);
+    expect(isShape(result[0]), JSON.stringify(result)).toBe(true);
   });
 });

@@ -7,7 +7,7 @@ const content = [
   { type: "image_url", image_url: { url: "/e2e/goldens/sample/circle-and-star.png" } },
   { type: "text", text: "What is in this image?" },
 ];
-/** What stays: drawn with a seed, so that a step too many or too few would change it. */
+/** The request that is kept. It samples with a seed, so one step more or less would change its answer. */
 const KEPT = {
   messages: [{ role: "user", content }],
   temperature: 1.5,
@@ -18,7 +18,7 @@ const KEPT = {
 };
 
 let page: Page;
-/** The kept answer with nobody beside it. */
+/** The kept answer without another request. */
 let alone: number[] | undefined;
 beforeAll(async () => {
   page = await openSample();
@@ -33,9 +33,9 @@ beforeAll(async () => {
 type Order = "runs and is aborted" | "waits and is aborted";
 
 /**
- * Asks for the kept answer, and aborts another request beside it.
+ * Asks for the kept answer, and aborts another request at the same time.
  *
- * @param streamed of the one that is kept, and of the one that is aborted
+ * @param streamed whether the kept request streams, and whether the aborted one does
  */
 function askBeside(order: Order, [kept, aborted]: readonly [boolean, boolean], other: object) {
   return page.evaluate(
@@ -101,8 +101,8 @@ describe.each<Order>(["runs and is aborted", "waits and is aborted"])("the other
   test.each([
     { what: "both whole", streams: [false, false], messages: question },
     { what: "both streamed", streams: [true, true], messages: question },
-    { what: "streamed beside whole", streams: [true, false], messages: question },
-    { what: "whole beside streamed", streams: [false, true], messages: question },
+    { what: "streamed, the other whole", streams: [true, false], messages: question },
+    { what: "whole, the other streamed", streams: [false, true], messages: question },
     { what: "about the same image", streams: [true, true], messages: KEPT.messages },
   ] as const)("$what", async ({ streams, messages }) => {
     const other = { messages, temperature: 0.5, ignore_eos: true, max_tokens: 1000 };
@@ -110,7 +110,7 @@ describe.each<Order>(["runs and is aborted", "waits and is aborted"])("the other
   });
 });
 
-test("a stream that nobody reads keeps nobody waiting", async () => {
+test("a stream without a reader does not delay other requests", async () => {
   const messages = [{ role: "user", content: "Hello!" }];
   const unread = { messages, temperature: 0.5, ignore_eos: true, max_tokens: 200, stream: true };
   const { ids, texts } = await page.evaluate(
@@ -119,7 +119,7 @@ test("a stream that nobody reads keeps nobody waiting", async () => {
       await loadSample();
       const stalled = await post(unread);
       const { body } = await answer(await post(kept));
-      // All of it was kept for whoever comes at last.
+      // The whole answer is buffered until somebody reads it.
       const late = await chunks(stalled);
       const texts = late.flatMap(({ choices }) => choices.map(({ delta }) => delta.content ?? ""));
       return { ids: body, texts: texts.length };

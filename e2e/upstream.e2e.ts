@@ -14,13 +14,13 @@ import { type Serving, run, startServe } from "./serve-process.ts";
 import { shared } from "./shared.ts";
 import { type Terminal, lacking, openTerminal } from "./terminal-blocks.ts";
 
-/** The sample model, as the hub's cache would have a larger one. */
+/** The sample model under the name of a larger one, in a cache of the hub. */
 const MODEL = "Qwen/Qwen2.5-VL-7B-Instruct";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const KEY = "sk-upstream";
 
 let command: string;
-/** A hub's cache with the upstream's model in it. */
+/** A cache of the hub that has the upstream's model. */
 let cache: string;
 let site: Site;
 let docs: DocsSite;
@@ -44,7 +44,7 @@ afterAll(async () => {
   await rm(cache, { recursive: true });
 });
 
-/** A second `webvlm serve`, which pages of both sites may ask. */
+/** Starts a second `webvlm serve` that answers pages of both sites. */
 async function startUpstream(options: readonly string[] = []): Promise<Serving> {
   const origins = [site.url, docs.url].map((url) => new URL(url).origin);
   const args = ["--cors-origin", ...origins, "--model", MODEL, ...options];
@@ -55,7 +55,7 @@ async function startUpstream(options: readonly string[] = []): Promise<Serving> 
 
 const HELLO = [{ role: "user" as const, content: "Hello!" }];
 
-/** A long answer, in tokens, and how to get it: greedily, so that it is the same each time. */
+/** Tokens of the long answer. Its request is greedy, so each answer is the same. */
 const LONG = 400;
 const LONG_BODY = {
   model: MODEL,
@@ -65,7 +65,7 @@ const LONG_BODY = {
   ignore_eos: true,
 };
 
-/** Asks the upstream itself. */
+/** Sends a request to the upstream itself. */
 async function askUpstream<T>(path: string, body: object): Promise<T> {
   const response = await fetch(`${upstream.url}/v1/${path}`, {
     method: "POST",
@@ -76,12 +76,12 @@ async function askUpstream<T>(path: string, body: object): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** The tokens of the long answer, after those of its prompt. */
+/** The tokens of the prompt and of the long answer. */
 let whole: { prompt: number; ids: number[] } | undefined;
 
 /**
- * Tests that leaving an answer stops the upstream's GPU: keys and values of what it has computed stay
- * in its cache, so that asking for what comes after the answer tells how far it got.
+ * Tests that the upstream's GPU stops when a client leaves an answer. The upstream's cache keeps the
+ * keys and values of all computed tokens, so the cached tokens of a later request count them.
  *
  * @param leave asks for the long answer, and leaves it early
  */
@@ -96,7 +96,7 @@ async function expectStopped(leave: (body: object) => Promise<unknown>): Promise
     expect(whole.ids.length).toBe(prompt.length + LONG);
   }
   const { prompt, ids } = whole;
-  // This waits for its turn: until the answer is written, or left.
+  // The request waits in the queue until the answer ends or is aborted.
   const far = async (): Promise<number> => {
     const { usage } = await askUpstream<Completion>("completions", {
       model: MODEL,
@@ -118,7 +118,7 @@ describe("webvlm serve --upstream", () => {
   beforeAll(async () => {
     const args = ["--upstream", `${upstream.url}/v1`, "--api-key", "sk-ours"];
     serving = await startServe(command, args, { WEBVLM_UPSTREAM_API_KEY: KEY });
-    // The upstream answers for its own while the local model is loading.
+    // The upstream answers requests for its model while the local model loads.
     const early = new OpenAI({ baseURL: `${serving.url}/v1`, apiKey: "sk-ours", maxRetries: 0 });
     expect(await ask(early, MODEL)).toBe(MODEL);
     expect(await serving.ready).toBe(
@@ -168,7 +168,7 @@ describe("webvlm serve --upstream", () => {
     }),
   );
 
-  test("passes errors on byte for byte", async () => {
+  test("passes errors byte for byte", async () => {
     const send = async (url: string, key: string, body: object) => {
       const response = await fetch(`${url}/v1/chat/completions`, {
         method: "POST",
@@ -192,7 +192,7 @@ describe("webvlm serve --upstream", () => {
     }
   });
 
-  test("keeps both keys apart", async () => {
+  test("accepts its own key, not the upstream's", async () => {
     for (const apiKey of [KEY, "none"]) {
       const stranger = new OpenAI({ baseURL: `${serving.url}/v1`, apiKey, maxRetries: 0 });
       await expect(ask(stranger, MODEL)).rejects.toMatchObject({ status: 401 });
@@ -240,10 +240,10 @@ describe("webvlm serve --upstream on a machine that can't run the model", () => 
   });
 });
 
-test("webvlm serve --help tells of it", async () => {
+test("webvlm serve --help describes the upstream", async () => {
   const { stdout } = await run(process.execPath, [command, "serve", "--help"]);
-  for (const told of ["--upstream <url>", "--upstream-models <ids>", "WEBVLM_UPSTREAM_API_KEY"]) {
-    expect(stdout).toContain(told);
+  for (const option of ["--upstream <url>", "--upstream-models <ids>", "WEBVLM_UPSTREAM_API_KEY"]) {
+    expect(stdout).toContain(option);
   }
   expect(stdout).toMatch(/\$ webvlm serve --upstream http/);
 });
@@ -295,7 +295,7 @@ describe("intercept({ upstream }) in a page", () => {
     }, body);
 
   test("answers by model, through the openai package too", async () => {
-    const told = await page.evaluate(
+    const result = await page.evaluate(
       async ({ models, messages }) => {
         const { client } = window as unknown as { client: OpenAI };
         const answered = [];
@@ -312,7 +312,7 @@ describe("intercept({ upstream }) in a page", () => {
       },
       { models: ["sample", MODEL], messages: HELLO },
     );
-    expect(told).toEqual({
+    expect(result).toEqual({
       answered: ["sample", MODEL].map((model) => ({ model, requestId: "req_", same: true })),
       listed: ["sample", MODEL],
     });
@@ -342,11 +342,11 @@ describe("intercept({ upstream }) in a page", () => {
     expect(content.trim()).toBe("A red circle.");
   });
 
-  test("tells of an image that the page can't read", async () => {
+  test("names an image that the page can't read", async () => {
     const image = { type: "image_url", image_url: { url: "blob:nothing" } };
-    const told = await post({ model: MODEL, messages: [{ role: "user", content: [image] }] });
-    expect(told.status).toBe(400);
-    expect(JSON.parse(told.text).error).toMatchObject({
+    const result = await post({ model: MODEL, messages: [{ role: "user", content: [image] }] });
+    expect(result.status).toBe(400);
+    expect(JSON.parse(result.text).error).toMatchObject({
       code: "failed_to_download_image",
       param: "messages[0].content[0].image_url.url",
     });
@@ -359,11 +359,11 @@ describe("intercept({ upstream }) in a page", () => {
       headers: { "content-type": "application/json", authorization: `Bearer ${KEY}` },
       body: JSON.stringify(body),
     });
-    const told = await post(body);
-    expect([told.status, told.text]).toEqual([400, await direct.text()]);
-    expect(told.headers).toMatchObject({ "x-should-retry": "false" });
-    expect(told.headers["x-request-id"]).toMatch(/^req_/);
-    expect(JSON.stringify(told)).not.toContain(KEY);
+    const result = await post(body);
+    expect([result.status, result.text]).toEqual([400, await direct.text()]);
+    expect(result.headers).toMatchObject({ "x-should-retry": "false" });
+    expect(result.headers["x-request-id"]).toMatch(/^req_/);
+    expect(JSON.stringify(result)).not.toContain(KEY);
   });
 
   test.each(["abort", "cancel"] as const)("%s stops the upstream's GPU", (how) =>
@@ -389,7 +389,7 @@ describe("intercept({ upstream }) in a page", () => {
   );
 
   test("reaches a stored response where it was made", async () => {
-    const told = await page.evaluate(
+    const result = await page.evaluate(
       async (models) => {
         const { client } = window as unknown as { client: OpenAI };
         const made = [];
@@ -404,30 +404,30 @@ describe("intercept({ upstream }) in a page", () => {
       },
       ["sample", MODEL],
     );
-    expect(told).toEqual([
+    expect(result).toEqual([
       ["sample", 404],
       [MODEL, 404],
     ]);
   });
 
   test("an upstream that is not there leaves the page's model alone", async () => {
-    const told = await page.evaluate(async (messages) => {
+    const result = await page.evaluate(async (messages) => {
       const vlm = await window.tools.loadSample();
       const undo = vlm.intercept({ prefix: "/down/", upstream: { url: "http://127.0.0.1:1" } });
       const ask = async (path: string, body?: object) => {
         const response = await (body ? window.tools.post(body, path) : fetch(path));
         return [response.status, await response.json()] as const;
       };
-      const told = {
+      const result = {
         theirs: await ask("/down/chat/completions", { model: "org/any", messages }),
         ours: (await ask("/down/chat/completions", { messages }))[0],
         models: (await ask("/down/models"))[1].data.length,
       };
       undo();
-      return told;
+      return result;
     }, HELLO);
-    expect(told).toMatchObject({ ours: 200, models: 1 });
-    const [status, { error }] = told.theirs;
+    expect(result).toMatchObject({ ours: 200, models: 1 });
+    const [status, { error }] = result.theirs;
     expect([status, error.code]).toEqual([502, "upstream_unreachable"]);
     expect(error.message).toContain(`does not allow pages of ${new URL(site.url).origin}`);
   });
@@ -441,7 +441,7 @@ test("a page without WebGPU is answered by the upstream alone", async () => {
   });
   try {
     const page = await openTools(site, await browser.newContext());
-    const told = await page.evaluate(
+    const result = await page.evaluate(
       async ({ url, apiKey, messages }) => {
         const { DeviceError, intercept, load, post } = window.tools;
         const error = await load("/models/sample").catch((error: unknown) => error);
@@ -456,13 +456,13 @@ test("a page without WebGPU is answered by the upstream alone", async () => {
       },
       { url: upstream.url, apiKey: KEY, messages: HELLO },
     );
-    expect(told).toMatchObject({
+    expect(result).toMatchObject({
       error: "NoGpuError",
       isDeviceError: true,
       model: MODEL,
       health: 200,
     });
-    expect(told.after).toBe(404);
+    expect(result.after).toBe(404);
   } finally {
     await browser.close();
   }
@@ -511,7 +511,7 @@ describe("docs/upstream.md", () => {
 
   test("what is claimed of the service worker's page is so", async () => {
     const [tab] = page.context.pages();
-    const told = await tab?.evaluate(async (model) => {
+    const result = await tab?.evaluate(async (model) => {
       const frame = document.createElement("iframe");
       frame.src = "/images/red-circle.png";
       document.body.append(frame);
@@ -525,6 +525,6 @@ describe("docs/upstream.md", () => {
       };
       return [await ask("default"), await ask(model)];
     }, MODEL);
-    expect(told).toEqual(["sample", MODEL]);
+    expect(result).toEqual(["sample", MODEL]);
   });
 });

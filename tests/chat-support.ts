@@ -29,7 +29,7 @@ export function readBytes(path: string): Buffer<ArrayBuffer> {
   return readFileSync(join(ROOT, path));
 }
 
-/** A line of a cases.json, as far as text is concerned. */
+/** The text fields of one case of a cases.json. */
 export interface TextCase {
   readonly name?: string;
   readonly messages: readonly ChatMessage[];
@@ -41,18 +41,18 @@ export interface TextCase {
   readonly finish_reason?: "stop" | "length";
 }
 
-/** Plays back token ids, and remembers what it was asked. */
+/** Yields the given token ids, and records the requests. */
 export class ScriptedGenerator implements TokenGenerator {
   contextLength = 2048;
   maxImages: number | undefined;
-  /** Thrown instead of the next token once the script has run out. */
+  /** Thrown after the last token. */
   failure: unknown;
-  /** Wait for the signal once the script has run out. */
+  /** Whether to wait for the signal after the last token. */
   stalls = false;
   readonly inputs: GenerationInput[] = [];
-  /** How many of a prompt's tokens it says were cached. */
+  /** The number of cached tokens that it reports. */
   cached = 0;
-  /** Tokens given so far, and calls that have come to their end. */
+  /** Tokens yielded so far, and calls that have ended. */
   given = 0;
   ended = 0;
   ids: readonly number[];
@@ -82,7 +82,7 @@ export class ScriptedGenerator implements TokenGenerator {
     }
   }
 
-  /** Probability 1/2 for the token, 1/4 for the one after it, and so on. */
+  /** The probability is 1/2 for the token, 1/4 for the next id, and so on. */
   #logprobs(id: number, count: number): Pick<GeneratedToken, "logprobs"> {
     const top = Array.from({ length: count }, (_, i) => ({
       id: id + i,
@@ -98,7 +98,7 @@ function aborted(signal: AbortSignal | undefined): Promise<never> {
   });
 }
 
-/** The sample checkpoint (or another) around a scripted generator; images come out `size`d. */
+/** A checkpoint, by default the sample's, with a scripted generator. Decoded images have `size`. */
 export function scriptedModel(
   generator: TokenGenerator,
   options: Partial<ChatModelOptions> = {},
@@ -114,7 +114,7 @@ export function scriptedModel(
   });
 }
 
-/** Stands in for a decoder: reads a PNG's size and leaves its pixels. */
+/** A decoder that reads only a PNG's size. */
 export async function decodePng(file: Blob): Promise<DecodedImage> {
   const header = new DataView(await file.slice(0, 24).arrayBuffer());
   if (header.byteLength < 24 || header.getUint32(0) !== 0x89504e47) throw new Error("not a PNG");
@@ -127,7 +127,7 @@ export function dataUrl(path: string, type = "image/png"): string {
   return `data:${type};base64,${readBytes(path).toString("base64")}`;
 }
 
-/** Seeded whole numbers: each call gives one in 0 ..< `below` (mulberry32). */
+/** Seeded integers: each call returns one in 0 ..< `below` (mulberry32). */
 export function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

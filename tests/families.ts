@@ -138,7 +138,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         cut: { layers: 1, towerLayers: 2 },
         image: { size: [588, 504], tokens: 378 },
         // 10 x 12 patches: both edges cut windows off, and idle rows follow.
-        small: { size: [168, 140], tokens: 30 },
+        small: { size: [140, 56], tokens: 10 },
         bench: { cut: TWO_LAYERS, image: [588, 504, "high"] },
       },
     ],
@@ -168,7 +168,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         cut: ONE_LAYER,
         // The whole image is followed by the 36 tiles of the largest canvas, shrunk to about nine.
         image: { size: [2304, 2304], tokens: 7371 },
-        small: { imageSize: 112, size: [100, 80], tokens: 118 },
+        small: { imageSize: 56, size: [50, 40], tokens: 36 },
         bench: BENCH,
       },
     ],
@@ -190,7 +190,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         make: llava15of7b,
         cut: { layers: 1, towerLayers: 2 },
         image: { size: [400, 300], tokens: 576 },
-        small: { imageSize: 112, size: [400, 300], tokens: 64 },
+        small: { imageSize: 42, size: [400, 300], tokens: 9 },
         bench: { ...BENCH, cut: { layers: 2, towerLayers: 3 } },
       },
     ],
@@ -232,7 +232,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         make: (cut) => lfm2Vl("450M", cut),
         cut: { layers: 3, towerLayers: 1 },
         image: { size: [700, 500], tokens: 234 },
-        small: { imageSize: 128, size: [160, 96], tokens: 24 },
+        small: { imageSize: 128, size: [128, 128], tokens: 16 },
         bench: { ...BENCH, cut: { layers: 3, towerLayers: 2 } },
       },
       {
@@ -266,7 +266,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         make: gemma3of4b,
         cut: ONE_LAYER,
         image: { size: [300, 200], tokens: 256 },
-        small: { imageSize: 224, size: [300, 200], tokens: 16 },
+        small: { imageSize: 112, size: [300, 200], tokens: 4 },
         contextLength: 4096,
         bench: { ...BENCH, cut: { layers: 2, towerLayers: 1 } },
       },
@@ -286,7 +286,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         make: paligemma3b,
         cut: ONE_LAYER,
         image: { size: [300, 300], tokens: 256 },
-        small: { imageSize: 112, size: [100, 100], tokens: 64 },
+        small: { imageSize: 42, size: [100, 100], tokens: 9 },
         bench: BENCH,
       },
     ],
@@ -303,7 +303,7 @@ export const FAMILIES: readonly TestedFamily[] = [
         make: llama32of11b,
         cut: { layers: 2, towerLayers: 1 },
         image: { size: [1120, 560], tokens: 1 },
-        small: { imageSize: 112, size: [200, 100], tokens: 1 },
+        small: { imageSize: 56, size: [100, 50], tokens: 1 },
         // Five images, in bindings of 128 MiB.
         crossAttention: { maxImages: 5, states: new Array(2).fill([5 * 6404, 1024]) },
         // Small tiles: a pass over published ones has 6432 patch rows, whatever the image.

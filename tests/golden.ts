@@ -30,7 +30,7 @@ export interface GoldenCase {
   readonly spatial_shapes?: readonly (readonly [height: number, width: number])[];
   readonly image_grid_thw?: readonly (readonly [t: number, h: number, w: number])[];
   readonly tiles_per_image?: readonly number[];
-  /** Of the images of each conversation of a batch of one. */
+  /** The tiles of each image, for each conversation of a batch. The batch has one. */
   readonly tiles?: readonly (readonly number[])[];
   readonly image_sizes?: readonly (readonly [height: number, width: number])[];
   readonly batch_num_images?: readonly number[];
@@ -106,7 +106,7 @@ export function caseOf({ cases }: Pick<Golden, "cases">, name: string): GoldenCa
   return found;
 }
 
-/** A case as the engine is asked. Images of the same URL are the same. */
+/** The engine's input for a case. Images with the same URL have the same key. */
 export async function requestOf(
   case_: GoldenCase,
   model: Model,

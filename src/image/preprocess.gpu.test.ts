@@ -74,8 +74,19 @@ async function* readTiles(
   gpu.release(bufferOf(into));
 }
 
+/**
+ * SmolVLM's other settings differ in sizes and tiles alone, which the tests of its processor compare for
+ * every image.
+ */
+const OTHER_SIZES = ["smolvlm-256m-500m-one-tile", "smolvlm-2.2b"];
+const SOME_IMAGES = ["shapes.png", "wide.png", "odd.png", "tiny.png", "large.png", "rotated.jpg"];
+
+const compared = cases.filter(
+  ({ family, image }) => !OTHER_SIZES.includes(family) || SOME_IMAGES.includes(image),
+);
+
 describe("pixel values are the reference's", () => {
-  test.each(cases)("$family, $image", async (expected) => {
+  test.each(compared)("$family, $image", async (expected) => {
     const gpu = await testGpu();
     const processor = processorOf(expected.family);
     const image = await goldenImage(expected.image);
