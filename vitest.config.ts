@@ -32,7 +32,8 @@ export default defineConfig({
         test: {
           name: "gpu",
           globalSetup,
-          // One kind after another: two at once would share the software adapter's few cores.
+          // At the same time as the end-to-end tests: each kind alone leaves a core idle, because a GPU
+          // process compiles one kernel at a time.
           sequence: { groupOrder: 1 },
           include: ["{src,tests}/**/*.gpu.test.ts"],
           fileParallelism: false,
@@ -51,7 +52,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           globalSetup: [...globalSetup, "e2e/global-setup.ts"],
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           include: ["e2e/**/*.e2e.ts"],
           // One file after another in one process, so that they share a page and its loaded model.
           fileParallelism: false,

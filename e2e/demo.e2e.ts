@@ -47,7 +47,7 @@ async function answered(page: Page, count = 1): Promise<string> {
 test("answers a question about a dropped image, and then a second question", async () => {
   const page = await site.open("", context);
   await drop(page, "circle-and-star.png");
-  await ask(page, "What is in this image?"); // Written while the model still loads.
+  await ask(page, "What is in this image?"); // The model still loads.
   expect(await answered(page)).toBe("A red circle and a small blue star.");
   await ask(page, "What color is the star?");
   expect(await answered(page, 2)).toBe("The star is blue.");
@@ -65,7 +65,7 @@ test("stops an answer in the middle, and completes the next one", async () => {
       if (++reads < 5) return read.call(this);
       prototype.read = read;
       return new Promise((_, reject) => {
-        this.closed.catch(reject); // As a read that waits does when the fetch is aborted.
+        this.closed.catch(reject); // Like any pending read when the fetch is aborted.
       });
     };
   });
@@ -88,21 +88,21 @@ test("stops an answer in the middle, and completes the next one", async () => {
 test("loads the model from this device after a reload", async () => {
   const page = await site.open("", context);
   await ready(page);
-  const asked: string[] = [];
+  const requested: string[] = [];
   await context.route("**/models/sample/**", (route) => {
-    asked.push(route.request().url());
+    requested.push(route.request().url());
     return route.abort();
   });
   await page.reload();
   await drop(page, "word-cat.png");
   await ask(page, "What does it say?");
   expect(await answered(page)).toBe('It says "CAT".');
-  expect(asked.filter((url) => url.endsWith(".safetensors"))).toEqual([]);
+  expect(requested.filter((url) => url.endsWith(".safetensors"))).toEqual([]);
 });
 
 test("cancels loading, and starts it again", async () => {
   const page = await context.newPage();
-  await context.route("**/*.safetensors", () => {}); // Never answered.
+  await context.route("**/*.safetensors", () => {}); // Stays without an answer.
   await page.goto(site.url);
   const loading = page.getByRole("region", { name: "Loading the model" });
   await loading.getByRole("button", { name: "Cancel" }).click();

@@ -18,8 +18,8 @@ export function findPython(): { python: string } | { reason: string } {
   ] as const) {
     const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
     if (status === 0) continue;
-    const said = (error?.message ?? stderr).trim().split("\n").at(-1);
-    return { reason: `${program} ${args.slice(0, 3).join(" ")}: ${said}` };
+    const message = (error?.message ?? stderr).trim().split("\n").at(-1);
+    return { reason: `${program} ${args.slice(0, 3).join(" ")}: ${message}` };
   }
   writeFileSync(mark, wanted);
   return { python };

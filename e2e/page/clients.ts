@@ -1,4 +1,4 @@
-/** The clients that people use, each answered by the sample model. */
+/** Clients of the API. The sample model answers them. */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { type ChatOpenAIFields, ChatOpenAI } from "@langchain/openai";
 import * as z from "zod";
@@ -8,14 +8,14 @@ export { HumanMessage } from "@langchain/core/messages";
 export { generateObject, generateText, streamText } from "ai";
 export { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 
-/** What the sample model knows of an image in JSON. */
+/** The sample model's answers in JSON. */
 export const Shape = z.object({
   shape: z.string(),
   color: z.string(),
   size: z.enum(["small", "large"]),
 });
 
-/** The same for calls of functions, which it knows nothing of: there the grammar chooses. */
+/** Arguments of a function call. The sample model was not trained for calls, so the grammar chooses. */
 export const DrawnShape = z.object({
   shape: z.enum(["star", "circle", "heart"]),
   color: z.enum(["blue", "red", "green"]),

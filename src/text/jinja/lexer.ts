@@ -1,6 +1,6 @@
 import { JinjaError } from "./jinja-error.ts";
 
-/** A token of a template. Text is what stands outside of tags. */
+/** A token of a template. Everything outside of tags is text. */
 export interface Token {
   readonly type:
     "text" | "open" | "close" | "name" | "string" | "int" | "float" | "operator" | "end";
