@@ -24,6 +24,11 @@ test.each(TESTED)("the table of families is right about $modelType", ({ modelTyp
   }
 });
 
+test("InternVL's own layout is refused with advice", () => {
+  const files = { "config.json": { model_type: "internvl_chat" } };
+  expect(() => createModel(files)).toThrow('load the repository whose name ends in "-hf"');
+});
+
 test.each([["bert"], [undefined], [7]])("model_type %j is refused by name", (model_type) => {
   const message = `model_type is ${JSON.stringify(model_type)}, supported: smolvlm, idefics3, qwen2_vl`;
   expect(() => createModel({ "config.json": { model_type } })).toThrow(message);

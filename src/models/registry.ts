@@ -36,6 +36,11 @@ export const FAMILIES: readonly RegisteredFamily[] = [
   { name: "Llama 3.2 Vision", modelTypes: ["mllama"], create: mllama },
 ];
 
+/** What to do about a `model_type` of the same models in a layout that transformers does not read. */
+const ADVICE: Readonly<Record<string, string>> = {
+  internvl_chat: 'load the repository whose name ends in "-hf"',
+};
+
 /**
  * The family of a checkpoint.
  *
@@ -46,7 +51,11 @@ export function familyOf(files: CheckpointFiles): RegisteredFamily {
   const family = FAMILIES.find(({ modelTypes }) => modelTypes.some((type) => type === model_type));
   if (family) return family;
   const known = FAMILIES.flatMap(({ modelTypes }) => modelTypes).join(", ");
-  throw new Error(`config.json: model_type is ${JSON.stringify(model_type)}, supported: ${known}`);
+  const advice = ADVICE[String(model_type)];
+  throw new Error(
+    `config.json: model_type is ${JSON.stringify(model_type)}, supported: ${known}` +
+      (advice ? `; ${advice}` : ""),
+  );
 }
 
 /**

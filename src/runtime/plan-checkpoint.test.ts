@@ -77,6 +77,22 @@ test("a head that the checkpoint stores is used, whatever config.json says of ti
   expect(added.gpu.f32.weights.embedding).toBe(2 * gpu.f32.weights.embedding);
 });
 
+test.each([
+  [{ quantization_config: { quant_method: "awq" } }, "(awq): load the repository"],
+  [{ quantization: { bits: 4, group_size: 64 } }, "(mlx): load the repository"],
+])("a quantized checkpoint is refused by its method: %j", async (config, message) => {
+  const checkpoint = await golden("qwen2_5_vl");
+  const files = { ...checkpoint.files };
+  files["config.json"] = { ...(files["config.json"] as object), ...config };
+  const tensors = new Map(
+    Array.from(checkpoint.tensors, ([name, info]) => [
+      name.replace(/_proj\.weight$/, "_proj.qweight"),
+      info,
+    ]),
+  );
+  await expect(planCheckpoint({ ...checkpoint, files, tensors })).rejects.toThrow(message);
+});
+
 test("the model says to which part a tensor belongs, whatever the tensor's name", async () => {
   // The tower's attention has "projection" in its names, as connectors of other families do.
   const checkpoint = await golden("internvl");

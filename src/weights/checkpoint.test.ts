@@ -238,6 +238,8 @@ describe("openCheckpoint", () => {
     ["org/bad-weights", "model.safetensors is no safetensors file"],
     ["org/short", "is damaged"],
     ["org/traversal", '"../../x.safetensors", expected a file name'],
+    ["org/adapter", "it is an adapter: merge it into its model"],
+    ["org/gguf", "model-Q4_K_M.gguf is in another format: load a repository in safetensors"],
     ["org/twice", "a is in 1.safetensors and in 2.safetensors"],
   ])("the error for %s says what is wrong", async (source, message) => {
     const index = (weight_map: object) => ({
@@ -249,6 +251,8 @@ describe("openCheckpoint", () => {
     Object.assign(hub.repositories, {
       "org/empty": { "README.md": encode("") },
       "org/no-weights": SMALL,
+      "org/adapter": { "adapter_config.json": encode({}), "adapter_model.bin": one },
+      "org/gguf": { ...SMALL, "model-Q4_K_M.gguf": one },
       "org/bad-json": { ...SMALL, "tokenizer.json": Buffer.from("{"), "model.safetensors": one },
       "org/bad-weights": { ...SMALL, "model.safetensors": new Uint8Array(100).fill(255) },
       "org/short": { ...SMALL, "model.safetensors": WEIGHTS.subarray(0, -1) },

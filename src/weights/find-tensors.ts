@@ -7,7 +7,7 @@ import { suggestNames } from "./suggest-names.ts";
 
 /** The tensors of a checkpoint, by the names that a model uses. */
 export interface NamedTensors {
-  readonly checkpoint: Pick<Checkpoint, "id" | "tensors">;
+  readonly checkpoint: Pick<Checkpoint, "id" | "tensors"> & Partial<Pick<Checkpoint, "files">>;
   /** @returns the names that a tensor may have in a checkpoint */
   readonly storedNames: (name: string) => readonly string[];
 }
@@ -78,13 +78,28 @@ function findElements(tensors: NamedTensors, asked: string) {
   if (!found) {
     const { id, tensors: all } = tensors.checkpoint;
     const near = suggestNames(asked, [...all.keys()]).join(", ");
-    throw new Error(`${id} has no tensor ${asked}; closest are: ${near || "none"}`);
+    const hint = quantizationHint(tensors.checkpoint);
+    throw new Error(`${id} has no tensor ${asked}; closest are: ${near || "none"}${hint}`);
   }
   const { name, info } = found;
   const format = ELEMENT_FORMATS.get(info.dtype);
   if (!format) {
     const dtypes = [...ELEMENT_FORMATS.keys()].join(", ");
-    throw new TypeError(`${name} is ${info.dtype}, expected one of ${dtypes}`);
+    const hint = quantizationHint(tensors.checkpoint);
+    throw new TypeError(`${name} is ${info.dtype}, expected one of ${dtypes}${hint}`);
   }
   return { name, info, format };
+}
+
+/** @returns what to add to an error of a checkpoint whose config.json says how it was quantized, or "" */
+function quantizationHint({ files }: NamedTensors["checkpoint"]): string {
+  const { quantization_config, quantization } = (files?.["config.json"] ?? {}) as {
+    readonly quantization_config?: { readonly quant_method?: string };
+    readonly quantization?: object;
+  };
+  const method = quantization_config?.quant_method ?? (quantization && "mlx");
+  return method
+    ? `. config.json says that the weights are quantized (${method}): load the repository ` +
+        `that they were made from`
+    : "";
 }

@@ -41,7 +41,7 @@ interface Recorded<T> extends Omit<AllocatedTensor, "bytes"> {
  */
 export class GpuWeights implements Weights {
   readonly #gpu: Gpu;
-  readonly #checkpoint: Pick<Checkpoint, "id" | "tensors" | "weightBytes">;
+  readonly #checkpoint: NamedTensors["checkpoint"] & Pick<Checkpoint, "weightBytes">;
   readonly #tensors: NamedTensors;
   readonly #quantization: FormatName | "auto";
   readonly #matrices = new Map<string, Recorded<Weight>>();
@@ -52,7 +52,7 @@ export class GpuWeights implements Weights {
 
   constructor(
     gpu: Gpu,
-    checkpoint: Pick<Checkpoint, "id" | "tensors" | "weightBytes">,
+    checkpoint: NamedTensors["checkpoint"] & Pick<Checkpoint, "weightBytes">,
     { quantization = "auto", storedNames = (name) => [name] }: GpuWeightsOptions = {},
   ) {
     this.#gpu = gpu;

@@ -50,6 +50,7 @@ export async function openRemote(source: Source, http: Http, cache: WeightCache)
   // Few retries: a request that fails here mostly has a wrong address.
   const folder: Folder = { source, http: { ...http, retries: Math.min(http.retries, 2) }, cache };
   const listing = await readListing(folder);
+  if (listing) checkWeights(source.id, listing);
   const listed = { ...folder, listing };
   const weights = openWeights(listed);
   // A wrong address is better explained by the small files, so their error is thrown first.
@@ -159,6 +160,21 @@ async function openWeights(folder: Folder): Promise<Pick<Remote, "weights" | "ow
   const shards = [...new Set(Object.values(map))].sort();
   const weights = await Promise.all(shards.map((name) => openWeightFile(folder, name)));
   return { weights, owners: ownersOf(weights, map) };
+}
+
+/**
+ * Throws Error for a repository that has no weights in safetensors, but an adapter or weights in another
+ * format.
+ */
+function checkWeights(id: string, { files }: Listing): void {
+  if (files.has(SINGLE) || files.has(INDEX)) return;
+  const kinds = /^adapter_config\.json$|\.(gguf|onnx|bin|pth?)$/;
+  const other = [...files.keys()].sort().find((name) => kinds.test(name));
+  if (!other) return;
+  const advice = other.startsWith("adapter_config")
+    ? "it is an adapter: merge it into its model, or load that model"
+    : `${other} is in another format: load a repository in safetensors`;
+  throw new Error(`${id} has neither ${SINGLE} nor ${INDEX}; ${advice}`);
 }
 
 /**
