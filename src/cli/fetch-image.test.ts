@@ -1,5 +1,6 @@
 import { type RequestListener, type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type AllowedAddresses, type Resolve, imageFetch } from "./fetch-image.ts";
 
@@ -170,4 +171,33 @@ test("the signal aborts it, while it waits and while it reads", async () => {
     setTimeout(() => client.abort(new Error("enough")), 50);
     await expect(whole).rejects.toThrow();
   }
+});
+
+describe("a server", () => {
+  test("is told which client asks", async () => {
+    const seen: (string | undefined)[] = [];
+    const { port } = await start(({ headers }, response) => {
+      seen.push(headers["user-agent"]);
+      response.end("an image");
+    });
+    await imageFetch(LOCAL)(`http://127.0.0.1:${port}/a.png`);
+    expect(seen[0]).toMatch(/^webvlm\/\d/);
+  });
+
+  test("may compress although it was asked not to", async () => {
+    const { port } = await start((_, response) => {
+      response.setHeader("content-encoding", "gzip");
+      response.end(gzipSync("an image"));
+    });
+    const response = await imageFetch(LOCAL)(`http://127.0.0.1:${port}/a.png`);
+    expect(await response.text()).toBe("an image");
+  });
+
+  test("with an unknown encoding is an error that names it", async () => {
+    const { port } = await start((_, response) => {
+      response.setHeader("content-encoding", "zstd");
+      response.end("an image");
+    });
+    await expect(imageFetch(LOCAL)(`http://127.0.0.1:${port}/a.png`)).rejects.toThrow("zstd");
+  });
 });

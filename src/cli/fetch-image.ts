@@ -4,6 +4,8 @@ import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import ipaddr from "ipaddr.js";
+import { decoded } from "./content-encoding.ts";
+import { packageVersion } from "./package-version.ts";
 
 /** The network addresses that images may be fetched from. Public addresses are always allowed. */
 export interface AllowedAddresses {
@@ -14,6 +16,13 @@ export interface AllowedAddresses {
 }
 
 const MAX_REDIRECTS = 5;
+
+/** Large sites answer 403 to requests that don't name their client. */
+const HEADERS = {
+  accept: "image/*,*/*;q=0.8",
+  "accept-encoding": "identity",
+  "user-agent": `webvlm/${packageVersion()} (image fetcher)`,
+};
 
 /** An address or URL that is not allowed. */
 class RefusedError extends Error {
@@ -68,7 +77,7 @@ function get(
     const literal = hostname.replace(/^\[|\]$/g, "");
     if (ipaddr.isValid(literal)) check(literal, literal, allowed);
     const start = protocol === "http:" ? requestHttp : requestHttps;
-    const headers = { accept: "image/*", "accept-encoding": "identity" };
+    const headers = { ...HEADERS };
     // A new connection: an existing one may have been opened after another check.
     const options = { headers, signal, agent: false, lookup };
     const request = start(url, options, resolve);
@@ -118,6 +127,8 @@ function toResponse(message: IncomingMessage): Response {
   const type = headers["content-type"];
   // Only the type matters to the caller. A 204 or 304 has no body, so it is an error here.
   const init = { status: status === 204 || status === 304 ? 502 : status };
-  const body = Readable.toWeb(message) as ReadableStream<Uint8Array>;
+  // Some servers compress although they were asked not to.
+  const decodedBody = decoded(message, headers["content-encoding"]);
+  const body = Readable.toWeb(decodedBody) as ReadableStream<Uint8Array>;
   return new Response(body, { ...init, headers: type ? { "content-type": type } : {} });
 }

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type HttpServerOptions, createHttpServer } from "./http-server.ts";
 
@@ -284,5 +285,64 @@ describe("x-request-id", () => {
     expect(await idOf(fetch(`${url}/v1/x`, { headers: { ...headers, origin } }))).toBe("req_mine");
     const noHost = await sendRaw(url, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
     expect(noHost).toMatch(/^x-request-id: req_/m);
+  });
+});
+
+describe("HTTP", () => {
+  test("TRACE is refused with the methods that are not", async () => {
+    const url = await start(echo);
+    const answer = await sendRaw(url, "TRACE /v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1.1 405 /);
+    expect(answer).toMatch(/\r\nallow: GET, HEAD, POST, DELETE\r\n/i);
+    expect(answer).toContain('"type":"invalid_request_error"');
+  });
+
+  test("a request without a host gets an error body", async () => {
+    const answer = await sendRaw(await start(echo), "GET /v1/x HTTP/1.1\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('"type":"invalid_request_error"');
+  });
+
+  test("idle connections stay open for longer than clients keep them", async () => {
+    const response = await fetch(`${await start(echo)}/v1/x`);
+    expect(response.headers.get("keep-alive")).toBe("timeout=75");
+  });
+});
+
+describe("a body with a content encoding", () => {
+  const post = async (coding: string, body: Uint8Array) =>
+    fetch(`${await start(echo)}/v1/x`, {
+      method: "POST",
+      headers: { "content-encoding": coding },
+      body: new Uint8Array(body),
+    });
+  const text = Buffer.from("größer");
+
+  test.each([
+    ["gzip", gzipSync(text)],
+    ["x-gzip", gzipSync(text)],
+    ["deflate", deflateSync(text)],
+    ["br", brotliCompressSync(text)],
+    ["gzip, br", brotliCompressSync(gzipSync(text))],
+    ["identity", text],
+  ])("%s is decoded", async (coding, body) => {
+    expect(await (await post(coding, body)).json()).toMatchObject({ body: "größer" });
+  });
+
+  test("an unknown one is refused by name", async () => {
+    const response = await post("zstd", text);
+    expect(response.status).toBe(415);
+    expect(response.headers.get("accept-encoding")).toBe("gzip, deflate, br");
+    expect(await response.text()).toContain("zstd");
+  });
+
+  test("another content is refused", async () => {
+    const response = await post("gzip", text);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("can't be decoded as gzip");
+  });
+
+  test("its size counts decoded", async () => {
+    expect((await post("gzip", gzipSync(Buffer.alloc(100_000)))).status).toBe(413);
   });
 });

@@ -1,12 +1,14 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type IncomingMessage, type Server, createServer } from "node:http";
 import { isIP } from "node:net";
+import type { Readable } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import ipaddr from "ipaddr.js";
 import { OpenAIError, toOpenAIError } from "../openai/errors.ts";
 import { withRequestId } from "../openai/request-id.ts";
+import { CODINGS, UnknownCodingError, decoded } from "./content-encoding.ts";
 
 /** Which requests the server accepts. */
 export interface HttpServerOptions {
@@ -52,24 +54,49 @@ export function createHttpServer(
     app.use(cors({ origin, exposeHeaders: EXPOSED_HEADERS, maxAge: 3600 }));
   }
   app.all("*", async ({ env, req: { raw } }) => {
+    checkMethod(env.incoming.method);
     checkOrigin(raw, options);
     checkKey(raw, options);
-    const { method, headers, signal } = raw;
+    const { method, signal } = raw;
     const body =
       method === "GET" || method === "HEAD" ? null : await readBody(env.incoming, options);
+    const headers = new Headers(raw.headers);
+    headers.delete("content-encoding");
     return handler(new Request(raw.url, { method, headers, body, signal }));
   });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
-    // Requests with an invalid address don't reach the app.
+    // Requests with an invalid address, or without a host, don't reach the app.
     errorHandler: (error) =>
       withRequestId(new OpenAIError(400, (error as Error).message).toResponse()),
   });
-  return createServer((incoming, outgoing) => {
+  // Without a host, Node itself would answer, without a body.
+  const server = createServer({ requireHostHeader: false }, (incoming, outgoing) => {
     const [path = "", query] = (incoming.url ?? "").split(/(?=\?)/, 2);
     incoming.url = (SGLANG_PATHS[path] ?? path) + (query ?? "");
     void listener(incoming, outgoing);
   });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = KEEP_ALIVE_MS + 5000;
+  return server;
+}
+
+/**
+ * Idle connections stay open for longer than the pools of clients and proxies keep them (60 s and
+ * less). A server that closes first may do so just as a request is sent.
+ */
+const KEEP_ALIVE_MS = 75_000;
+
+/**
+ * Refuses the methods that `fetch` can't express, so that no handler knows them.
+ *
+ * @throws OpenAIError 405
+ */
+function checkMethod(method = "GET"): void {
+  if (!["TRACE", "TRACK", "CONNECT"].includes(method.toUpperCase())) return;
+  const allow = "GET, HEAD, POST, DELETE";
+  const message = `This server does not support ${method}. Supported: ${allow}.`;
+  throw new OpenAIError(405, message, { headers: { allow } });
 }
 
 /**
@@ -135,7 +162,9 @@ function digest(text: string): Buffer {
  * Not `hono/body-limit`: that copies a request with a chunked body, which works only if the server
  * replaces the global `Request`.
  *
- * @throws OpenAIError 413; the rest of the body is not read then
+ * @returns the body without its content encoding
+ * @throws OpenAIError 413 for a body that is too large, whose rest is not read then; 415 for an unknown
+ *   content encoding; 400 for a body that does not have it
  */
 async function readBody(
   incoming: IncomingMessage,
@@ -146,13 +175,34 @@ async function readBody(
     headers: { connection: "close" },
   });
   if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge;
+  const coding = incoming.headers["content-encoding"];
+  const body = decodedBody(incoming, coding);
   const parts: Buffer[] = [];
   let size = 0;
-  // By default, leaving the loop early destroys the connection, so the client would get no answer.
-  for await (const part of incoming.iterator({ destroyOnReturn: false })) {
-    size += (part as Buffer).length;
-    if (size > maxBodyBytes) throw tooLarge;
-    parts.push(part as Buffer);
+  try {
+    // By default, leaving the loop early destroys the connection, so the client would get no answer.
+    for await (const part of body.iterator({ destroyOnReturn: false })) {
+      size += (part as Buffer).length;
+      if (size > maxBodyBytes) throw tooLarge;
+      parts.push(part as Buffer);
+    }
+  } catch (cause) {
+    if (cause instanceof OpenAIError || body === incoming) throw cause;
+    const message = `The body can't be decoded as ${coding}: ${(cause as Error).message}.`;
+    throw new OpenAIError(400, message, { cause });
   }
   return new Uint8Array(Buffer.concat(parts));
+}
+
+/** @throws OpenAIError 415 for an unknown content encoding */
+function decodedBody(incoming: IncomingMessage, coding: string | undefined): Readable {
+  try {
+    return decoded(incoming, coding);
+  } catch (cause) {
+    if (!(cause instanceof UnknownCodingError)) throw cause;
+    throw new OpenAIError(415, `A body can't be read: ${cause.message}. Supported: ${CODINGS}.`, {
+      headers: { "accept-encoding": CODINGS },
+      cause,
+    });
+  }
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { UpstreamOptions } from "../net/upstream/upstream.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { askCommand } from "./ask-command.ts";
 import { inspectCommand } from "./inspect-command.ts";
+import { packageVersion } from "./package-version.ts";
 import { serveCommand } from "./serve-command.ts";
 
 const HELP = `
@@ -65,7 +65,7 @@ export async function main(args: readonly string[]): Promise<number> {
   let code = 0;
   const program = new Command("webvlm")
     .description("Vision-language models on WebGPU behind OpenAI's API.")
-    .version(version(), "-V, --version")
+    .version(packageVersion(), "-V, --version")
     .addHelpText("after", HELP)
     .showHelpAfterError("(see --help)")
     .exitOverride();
@@ -173,11 +173,6 @@ function upstreamOf(command: Command): UpstreamOptions | undefined {
     throw new Error(`--${flag} needs --upstream <url>.`);
   }
   return undefined;
-}
-
-function version(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
 function number(least: number, integer = true): (text: string) => number {

@@ -90,26 +90,14 @@ function wholeMessage(message: Choice["message"]): Choice["message"] {
 
 /**
  * Returns the answer in chunks. Each choice begins with its role; reasoning, text and tool calls
- * follow as they arrive, then its finish reason. The last chunk has the usage, if requested.
- *
- * Waits for the first token, so that an earlier failure can still decide the HTTP status.
+ * follow as they arrive, then its finish reason. The last chunk has the usage, if requested. The first
+ * chunk comes with the first token, so that a failure before that is no answer.
  */
-export async function chatCompletionChunks(
-  answer: ChatAnswer,
-  identity: AnswerIdentity,
-  options: StreamOptions = {},
-  tokenIds = false,
-): Promise<AsyncGenerator<ChatCompletionChunk, void, void>> {
-  const first = await answer.deltas.next();
-  return chunks(answer, first, identity, options, tokenIds);
-}
-
-async function* chunks(
+export async function* chatCompletionChunks(
   { usage: counts, deltas }: ChatAnswer,
-  first: IteratorResult<AnswerDelta, void>,
   identity: AnswerIdentity,
-  { include_usage, continuous_usage_stats }: StreamOptions,
-  tokenIds: boolean,
+  { include_usage, continuous_usage_stats }: StreamOptions = {},
+  tokenIds = false,
 ): AsyncGenerator<ChatCompletionChunk, void, void> {
   const usage = (): Pick<ChatCompletionChunk, "usage"> => {
     if (continuous_usage_stats) return { usage: completionUsage(counts) };
@@ -135,6 +123,7 @@ async function* chunks(
     positions = [];
     return fields;
   };
+  const first = await deltas.next();
   yield opening();
   for (let next = first; !next.done; next = await deltas.next()) {
     const { choice, token, logprobs, finish } = next.value;

@@ -8,7 +8,7 @@ import { toolCall, toolCallsOf, toolChoice, tools } from "./tools.ts";
 import { IGNORED_CHAT_FIELDS, logUnknownFields } from "./unknown-fields.ts";
 import { UNSUPPORTED_CHAT_FIELDS, refuseUnsupported } from "./unsupported.ts";
 import { answerLength, checkShape, integerIn, valueError } from "./validate.ts";
-import type { ChatCompletionRequest, PixelLimits, RequestMessage } from "./wire.ts";
+import type { ChatCompletionRequest, RequestPixelLimits, RequestMessage } from "./wire.ts";
 
 const pixels = z.nullish(integerIn(1));
 const pixelFields = { min_pixels: pixels, max_pixels: pixels };
@@ -118,7 +118,7 @@ export function chatMessages(request: ChatCompletionRequest): ChatMessage[] {
 /** @param limits of images that have none of their own */
 function contentOf(
   content: RequestMessage["content"],
-  limits: PixelLimits,
+  limits: RequestPixelLimits,
 ): ChatMessage["content"] {
   if (typeof content === "string") return content;
   return (content ?? []).map((part) => {

@@ -27,7 +27,7 @@ export async function postChatCompletion(context: Context): Promise<Response> {
   return streamResponse(request, async (signal) => {
     const answer = await ask(signal);
     const { stream_options } = body;
-    const events = await chatCompletionChunks(answer, identity, stream_options ?? {}, tokenIds);
+    const events = chatCompletionChunks(answer, identity, stream_options ?? {}, tokenIds);
     return { events, answers: [answer] };
   });
 }

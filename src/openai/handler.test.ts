@@ -333,6 +333,22 @@ describe("a stream", () => {
     expect(response.headers.get("content-type")).toContain("application/json");
   });
 
+  test("has its headers and a comment before the first token, and then a failure in an event", async () => {
+    let fail = (_: unknown): void => {};
+    const waits = new Promise<never>((_, reject) => (fail = reject));
+    generator = new ScriptedGenerator();
+    generator.generate = async function* () {
+      yield await waits;
+    };
+    const response = await post({ messages: HELLO, stream: true });
+    expect(response.status).toBe(200);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader?.read())?.value).toBe(": keep-alive\n\n");
+    fail(new DeviceLostError("the GPU was lost"));
+    expect((await reader?.read())?.value).toContain('data: {"error":{"message":"the GPU was lost"');
+    expect((await reader?.read())?.done).toBe(true);
+  });
+
   test("reports a later failure in its last event", async () => {
     generator = new ScriptedGenerator(idsOf("A red"));
     generator.failure = new DeviceLostError("the GPU was lost");
@@ -550,6 +566,20 @@ describe("the model's name", () => {
   });
 });
 
+test("HEAD has the status and headers of GET", async () => {
+  for (const path of ["/v1/models", "/v1/models/sample", "/v1/health"]) {
+    const [get, head] = [
+      await handle(request(path)),
+      await handle(request(path, { method: "HEAD" })),
+    ];
+    expect([head.status, head.headers.get("content-type")]).toEqual([
+      get.status,
+      get.headers.get("content-type"),
+    ]);
+    expect(await head.text()).toBe("");
+  }
+});
+
 describe("other paths", () => {
   const entry = {
     id: "org/sample",
@@ -559,6 +589,8 @@ describe("other paths", () => {
     root: "org/sample",
     parent: null,
     max_model_len: 2048,
+    type: "vlm",
+    capabilities: ["completion", "multimodal"],
   };
   const get = async (path: string, from = handle) => {
     const response = await from(request(path));
@@ -604,9 +636,10 @@ describe("other paths", () => {
 
   test.each([
     ["GET", "/v1/chat/completions", "POST"],
-    ["POST", "/v1/models", "GET"],
-    ["DELETE", "/v1/models/org%2Fsample", "GET"],
-    ["POST", "/v1/health", "GET"],
+    ["POST", "/v1/models", "GET, HEAD"],
+    ["DELETE", "/v1/models/org%2Fsample", "GET, HEAD"],
+    ["POST", "/v1/health", "GET, HEAD"],
+    ["HEAD", "/v1/tokenize", "POST"],
   ])("%s %s is refused", async (method, path, allowed) => {
     const response = await handle(request(path, { method }));
     expect(response.status).toBe(405);

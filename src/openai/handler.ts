@@ -58,9 +58,13 @@ export function createHandler(options: HandlerOptions): FetchHandler {
       const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : "";
       const { methods, id } = findRoutes(path);
       if (!methods) throw unknownPath(request.method, pathname);
-      const route = Object.hasOwn(methods, request.method) && methods[request.method];
-      if (!route) throw wrongMethod(request.method, pathname, Object.keys(methods).join(", "));
-      return await route({ request, id, model: options.model(), responses });
+      // RFC 9110: HEAD is wherever GET is.
+      const isHead = request.method === "HEAD";
+      const method = isHead ? "GET" : request.method;
+      const route = Object.hasOwn(methods, method) && methods[method];
+      if (!route) throw wrongMethod(request.method, pathname, methods);
+      const response = await route({ request, id, model: options.model(), responses });
+      return isHead ? new Response(null, response) : response;
     } catch (error) {
       request.signal.throwIfAborted();
       return toOpenAIError(error).toResponse();
@@ -81,7 +85,14 @@ function unknownPath(method: string, pathname: string): OpenAIError {
   return new OpenAIError(404, `Unknown request URL: ${method} ${pathname}.`);
 }
 
-function wrongMethod(method: string, pathname: string, allowed: string): OpenAIError {
+function wrongMethod(
+  method: string,
+  pathname: string,
+  methods: Readonly<Record<string, Route>>,
+): OpenAIError {
+  const allowed = Object.keys(methods)
+    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : method))
+    .join(", ");
   const message = `${pathname} does not support ${method}. Supported: ${allowed}.`;
   return new OpenAIError(405, message, { headers: { allow: allowed } });
 }

@@ -56,5 +56,7 @@ function modelEntry({ id, created, chat }: ServedModel): ModelEntry {
     root: id,
     parent: null,
     max_model_len: chat.generator.contextLength,
+    type: "vlm",
+    capabilities: ["completion", "multimodal"],
   };
 }

@@ -210,7 +210,7 @@ describe("continuing from a response", () => {
     }
     const wrong = await handle(request(path, { method: "POST" }));
     expect(wrong.status).toBe(405);
-    expect(wrong.headers.get("allow")).toBe("GET, DELETE");
+    expect(wrong.headers.get("allow")).toBe("GET, HEAD, DELETE");
   });
 });
 

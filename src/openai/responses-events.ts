@@ -1,4 +1,4 @@
-import type { ChatAnswer, AnswerDelta, Finish } from "../chat/answer-types.ts";
+import type { ChatAnswer, Finish } from "../chat/answer-types.ts";
 import { type OpenAIError, toOpenAIError } from "./errors.ts";
 import { failedResponse, finishedResponse } from "./responses-object.ts";
 import { ResponseOutput } from "./responses-output.ts";
@@ -31,21 +31,20 @@ export async function wholeResponse(
 }
 
 /**
- * Returns the answer in events. Waits for the first token, so that an earlier failure can still
- * decide the HTTP status. A later failure becomes the events `response.failed` and `error`.
+ * Returns the answer in events. The first comes with the first token, so that a failure before that is
+ * no answer. A later failure becomes the events `response.failed` and `error`.
  *
  * @param begun the response without its output
  * @param signal when it aborts, its reason is thrown instead of an event
  * @param keep stores the complete response, before its last event
  */
-export async function responseEvents(
+export function responseEvents(
   answer: ChatAnswer,
   begun: ResponseObject,
   signal: AbortSignal,
   keep: (response: ResponseObject) => void,
-): Promise<AsyncGenerator<ResponseEvent, void, void>> {
-  const first = await answer.deltas.next();
-  return numbered(steps(answer, first, begun, signal, keep));
+): AsyncGenerator<ResponseEvent, void, void> {
+  return numbered(steps(answer, begun, signal, keep));
 }
 
 async function* numbered(
@@ -57,11 +56,11 @@ async function* numbered(
 
 async function* steps(
   { deltas, usage }: ChatAnswer,
-  first: IteratorResult<AnswerDelta, void>,
   begun: ResponseObject,
   signal: AbortSignal,
   keep: (response: ResponseObject) => void,
 ): AsyncGenerator<ResponseStep, void, void> {
+  const first = await deltas.next();
   yield { type: "response.created", response: begun };
   yield { type: "response.in_progress", response: begun };
   const output = new ResponseOutput();

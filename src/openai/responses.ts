@@ -46,7 +46,7 @@ export async function postResponse(context: Context): Promise<Response> {
     request,
     async (signal) => {
       const answer = await answerWith(signal);
-      return { events: await responseEvents(answer, begun, signal, keep), answers: [answer] };
+      return { events: responseEvents(answer, begun, signal, keep), answers: [answer] };
     },
     ({ type }) => type,
   );

@@ -1,20 +1,30 @@
 import type { ChatAnswer } from "../chat/answer-types.ts";
 import { EVENT_STREAM, eventStream } from "./sse.ts";
 
-/** A streamed answer after its first token. */
+/** A streamed answer. */
 export interface BegunStream<Event> {
   readonly events: AsyncIterator<Event>;
   /** The answers behind the events, to stop the model. */
   readonly answers: readonly ChatAnswer[];
 }
 
+/** How long a failure may still decide the HTTP status while images and prompt are prepared, in ms. */
+const PREPARING_MS = 2000;
+
+/** The same for the wait until the first event. A full queue is known at once. */
+const FIRST_EVENT_MS = 50;
+
 /**
  * Responds with a stream of server-sent events. The model stops when the reader cancels the stream
  * or when the request is aborted.
  *
+ * A client that gets no headers for long gives up, so they don't wait for the first event: while that
+ * takes long, the stream has comments.
+ *
  * @param begin starts the answers. Its `signal` aborts in both cases.
  * @param nameOf the `event:` line of an event, for streams of named events
- * @throws what `begin` throws, so that it can still decide the HTTP status
+ * @throws what `begin`, or the first event, throws soon, so that it decides the HTTP status. A later
+ *   failure is an event.
  */
 export async function streamResponse<Event>(
   request: Request,
@@ -23,10 +33,36 @@ export async function streamResponse<Event>(
 ): Promise<Response> {
   const closed = new AbortController();
   const signal = AbortSignal.any([request.signal, closed.signal]);
-  const { events, answers } = await begin(signal);
+  const begun = begin(signal);
+  const first = begun.then(({ events }) => events.next());
+  first.catch(() => {}); // reported below, or by the stream
+  await soon(begun, PREPARING_MS);
+  await soon(first, FIRST_EVENT_MS);
   const stop = async () => {
     closed.abort(); // ends a step that is running
+    const { answers } = await begun.catch(() => ({ answers: [] }));
     await Promise.all(answers.map(({ deltas }) => deltas.return())); // ends a wait for the next step
   };
+  const events = resumed(begun, first);
   return new Response(eventStream(events, signal, stop, nameOf), { headers: EVENT_STREAM });
+}
+
+/** @throws what `promise` throws within a time; waits no longer than that */
+async function soon(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The events from the first on, which was already asked for. */
+async function* resumed<Event>(
+  begun: Promise<BegunStream<Event>>,
+  first: Promise<IteratorResult<Event>>,
+): AsyncGenerator<Event, void, void> {
+  const { events } = await begun;
+  for (let next = await first; !next.done; next = await events.next()) yield next.value;
 }

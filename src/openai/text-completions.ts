@@ -81,9 +81,8 @@ export async function postCompletion(context: Context): Promise<Response> {
   }
   return streamResponse(request, async (signal) => {
     const { answers, deltas } = await begin(signal);
-    const first = await deltas.next(); // an earlier failure decides the HTTP status
     const options = body.stream_options ?? {};
-    return { events: completionEvents(deltas, first, answers, identity, options), answers };
+    return { events: completionEvents(deltas, answers, identity, options), answers };
   });
 }
 
@@ -143,8 +142,7 @@ async function wholeCompletion(
 }
 
 async function* completionEvents(
-  parts: AsyncIterator<CompletionDelta, void>,
-  first: IteratorResult<CompletionDelta, void>,
+  parts: AsyncIterable<CompletionDelta, void>,
   answers: readonly ChatAnswer[],
   identity: AnswerIdentity,
   { include_usage, continuous_usage_stats }: StreamOptions,
@@ -154,8 +152,7 @@ async function* completionEvents(
     return include_usage ? { usage: null } : {};
   };
   const event = { ...identity, object: "text_completion" as const };
-  for (let next = first; !next.done; next = await parts.next()) {
-    const part = next.value;
+  for await (const part of parts) {
     if (part.text === "" && !part.finish) continue;
     yield { ...event, choices: [choiceOf(part)], ...usage() };
   }

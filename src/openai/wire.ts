@@ -79,7 +79,7 @@ export interface FormatFields {
 }
 
 /** How many pixels an image is resized to, at least and at most, for families with such limits. */
-export interface PixelLimits {
+export interface RequestPixelLimits {
   min_pixels?: number | null;
   max_pixels?: number | null;
 }
@@ -110,7 +110,7 @@ export interface ChatCompletionRequest extends AnswerRequest, FormatFields {
   chat_template_kwargs?: Record<string, unknown> | null;
   /** Limits of all images. Those of an `image_url` come first. */
   mm_processor_kwargs?:
-    | (PixelLimits & {
+    | (RequestPixelLimits & {
         /** The same limits by their newer names. */
         size?: { shortest_edge?: number | null; longest_edge?: number | null } | null;
       })
@@ -215,7 +215,7 @@ export type RequestPart =
   | { type: "refusal"; refusal: string }
   | {
       type: "image_url";
-      image_url: { url: string; detail?: DetailLevel | "original" | null } & PixelLimits;
+      image_url: { url: string; detail?: DetailLevel | "original" | null } & RequestPixelLimits;
     };
 
 /** Answer of `POST chat/completions`. */
@@ -396,6 +396,10 @@ export interface ModelEntry {
   parent: null;
   /** Maximum number of tokens of prompt and answer together. */
   max_model_len: number;
+  /** As LM Studio names a model that reads images. */
+  type: "vlm";
+  /** As llama.cpp names what a model can do: "multimodal" means images. */
+  capabilities: string[];
 }
 
 /** Answer of `GET model_info`. */
