@@ -33,7 +33,7 @@ interface LayerSettings {
  * @returns `[num_hidden_layers]`
  * @throws Error when `layer_types` lists another number of layers
  */
-export function layerTypes(
+function layerTypes(
   { num_hidden_layers, layer_types }: LayerSettings,
   typeOf: (layer: number) => LayerType,
 ): readonly LayerType[] {

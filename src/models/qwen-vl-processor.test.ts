@@ -187,6 +187,7 @@ describe("settings", () => {
       { size },
       { size, ...nulls },
       { min_pixels: min, max_pixels: max },
+      { size: null, min_pixels: min, max_pixels: max },
       { size: { shortest_edge: 1, longest_edge: 1 }, min_pixels: min, max_pixels: max },
       { size: { longest_edge: max }, min_pixels: min },
     ]) {

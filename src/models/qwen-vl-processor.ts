@@ -30,9 +30,8 @@ const Config = z.object({
 /** The image processor's fields, with the defaults of transformers' Qwen2VLImageProcessor. */
 const Settings = z.object({
   do_resize: z._default(z.boolean(), true),
-  size: z._default(
+  size: z.nullish(
     z.object({ shortest_edge: z.nullish(Positive), longest_edge: z.nullish(Positive) }),
-    { shortest_edge: 56 * 56, longest_edge: 28 * 28 * 1280 },
   ),
   min_pixels: z.nullish(Positive),
   max_pixels: z.nullish(Positive),
@@ -43,6 +42,9 @@ const Settings = z.object({
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
 type Settings = z.output<typeof Settings>;
+
+/** Of transformers' class, in pixels. Saved again, a file may have null in place of it. */
+const DEFAULT_SIZE = { shortest_edge: 56 * 56, longest_edge: 28 * 28 * 1280 };
 
 /** The text that the chat templates write between `<|vision_start|>` and `<|vision_end|>`. */
 const IMAGE_PAD = "<|image_pad|>";
@@ -123,8 +125,9 @@ function wholeTokens(size: Size, factor: number): Size {
 
 /** `min_pixels` and `max_pixels` are older than `size`, and win where a file has both. */
 function pixelLimits({ size, min_pixels, max_pixels }: Settings): Limits {
-  const min = min_pixels ?? size.shortest_edge;
-  const max = max_pixels ?? size.longest_edge;
+  const { shortest_edge, longest_edge } = size ?? DEFAULT_SIZE;
+  const min = min_pixels ?? shortest_edge;
+  const max = max_pixels ?? longest_edge;
   if (min && max) return { min, max };
   const missing = min ? "longest_edge" : "shortest_edge";
   throw new Error(`preprocessor_config.json: size.${missing}: expected a number of pixels`);
