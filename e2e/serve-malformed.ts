@@ -35,7 +35,7 @@ const BODIES: readonly unknown[] = [
   { ...GOOD, temperature: -1 },
   { ...GOOD, temperature: "hot" },
   { ...GOOD, max_tokens: 0.5 },
-  { ...GOOD, max_tokens: 1e9 },
+  { ...GOOD, max_tokens: "many" },
   { ...GOOD, n: 0 },
   { ...GOOD, stop: 7 },
   { ...GOOD, stream: "yes" },

@@ -182,7 +182,7 @@ describe("webvlm serve --upstream", () => {
     for (const wrong of [
       { messages: [] },
       { messages: HELLO, temperature: 9 },
-      { messages: HELLO, max_tokens: 1e6 },
+      { messages: HELLO, max_tokens: 0 },
       { messages: [{ role: "user", content: unreadable }] },
     ]) {
       const body = { model: MODEL, ...wrong };
