@@ -134,7 +134,7 @@ test("a schema that is not supported is refused before the stream begins", async
       code: "invalid_value",
       message:
         "Invalid value for 'response_format.json_schema.schema': " +
-        "'uniqueItems' at the top is not supported.",
+        "'uniqueItems' at the top is not supported: it is only for few listed values.",
     },
   });
 });

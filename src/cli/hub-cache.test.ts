@@ -115,8 +115,8 @@ test.each([
   expect(hub.requests).toEqual([]);
 });
 
-test("files that the Python client downloaded are used, although it records no missing files", async () => {
-  const commit = commitOf(singleFile());
+/** Writes what the Python client leaves after a download of `singleFile()`. */
+async function writeSnapshot(commit: string): Promise<void> {
   await mkdir(at("blobs"), { recursive: true });
   await mkdir(at("snapshots", commit), { recursive: true });
   await mkdir(at("refs"), { recursive: true });
@@ -125,6 +125,21 @@ test("files that the Python client downloaded are used, although it records no m
     await writeFile(at("blobs", `${i}`), bytes);
     await symlink(`../../blobs/${i}`, at("snapshots", commit, name));
   }
+}
+
+test("a small file that a snapshot lacks is downloaded, without a request for weights", async () => {
+  const content = { ...singleFile(), "generation_config.json": json({ top_k: 5 }) };
+  hub.repositories[NAME] = content;
+  await writeSnapshot(commitOf(content));
+  expect((await open()).files["generation_config.json"]).toEqual({ top_k: 5 });
+  expect(weightRequests()).toEqual([]);
+  hub.requests.length = 0;
+  expect((await open()).files["generation_config.json"]).toEqual({ top_k: 5 });
+  expect(hub.requests).toEqual([]);
+});
+
+test("files that the Python client downloaded are used, although it records no missing files", async () => {
+  await writeSnapshot(commitOf(singleFile()));
   expect(await findSnapshot(cache, repository())).toMatchObject({ complete: false });
   expect(await read(await open({ offline: true }))).toEqual(EXPECTED);
   await hub.close();

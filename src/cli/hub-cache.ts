@@ -15,7 +15,15 @@ import {
 import { dirname, join, relative } from "node:path";
 import { openCache } from "../weights/cache.ts";
 import { type Http, download, readWhole } from "../weights/http.ts";
-import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS, openRemote } from "../weights/remote.ts";
+import {
+  INDEX,
+  OPTIONAL,
+  REQUIRED,
+  SINGLE,
+  TOKENIZERS,
+  openRemote,
+  readListing,
+} from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
 
 /** Called as weights arrive over the network. */
@@ -52,6 +60,37 @@ export async function findSnapshot(
   const known = async (name: string) =>
     (await there(name)) || exists(join(root, ".no_exist", commit, name));
   return { folder, complete: await every(OPTIONAL, known) };
+}
+
+/**
+ * Completes a snapshot that lacks small files, without a request for weights. The Python client does not
+ * note which files a repository does not have.
+ *
+ * @returns whether the snapshot is of the revision's newest commit, and complete now
+ * @throws HttpError, InterruptedError, the signal's reason
+ */
+export async function completeSnapshot(
+  cache: string,
+  source: Source & { readonly repository: Repository },
+  http: Http,
+): Promise<boolean> {
+  const root = repositoryFolder(cache, source.repository);
+  const commit = await commitOf(root, source.repository);
+  const listing = await readListing({ source, http });
+  if (!commit || listing?.commit !== commit) return false;
+  for (const name of OPTIONAL) {
+    const path = join(root, "snapshots", commit, name);
+    if (await exists(path)) continue;
+    if (!listing.files.has(name)) {
+      await write(join(root, ".no_exist", commit, name), new Uint8Array());
+      continue;
+    }
+    const { bytes } = await readWhole(http, fileUrl(source, name, commit));
+    const blob = join(root, "blobs", gitHash(bytes));
+    await write(blob, bytes);
+    await link(blob, path);
+  }
+  return true;
 }
 
 /**

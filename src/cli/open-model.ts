@@ -12,7 +12,7 @@ import {
 import { type Http, InterruptedError } from "../weights/http.ts";
 import { type Repository, type Source, resolveSource } from "../weights/source.ts";
 import { fetchFile } from "./fetch-file.ts";
-import { type OnDownload, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
+import { type OnDownload, completeSnapshot, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
 import { type HubEnvironment, hubEnvironment } from "./hub-environment.ts";
 
 /** The sample model of a clone, relative to both `src/cli` and `dist/cli`. The npm package has none. */
@@ -110,6 +110,7 @@ async function snapshotOf(
     ...{ retries: 5, retryDelayMs, stallMs: 60_000 },
   };
   try {
+    if (found && (await completeSnapshot(cache, source, http))) return found.folder;
     return await downloadSnapshot(cache, source, http, onDownload);
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw withAdvice(source, error);

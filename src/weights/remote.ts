@@ -67,13 +67,16 @@ interface Folder {
 }
 
 /** A hub's list of the files of a revision. */
-interface Listing {
+export interface Listing {
   readonly commit: string;
   readonly files: ReadonlyMap<string, FileTag>;
 }
 
 /** @returns undefined when the server is no hub, or gives no list */
-async function readListing({ source, http }: Folder): Promise<Listing | undefined> {
+export async function readListing({
+  source,
+  http,
+}: Pick<Folder, "source" | "http">): Promise<Listing | undefined> {
   const { repository } = source;
   if (!repository) return undefined;
   const { hub, name, revision } = repository;
