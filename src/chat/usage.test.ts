@@ -1,12 +1,8 @@
 import { expect, test } from "vitest";
-import { FAMILIES } from "../../tests/families.ts";
-import { checkpointFiles, publishedSettings } from "../../tests/processor-goldens.ts";
+import { checkpointFiles } from "../../tests/processor-goldens.ts";
+import { publishedProcessor } from "../../tests/published-processor.ts";
 import { smolvlmProcessor } from "../models/smolvlm-processor.ts";
 import { UsageCounter, totalUsage } from "./usage.ts";
-
-/** The fields of config.json and processor_config.json that published image settings go with. */
-const CONFIG = { vision_config: { image_size: 560, patch_size: 14, max_num_tiles: 4 } };
-const JOINED = { image_seq_len: 64 };
 
 /** What the model sees of a photo of 640 x 480 and of a page of 2480 x 3508, by published settings. */
 test.each([
@@ -20,13 +16,7 @@ test.each([
   ["gemma3", "896 x 896: 256", "896 x 896: 256"],
   ["mllama", "640 x 480: 1", "791 x 1120: 1"],
 ])("%s", (name, photo, page) => {
-  const { processor, published } =
-    FAMILIES.find((row) => name in row.published) ?? expect.fail(name);
-  const { layout } = processor({
-    ...publishedSettings(name),
-    "config.json": published[name]?.config ?? CONFIG,
-    "processor_config.json": JOINED,
-  });
+  const { layout } = publishedProcessor(name);
   const layouts = [layout(640, 480, "auto"), layout(2480, 3508, "auto")];
   const { images } = new UsageCounter({ ids: [], imageTokens: 0 }, layouts);
   const seen = images.map(({ width, height, tokens }) => `${width} x ${height}: ${tokens}`);

@@ -53,7 +53,7 @@ export class UsageCounter implements AnswerUsage {
  * The size of an image as the model sees it: of the resizes that tiles are cut from, the part of the
  * largest that lies in tiles.
  */
-export function seenSize({ size, resizes, tiles }: ImageLayout): Size {
+function seenSize({ size, resizes, tiles }: ImageLayout): Size {
   const images = [
     { width: size[0], height: size[1] },
     ...resizes.map((resize) => resize.crop ?? resize),

@@ -18,12 +18,21 @@ function processorOf(family: string): ImageProcessor {
   const published: { preprocessor_config: object; image_seq_len?: number } =
     settings[family as keyof typeof settings];
   const { preprocessor_config, image_seq_len } = published;
-  const { size } = preprocessor_config as { size?: { height?: number } };
-  const image_size = size?.height ?? 512;
+  const { size, max_image_size, ...own } = preprocessor_config as {
+    size?: { height?: number };
+    max_image_size?: { longest_edge: number };
+    patch_size?: number;
+  };
+  const image_size = size?.height ?? max_image_size?.longest_edge ?? 512;
+  // PaliGemma's settings count the tokens, which are patches of 14 pixels.
+  const patch_size = own.patch_size ?? (family === "paligemma" ? 14 : PATCH_SIZE);
   const files = {
-    "config.json": { vision_config: { image_size, patch_size: PATCH_SIZE } },
+    "config.json": { vision_config: { image_size, patch_size } },
     "preprocessor_config.json": preprocessor_config,
-    "processor_config.json": { image_seq_len },
+    // With the default scale_factor of 2.
+    "processor_config.json": image_seq_len
+      ? { image_seq_len: (image_size / patch_size) ** 2 / 4 }
+      : {},
   };
   const row = FAMILIES.find(({ published }) => family in published);
   return (row ?? expect.fail(`no processor of ${family}`)).processor(files);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import extremes from "../../e2e/goldens/preprocess/extremes.json";
 import { FAMILIES } from "../../tests/families.ts";
 import {
   checkpointCases,
@@ -7,6 +8,7 @@ import {
   publishedCases,
   publishedSettings,
 } from "../../tests/processor-goldens.ts";
+import { publishedProcessor } from "../../tests/published-processor.ts";
 import { gemma3Processor } from "./gemma3-processor.ts";
 import { onevisionProcessor } from "./llava-onevision-processor.ts";
 import { llavaProcessor } from "./llava-processor.ts";
@@ -124,6 +126,16 @@ test.each([
     expect(published(family).layout(width, height, "high").tokenCount, family).toBe(count);
   }
 });
+
+test.each(extremes)(
+  "$width x $height takes the reference's tokens, $family",
+  ({ family, width, height, image_token_count }) => {
+    const processor = publishedProcessor(family);
+    const layOut = () => processor.layout(width, height, "auto");
+    if (image_token_count === null) expect(layOut).toThrow(RangeError);
+    else expect(layOut().tokenCount).toBe(image_token_count);
+  },
+);
 
 describe("LLaVA-OneVision", () => {
   const processor = published("llava_onevision");

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from transformers import AutoImageProcessor
 
 from checkpoint import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD, RESCALE
@@ -225,21 +226,45 @@ def describe(name: str, processor, file: Path, index: int) -> dict:
     }  # fmt: skip
 
 
+# Sizes of images that are very small, or very long and narrow.
+EXTREMES = [(1, 1), (2, 2), (3000, 10), (10000, 1), (1, 10000), (20000, 2)]
+
+
+def extremes(name: str, processor) -> list[dict]:
+    """Image tokens of images of extreme sizes; null where the reference refuses the proportions."""
+    folder, config, _ = PUBLISHED[name]
+    mark = IMAGE_MARK.get(folder, "<image>")
+    counted = processor.tokenizer.convert_tokens_to_ids(COUNTED.get(folder, mark))
+    crops = {key: value for key, value in config.items() if "pan_and_scan" in key}
+    rows = []
+    for width, height in EXTREMES:
+        if "llava" in folder and max(width, height) > 1000 * min(width, height):
+            continue  # the reference resizes the whole image, which takes gigabytes
+        row = {"family": name, "width": width, "height": height}
+        try:
+            encoded = processor(text=mark, images=[Image.new("RGB", (width, height))], return_tensors="pt", **crops)
+            rows.append({**row, "image_token_count": int((encoded["input_ids"] == counted).sum())})
+        except ValueError:
+            rows.append({**row, "image_token_count": None})
+    return rows
+
+
 def write(out: Path, root: Path, folders: list[str]) -> None:
-    """Writes cases.json and settings.json to `out`, for the published settings of the families in `folders`.
+    """Writes cases.json, extremes.json and settings.json to `out`, for the published settings of the families in `folders`.
 
     Args:
         root: holds images/ and images.json.
     """
     out.mkdir(parents=True, exist_ok=True)
     files = [root / "images" / row["file"] for row in json.loads((root / "images.json").read_text())]
-    cases, settings = [], {}
+    cases, narrow, settings = [], [], {}
     for name, (folder, config, attributes) in PUBLISHED.items():
         if folder not in folders:
             continue
         processor = family_processor(folder, config, attributes)
         kind = type(processor.image_processor).__name__
         settings[name] = {"preprocessor_config": config, "class": kind, **attributes}
+        narrow += extremes(name, processor)
         for index, file in enumerate(files):
             if folder == "paligemma" and load_image(file).mode != "RGB":
                 continue  # do_convert_rgb is null on the hub: the reference fails on such images
@@ -247,4 +272,5 @@ def write(out: Path, root: Path, folders: list[str]) -> None:
                 continue
             cases.append(describe(name, processor, file, index))
     write_rows(out / "cases.json", cases)
+    write_rows(out / "extremes.json", narrow)
     write_json(out / "settings.json", settings)
