@@ -1,9 +1,10 @@
-import type { PreparedImage, Sampling } from "../engine/generation.ts";
+import type { PreparedImage, Sampling, TokenConstraint } from "../engine/generation.ts";
 import type { CompiledGrammar } from "../grammar/grammar.ts";
 import type { ReaderOptions } from "./answer-reader.ts";
 import type { AnswerOptions, ChatAnswer, AnswerDelta } from "./answer-types.ts";
 import { answerStop, compileFormat, formatConstraint } from "./constraint.ts";
 import type { GenerationDefaults } from "./defaults.ts";
+import { forbidTokens } from "./forbidden-tokens.ts";
 import type { ChatModel } from "./model.ts";
 import type { TokenizedPrompt } from "./prompt.ts";
 import { constrainAfterThinking } from "./reasoning.ts";
@@ -40,18 +41,25 @@ export async function answerPrompt(
   // Reports an invalid format before the model runs.
   const grammar = format && (await compileFormat(model.grammars, format));
   signal?.throwIfAborted();
-  const constraintOf = (grammar: CompiledGrammar) => {
+  const constraintOf = (grammar: CompiledGrammar): TokenConstraint => {
     const constraint = formatConstraint(grammar, end);
     const state = reading.thinking?.state ?? "outside";
     if (state === "outside") return constraint;
     return constrainAfterThinking(constraint, model.tokenizer, state, stopTokenIds);
   };
+  const { forbidden } = model.defaults;
+  const constrained = (): TokenConstraint | undefined => {
+    const constraint = grammar && constraintOf(grammar);
+    if (!forbidden) return constraint;
+    return forbidTokens(forbidden, prompt.ids, stopTokenIds, constraint);
+  };
   const usage = new UsageCounter(
     prompt,
     images.map(({ layout }) => layout),
   );
-  const run = (choice: number) =>
-    model.generator.generate({
+  const run = (choice: number) => {
+    const constraint = constrained();
+    return model.generator.generate({
       ids: prompt.ids,
       images: choice + 1 < choices ? images.map((image) => ({ ...image, reused: true })) : images,
       maxTokens,
@@ -60,12 +68,13 @@ export async function answerPrompt(
       // With a format, the constraint enforces it: the engine would forbid the stop token even where
       // nothing else may follow.
       minTokens: grammar ? 0 : minTokens,
-      ...(grammar && { constraint: constraintOf(grammar) }),
+      ...(constraint && { constraint }),
       logprobs,
       cacheSalt,
       ...(choice === 0 && { onCached: (tokens: number) => (usage.cachedTokens = tokens) }),
       signal,
     });
+  };
   const deltas = async function* (): AsyncGenerator<AnswerDelta, void, void> {
     const after = reading.continuesPrompt ? prompt.ids.slice(-HELD_TOKENS) : [];
     const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };

@@ -79,3 +79,33 @@ describe("stop tokens", () => {
     expect(generationDefaults(config, tokenizer, afterAnswer).stopTokenIds).toEqual(expected);
   });
 });
+
+describe("forbidden tokens", () => {
+  const read = (config: object) =>
+    generationDefaults({ "generation_config.json": config }, tokenizer).forbidden;
+
+  test("are read where there are any", () => {
+    expect(read({ suppress_tokens: [5] })).toEqual({ suppress_tokens: [5] });
+    expect(read({ no_repeat_ngram_size: 3, top_k: 5 })).toEqual({ no_repeat_ngram_size: 3 });
+    expect(read({ bad_words_ids: [], no_repeat_ngram_size: 0 })).toBeUndefined();
+  });
+
+  test.each([
+    { sequence_bias: [[[5], -1]] },
+    { encoder_repetition_penalty: 2 },
+    { encoder_no_repeat_ngram_size: 2 },
+    { exponential_decay_length_penalty: [1, 5] },
+    { forced_eos_token_id: 7 },
+    { num_beams: 3 },
+    { stop_strings: ["x"] },
+    { min_new_tokens: 4 },
+  ])("%j is refused by name", (config) => {
+    const [name = ""] = Object.keys(config);
+    expect(() => read(config)).toThrow(`generation_config.json: ${name} is `);
+    expect(read({ [name]: null })).toBeUndefined();
+  });
+
+  test("values that change nothing are taken", () => {
+    expect(read({ num_beams: 1, min_length: 0, encoder_repetition_penalty: 1 })).toBeUndefined();
+  });
+});

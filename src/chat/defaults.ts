@@ -1,15 +1,18 @@
 import type { Sampling } from "../engine/generation.ts";
 import type { CheckpointFiles } from "../models/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type ForbiddenTokens, forbidsTokens } from "./forbidden-tokens.ts";
 
 /** A checkpoint's settings for generation: the defaults of requests. */
 export interface GenerationDefaults {
   readonly sampling: Omit<Sampling, "seed">;
   /** Every token that ends an answer. */
   readonly stopTokenIds: readonly number[];
+  /** Absent where every token may come. */
+  readonly forbidden?: ForbiddenTokens;
 }
 
-interface GenerationConfig {
+interface GenerationConfig extends ForbiddenTokens {
   readonly do_sample?: boolean;
   readonly temperature?: number | null;
   readonly top_k?: number | null;
@@ -24,6 +27,33 @@ interface Config {
   readonly text_config?: Config;
 }
 
+/**
+ * Settings of generation_config.json that change answers in the reference and are not supported, with
+ * the values that change nothing. `null` changes nothing either.
+ */
+const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
+  sequence_bias: [],
+  encoder_repetition_penalty: [1],
+  encoder_no_repeat_ngram_size: [0],
+  exponential_decay_length_penalty: [],
+  forced_eos_token_id: [],
+  forced_decoder_ids: [],
+  force_words_ids: [],
+  constraints: [],
+  num_beams: [1],
+  num_beam_groups: [1],
+  diversity_penalty: [0],
+  penalty_alpha: [0],
+  guidance_scale: [1],
+  typical_p: [1],
+  epsilon_cutoff: [0],
+  eta_cutoff: [0],
+  min_length: [0],
+  min_new_tokens: [0],
+  stop_strings: [],
+  watermarking_config: [],
+};
+
 /** What transformers samples from where generation_config.json has `do_sample` and no `top_k`. */
 const TOP_K = 50;
 
@@ -37,6 +67,7 @@ const TOP_K = 50;
  * class.
  *
  * @param afterAnswer what the chat template writes between an answer and the next message
+ * @throws Error naming a setting that is not supported
  */
 export function generationDefaults(
   files: CheckpointFiles,
@@ -44,6 +75,7 @@ export function generationDefaults(
   afterAnswer = "",
 ): GenerationDefaults {
   const generation = (files["generation_config.json"] ?? {}) as GenerationConfig;
+  checkSupported(generation);
   const config = (files["config.json"] ?? {}) as Config;
   const named = [...idList(generation.eos_token_id), ...idList(config.eos_token_id)];
   const ids = named.length > 0 ? named : idList(config.text_config?.eos_token_id);
@@ -58,10 +90,28 @@ export function generationDefaults(
       minP: generation.min_p ?? 0,
       repetitionPenalty: generation.repetition_penalty ?? 1,
     },
+    ...(forbidsTokens(generation) && { forbidden: forbiddenOf(generation) }),
     stopTokenIds: [
       ...new Set([...ids, ...idList(tokenizerEos), ...idList(endOfTurn(tokenizer, afterAnswer))]),
     ],
   };
+}
+
+function forbiddenOf(generation: ForbiddenTokens): ForbiddenTokens {
+  const { suppress_tokens, begin_suppress_tokens, bad_words_ids, no_repeat_ngram_size } =
+    generation;
+  return { suppress_tokens, begin_suppress_tokens, bad_words_ids, no_repeat_ngram_size };
+}
+
+function checkSupported(generation: object): void {
+  for (const [name, value] of Object.entries(generation)) {
+    const neutral = UNSUPPORTED[name];
+    if (!neutral || value === null || neutral.includes(value)) continue;
+    const expected = [...neutral, null].map((one) => JSON.stringify(one)).join(" or ");
+    throw new Error(
+      `generation_config.json: ${name} is ${JSON.stringify(value).slice(0, 100)}, expected ${expected}`,
+    );
+  }
 }
 
 /** @returns the special token that `text` begins with, apart from blanks */

@@ -3,9 +3,10 @@ import { averagePool } from "../ops/average-pool.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { transposed } from "../weights/transposed.ts";
-import { parseConfig } from "./config.ts";
+import { parseConfig, supportsOnly } from "./config.ts";
 import { gemma3Processor } from "./gemma3-processor.ts";
 import { gemma3Text } from "./gemma3-text.ts";
+import { parseImageSettings } from "./image-settings.ts";
 import type { Family } from "./model.ts";
 import { SiglipFields, postLayernorm, siglip, siglipPass } from "./siglip.ts";
 import { llavaNames } from "./stored-names.ts";
@@ -27,6 +28,8 @@ const Config = z.object({
  */
 export const gemma3: Family<"rows"> = (files, options) => {
   const { vision_config: tower, mm_tokens_per_image } = parseConfig(Config, files);
+  // In the reference the processor's own defaults take the place of these settings.
+  parseImageSettings(z.object({ do_pan_and_scan: supportsOnly(false) }), files);
   const side = Math.floor(tower.image_size / tower.patch_size); // patches along a tile's edge
   const block = side / Math.sqrt(mm_tokens_per_image); // patches along the edge of an image row
   if (!Number.isInteger(block)) {

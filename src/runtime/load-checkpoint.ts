@@ -7,6 +7,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { assemble } from "./assemble.ts";
+import { checkImageToken } from "./check-image-token.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { RuntimeOptions } from "./options.ts";
 
@@ -64,6 +65,7 @@ export async function loadCheckpoint(
         ...(fetchImage && { fetch: fetchImage }),
       }),
     };
+    checkImageToken(model.processor, served.chat.tokenizer);
     const total = checkpoint.weightBytes;
     onProgress({ stage: "ready", loadedBytes: total, totalBytes: total, networkBytes: 0 });
     return {
