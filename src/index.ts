@@ -15,7 +15,7 @@ export { type ServeOriginOptions, serveOrigin } from "./page/serve-origin.ts";
 export { type StoredModel, deleteStoredModel, storedModels } from "./page/stored-models.ts";
 
 export type { OriginServer } from "./net/origin/share-with-origin.ts";
-export type { UpstreamOptions } from "./net/upstream/upstream.ts";
+export type { UpstreamOptions } from "./net/upstream/address.ts";
 export { OpenAIError } from "./openai/errors.ts";
 export type * as Responses from "./openai/responses-wire.ts";
 /** Requests and responses. */

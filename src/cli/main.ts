@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { UpstreamOptions } from "../net/upstream/upstream.ts";
+import type { UpstreamOptions } from "../net/upstream/address.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { askCommand } from "./ask-command.ts";
 import { inspectCommand } from "./inspect-command.ts";

@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
-import { type UpstreamOptions, upstreamUrl } from "../net/upstream/upstream.ts";
+import { type UpstreamOptions, upstreamUrl } from "../net/upstream/address.ts";
 import { withUpstream } from "../net/upstream/with-upstream.ts";
 import { type FetchHandler, createHandler } from "../openai/handler.ts";
 import { DeviceError } from "../platform/device-error.ts";

@@ -1,6 +1,5 @@
 import { interceptFetch, pageFetch } from "../net/intercept-fetch.ts";
-import type { UpstreamOptions } from "../net/upstream/upstream.ts";
-import { withUpstream } from "../net/upstream/with-upstream.ts";
+import { type UpstreamOptions, checkUpstream } from "../net/upstream/address.ts";
 import type { FetchHandler } from "../openai/handler.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 
@@ -40,10 +39,27 @@ export function interceptWith(
   return interceptFetch(handler, prefix);
 }
 
-/** `withUpstream` for a page: it sends images that only the page can read, and isn't intercepted. */
+/**
+ * `withUpstream` for a page: it sends images that only the page can read, and isn't intercepted. The
+ * first request loads its code, because most pages have no upstream.
+ *
+ * @throws RangeError when the upstream's address or key is invalid
+ */
 export function pageUpstream(
   model: Pick<LoadedModel, "id" | "fetch"> | undefined,
   upstream: UpstreamOptions,
 ): FetchHandler {
-  return withUpstream(model, upstream, { fetch: pageFetch, base: document.baseURI });
+  const base = document.baseURI;
+  checkUpstream(upstream, base);
+  let opened: Promise<FetchHandler> | undefined;
+  const open = async (): Promise<FetchHandler> => {
+    const { withUpstream } = await import("../net/upstream/with-upstream.ts");
+    return withUpstream(model, upstream, { fetch: pageFetch, base });
+  };
+  return async (request, url) => {
+    opened ??= open();
+    // Without the network, a later request tries again.
+    opened.catch(() => (opened = undefined));
+    return (await opened)(request, url);
+  };
 }

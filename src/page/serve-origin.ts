@@ -1,10 +1,6 @@
 import { API_PREFIX } from "../net/api-prefix.ts";
-import {
-  type OriginServer,
-  type ShareOptions,
-  shareWithOrigin,
-} from "../net/origin/share-with-origin.ts";
-import { type UpstreamOptions, upstreamUrl } from "../net/upstream/upstream.ts";
+import type { OriginServer, ShareOptions } from "../net/origin/share-with-origin.ts";
+import { type UpstreamOptions, upstreamUrl } from "../net/upstream/address.ts";
 import type { FetchHandler } from "../openai/handler.ts";
 import { DeviceError } from "../platform/device-error.ts";
 import { pageUpstream } from "./intercept.ts";
@@ -34,6 +30,8 @@ export async function serveOrigin(
 ): Promise<OriginServer> {
   let loaded: Vlm | undefined;
   if (upstream) checkOutside(upstream, shareOptions.prefix);
+  // A file of its own, because most pages answer only themselves.
+  const { shareWithOrigin } = await import("../net/origin/share-with-origin.ts");
   const server = await shareWithOrigin(async () => {
     let vlm: Vlm;
     try {

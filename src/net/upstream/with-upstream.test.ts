@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { LoadedModel } from "../../runtime/loaded-model.ts";
-import type { UpstreamAccess, UpstreamOptions } from "./upstream.ts";
+import type { UpstreamOptions } from "./address.ts";
+import type { UpstreamAccess } from "./upstream.ts";
 import { withUpstream } from "./with-upstream.ts";
 
 const URL_ = "http://upstream.test:30000/v1";

@@ -5,11 +5,11 @@ import { withRequestId } from "../../openai/request-id.ts";
 import { unescaped } from "../../openai/unescaped.ts";
 import type { LoadedModel } from "../../runtime/loaded-model.ts";
 import { API_PREFIX } from "../api-prefix.ts";
+import type { UpstreamOptions } from "./address.ts";
 import { type ListedModel, fetchModels, namedModels } from "./model-list.ts";
 import {
   type Upstream,
   type UpstreamAccess,
-  type UpstreamOptions,
   type UpstreamRequest,
   openUpstream,
 } from "./upstream.ts";
