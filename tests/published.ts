@@ -31,6 +31,8 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, string>>
     root: "SGLang's",
     parent: "SGLang's",
     max_model_len: "SGLang's",
+    type: "LM Studio's",
+    capabilities: "llama.cpp's",
   },
   "Responses.Response": {
     "usage.input_tokens_details.images": "ours: what the model saw of each image",

@@ -1,11 +1,12 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { AnyGenerator } from "../../tests/any-generator.ts";
 import { dataUrl, random, readCheckpoint, readJson } from "../../tests/chat-support.ts";
 import { chatModel } from "../chat/model.ts";
-import type { GenerationInput } from "../engine/generation.ts";
+import type { GenerationInput, PreparedImage } from "../engine/generation.ts";
 import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createModel } from "../models/registry.ts";
 import { decodeNodeImage } from "../platform/node-image.ts";
+import { chatMessages, validateChatCompletion } from "./chat-completions-request.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion, ErrorBody } from "./wire.ts";
 
@@ -19,6 +20,8 @@ interface ClientRequest {
     readonly content?: string;
     /** A body with the same prompt ids. */
     readonly same_prompt_as?: object;
+    /** A body with other prompt ids. */
+    readonly other_prompt_than?: object;
     /** A body with the same prompt ids and the same pixels, so that the model gives the same answer. */
     readonly same_answer_as?: object;
     /** The `param` of the error. */
@@ -56,10 +59,14 @@ beforeEach(() => {
 
 const SHAPES = dataUrl("e2e/goldens/images/shapes.png");
 
-/** Sends a body, with the pictures in the places of their names. */
+/** The JSON of a schema with 10,000 schemas within one another. */
+const DEEP = `${'{"items":'.repeat(10_000)}{}${"}".repeat(10_000)}`;
+
+/** Sends a body, with pictures and schemas in the places of their names. */
 function post(body: object): Promise<Response> {
   const json = JSON.stringify(body)
     .replaceAll("{{shapes}}", SHAPES)
+    .replaceAll('"{{deep}}"', DEEP)
     .replaceAll("{{shapes;charset}}", SHAPES.replace(";base64", ";base64;charset=utf-8"));
   const headers = { "content-type": "application/json" };
   const init = { method: "POST", headers, body: json };
@@ -71,6 +78,9 @@ async function inputOf(body: object): Promise<GenerationInput> {
   expect(response.status, await response.text()).toBe(200);
   return generator.inputs.at(-1) as GenerationInput;
 }
+
+/** What the model sees of an image, whatever its file. */
+const seen = ({ decoded, layout }: PreparedImage) => ({ decoded, layout });
 
 async function answerTo(body: object): Promise<string> {
   const answer = (await (await post(body)).json()) as ChatCompletion;
@@ -102,7 +112,31 @@ describe("requests that clients send", () => {
     if (same) {
       const [one, other] = [await inputOf(body), await inputOf(same)];
       expect(one.ids).toEqual(other.ids);
-      if (same_answer_as) expect(one.images).toEqual(other.images);
+      const { other_prompt_than: another } = expected;
+      if (another) expect(one.ids).not.toEqual((await inputOf(another)).ids);
+      if (same_answer_as) expect(one.images.map(seen)).toEqual(other.images.map(seen));
     }
   });
+});
+
+test("unknown parameters are named once in the log", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const messages = [{ role: "user", content: "hi" }];
+  for (let i = 0; i < 2; i++) {
+    expect((await post({ messages, max_tokens: 1, temprature: 1, user: "me" })).status).toBe(200);
+  }
+  expect(warn.mock.calls.flat()).toEqual([
+    "webvlm: chat/completions has no parameter 'temprature'; it is ignored.",
+  ]);
+  warn.mockRestore();
+});
+
+test("reasoning has two names", () => {
+  const message = { role: "assistant", content: "x" };
+  const named = (fields: object) =>
+    chatMessages(validateChatCompletion({ messages: [{ ...message, ...fields }] }));
+  expect(named({ reasoning: "abc" })).toEqual([{ ...message, reasoning: "abc" }]);
+  expect(named({ reasoning: "old", reasoning_content: "abc" })).toEqual(
+    named({ reasoning: "abc" }),
+  );
 });
