@@ -23,6 +23,8 @@ export default defineConfig({
           exclude: ["**/*.gpu.test.ts"],
           // Vitest itself would leave one core to the user.
           maxWorkers: availableParallelism(),
+          // The files share imported modules, which take as long as a third of the tests.
+          isolate: false,
           // Some go through hundreds of cases; a busy machine is no failure.
           testTimeout: 60_000,
         },

@@ -44,7 +44,7 @@ describe("tags that are special tokens", () => {
   const qwen = special("qwen", "<think>", "</think>");
 
   test("are recognized, though special tokens are skipped", async () => {
-    const marked = "So<|im_end|>. <|tool_call_start|>[clock()]<|tool_call_end|><|im_end|>";
+    const marked = "So<|im_start|>. <|tool_call_start|>[clock()]<|tool_call_end|><|im_end|>";
     expect(
       lfm2.model.tokenizer.decode(lfm2.model.tokenizer.encode(marked, { addSpecialTokens: false })),
     ).toBe("So. [clock()]");

@@ -133,7 +133,7 @@ test.each([
 test.each([
   ["GET", "tokenize", "POST"],
   ["GET", "detokenize", "POST"],
-  ["POST", "model_info", "GET"],
+  ["POST", "model_info", "GET, HEAD"],
   ["GET", "flush_cache", "POST"],
 ])("%s %s is refused", async (method, path, allowed) => {
   const response = await ask(path, undefined, method);
