@@ -34,8 +34,7 @@ export default defineConfig({
         test: {
           name: "gpu",
           globalSetup,
-          // At the same time as the end-to-end tests: each kind alone leaves a core idle, because a GPU
-          // process compiles one kernel at a time.
+          // One kind after another: at the same time, each takes more than twice as long.
           sequence: { groupOrder: 1 },
           include: ["{src,tests}/**/*.gpu.test.ts"],
           fileParallelism: false,
@@ -54,7 +53,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           globalSetup: [...globalSetup, "e2e/global-setup.ts"],
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           include: ["e2e/**/*.e2e.ts"],
           // One file after another in one process, so that they share a page and its loaded model.
           fileParallelism: false,

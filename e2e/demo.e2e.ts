@@ -62,7 +62,7 @@ test("stops an answer in the middle, and completes the next one", async () => {
     const { read } = prototype;
     let reads = 0;
     prototype.read = function (this: ReadableStreamDefaultReader) {
-      if (++reads < 5) return read.call(this);
+      if (++reads < 6) return read.call(this);
       prototype.read = read;
       return new Promise((_, reject) => {
         this.closed.catch(reject); // Like any pending read when the fetch is aborted.

@@ -122,9 +122,10 @@ function paths(field: string | Record<string, unknown>): string[] {
 
 describe("in Node", () => {
   test("load says that it needs a page", async () => {
-    const code = 'import("webvlm").then(({ load }) => load("org/name"))';
-    const { stderr } = await run(process.execPath, ["-e", code], { cwd: app });
-    expect(stderr).toContain('In Node, run the command "npx webvlm" instead.');
+    const code =
+      'import("webvlm").then(({ load }) => load("org/name")).catch((error) => console.log(error.message))';
+    const { stdout } = await run(process.execPath, ["-e", code], { cwd: app });
+    expect(stdout).toContain('In Node, run the command "npx webvlm" instead.');
   });
 
   test("the command runs, and says that the sample model is not there", async () => {

@@ -75,10 +75,10 @@ export async function answer(
   return { status, retry: headers.get("x-should-retry"), body: await response.json() };
 }
 
-/** @returns the chunks of a whole streamed answer; throws Error when it does not end as it must */
+/** @returns the chunks of a whole stream, without comments; throws Error for a stream without its end */
 export async function chunks(response: Response): Promise<ChatCompletionChunk[]> {
   const text = await response.text();
-  const events = text.split("\n\n");
+  const events = text.split("\n\n").filter((event) => !event.startsWith(":"));
   const ends = events.pop() === "" && events.pop() === "data: [DONE]";
   if (!response.ok || !ends) throw new Error(`HTTP ${response.status}, streamed: ${text}`);
   return events.map((event) => JSON.parse(event.replace(/^data: /, "")) as ChatCompletionChunk);
