@@ -22,7 +22,7 @@ const Config = z.object({
   vision_config: SquareTower,
 });
 
-/** What processor_config.json says again. */
+/** The field of processor_config.json that repeats one of config.json. */
 const Processor = z.object({ image_seq_length: z.nullish(z.int()) });
 
 /** The image processor's fields, with the defaults of transformers' Gemma 3 processor. */

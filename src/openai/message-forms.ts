@@ -2,10 +2,9 @@
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Writes messages of a chat completion as OpenAI's clients do, where other clients and servers have
- * another form: roles in capitals, `reasoning`, parts without a `type`, image URLs without an object,
- * and tool calls that lack what says nothing. What it does not know stays as it is, for the check
- * that follows.
+ * Converts messages of a chat completion to OpenAI's form. Other clients and servers write roles in
+ * capitals, `reasoning`, parts without a `type`, image URLs as strings, and tool calls without `id` or
+ * `type`. Everything else stays unchanged and is checked later.
  *
  * @param body any value
  */

@@ -8,18 +8,18 @@ export interface BegunStream<Event> {
   readonly answers: readonly ChatAnswer[];
 }
 
-/** How long a failure may still decide the HTTP status while images and prompt are prepared, in ms. */
+/** Time in ms for preparing images and prompt. A failure within it decides the HTTP status. */
 const PREPARING_MS = 2000;
 
-/** The same for the wait until the first event. A full queue is known at once. */
+/** Time in ms for the first event. A failure within it decides the HTTP status. */
 const FIRST_EVENT_MS = 50;
 
 /**
  * Responds with a stream of server-sent events. The model stops when the reader cancels the stream
  * or when the request is aborted.
  *
- * A client that gets no headers for long gives up, so they don't wait for the first event: while that
- * takes long, the stream has comments.
+ * Clients give up when headers take long, so the headers do not wait for the first event. Until that
+ * event, the stream sends comments.
  *
  * @param begin starts the answers. Its `signal` aborts in both cases.
  * @param nameOf the `event:` line of an event, for streams of named events
@@ -35,7 +35,7 @@ export async function streamResponse<Event>(
   const signal = AbortSignal.any([request.signal, closed.signal]);
   const begun = begin(signal);
   const first = begun.then(({ events }) => events.next());
-  first.catch(() => {}); // reported below, or by the stream
+  first.catch(() => {}); // The waits below or the stream report it.
   await soon(begun, PREPARING_MS);
   await soon(first, FIRST_EVENT_MS);
   const stop = async () => {
@@ -58,7 +58,7 @@ async function soon(promise: Promise<unknown>, ms: number): Promise<void> {
   }
 }
 
-/** The events from the first on, which was already asked for. */
+/** All events. The first one was requested already. */
 async function* resumed<Event>(
   begun: Promise<BegunStream<Event>>,
   first: Promise<IteratorResult<Event>>,

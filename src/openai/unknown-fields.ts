@@ -1,4 +1,4 @@
-/** Fields that change nothing here, with a reason each in the documentation. */
+/** Fields without effect. The documentation has the reason for each. */
 export const IGNORED_CHAT_FIELDS: readonly string[] = [
   "user",
   "metadata",
@@ -27,7 +27,7 @@ export const IGNORED_RESPONSE_FIELDS: readonly string[] = [
   "logprobs",
 ];
 
-/** So that clients with ever new names neither fill the log nor the memory. */
+/** Limits the log and the memory, whatever names clients send. */
 const MOST_NAMES = 100;
 
 const named = new Set<string>();

@@ -57,9 +57,10 @@ export function pageUpstream(
     return withUpstream(model, upstream, { fetch: pageFetch, base });
   };
   return async (request, url) => {
-    opened ??= open();
-    // Without the network, a later request tries again.
-    opened.catch(() => (opened = undefined));
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined; // A later request tries again.
+      throw error;
+    });
     return (await opened)(request, url);
   };
 }
