@@ -2,6 +2,8 @@ import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ScriptedGenerator, dataUrl, readBytes, scriptedModel } from "../../tests/chat-support.ts";
+import { checkResizes } from "../image/image-limits.ts";
+import type { ImageLayout } from "../models/model.ts";
 import { type ImageOptions, prepareImages } from "./images.ts";
 import type { DetailLevel, ChatMessage, ContentPart } from "./messages.ts";
 
@@ -262,6 +264,17 @@ describe("a refused image", () => {
     const processor = { ...model.processor, layout };
     const collected = prepareImages(messages([dataUrl(CIRCLE)]), model.images, processor);
     await expect(collected).rejects.toMatchObject({ code: "image_too_small" });
+  });
+
+  test("an image that the device can't process", async () => {
+    const limits = { maxStorageBufferBindingSize: 2 ** 12, maxComputeWorkgroupsPerDimension: 64 };
+    const checkLayout = (layout: ImageLayout) => checkResizes(limits, layout);
+    const list = messages([dataUrl(CIRCLE)], [dataUrl(CIRCLE)]);
+    await expect(collect(list, { checkLayout })).rejects.toMatchObject({
+      code: "image_too_large",
+      subject: { message: 0, part: 1 },
+      message: expect.stringContaining("this device allows 4096") as string,
+    });
   });
 
   test("an error names the content part", async () => {

@@ -14,6 +14,8 @@ export interface ImageOptions extends ImageFileOptions {
   /** Rejects bytes that are not an image of a supported type. */
   decodeImage(file: Blob): Promise<DecodedImage>;
   readonly maxPixels: number;
+  /** Throws RangeError for an image that the device can't process. */
+  checkLayout?(layout: ImageLayout): void;
 }
 
 /** Image types that not every platform decodes: if decoding fails, the file may still be valid. */
@@ -52,6 +54,7 @@ export async function prepareImages(
     const file = await readImageFile(url, options, either);
     const decoded = await decode(file, options);
     const layout = layOut(processor, decoded, detail, parts.length, pixels);
+    checkLayout(layout, options);
     return { decoded, key: imageKey(file.bytes, layout), layout };
   };
   try {
@@ -118,6 +121,15 @@ async function decode(file: ImageFile, options: ImageOptions): Promise<DecodedIm
     throw new ImageError("image_too_large", message);
   }
   return image;
+}
+
+function checkLayout(layout: ImageLayout, options: ImageOptions): void {
+  try {
+    options.checkLayout?.(layout);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ImageError("image_too_large", cause.message, { cause });
+  }
 }
 
 function layOut(

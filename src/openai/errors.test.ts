@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { ImageError } from "../chat/image-error.ts";
 import { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
-import { ImageSizeError } from "../image/image-limits.ts";
 import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import { OpenAIError, badRequest, modelLoading, modelNotFound, toOpenAIError } from "./errors.ts";
 
@@ -18,14 +17,6 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
     "messages[0]",
   ],
   ["a full queue", new QueueFullError("no"), 429, "rate_limit_error", "queue_full", null],
-  [
-    "an image too large for the device",
-    new ImageSizeError("no"),
-    400,
-    "invalid_request_error",
-    "image_too_large",
-    null,
-  ],
   ["a lost GPU", new DeviceLostError("no"), 500, "server_error", "device_lost", null],
   [
     "a tensor beyond the device's limits",

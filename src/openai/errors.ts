@@ -2,7 +2,6 @@ import type { ImageError } from "../chat/image-error.ts";
 import type { RequestError } from "../chat/request-error.ts";
 import { QueueFullError } from "../engine/generation.ts";
 import { GrammarError } from "../grammar/grammar-error.ts";
-import { ImageSizeError } from "../image/image-limits.ts";
 import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import type { ErrorBody } from "./wire.ts";
 
@@ -69,9 +68,6 @@ export function toOpenAIError(error: unknown): OpenAIError {
       headers: { "retry-after": "1" },
       cause: error,
     });
-  }
-  if (error instanceof ImageSizeError) {
-    return new OpenAIError(400, message, { code: "image_too_large", cause: error });
   }
   if (error instanceof GrammarError) {
     const details = `The format that the answer must match can't be followed: ${message}.`;

@@ -1,6 +1,7 @@
 import { chatModel } from "../chat/model.ts";
 import { openGpu } from "../gpu/device.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
+import { checkResizes } from "../image/image-limits.ts";
 import { createHandler } from "../openai/handler.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -61,6 +62,7 @@ export async function loadCheckpoint(
         compileGrammar,
         strictMaxTokens,
         decodeImage: (bytes) => platform.decodeImage(bytes),
+        checkLayout: (layout) => checkResizes(gpu.device.limits, layout),
         baseUrl: base,
         ...(fetchImage && { fetch: fetchImage }),
       }),
