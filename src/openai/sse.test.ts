@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { eventStream } from "./sse.ts";
 
 const quiet = new AbortController().signal;
@@ -83,4 +83,45 @@ test("a failure is the last event", async () => {
   })();
   const text = await new Response(eventStream(events, quiet, stop(events))).text();
   expect(text).toMatch(/^data: 1\n\ndata: \{"error":\{[^\n]*\}\}\n\n$/);
+});
+
+test("a stream that waits has a comment at once, and one every five seconds of silence", async () => {
+  vi.useFakeTimers();
+  try {
+    let go = (_: number): void => {};
+    const events = (async function* () {
+      for (let i = 0; i < 2; i++) yield await new Promise<number>((resolve) => (go = resolve));
+    })();
+    const reader = eventStream(events, quiet, stop(events)).getReader();
+    let text = "";
+    const read = async (): Promise<void> => {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += new TextDecoder().decode(value);
+      return read();
+    };
+    const all = read();
+    const after = async (ms: number) => {
+      await vi.advanceTimersByTimeAsync(ms);
+      return text;
+    };
+    const comment = ": keep-alive\n\n";
+    expect(await after(0)).toBe(comment);
+    expect(await after(4999)).toBe(comment);
+    expect(await after(1)).toBe(comment.repeat(2));
+    expect(await after(10_000)).toBe(comment.repeat(4));
+    // An event begins another silence.
+    await after(3000);
+    go(1);
+    const event = `${comment.repeat(4)}data: 1\n\n`;
+    expect(await after(4999)).toBe(event);
+    expect(await after(1)).toBe(event + comment);
+    go(2);
+    await after(0);
+    await all;
+    expect(await after(20_000)).toBe(`${event}${comment}data: 2\n\ndata: [DONE]\n\n`);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
