@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { random } from "../../tests/chat-support.ts";
 import { type ForbiddenTokens, forbidTokens, forbidsTokens } from "./forbidden-tokens.ts";
 
 /** Ids that may not come after a prompt and an answer, of a vocabulary of 40. */
@@ -40,6 +41,25 @@ test.each([
 ] as const)("%j after %j and %j", async (fields, prompt, answer, expected) => {
   expect(forbidsTokens(fields)).toBe(true);
   expect(await forbidden(fields, [...prompt], [...answer])).toEqual(expected);
+});
+
+test.each([1, 2, 3, 4])("no sequence of %i tokens comes twice, whatever comes", async (size) => {
+  const next = random(size);
+  const prompt = Array.from({ length: 20 }, () => next(3));
+  const answer: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const all = [...prompt, ...answer];
+    const starts = all.map((_, start) => all.slice(start, start + size));
+    const repeated = starts.filter(
+      (found) =>
+        found.length === size &&
+        found.slice(0, -1).join() === all.slice(all.length - size + 1).join(),
+    );
+    const expected = [...new Set(repeated.map((found) => found.at(-1) as number))];
+    const ids = await forbidden({ no_repeat_ngram_size: size }, prompt, answer);
+    expect(ids).toEqual(expected.sort((a, b) => a - b));
+    answer.push(next(3));
+  }
 });
 
 test("a format's tokens are forbidden too, unless no other is left", async () => {

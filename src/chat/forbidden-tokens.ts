@@ -35,6 +35,8 @@ export function forbidTokens(
   format?: TokenConstraint,
 ): TokenConstraint {
   const history = [...prompt];
+  const repeated = followers(fields.no_repeat_ngram_size ?? 0);
+  for (const token of prompt) repeated.add(token);
   const badWords = (fields.bad_words_ids ?? []).filter(
     (word) => word.length > 0 && !(word.length === 1 && stopTokenIds.includes(word[0] as number)),
   );
@@ -44,7 +46,7 @@ export function forbidTokens(
     ...(fields.suppress_tokens ?? []),
     ...(history.length === prompt.length ? (fields.begin_suppress_tokens ?? []) : []),
     ...badWords.filter(follows).map((word) => word.at(-1) as number),
-    ...repeats(history, fields.no_repeat_ngram_size ?? 0),
+    ...repeated.current,
   ];
   const apply = (words: Uint32Array, isLimited: boolean): boolean => {
     if (!isLimited) words.fill(0xffffffff);
@@ -61,19 +63,35 @@ export function forbidTokens(
     },
     accept(token) {
       history.push(token);
+      repeated.add(token);
       format?.accept(token);
     },
   };
 }
 
-/** The tokens that have followed the last `size - 1` tokens before. */
-function repeats(history: readonly number[], size: number): readonly number[] {
-  if (size <= 0 || history.length < size) return [];
-  const tail = history.slice(history.length - size + 1);
-  const found: number[] = [];
-  for (let end = size - 1; end < history.length; end++) {
-    if (tail.every((id, i) => history[end - size + 1 + i] === id))
-      found.push(history[end] as number);
-  }
-  return found;
+interface Followers {
+  /** The tokens that have come after the last `size - 1` tokens before. */
+  readonly current: Iterable<number>;
+  add(token: number): void;
+}
+
+/** An index of the tokens after each `size - 1` tokens; `size` 0 indexes none. */
+function followers(size: number): Followers {
+  const after = new Map<string, Set<number>>();
+  const last: number[] = [];
+  return {
+    get current() {
+      return (last.length === size - 1 && after.get(last.join())) || [];
+    },
+    add(token) {
+      if (size <= 0) return;
+      if (last.length === size - 1) {
+        const key = last.join();
+        const known = after.get(key) ?? new Set();
+        after.set(key, known.add(token));
+      }
+      last.push(token);
+      if (last.length >= size) last.shift();
+    },
+  };
 }
