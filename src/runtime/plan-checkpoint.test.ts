@@ -38,6 +38,20 @@ test.each(FOLDERS)("%s", async (name) => {
   expect(plan.gpu.auto).toEqual(plan.gpu.f16);
 });
 
+test("a dtype that is not known may be of a tensor that nothing reads", async () => {
+  const checkpoint = await golden("smolvlm");
+  const plan = await planCheckpoint(checkpoint);
+  const name = "model.connector.modality_projection.proj.weight";
+  const info = checkpoint.tensors.get(name) ?? expect.fail();
+  const add = (other: string) =>
+    planCheckpoint({
+      ...checkpoint,
+      tensors: new Map([...checkpoint.tensors, [other, { ...info, dtype: "F4" }]]),
+    });
+  expect((await add("model.connector.scales")).gpu).toEqual(plan.gpu);
+  await expect(add(name)).rejects.toThrow(`${name} is F4, expected one of F32, F16, BF16`);
+});
+
 type Names = Readonly<Record<string, readonly [saved: string, parameter: string]>>;
 
 /** Names of tensors by those of the modules' parameters, besides the names that `layouts.gpu.test.ts` runs. */
