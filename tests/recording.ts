@@ -33,10 +33,10 @@ export async function recordingOf(checkpoint: Checkpoint): Promise<object> {
   const gpu = countingGpu();
   const kernels: unknown[] = [];
   const written: string[] = [];
-  const pipeline = gpu.pipeline.bind(gpu);
-  gpu.pipeline = (kernel) => {
-    kernels.push([kernel.name, kernel.code, kernel.constants]);
-    return pipeline(kernel);
+  const pipeline = { getBindGroupLayout: () => ({}) } as unknown as GPUComputePipeline;
+  gpu.pipeline = async ({ name, code, constants }) => {
+    kernels.push([name, code, constants]);
+    return pipeline;
   };
   gpu.device.queue.writeBuffer = (_buffer, offset, data, begin = 0, size) => {
     written.push(`${offset} ${Buffer.from(data as ArrayBuffer, begin, size).toString("base64")}`);

@@ -22,7 +22,7 @@ export const SETTINGS_TABLE = "e2e/goldens/mutations.json";
 /** The files of a folder with one setting changed. */
 export function changed(
   files: CheckpointFiles,
-  { file, set = {}, remove = [] }: ChangedSetting,
+  { file, set = {}, remove = [] }: Pick<ChangedSetting, "file" | "set" | "remove">,
 ): CheckpointFiles {
   const config = structuredClone(files[file] ?? {}) as Record<string, unknown>;
   const parentOf = (path: string) => {

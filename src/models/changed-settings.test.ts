@@ -1,39 +1,12 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readJson } from "../../tests/chat-support.ts";
+import { decisive, imageMessages } from "../../tests/decisive.ts";
 import { UNPACKED } from "../../tests/goldens/paths.ts";
-import { recordingOf } from "../../tests/recording.ts";
 import { type ChangedSetting, SETTINGS_TABLE, changed } from "../../tests/settings-table.ts";
-import { generationDefaults } from "../chat/defaults.ts";
 import { openModel } from "../cli/open-model.ts";
-import { checkImageToken } from "../runtime/check-image-token.ts";
-import { Tokenizer } from "../text/tokenizer.ts";
-import type { Checkpoint } from "../weights/checkpoint.ts";
-import type { CheckpointFiles } from "./model.ts";
-import { createModel } from "./registry.ts";
 
 const CHANGED_SETTINGS = readJson(SETTINGS_TABLE) as readonly ChangedSetting[];
-
-/** The image of the cases that were recorded, in pixels. */
-const IMAGE = [96, 64] as const;
-
-/** What decides the answer to the recorded case. Throws Error where the files are refused. */
-async function decisive(checkpoint: Checkpoint, files: CheckpointFiles) {
-  const { processor } = createModel(files);
-  const layout = processor.layout(...IMAGE, "auto");
-  const tokenizer = new Tokenizer(
-    files["tokenizer.json"] as object,
-    files["tokenizer_config.json"] as object,
-  );
-  checkImageToken(processor, tokenizer);
-  const defaults = generationDefaults(files, tokenizer);
-  const recording = await recordingOf({ ...checkpoint, files });
-  const resizes = layout.resizes.filter(
-    ({ from, width, height }) => from > 0 || width !== IMAGE[0] || height !== IMAGE[1],
-  );
-  // Layouts of other images may differ.
-  return { ...recording, layouts: [], positions: [], layout: { ...layout, resizes }, defaults };
-}
 
 /** Settings whose error names the setting that repeats them. */
 const REPEATED: Readonly<Record<string, string>> = {
@@ -68,14 +41,15 @@ const FAMILIES = [...new Set(CHANGED_SETTINGS.map(({ family }) => family))];
 
 describe.each(FAMILIES)("%s: a changed setting does what it does in the reference", (family) => {
   const open = openModel(join(import.meta.dirname, "../..", UNPACKED, family));
-  const plain = open.then((checkpoint) => decisive(checkpoint, checkpoint.files));
+  const messages = imageMessages(family);
+  const plain = open.then((checkpoint) => decisive(checkpoint, checkpoint.files, messages));
   const entries = CHANGED_SETTINGS.filter((entry) => entry.family === family);
 
   test.each(entries)("$id, $file: $set, without $remove", async (entry) => {
     const checkpoint = await open;
     let outcome: Awaited<ReturnType<typeof decisive>>;
     try {
-      outcome = await decisive(checkpoint, changed(checkpoint.files, entry));
+      outcome = await decisive(checkpoint, changed(checkpoint.files, entry), messages);
     } catch (error) {
       expectNamed(error as Error, entry);
       return;
