@@ -6,6 +6,7 @@ import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { decodeImage } from "../src/platform/decode-image.ts";
 import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
+import { PACKED_FORMATS } from "../src/weights/formats/packed.ts";
 import type { QuantizationName } from "../src/weights/formats/registry.ts";
 import { GpuWeights } from "../src/weights/gpu-weights.ts";
 import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";
@@ -58,7 +59,9 @@ export async function openGolden(folder: string): Promise<Golden> {
     fetch(`${url}/expected.safetensors`).then(async (response) =>
       readTensors(new Uint8Array(await response.arrayBuffer())),
     ),
-    openCheckpoint(resolveSource(url, { base: location.href })),
+    openCheckpoint(resolveSource(url, { base: location.href }), {
+      packedFormats: async () => PACKED_FORMATS,
+    }),
   ]);
   return { cases, expected, checkpoint };
 }

@@ -9,6 +9,7 @@ import {
   withAdvice,
   openCheckpoint,
 } from "../weights/checkpoint.ts";
+import { PACKED_FORMATS } from "../weights/formats/packed.ts";
 import { type Http, InterruptedError } from "../weights/http.ts";
 import { type Repository, type Source, resolveSource } from "../weights/source.ts";
 import { fetchFile } from "./fetch-file.ts";
@@ -53,6 +54,7 @@ export async function openModel(
     token: environment.token,
     signal,
     onProgress,
+    packedFormats,
     ...(retryDelayMs !== undefined && { retryDelayMs }),
   });
 }
@@ -123,7 +125,10 @@ async function snapshotOf(
   }
 }
 
+const packedFormats = async () => PACKED_FORMATS;
+
 function openFolder(id: string, folder: string, options: OpenModelOptions): Promise<Checkpoint> {
   const { signal, onProgress } = options;
-  return openCheckpoint({ ...folderOf(folder), id }, { fetch: fetchFile, signal, onProgress });
+  const opening = { fetch: fetchFile, signal, onProgress, packedFormats };
+  return openCheckpoint({ ...folderOf(folder), id }, opening);
 }

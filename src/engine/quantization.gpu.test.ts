@@ -38,7 +38,7 @@ function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight):
     part: (part) => replaceMatrices(weights.part(part), replace),
     has: (name) => weights.has(name),
     vector: (names) => weights.vector(names),
-    matrix: (names) => replace(weights.matrix(names)),
+    matrix: (names, D) => replace(weights.matrix(names, D)),
     embedding: (names) => replace(weights.embedding(names)),
     head: (names) => replace(weights.head(names)),
   };
@@ -47,14 +47,13 @@ function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight):
 /** The weights on the GPU, decoded on the CPU into an f32 matrix. */
 async function toF32(weight: Weight): Promise<Weight> {
   const [, D] = weight.shape;
-  const { unpack } = referenceOf(weight.format);
   const plain = allocateWeight(gpu, `${weight.label} in f32`, weight.shape, f32);
   const writer = new WeightWriter(gpu);
-  for (const { first, rows, parts } of weight.slices) {
+  for (const { first, rows, format, parts } of weight.slices) {
     const words = await Promise.all(
       parts.map(async (part) => new Uint32Array(await gpu.readBytes(part))),
     );
-    const values = unpack(words, [rows, D], weight.format as WeightFormat);
+    const values = referenceOf(format).unpack(words, [rows, D], format as WeightFormat);
     await writer.pack(plain, first, rows, new Uint8Array(values.buffer), f32);
   }
   return plain;
@@ -77,7 +76,9 @@ describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) 
       return weight;
     });
     await buildEngine(gpu, model, watched, OPTIONS).prepare();
-    const formats = new Set([...seen].map((weight) => weight.format.name));
+    const formats = new Set(
+      [...seen].flatMap(({ slices }) => slices.map(({ format }) => format.name)),
+    );
     expect([...formats]).toEqual([format]);
 
     const plain = new Map<Weight, Weight>();

@@ -27,8 +27,10 @@ export interface WeightLayout {
 export interface Weight {
   readonly label: string;
   readonly shape: readonly [O: number, D: number];
-  readonly format: WeightLayout;
-  /** The matrix cut by weight rows, so that no part is larger than the device can bind. */
+  /**
+   * The matrix cut by weight rows: so that no part is larger than the device can bind, and between
+   * rows that are stored in different formats.
+   */
   readonly slices: readonly WeightSlice[];
 }
 
@@ -36,6 +38,7 @@ export interface WeightSlice {
   /** Index of the slice's first row in the matrix. */
   readonly first: number;
   readonly rows: number;
+  readonly format: WeightLayout;
   /** The buffers that `WeightLayout.code` binds, in its order. */
   readonly parts: readonly Tensor[];
 }
@@ -55,19 +58,35 @@ export function weightBytes(weight: Weight): number {
  * @throws TypeError when D does not divide the width, or a block of weights would be cut
  */
 export function splitRows(weight: Weight, D: number): Weight {
-  const { label, shape, format, slices } = weight;
+  const { label, shape, slices } = weight;
   const [O, width] = shape;
-  if (width % D !== 0 || D % format.blockSize !== 0) {
+  const whole = slices.find(({ format }) => width % D !== 0 || D % format.blockSize !== 0);
+  if (whole) {
     throw new TypeError(
-      `splitRows: ${label} has rows of ${width} in ${format.name}, which can't be cut to ${D}`,
+      `splitRows: ${label} has rows of ${width} in ${whole.format.name}, which can't be cut to ${D}`,
     );
   }
   const count = width / D;
   return {
     ...weight,
     shape: [O * count, D],
-    slices: slices.map(({ first, rows, parts }) => {
-      return { first: first * count, rows: rows * count, parts };
+    slices: slices.map(({ first, rows, ...slice }) => {
+      return { ...slice, first: first * count, rows: rows * count };
     }),
   };
+}
+
+/**
+ * Weights of equal width, one below the other.
+ *
+ * @param weights at least one
+ */
+export function stackRows(label: string, weights: readonly Weight[]): Weight {
+  let rows = 0;
+  const slices = weights.flatMap((weight) => {
+    const above = rows;
+    rows += weight.shape[0];
+    return weight.slices.map((slice) => ({ ...slice, first: above + slice.first }));
+  });
+  return { label, shape: [rows, weights[0]?.shape[1] ?? 0], slices };
 }

@@ -29,7 +29,7 @@ export function norm(g: Graph, w: Weights, x: Tensor, eps: number): Tensor {
  * @returns `[T, O]`
  */
 export function dense(g: Graph, w: Weights, x: Tensor, options: DenseOptions = {}): Tensor {
-  return affine(g, w.matrix("weight"), w, ["bias"], x, options);
+  return affine(g, w.matrix("weight", x.shape.at(-1)), w, ["bias"], x, options);
 }
 
 /**
@@ -41,7 +41,10 @@ export function dense(g: Graph, w: Weights, x: Tensor, options: DenseOptions = {
  * @returns `[T, sum of O]`, the layers' outputs side by side
  */
 export function stackedDense(g: Graph, w: Weights, names: readonly string[], x: Tensor): Tensor {
-  const matrix = w.matrix(names.map((name) => `${name}.weight`));
+  const matrix = w.matrix(
+    names.map((name) => `${name}.weight`),
+    x.shape.at(-1),
+  );
   const biases = names.map((name) => `${name}.bias`);
   return affine(g, matrix, w, biases, x, {});
 }

@@ -13,14 +13,14 @@ fn weight4(o: u32, i: u32) -> vec4f { return w[o * (D / 4u) + i]; }
 /** `values` `[V, D]` as an f32 weight in slices of at most `sliceRows` rows. */
 function table(gpu: Gpu, values: Float32Array, D: number, sliceRows: number): Weight {
   const V = values.length / D;
+  const format = { name: "f32", code: F32, constants: {}, blockSize: 4 };
   const slices = [];
   for (let first = 0; first < V; first += sliceRows) {
     const rows = Math.min(sliceRows, V - first);
     const part = values.subarray(first * D, (first + rows) * D);
-    slices.push({ first, rows, parts: [gpu.tensor("w", [rows, D], "f32", part)] });
+    slices.push({ first, rows, format, parts: [gpu.tensor("w", [rows, D], "f32", part)] });
   }
-  const format = { name: "f32", code: F32, constants: {}, blockSize: 4 };
-  return { label: "w", shape: [V, D], format, slices };
+  return { label: "w", shape: [V, D], slices };
 }
 
 describe("embed", () => {

@@ -37,11 +37,11 @@ export function embed(
     throw new TypeError(`embed: images are [${images.shape}], expected [N, ${D}]`);
   }
   const y = g.scratch([T, D], "embed");
-  const code = shader + row + table.format.code;
-  for (const slice of table.slices) {
-    const shape = { D, V, FIRST: slice.first, SLICE_ROWS: slice.rows };
-    const constants = { ...table.format.constants, ...shape, SCALE: scale };
-    g.dispatch({ name: "embed", code, constants }, [[rows, images, y], slice.parts], fold(T));
+  for (const { first, rows: count, format, parts } of table.slices) {
+    const code = shader + row + format.code;
+    const shape = { D, V, FIRST: first, SLICE_ROWS: count };
+    const constants = { ...format.constants, ...shape, SCALE: scale };
+    g.dispatch({ name: "embed", code, constants }, [[rows, images, y], parts], fold(T));
   }
   return y;
 }

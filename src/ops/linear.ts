@@ -86,24 +86,22 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
   const groups = options.bias || options.residual ? epilogueGroups : [];
   const { variant = matmulVariant(g.gpu.adapter) } = options;
   const { name, code, rowTile, grid } = chooseKernel(g.gpu, T, variant);
-  const linked = [
-    code,
-    w.format.code,
+  const finish = [
     options.bias ? bias : noBias,
     options.activation ? ACTIVATIONS[options.activation] : noActivation,
     options.residual ? residual : noResidual,
     epilogue,
-  ].join("\n");
-  for (const { first, rows, parts } of w.slices) {
+  ];
+  for (const { first, rows, format, parts } of w.slices) {
     g.dispatch(
       {
-        name: `${name} ${w.format.name} ${D}x${O}`,
-        code: linked,
+        name: `${name} ${format.name} ${D}x${O}`,
+        code: [code, format.code, ...finish].join("\n"),
         constants: {
           D,
           ROW_TILE: rowTile,
           ...(first > 0 && { FIRST: first }),
-          ...w.format.constants,
+          ...format.constants,
         },
       },
       [[x, y], parts, ...groups],

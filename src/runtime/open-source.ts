@@ -14,7 +14,7 @@ export async function openSource(
   source: string,
   { base, hub, token, cache }: SourceOptions,
   platform: Platform,
-  options: Pick<OpenOptions, "onProgress" | "signal"> = {},
+  options: Pick<OpenOptions, "onProgress" | "signal" | "packedFormats"> = {},
 ): Promise<Checkpoint> {
   const store = platform.openStore(STORE);
   return openCheckpoint(resolveSource(source, { base, hub }), { ...options, store, cache, token });

@@ -48,6 +48,7 @@ export function allocateWeight(
     slices.push({
       first,
       rows,
+      format,
       parts: parts.map(({ name, dtype, rowWords }) =>
         gpu.tensor(`${label} ${name}`, [rows, rowWords(D)], dtype),
       ),

@@ -9,6 +9,7 @@ import {
   readManifest,
   writeManifest,
 } from "./cache.ts";
+import type { WeightFormat } from "./format.ts";
 import { type Http, HttpError, InterruptedError } from "./http.ts";
 import type { OnProgress } from "./progress.ts";
 import { type Remote, fileTag, openRemote } from "./remote.ts";
@@ -31,6 +32,8 @@ export interface OpenOptions {
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Loads the formats of quantized checkpoints. It is called for such a checkpoint only. */
+  readonly packedFormats?: (() => Promise<readonly WeightFormat[]>) | undefined;
   /** Retries without a byte received in between. Default 5. */
   readonly retries?: number;
   /** Delay before the first retry. It doubles each time. Default 500 ms. */
@@ -47,6 +50,8 @@ export interface Checkpoint {
   /** Parsed JSON by file name; a file of another kind, such as chat_template.jinja, is a string. */
   readonly files: Readonly<Record<string, unknown>>;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** The packed formats that matrices may be stored in. Only a quantized checkpoint has them. */
+  readonly formats?: readonly WeightFormat[] | undefined;
   /** Bytes of all tensors. */
   readonly weightBytes: number;
   /**
@@ -88,7 +93,15 @@ export async function openCheckpoint(
     }
   }
   http.signal?.throwIfAborted();
-  return checkpointOf(source, opened as Opened, cache, options);
+  const checkpoint = checkpointOf(source, opened as Opened, cache, options);
+  if (!isQuantized(checkpoint.files)) return checkpoint;
+  return { ...checkpoint, formats: await options.packedFormats?.() };
+}
+
+/** @returns whether config.json says that the weights are quantized */
+function isQuantized({ "config.json": config }: Checkpoint["files"]): boolean {
+  const { quantization, quantization_config } = (config ?? {}) as Record<string, unknown>;
+  return Boolean(quantization ?? quantization_config);
 }
 
 /** The small files of a checkpoint, and the headers of its weight files. */

@@ -1,13 +1,14 @@
 import { elementCount } from "../gpu/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ElementType, StoredMatrix } from "./format.ts";
-import { ELEMENT_FORMATS, WEIGHT_FORMATS } from "./formats/registry.ts";
+import { ELEMENT_FORMATS } from "./formats/registry.ts";
 import type { TensorInfo } from "./safetensors.ts";
 import { suggestNames } from "./suggest-names.ts";
 
 /** The tensors of a checkpoint, by the names that a model uses. */
 export interface NamedTensors {
-  readonly checkpoint: Pick<Checkpoint, "id" | "tensors"> & Partial<Pick<Checkpoint, "files">>;
+  readonly checkpoint: Pick<Checkpoint, "id" | "tensors"> &
+    Partial<Pick<Checkpoint, "files" | "formats">>;
   /** @returns the names that a tensor may have in a checkpoint */
   readonly storedNames: (name: string) => readonly string[];
 }
@@ -24,11 +25,12 @@ export function hasTensor(tensors: NamedTensors, name: string): boolean {
 }
 
 /**
+ * @param D weights in a row, where the model knows it from the layer's input
  * @throws Error when the checkpoint has no such matrix
  * @throws TypeError when it is no matrix, or in no format that is known
  */
-export function findMatrix(tensors: NamedTensors, asked: string): StoredMatrix {
-  const packed = findPacked(tensors, asked);
+export function findMatrix(tensors: NamedTensors, asked: string, D?: number): StoredMatrix {
+  const packed = findPacked(tensors, asked, D);
   if (packed) return packed;
   const { name, info, format } = findElements(tensors, asked);
   const [O = 0, ...rest] = info.shape;
@@ -52,12 +54,16 @@ export function findVector(tensors: NamedTensors, asked: string): StoredVector {
   return { name, info, elements: format.elements };
 }
 
-/** Finds a matrix that is several tensors. */
-function findPacked(tensors: NamedTensors, asked: string): StoredMatrix | undefined {
-  const { checkpoint } = tensors;
-  for (const name of tensors.storedNames(asked)) {
-    for (const { findMatrix } of WEIGHT_FORMATS) {
-      const matrix = findMatrix?.(name, checkpoint.tensors);
+/** Finds a matrix in the checkpoint's packed formats. */
+function findPacked(
+  { checkpoint: { tensors, files = {}, formats = [] }, storedNames }: NamedTensors,
+  asked: string,
+  D?: number,
+): StoredMatrix | undefined {
+  if (formats.length === 0) return undefined;
+  for (const name of storedNames(asked)) {
+    for (const { findMatrix } of formats) {
+      const matrix = findMatrix?.(name, { tensors, files }, D);
       if (matrix) return matrix;
     }
   }

@@ -21,15 +21,26 @@ export interface WeightFormat<Name extends string = string> extends WeightLayout
   /** The tensor elements whose bytes are this format's only part. */
   readonly elements?: ElementType;
   /**
-   * Finds a matrix that the checkpoint stores as several tensors (codes and scales, for example).
+   * Finds a matrix that the checkpoint stores packed: as several tensors (codes and scales, for
+   * example), or as one whose elements are no floats.
    *
    * @param name the matrix's name, such as "model.layers.0.mlp.up_proj.weight"
+   * @param D weights in a row, where the model knows it from the layer's input
    * @returns undefined when the checkpoint does not have it in this format
+   * @throws Error that names the tensor and the fault, when its parts don't fit together
    */
   readonly findMatrix?: (
     name: string,
-    tensors: ReadonlyMap<string, TensorInfo>,
+    checkpoint: StoredTensors,
+    D?: number,
   ) => StoredMatrix | undefined;
+}
+
+/** What a packed format looks for its matrices in. */
+export interface StoredTensors {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Parsed JSON by file name. `config.json` says how the weights were quantized. */
+  readonly files: Readonly<Record<string, unknown>>;
 }
 
 /** A format that users can ask for: matrices of any checkpoint can be packed in it. */

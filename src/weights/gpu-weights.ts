@@ -1,11 +1,11 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
-import { type Weight, weightBytes } from "../gpu/weight.ts";
+import { stackRows, type Weight, weightBytes } from "../gpu/weight.ts";
 import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { chooseFormat } from "./choose-format.ts";
 import { findMatrix, findVector, hasTensor, type NamedTensors } from "./find-tensors.ts";
-import type { StoredMatrix } from "./format.ts";
+import type { StoredMatrix, WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
 import type { FormatName } from "./formats/registry.ts";
 import { type LoadTensorsOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
@@ -73,8 +73,8 @@ export class GpuWeights implements Weights {
     return hasTensor(this.#tensors, name);
   }
 
-  matrix(names: TensorNames): Weight {
-    return this.#matrix([names].flat(), "text", "layer");
+  matrix(names: TensorNames, D?: number): Weight {
+    return this.#matrix([names].flat(), "text", "layer", D);
   }
 
   embedding(names: TensorNames): Weight {
@@ -145,18 +145,18 @@ export class GpuWeights implements Weights {
       under: (inner) => this.#scope(`${prefix}${inner}.`, part),
       part: (other) => this.#scope(prefix, other),
       has: (name) => this.has(prefix + name),
-      matrix: (names) => this.#matrix(full(names), part, "layer"),
+      matrix: (names, D) => this.#matrix(full(names), part, "layer", D),
       embedding: (names) => this.#matrix(full(names), part, "embedding"),
       head: (names) => this.#matrix(full(names), part, "head"),
       vector: (names) => this.#vector(full(names), part),
     };
   }
 
-  #matrix(names: readonly string[], part: ModelPart, role: WeightRole): Weight {
+  #matrix(names: readonly string[], part: ModelPart, role: WeightRole, D?: number): Weight {
     const key = names.join(" ");
     let recorded = this.#matrices.get(key);
     if (!recorded) {
-      recorded = { ...this.#recordMatrix(names, role), part, role };
+      recorded = { ...this.#recordMatrix(names, role, D), part, role };
       this.#matrices.set(key, recorded);
     }
     return recorded.value;
@@ -175,29 +175,47 @@ export class GpuWeights implements Weights {
   #recordMatrix(
     names: readonly string[],
     role: WeightRole,
+    inputWidth?: number,
   ): Pick<Recorded<Weight>, "value" | "tensors"> {
     this.#checkOpen(names);
-    const stored = names.map((name) => findMatrix(this.#tensors, name));
-    const { shape, format } = stored[0] as StoredMatrix;
-    const D = shape[1];
+    const stored = names.map((name) => findMatrix(this.#tensors, name, inputWidth));
+    const [
+      {
+        shape: [, D],
+      },
+    ] = stored as [StoredMatrix];
     if (stored.some(({ shape }) => shape[1] !== D)) {
       const shapes = stored.map(({ shape }, i) => `${names[i]} [${shape}]`).join(", ");
       throw new TypeError(`matrix: rows of different lengths can't be stacked: ${shapes}`);
     }
-    const alike = stored.every((other) => other.format === format);
-    if (!alike && stored.some(({ format }) => !format.elements)) {
-      const formats = stored.map(({ format }, i) => `${names[i]} in ${format.name}`).join(", ");
-      throw new TypeError(`matrix: packed rows of different formats can't be stacked: ${formats}`);
-    }
-    const chosen = chooseFormat({
-      quantization: this.#quantization,
-      stored: alike ? format : f32,
-      D,
-      checkpointBytes: this.#checkpoint.weightBytes,
-      role,
-    });
+    const elements = new Set(stored.map(({ format }) => format).filter((one) => one.elements));
+    const formats = stored.map(({ format }) =>
+      chooseFormat({
+        quantization: this.#quantization,
+        stored: format.elements && elements.size > 1 ? f32 : format,
+        D,
+        checkpointBytes: this.#checkpoint.weightBytes,
+        role,
+      }),
+    );
+    const weights = runsOf(formats).map(([begin, end]) =>
+      this.#allocate(names.slice(begin, end), stored.slice(begin, end), formats[begin]!),
+    );
+    return {
+      value: weights.length === 1 ? weights[0]! : stackRows(names.join(" "), weights),
+      tensors: stored.flatMap(({ tensors }) => tensors.map(({ name }) => name)),
+    };
+  }
+
+  /** Allocates a matrix in which stored ones are stacked, and notes what fills it. */
+  #allocate(
+    names: readonly string[],
+    stored: readonly StoredMatrix[],
+    format: WeightFormat,
+  ): Weight {
     const rows = stored.map(({ shape: [O] }) => O);
-    const weight = allocateWeight(this.#gpu, names.join(" "), [sum(rows), D], chosen);
+    const shape = [sum(rows), stored[0]!.shape[1]] as const;
+    const weight = allocateWeight(this.#gpu, names.join(" "), shape, format);
     stored.forEach(({ tensors, writeTo }, i) => {
       const firstRow = sum(rows.slice(0, i));
       this.#fills.push((writer) => {
@@ -205,7 +223,7 @@ export class GpuWeights implements Weights {
         return tensors.map((tensor, t) => ({ ...tensor, write: writes[t]! }));
       });
     });
-    return { value: weight, tensors: stored.flatMap(({ tensors }) => tensors.map((t) => t.name)) };
+    return weight;
   }
 
   #recordVector(names: readonly string[]): Pick<Recorded<Tensor>, "value" | "tensors"> {
@@ -229,6 +247,17 @@ export class GpuWeights implements Weights {
       `${names.join(", ")}: asked for after the weights of ${this.#checkpoint.id} were loaded`,
     );
   }
+}
+
+/** @returns the ranges `begin ..< end` of equal formats */
+function runsOf(formats: readonly WeightFormat[]): [begin: number, end: number][] {
+  const runs: [number, number][] = [];
+  formats.forEach((format, i) => {
+    const last = runs.at(-1);
+    if (last && formats[last[0]] === format) last[1] = i + 1;
+    else runs.push([i, i + 1]);
+  });
+  return runs;
 }
 
 function sum(numbers: readonly number[]): number {

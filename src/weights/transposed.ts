@@ -18,8 +18,14 @@ export function transposed(stored: Tensor): Weight {
   return {
     label,
     shape: [O, D],
-    // A row can't be cut: the weights of a column are stored together.
-    format: { name: "f32", code, constants: { O }, blockSize: D },
-    slices: [{ first: 0, rows: O, parts: [stored] }],
+    slices: [
+      {
+        first: 0,
+        rows: O,
+        // A row can't be cut: the weights of a column are stored together.
+        format: { name: "f32", code, constants: { O }, blockSize: D },
+        parts: [stored],
+      },
+    ],
   };
 }

@@ -27,8 +27,12 @@ export interface Weights {
   /** The same weights, which count as this part of the model. The default is `text`. */
   part(part: ModelPart): Weights;
   has(name: string): boolean;
-  /** A layer's matrix `[O, D]`, in the format chosen at load. */
-  matrix(names: TensorNames): Weight;
+  /**
+   * A layer's matrix `[O, D]`, in the format chosen at load.
+   *
+   * @param D the width of the layer's input. Some packed formats store matrices without their shape.
+   */
+  matrix(names: TensorNames, D?: number): Weight;
   /**
    * A matrix whose rows are looked up, such as the token embeddings `[V, D]`, or that embeds
    * patches `[O, patch values]`.
