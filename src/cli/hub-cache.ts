@@ -15,15 +15,8 @@ import {
 import { dirname, join, relative } from "node:path";
 import { openCache } from "../weights/cache.ts";
 import { type Http, download, readWhole } from "../weights/http.ts";
-import {
-  INDEX,
-  OPTIONAL,
-  REQUIRED,
-  SINGLE,
-  TOKENIZERS,
-  openRemote,
-  readListing,
-} from "../weights/remote.ts";
+import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS } from "../weights/read-files.ts";
+import { openRemote, readListing } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
 
 /** Called as weights arrive over the network. */

@@ -11,8 +11,9 @@ import {
 } from "../weights/checkpoint.ts";
 import { PACKED_FORMATS } from "../weights/formats/packed.ts";
 import { type Http, InterruptedError } from "../weights/http.ts";
+import { openFolder } from "../weights/open-folder.ts";
 import { type Repository, type Source, resolveSource } from "../weights/source.ts";
-import { fetchFile } from "./fetch-file.ts";
+import { folderFiles } from "./folder-files.ts";
 import { type OnDownload, completeSnapshot, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
 import { type HubEnvironment, hubEnvironment } from "./hub-environment.ts";
 
@@ -42,19 +43,17 @@ export async function openModel(
 ): Promise<Checkpoint> {
   const { signal, onProgress, retryDelayMs, environment = hubEnvironment() } = options;
   const source = locate(model, environment);
-  if (isHubSource(source)) {
-    const snapshot = await snapshotOf(source, options, environment);
-    if (snapshot) return openFolder(source.id, snapshot, options);
-  }
   const local = source.folder.startsWith("file:");
+  const folder = isHubSource(source)
+    ? await snapshotOf(source, options, environment)
+    : local && fileURLToPath(source.folder);
+  const opening = { signal, onProgress, packedFormats };
+  if (folder) return openFolder(await folderFiles(folder, source.id), opening);
+  // A hub that reveals no commits is read like any folder on a server.
   return openCheckpoint(source, {
-    fetch: fetchFile,
-    // A hub that reveals no commits is read like any folder.
-    store: local || options.weights === false ? undefined : openNodeStore(STORE),
+    store: options.weights === false ? undefined : openNodeStore(STORE),
     token: environment.token,
-    signal,
-    onProgress,
-    packedFormats,
+    ...opening,
     ...(retryDelayMs !== undefined && { retryDelayMs }),
   });
 }
@@ -124,11 +123,4 @@ async function snapshotOf(
     );
   }
 }
-
 const packedFormats = async () => PACKED_FORMATS;
-
-function openFolder(id: string, folder: string, options: OpenModelOptions): Promise<Checkpoint> {
-  const { signal, onProgress } = options;
-  const opening = { fetch: fetchFile, signal, onProgress, packedFormats };
-  return openCheckpoint({ ...folderOf(folder), id }, opening);
-}

@@ -9,10 +9,11 @@ import {
   readManifest,
   writeManifest,
 } from "./cache.ts";
+import { NEEDED_FILES } from "./folder.ts";
 import type { WeightFormat } from "./format.ts";
 import { type Http, HttpError, InterruptedError } from "./http.ts";
 import type { OnProgress } from "./progress.ts";
-import { type Remote, fileTag, openRemote } from "./remote.ts";
+import { fileTag, openRemote } from "./remote.ts";
 import { type TensorInfo, parseHeader } from "./safetensors.ts";
 import { type Source, fileUrl } from "./source.ts";
 import { ChangedError, type Piece, chunksOf, readWeightFile } from "./weight-file.ts";
@@ -93,9 +94,16 @@ export async function openCheckpoint(
     }
   }
   http.signal?.throwIfAborted();
-  const checkpoint = checkpointOf(source, opened as Opened, cache, options);
+  return withPackedFormats(checkpointOf(source, opened as Opened, cache, options), options);
+}
+
+/** Adds the formats that matrices may be stored in, if the checkpoint is quantized. */
+export async function withPackedFormats(
+  checkpoint: Checkpoint,
+  { packedFormats }: Pick<OpenOptions, "packedFormats">,
+): Promise<Checkpoint> {
   if (!isQuantized(checkpoint.files)) return checkpoint;
-  return { ...checkpoint, formats: await options.packedFormats?.() };
+  return { ...checkpoint, formats: await packedFormats?.() };
 }
 
 /** @returns whether config.json says that the weights are quantized */
@@ -134,7 +142,7 @@ async function openFresh(
   before: Manifest | undefined,
 ): Promise<Opened> {
   const { id, folder } = source;
-  const remote: Remote = await openRemote(source, http, cache);
+  const remote = await openRemote(source, http, cache);
   const files = Object.fromEntries([...remote.files].map(([name, { tag }]) => [name, tag]));
   const weights = remote.weights.map(({ file }) => file);
   const unchanged = JSON.stringify(weights) === JSON.stringify(before?.weights);
@@ -169,26 +177,38 @@ function checkpointOf(
   cache: WeightCache,
   options: OpenOptions,
 ): Checkpoint {
+  return {
+    ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }),
+    stream: ({ signal } = {}) =>
+      streamWeights(source, manifest, cache, { ...options, signal: signal ?? options.signal }),
+  };
+}
+
+/**
+ * Parses the small files of a checkpoint and the headers of its weight files, both by file name.
+ *
+ * @throws Error for a file that is not valid, or a tensor that is in two files of which none counts
+ */
+export function parseCheckpoint(
+  id: string,
+  { files, headers, owners }: Pick<Opened, "files" | "headers"> & Pick<Manifest, "owners">,
+): Omit<Checkpoint, "stream"> {
   const tensors = new Map<string, TensorInfo>();
   for (const [file, header] of headers) {
     for (const [name, info] of parseHeader(file, header).tensors) {
-      const owner = manifest.owners?.[name];
+      const owner = owners?.[name];
       const other = tensors.get(name);
-      if (other && !owner) {
-        throw new Error(`${source.id}: ${name} is in ${other.file} and in ${file}`);
-      }
+      if (other && !owner) throw new Error(`${id}: ${name} is in ${other.file} and in ${file}`);
       if (!owner || owner === file) tensors.set(name, info);
     }
   }
   let weightBytes = 0;
   for (const { begin, end } of tensors.values()) weightBytes += end - begin;
   return {
-    id: source.id,
+    id,
     files: Object.fromEntries([...files].map(([name, bytes]) => [name, parseFile(name, bytes)])),
     tensors,
     weightBytes,
-    stream: ({ signal } = {}) =>
-      streamWeights(source, manifest, cache, { ...options, signal: signal ?? options.signal }),
   };
 }
 
@@ -276,10 +296,7 @@ export function withAdvice({ id, folder, repository }: Source, error: unknown): 
     );
   }
   if (error.status === 404) {
-    return advice(
-      `no transformers checkpoint at ${where}: it needs config.json, tokenizer.json ` +
-        `(or vocab.json and merges.txt) and model.safetensors, or model.safetensors.index.json and its files`,
-    );
+    return advice(`no transformers checkpoint at ${where}: it needs ${NEEDED_FILES}`);
   }
   return error;
 }

@@ -1,0 +1,61 @@
+import {
+  type Checkpoint,
+  type OpenOptions,
+  parseCheckpoint,
+  withPackedFormats,
+} from "./checkpoint.ts";
+import type { Folder } from "./folder.ts";
+import { type ReadFiles, readFiles } from "./read-files.ts";
+import { ChangedError, type Piece } from "./weight-file.ts";
+
+/** Bytes that are read at once. */
+const CHUNK_BYTES = 8 << 20;
+
+/**
+ * Opens a checkpoint on the user's own disk. It is read in place, and nothing is stored.
+ *
+ * @throws Error when a file is missing or not valid, or can't be read; the signal's reason
+ */
+export async function openFolder(
+  files: Folder,
+  options: Pick<OpenOptions, "signal" | "onProgress" | "packedFormats"> = {},
+): Promise<Checkpoint> {
+  const { signal: stop, onProgress } = options;
+  stop?.throwIfAborted();
+  onProgress?.({ stage: "files", loadedBytes: 0, totalBytes: 0, networkBytes: 0 });
+  const { weights, owners, files: small } = await readFiles(files);
+  stop?.throwIfAborted();
+  const parsed = parseCheckpoint(files.id, {
+    files: new Map([...small].map(([name, { bytes }]) => [name, bytes])),
+    headers: new Map(weights.map(({ file, header }) => [file.name, header])),
+    owners,
+  });
+  const stream: Checkpoint["stream"] = ({ signal = stop } = {}) =>
+    streamFolder(files, weights, signal);
+  return withPackedFormats({ ...parsed, stream }, options);
+}
+
+async function* streamFolder(
+  files: Folder,
+  weights: ReadFiles["weights"],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Piece, void, void> {
+  for (const { file } of weights) {
+    const read = (begin: number) => {
+      const end = Math.min(begin + CHUNK_BYTES, file.bytes);
+      return begin < end ? files.readRange(file.name, begin, end) : undefined;
+    };
+    // The next chunk is read while this one is processed.
+    let ahead = read(0);
+    for (let begin = 0; begin < file.bytes; begin += CHUNK_BYTES) {
+      signal?.throwIfAborted();
+      const { content: bytes, tag } = (await ahead)!;
+      if (tag !== file.tag) {
+        throw new ChangedError(`${file.name} changed on the disk: load again to read it anew`);
+      }
+      ahead = read(begin + CHUNK_BYTES);
+      ahead?.catch(() => {}); // Thrown when it is awaited, unless the caller has stopped.
+      yield { file: file.name, begin, bytes, network: false };
+    }
+  }
+}
