@@ -4,6 +4,7 @@ import { type IncomingMessage, type ServerResponse, createServer } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 
 /** Faults of the server, set between requests. Counters go down with each use. */
 export interface Faults {
@@ -13,8 +14,10 @@ export interface Faults {
   deaths?: number | undefined;
   /** Sends nothing after this many bytes, once, and leaves the connection open. */
   stallAfterBytes?: number | undefined;
-  /** Answers this many requests for weights with status 503. */
-  busy?: number;
+  /** How the next requests are refused, one each: those for weights, or all with `small`. */
+  refusals?: Refusal[];
+  /** More faults of one request for weights. */
+  draw?: (() => Faults) | undefined;
   /** Sends whole files, whatever the requested range. */
   ignoreRange?: boolean;
   /** Answers only requests with this token, as for a gated repository. */
@@ -27,6 +30,12 @@ export interface Faults {
   corruptByte?: number | undefined;
   /** Waits between pieces of 64 KiB. */
   pieceDelayMs?: number;
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly small?: boolean;
 }
 
 export interface SeenRequest {
@@ -107,29 +116,33 @@ async function answer(
   const path = decodeURIComponent(new URL(request.url ?? "/", "http://hub").pathname);
   const refuse = (status: number, code: string) =>
     response.writeHead(status, { "X-Error-Code": code, "Content-Type": "text/plain" }).end(code);
+  const refusal = faults.refusals?.[0];
+  if (refusal && (refusal.small || isLarge(path))) {
+    faults.refusals?.shift();
+    response.writeHead(refusal.status, refusal.headers).end();
+    return;
+  }
 
   const [, cdnRepository = "", cdnFile = ""] = /^\/cdn\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
   const cdnBytes = repositories[cdnRepository]?.[cdnFile];
   // The content network has its own ETags, and needs no token, because its links are signed.
   if (cdnBytes) return send(request, response, cdnBytes, `"cdn-${md5(cdnBytes)}"`, faults);
 
-  if (faults.token && request.headers.authorization !== `Bearer ${faults.token}`) {
-    return void refuse(401, "GatedRepo");
+  const { authorization } = request.headers;
+  if (faults.token && authorization !== `Bearer ${faults.token}`) {
+    return void refuse(authorization ? 403 : 401, "GatedRepo");
   }
-  const [, listed = ""] = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/.+$/.exec(path) ?? [];
+  const [, listed = "", revision = ""] =
+    /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path) ?? [];
   if (listed) {
+    if (faults.noListing) return void response.writeHead(404).end();
     const files = repositories[listed];
-    if (!files || faults.noListing) return void refuse(404, "RepoNotFound");
-    response.setHeader("Content-Type", "application/json");
-    response.end(JSON.stringify(listing(listed, files)));
-    return;
+    if (!files) return void refuse(401, "RepoNotFound");
+    if (!["main", commitOf(files)].includes(revision)) return void refuse(404, "RevisionNotFound");
+    return sendJson(request, response, listing(listed, files));
   }
   const [, tree = ""] = /^\/api\/models\/([^/]+\/[^/]+)\/tree\/.+$/.exec(path) ?? [];
-  if (repositories[tree]) {
-    response.setHeader("Content-Type", "application/json");
-    response.end(JSON.stringify(treeOf(repositories[tree])));
-    return;
-  }
+  if (repositories[tree]) return sendJson(request, response, treeOf(repositories[tree]));
   const [, folder = "", plain = ""] = /^\/folders\/([^/]+\/[^/]+)\/(.+)$/.exec(path) ?? [];
   const plainBytes = repositories[folder]?.[plain];
   if (plainBytes) return send(request, response, plainBytes, `W/"${md5(plainBytes)}"`, faults);
@@ -176,19 +189,23 @@ function listing(name: string, files: Readonly<Record<string, Uint8Array>>): obj
   return { id: name, sha: commitOf(files), gated: false, siblings };
 }
 
+function sendJson(request: IncomingMessage, response: ServerResponse, value: object): void {
+  response.setHeader("Content-Type", "application/json");
+  const body = Buffer.from(JSON.stringify(value));
+  if (!request.headers["accept-encoding"]?.includes("gzip")) return void response.end(body);
+  response.setHeader("Content-Encoding", "gzip");
+  response.end(gzipSync(body));
+}
+
 async function send(
   request: IncomingMessage,
   response: ServerResponse,
   file: Uint8Array,
   etag: string,
-  faults: Faults,
+  known: Faults,
 ): Promise<void> {
   const large = isLarge(new URL(request.url ?? "/", "http://hub").pathname);
-  if (large && faults.busy) {
-    faults.busy--;
-    response.writeHead(503).end();
-    return;
-  }
+  const faults = large && known.draw ? { ...known, ...known.draw() } : known;
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
   const ranged = from !== undefined && !faults.ignoreRange;
   const begin = ranged ? Number(from) : 0;

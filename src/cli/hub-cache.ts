@@ -15,12 +15,10 @@ import {
 import { dirname, join, relative } from "node:path";
 import { openCache } from "../weights/cache.ts";
 import { type Http, download, readWhole } from "../weights/http.ts";
+import { type OnProgress, Rate } from "../weights/progress.ts";
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS } from "../weights/read-files.ts";
 import { openRemote, readListing } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
-
-/** Called as weights arrive over the network. */
-export type OnDownload = (doneBytes: number, totalBytes: number) => void;
 
 /** One commit of a repository on this machine, in the layout of the hub's Python client. */
 export interface Snapshot {
@@ -98,7 +96,7 @@ export async function downloadSnapshot(
   cache: string,
   source: Source & { readonly repository: Repository },
   http: Http,
-  onDownload?: OnDownload,
+  onDownload?: OnProgress,
 ): Promise<string | undefined> {
   const { commit, files, weights } = await openRemote(source, http, openCache(undefined));
   if (!commit) return undefined;
@@ -118,11 +116,16 @@ export async function downloadSnapshot(
 
   const totalBytes = weights.reduce((sum, { file }) => sum + file.bytes, 0);
   let doneBytes = 0;
+  const rate = new Rate();
+  const report = (bytes: number) => {
+    const loadedBytes = doneBytes + bytes;
+    const done = { loadedBytes, totalBytes, networkBytes: loadedBytes };
+    onDownload?.({ stage: "weights", ...done, ...rate.add(loadedBytes, totalBytes) });
+  };
   for (const { file } of weights) {
     const blob = blobOf(file.tag);
     if ((await sizeOf(blob)) !== file.bytes) {
-      const onBytes = (bytes: number) => onDownload?.(doneBytes + bytes, totalBytes);
-      await downloadBlob(http, fileUrl(source, file.name, commit), blob, file, onBytes);
+      await downloadBlob(http, fileUrl(source, file.name, commit), blob, file, report);
     }
     doneBytes += file.bytes;
     await link(blob, join(folder, file.name));

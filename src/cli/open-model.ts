@@ -2,19 +2,17 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { openNodeStore } from "../platform/node-store.ts";
+import { withAdvice } from "../weights/advice.ts";
 import { STORE } from "../weights/cache.ts";
-import {
-  type Checkpoint,
-  type OpenOptions,
-  withAdvice,
-  openCheckpoint,
-} from "../weights/checkpoint.ts";
+import { type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/checkpoint.ts";
 import { PACKED_FORMATS } from "../weights/formats/packed.ts";
-import { type Http, InterruptedError } from "../weights/http.ts";
+import type { Http } from "../weights/http.ts";
 import { openFolder } from "../weights/open-folder.ts";
+import { NO_BYTES, type OnProgress } from "../weights/progress.ts";
+import { InterruptedError } from "../weights/retry.ts";
 import { type Repository, type Source, resolveSource } from "../weights/source.ts";
 import { folderFiles } from "./folder-files.ts";
-import { type OnDownload, completeSnapshot, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
+import { completeSnapshot, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
 import { type HubEnvironment, hubEnvironment } from "./hub-environment.ts";
 
 /** The sample model of a clone, relative to both `src/cli` and `dist/cli`. The npm package has none. */
@@ -26,7 +24,8 @@ export interface OpenModelOptions extends Pick<
 > {
   /** Whether to download weights that are not on this machine. Default true. */
   readonly weights?: boolean;
-  readonly onDownload?: OnDownload;
+  /** Called while weights are downloaded into the Python client's cache. */
+  readonly onDownload?: OnProgress;
   readonly environment?: HubEnvironment;
 }
 
@@ -108,19 +107,17 @@ async function snapshotOf(
   if (weights === false) return found?.folder;
   const http: Http = {
     ...{ fetch: globalThis.fetch, token, signal },
-    ...{ retries: 5, retryDelayMs, stallMs: 60_000 },
+    ...{ retries: 10, retryDelayMs, stallMs: 60_000 },
+    onWait: (wait) =>
+      wait && onDownload?.({ ...NO_BYTES, stage: "waiting", waitSeconds: wait.seconds }),
   };
   try {
     if (found && (await completeSnapshot(cache, source, http))) return found.folder;
     return await downloadSnapshot(cache, source, http, onDownload);
   } catch (error) {
-    if (!(error instanceof InterruptedError)) throw withAdvice(source, error);
     // Without the network, the incomplete snapshot is used.
-    if (found) return found.folder;
-    const { message } = error;
-    throw new InterruptedError(
-      `${message}; the bytes so far are stored, so start again to continue`,
-    );
+    if (found && error instanceof InterruptedError) return found.folder;
+    throw withAdvice(source, error);
   }
 }
 const packedFormats = async () => PACKED_FORMATS;

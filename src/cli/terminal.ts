@@ -1,11 +1,11 @@
-import type { OnProgress } from "../weights/progress.ts";
-import type { OnDownload } from "./hub-cache.ts";
+import type { OnProgress, Progress } from "../weights/progress.ts";
 
 /** Shows progress on standard error, so that an answer on standard output can be piped. */
 export interface Terminal {
   /** Prints a line. */
   note(text: string): void;
-  readonly onDownload: OnDownload;
+  /** Of a download into the Python client's cache. */
+  readonly onDownload: OnProgress;
   readonly onProgress: OnProgress;
 }
 
@@ -23,14 +23,20 @@ export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Termi
     if (open) stream.write("\r\x1b[K");
     open = false;
   };
-  const show = (label: string, done: number, total: number): void => {
-    const percent = total > 0 ? Math.floor((100 * done) / total) : 100;
+  const print = (text: string, changes: boolean): void => {
+    clear();
+    open = stream.isTTY && changes;
+    stream.write(`${text}${open ? "" : "\n"}`);
+  };
+  const show = (label: string, progress: Progress): void => {
+    const { stage, loadedBytes, totalBytes, waitSeconds } = progress;
+    if (stage === "waiting") return print(waitText(waitSeconds), true);
+    const percent = totalBytes > 0 ? Math.floor((100 * loadedBytes) / totalBytes) : 100;
     const wait = percent < 100 ? step : 1;
     if (label === shown.label && percent < shown.percent + wait) return;
     Object.assign(shown, { label, percent });
-    clear();
-    open = stream.isTTY && percent < 100;
-    stream.write(`${label}: ${percent}% of ${bytesText(total)}${open ? "" : "\n"}`);
+    const rate = percent < 100 ? rateText(progress) : "";
+    print(`${label}: ${percent}% of ${bytesText(totalBytes)}${rate}`, percent < 100);
   };
 
   return {
@@ -38,11 +44,25 @@ export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Termi
       clear();
       stream.write(`${text}\n`);
     },
-    onDownload: (done, total) => show("downloading", done, total),
-    onProgress({ stage, loadedBytes, totalBytes }) {
-      if (stage === "weights") show("loading", loadedBytes, totalBytes);
+    onDownload: (progress) => show("downloading", progress),
+    onProgress(progress) {
+      if (["weights", "waiting"].includes(progress.stage)) show("loading", progress);
     },
   };
+}
+
+function waitText(seconds: number | undefined): string {
+  return seconds === undefined
+    ? "waiting for another process that downloads the same file"
+    : `waiting ${Math.ceil(seconds)} s: the server or the network does not answer`;
+}
+
+/** @returns ", 12.3 MB/s, 40 s left"; "" while that is unknown */
+function rateText({ bytesPerSecond, secondsLeft }: Progress): string {
+  if (!bytesPerSecond || secondsLeft === undefined) return "";
+  const left =
+    secondsLeft < 90 ? `${Math.ceil(secondsLeft)} s` : `${Math.round(secondsLeft / 60)} min`;
+  return `, ${bytesText(bytesPerSecond)}/s, ${left} left`;
 }
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];

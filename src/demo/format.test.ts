@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, duration, plural, remaining, roughly } from "./format.ts";
+import { bytes, duration, plural, remaining, roughly, waiting } from "./format.ts";
 
 test.each([
   [0, "0 B"],
@@ -28,6 +28,12 @@ test.each([
   [42, "about 40 seconds left"],
   [170, "about 3 minutes left"],
 ])("%d s: %s", (seconds, text) => expect(remaining(seconds)).toBe(text));
+
+test.each([
+  [undefined, "Another tab"],
+  [3.2, "again in 4 seconds"],
+  [300, "again in 5 minutes"],
+])("waiting for %d s: %s", (seconds, text) => expect(waiting(seconds)).toContain(text));
 
 test.each([
   [1, "1 token"],

@@ -26,6 +26,14 @@ export function remaining(seconds: number): string {
   return `about ${Math.round(seconds / 60)} minutes left`;
 }
 
+/** @returns why a load is waiting; without a time, for another tab */
+export function waiting(seconds: number | undefined): string {
+  if (seconds === undefined) return "Another tab is downloading this model…";
+  const time =
+    seconds < 90 ? plural(Math.ceil(seconds), "second") : `${Math.round(seconds / 60)} minutes`;
+  return `The server or the network does not answer. Trying again in ${time}, or as soon as this device is online…`;
+}
+
 export function plural(count: number, noun: string): string {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -10,8 +10,6 @@ export type ModelState =
       readonly status: "loading";
       readonly source: string;
       readonly progress: Progress | undefined;
-      /** Time of the first bytes (`performance.now()`), and their number. */
-      readonly since: { readonly time: number; readonly bytes: number } | undefined;
     }
   | { readonly status: "ready"; readonly source: string; readonly id: string }
   | { readonly status: "failed"; readonly source: string; readonly error: Error };
@@ -27,7 +25,7 @@ export async function loadModel(source: string): Promise<void> {
   unload();
   const controller = (loading = new AbortController());
   const { signal: cancelled } = controller;
-  model.value = { status: "loading", source, progress: undefined, since: undefined };
+  model.value = { status: "loading", source, progress: undefined };
   try {
     const vlm = await load(source, {
       quantization: settings.value.quantization,
@@ -49,8 +47,7 @@ export async function loadModel(source: string): Promise<void> {
 function showProgress(progress: Progress): void {
   const state = model.value;
   if (state.status !== "loading") return;
-  const started = { time: performance.now(), bytes: progress.loadedBytes };
-  model.value = { ...state, progress, since: state.since ?? started };
+  model.value = { ...state, progress };
 }
 
 export function cancelLoad(): void {

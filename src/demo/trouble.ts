@@ -36,6 +36,20 @@ const MEMORY: Trouble = {
 const TROUBLES: readonly (Trouble & { readonly pattern: RegExp })[] = [
   { ...MEMORY, pattern: /out of memory|out-of-memory|allocation|quota/i },
   {
+    kind: "network",
+    pattern: /\b429\b/,
+    title: "The server limits the number of requests",
+    advice: ["Try again in a few minutes. The download continues where it stopped."],
+  },
+  {
+    kind: "not-found",
+    pattern: /RepoNotFound|RevisionNotFound/,
+    title: "There is no such model, or it is private",
+    advice: [
+      "A hub name looks like HuggingFaceTB/SmolVLM2-256M-Video-Instruct, with exact upper and lower case.",
+    ],
+  },
+  {
     kind: "forbidden",
     pattern: /\b40[13]\b|gated|unauthorized|forbidden/i,
     title: "The hub refuses access to this model",
@@ -55,7 +69,7 @@ const TROUBLES: readonly (Trouble & { readonly pattern: RegExp })[] = [
   },
   {
     kind: "network",
-    pattern: /failed to fetch|networkerror|network|load failed|timed? ?out|\b5\d\d\b/i,
+    pattern: /can't be reached|failed to fetch|network|load failed|timed? ?out|\b5\d\d\b/i,
     title: "The download failed",
     advice: [
       "Check the connection and try again. The download continues where it stopped.",

@@ -4,7 +4,8 @@ import { type HubServer, startHub } from "../../tests/hub-server.ts";
 import { random } from "../../tests/support.ts";
 import { deleteCached, listCached } from "./cache.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint } from "./checkpoint.ts";
-import { HttpError, InterruptedError } from "./http.ts";
+import type { Progress } from "./progress.ts";
+import { InterruptedError } from "./retry.ts";
 import { resolveSource } from "./source.ts";
 import { ChangedError } from "./weight-file.ts";
 
@@ -40,7 +41,7 @@ beforeEach(async () => {
 afterEach(() => hub.close());
 
 function open(options: OpenOptions = {}, source = NAME): Promise<Checkpoint> {
-  const defaults = { chunkBytes: CHUNK, retries: 3, retryDelayMs: 1 };
+  const defaults = { chunkBytes: CHUNK, retries: 3, sleep: async () => {} };
   return openCheckpoint(resolveSource(source, { hub: hub.url }), { ...defaults, ...options });
 }
 
@@ -228,10 +229,8 @@ describe("openCheckpoint", () => {
   });
 
   test.each([
-    [
-      "no-such/model",
-      "the hub refuses access: the repository does not exist, or it is private or gated",
-    ],
+    ["no-such/model", "there is no repository no-such/model at http"],
+    ["org/model@v9", 'org/model has no revision "v9": its branches, tags and commits are at http'],
     ["org/empty", "no transformers checkpoint"],
     ["org/no-weights", "model.safetensors.index.json answered"],
     ["org/bad-json", "tokenizer.json is not JSON"],
@@ -268,8 +267,9 @@ describe("openCheckpoint", () => {
 
   test("needs a token for a gated repository, and sends it to hubs only", async () => {
     hub.faults.token = "secret";
-    await expect(open()).rejects.toThrow(/gated.*token/);
-    await expect(open({ token: "wrong" })).rejects.toThrow("gated");
+    const terms = `accept its terms at ${hub.url}/${NAME}, and load it with a \`token\``;
+    await expect(open()).rejects.toThrow(terms);
+    await expect(open({ token: "wrong" })).rejects.toThrow(terms);
     expect((await read(await open({ token: "secret" }))).networkBytes).toBe(WEIGHTS.length);
     hub.faults.token = undefined!;
     hub.requests.length = 0;
@@ -277,8 +277,24 @@ describe("openCheckpoint", () => {
     expect(hub.requests.some(({ authorization }) => authorization)).toBe(false);
   });
 
+  test.each([
+    [
+      401,
+      "the hub refuses access: the repository is private or gated, or the `token` is not valid",
+    ],
+    [403, "the hub refuses access"],
+    [500, "the server can't answer at the moment: load again later"],
+    [429, "too many requests: the server answers again in about 5 min. Load again then, with a"],
+  ])("a hub that answers every request with %i", async (status, message) => {
+    const refusing: typeof fetch = async () => new Response(null, { status });
+    await expect(open({ fetch: refusing })).rejects.toThrow(message);
+    await expect(openFolder({ fetch: refusing })).rejects.toThrow(`(${hub.url}/folders/${NAME}/`);
+  });
+
   test("gives up on a server that can't be reached", async () => {
-    await expect(open({ fetch: offline })).rejects.toThrow(InterruptedError);
+    const failed = open({ fetch: offline });
+    await expect(failed).rejects.toThrow(InterruptedError);
+    await expect(failed).rejects.toThrow("can't be reached: check that this device is online");
   });
 });
 
@@ -438,12 +454,58 @@ describe("faults", () => {
     expect(rangesAsked()).toEqual([[3 * CHUNK, WEIGHTS.length]]);
   });
 
-  test("waits for a busy server", async () => {
-    hub.faults.busy = 2;
-    const { files } = await read(await open());
-    expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
-    hub.faults.busy = 100;
-    await expect(open()).rejects.toThrow(HttpError);
+  test("waits as long as a busy server says, and reports it", async () => {
+    const date = new Date(Date.now() + 90_500).toUTCString();
+    const waits = [
+      [{ status: 429, headers: { "Retry-After": "300" } }, 300],
+      [{ status: 503, headers: { "Retry-After": date } }, 90],
+      [{ status: 429, headers: { RateLimit: '"api";r=0;t=123' } }, 123],
+      [{ status: 503 }, 4],
+      [{ status: 502 }, 8],
+    ] as const;
+    for (const small of [true, false]) {
+      const slept: number[] = [];
+      const stages: Progress[] = [];
+      const options: OpenOptions = {
+        sleep: async (ms) => void slept.push(Math.round(ms / 1000)),
+        onProgress: (progress) => void stages.push(progress),
+      };
+      const checkpoint = small ? undefined : await openFolder(options);
+      hub.faults.refusals = waits.map(([refusal]) => ({ ...refusal, small }));
+      const { files } = await read(checkpoint ?? (await open(options)));
+      expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
+      if (small) expect(stages.map(({ stage }) => stage)).toContain("waiting");
+      expect(slept.map((seconds, i) => Math.abs(seconds - waits[i]![1]) <= 1)).toEqual(
+        waits.map(() => true),
+      );
+    }
+  });
+
+  test("gives up on a server that asks to wait for more than ten minutes", async () => {
+    hub.faults.refusals = [{ status: 429, headers: { "Retry-After": "900" }, small: true }];
+    await expect(open()).rejects.toThrow("the server answers again in about 15 min");
+  });
+
+  test("waits until the browser is online, and goes on at once then", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const events = new EventTarget();
+    vi.stubGlobal("addEventListener", events.addEventListener.bind(events));
+    vi.stubGlobal("navigator", { onLine: false });
+    let online = false;
+    const waits: (number | undefined)[] = [];
+    const opening = open({
+      fetch: (input, init) => (online ? fetch(input, init) : offline(input, init)),
+      onProgress: ({ stage, waitSeconds }) => void (stage === "waiting" && waits.push(waitSeconds)),
+      sleep: undefined,
+    });
+    await vi.waitFor(() => expect(waits).toEqual([0.5]));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(waits).toEqual([0.5]);
+    online = true;
+    events.dispatchEvent(new Event("online"));
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+    expect((await opening).id).toBe(NAME);
   });
 
   test("a connection that delivers nothing counts as dead", async () => {
@@ -540,7 +602,12 @@ describe("abort", () => {
       setTimeout(() => controller.abort("enough"), 1);
       return offline(input, init);
     };
-    const options = { fetch: fetchAndAbort, signal: controller.signal, retryDelayMs: 1e6 };
+    const options = {
+      fetch: fetchAndAbort,
+      signal: controller.signal,
+      sleep: undefined,
+      retryDelayMs: 1e6,
+    };
     await expect(open(options)).rejects.toBe("enough");
   });
 

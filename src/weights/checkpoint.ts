@@ -1,4 +1,5 @@
 import type { ByteStore } from "../platform/platform.ts";
+import { withAdvice } from "./advice.ts";
 import {
   type WeightCache,
   type Manifest,
@@ -9,11 +10,11 @@ import {
   readManifest,
   writeManifest,
 } from "./cache.ts";
-import { NEEDED_FILES } from "./folder.ts";
 import type { WeightFormat } from "./format.ts";
-import { type Http, HttpError, InterruptedError } from "./http.ts";
-import type { OnProgress } from "./progress.ts";
+import type { Http } from "./http.ts";
+import { NO_BYTES, type OnProgress } from "./progress.ts";
 import { fileTag, openRemote } from "./remote.ts";
+import { InterruptedError, type Wait } from "./retry.ts";
 import { type TensorInfo, parseHeader } from "./safetensors.ts";
 import { type Source, fileUrl } from "./source.ts";
 import { ChangedError, type Piece, chunksOf, readWeightFile } from "./weight-file.ts";
@@ -35,10 +36,12 @@ export interface OpenOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Loads the formats of quantized checkpoints. It is called for such a checkpoint only. */
   readonly packedFormats?: (() => Promise<readonly WeightFormat[]>) | undefined;
-  /** Retries without a byte received in between. Default 5. */
+  /** Network failures without a byte received in between. Default 10: about eight minutes. */
   readonly retries?: number;
-  /** Delay before the first retry. It doubles each time. Default 500 ms. */
+  /** Wait before the first retry, unless the server names one. It doubles each time. Default 500 ms. */
   readonly retryDelayMs?: number;
+  /** Waits before a retry. Default: until the time is up or the browser comes online. */
+  readonly sleep?: Http["sleep"];
   /** A connection that delivers nothing for this long counts as dead. Default 60 s. */
   readonly stallMs?: number;
   /** Size of the chunks that are stored and passed on. Default 8 MiB. */
@@ -62,9 +65,13 @@ export interface Checkpoint {
    * @throws the signal's reason; InterruptedError when the network fails and retries do not help;
    *   ChangedError when a file changed on the server or is damaged
    */
-  stream(options?: {
-    readonly signal?: AbortSignal | undefined;
-  }): AsyncGenerator<Piece, void, void>;
+  stream(options?: StreamWeightsOptions): AsyncGenerator<Piece, void, void>;
+}
+
+export interface StreamWeightsOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** As for `RetryOptions`. */
+  readonly onWait?: Http["onWait"];
 }
 
 /**
@@ -79,9 +86,11 @@ export async function openCheckpoint(
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
   const { onProgress } = options;
-  onProgress?.({ stage: "files", loadedBytes: 0, totalBytes: 0, networkBytes: 0 });
+  const onWait = (wait?: Wait) =>
+    onProgress?.({ ...NO_BYTES, stage: wait ? "waiting" : "files", waitSeconds: wait?.seconds });
+  onWait();
   const cache = openCache(options.cache === false ? undefined : options.store);
-  const http = httpOf(source, options);
+  const http = httpOf(source, { ...options, onWait });
   const manifest = await readManifest(cache, source.folder);
   const kept = manifest?.complete ? await openKept(manifest, cache) : undefined;
   let opened = kept;
@@ -179,8 +188,8 @@ function checkpointOf(
 ): Checkpoint {
   return {
     ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }),
-    stream: ({ signal } = {}) =>
-      streamWeights(source, manifest, cache, { ...options, signal: signal ?? options.signal }),
+    stream: ({ signal = options.signal, onWait } = {}) =>
+      streamWeights(source, manifest, cache, { ...options, signal, onWait }),
   };
 }
 
@@ -216,7 +225,7 @@ async function* streamWeights(
   source: Source,
   manifest: Manifest,
   cache: WeightCache,
-  options: OpenOptions,
+  options: OpenOptions & StreamWeightsOptions,
 ): AsyncGenerator<Piece, void, void> {
   const { folder, commit, weights } = manifest;
   const { chunkBytes = 8 << 20 } = options;
@@ -244,13 +253,15 @@ async function* streamWeights(
   if (!complete && cache.works) await writeManifest(cache, { ...manifest, complete: true });
 }
 
-function httpOf(source: Source, options: OpenOptions): Http {
+function httpOf(source: Source, options: OpenOptions & Pick<Http, "onWait">): Http {
   return {
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     token: source.repository && options.token,
     signal: options.signal,
-    retries: options.retries ?? 5,
+    retries: options.retries ?? 10,
     retryDelayMs: options.retryDelayMs ?? 500,
+    sleep: options.sleep,
+    onWait: options.onWait,
     stallMs: options.stallMs ?? 60_000,
   };
 }
@@ -279,24 +290,4 @@ function parsePythonJson(text: string): unknown {
   };
   const json = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (part) => numbers[part] ?? part);
   return JSON.parse(json, (_, value) => (value === nan ? NaN : value) as unknown);
-}
-
-/** @returns an error that says what to do about the server's answer, or `error` itself */
-export function withAdvice({ id, folder, repository }: Source, error: unknown): unknown {
-  if (!(error instanceof HttpError)) return error;
-  const where = repository ? `${repository.hub}/${repository.name}` : folder;
-  const advice = (message: string) =>
-    new Error(`${id}: ${message} (${error.message})`, { cause: error });
-  if (error.status === 401 || error.status === 403) {
-    return advice(
-      repository
-        ? `the hub refuses access: the repository does not exist, or it is private or gated. ` +
-            `Accept its terms at ${where} and load it with a \`token\``
-        : "the server refuses access",
-    );
-  }
-  if (error.status === 404) {
-    return advice(`no transformers checkpoint at ${where}: it needs ${NEEDED_FILES}`);
-  }
-  return error;
 }

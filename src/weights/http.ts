@@ -1,35 +1,13 @@
+import { HttpError, InterruptedError, Retry, type RetryOptions } from "./retry.ts";
+
 /** How requests are sent to a checkpoint's server. */
-export interface Http {
+export interface Http extends RetryOptions {
   readonly fetch: typeof globalThis.fetch;
   /** Sent as bearer token. */
   readonly token?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Retries without a byte received in between. */
-  readonly retries: number;
-  /** Delay before the first retry. It doubles each time. */
-  readonly retryDelayMs: number;
   /** A connection that delivers nothing for this long counts as dead. */
   readonly stallMs: number;
 }
-
-/** The server answered with an error status. */
-export class HttpError extends Error {
-  override name = "HttpError";
-  readonly status: number;
-
-  constructor(url: string, status: number) {
-    super(`${url} answered with status ${status}`);
-    this.status = status;
-  }
-}
-
-/** The network failed. A later attempt may succeed. */
-export class InterruptedError extends Error {
-  override name = "InterruptedError";
-}
-
-/** Request Timeout, Too Early, Too Many Requests. */
-const BUSY = [408, 425, 429];
 
 /** The most bytes of a small file such as config.json. The largest tokenizers have about 40 MB. */
 const MAX_WHOLE_BYTES = 256 << 20;
@@ -43,11 +21,12 @@ export async function readWhole(
   http: Http,
   url: string,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; headers: Headers }> {
-  for (let failures = 0; ;) {
+  const retry = new Retry();
+  for (;;) {
     try {
       return await receiveWhole(http, url);
     } catch (error) {
-      await recover(http, error, ++failures);
+      await retry.wait(http, error);
     }
   }
 }
@@ -90,7 +69,8 @@ export async function* download(
   onResponse?: (response: Response) => void,
 ): AsyncGenerator<Uint8Array, void, void> {
   let position = begin;
-  for (let failures = 0; position < end;) {
+  const retry = new Retry();
+  while (position < end) {
     try {
       let skipped = 0;
       const init = {
@@ -109,14 +89,14 @@ export async function* download(
         skipped -= skip;
         bytes = bytes.subarray(skip, skip + end - position);
         if (bytes.length === 0) continue;
-        failures = 0;
+        retry.reset();
         position += bytes.length;
         yield bytes;
         if (position === end) return;
       }
       throw new InterruptedError(`${url}: the connection ended at byte ${position} of ${end}`);
     } catch (error) {
-      await recover(http, error, ++failures);
+      await retry.wait(http, error);
     }
   }
 }
@@ -127,19 +107,6 @@ function firstByte(response: Response, asked: number): number {
   const [, begin] = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "") ?? [];
   // Another origin may hide its Content-Range. Then the range must be the requested one.
   return begin === undefined ? asked : Number(begin);
-}
-
-/** @returns whether the server is too busy to answer, so that a retry may help */
-export function isBusy(error: unknown): error is HttpError {
-  return error instanceof HttpError && (error.status >= 500 || BUSY.includes(error.status));
-}
-
-/** Waits before the next retry. Throws `error` when a retry would not help. */
-async function recover(http: Http, error: unknown, failures: number): Promise<void> {
-  http.signal?.throwIfAborted();
-  const passing = error instanceof InterruptedError || isBusy(error);
-  if (!passing || failures > http.retries) throw error;
-  await delay(http.retryDelayMs * 2 ** (failures - 1), http.signal);
 }
 
 /** Yields the body of one request. Leaving the iteration closes the connection. */
@@ -164,7 +131,7 @@ async function* receive(
   };
   try {
     const response = await wait(() => fetch(url, { ...init, headers, signal: connection.signal }));
-    if (!response.ok) throw new HttpError(url, response.status);
+    if (!response.ok) throw new HttpError(url, response.status, response.headers);
     onResponse(response);
     const reader = response.body?.getReader();
     while (reader) {
@@ -187,19 +154,5 @@ function inTime<T>(promise: Promise<T>, timeoutMs: number, signal?: AbortSignal)
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
     });
-  });
-}
-
-function delay(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
   });
 }

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "./checkpoint.ts";
 import type { StoredTensor, WriteRows } from "./format.ts";
-import type { OnProgress } from "./progress.ts";
+import { type OnProgress, type Progress, Rate } from "./progress.ts";
+import type { Wait } from "./retry.ts";
 import { RowChunker } from "./row-chunker.ts";
 import type { Piece } from "./weight-file.ts";
 
@@ -42,13 +43,16 @@ export async function loadTensors(
   }
   let loadedBytes = 0;
   let networkBytes = 0;
-  const report = () => onProgress?.({ stage: "weights", loadedBytes, totalBytes, networkBytes });
-  report();
-  for await (const piece of checkpoint.stream({ signal })) {
+  const rate = new Rate();
+  const report = (more?: Partial<Progress>) =>
+    onProgress?.({ stage: "weights", loadedBytes, totalBytes, networkBytes, ...more });
+  report(rate.add(0, totalBytes));
+  const onWait = (wait?: Wait) => report(wait && { stage: "waiting", waitSeconds: wait.seconds });
+  for await (const piece of checkpoint.stream({ signal, onWait })) {
     const passedOn = await passOn(piece, byFile.get(piece.file) ?? []);
     loadedBytes += passedOn;
     if (piece.network) networkBytes += passedOn;
-    report();
+    report(rate.add(loadedBytes, totalBytes));
     signal?.throwIfAborted();
   }
   for (const { name, rows, chunker } of [...byFile.values()].flat()) {

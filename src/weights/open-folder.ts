@@ -5,6 +5,7 @@ import {
   withPackedFormats,
 } from "./checkpoint.ts";
 import type { Folder } from "./folder.ts";
+import { NO_BYTES } from "./progress.ts";
 import { type ReadFiles, readFiles } from "./read-files.ts";
 import { ChangedError, type Piece } from "./weight-file.ts";
 
@@ -22,7 +23,7 @@ export async function openFolder(
 ): Promise<Checkpoint> {
   const { signal: stop, onProgress } = options;
   stop?.throwIfAborted();
-  onProgress?.({ stage: "files", loadedBytes: 0, totalBytes: 0, networkBytes: 0 });
+  onProgress?.({ ...NO_BYTES, stage: "files" });
   const { weights, owners, files: small } = await readFiles(files);
   stop?.throwIfAborted();
   const parsed = parseCheckpoint(files.id, {

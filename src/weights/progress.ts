@@ -1,15 +1,49 @@
 /** How far a load has come. */
 export interface Progress {
   /**
-   * `files`: small files and headers are read. `weights`: matrices are read. `ready`: the first
-   * request can be answered.
+   * `files`: small files and headers are read. `weights`: matrices are read. `waiting`: the server or
+   * the network does not answer, or another tab downloads the same weights. `ready`: the first request
+   * can be answered.
    */
-  readonly stage: "files" | "weights" | "ready";
+  readonly stage: "files" | "weights" | "waiting" | "ready";
   /** Bytes of the checkpoint that were passed to the GPU, of `totalBytes`. */
   readonly loadedBytes: number;
   readonly totalBytes: number;
   /** Bytes of `loadedBytes` that came over the network, not from the store. */
   readonly networkBytes: number;
+  /** How fast `loadedBytes` has grown in the last seconds. Undefined in the first one. */
+  readonly bytesPerSecond?: number | undefined;
+  /** Estimated from `bytesPerSecond`. */
+  readonly secondsLeft?: number | undefined;
+  /** While `waiting` for a server or the network: time until the next try. */
+  readonly waitSeconds?: number | undefined;
 }
 
 export type OnProgress = (progress: Progress) => void;
+
+/** Progress before the first byte. */
+export const NO_BYTES = { loadedBytes: 0, totalBytes: 0, networkBytes: 0 } as const;
+
+/** The rate is that of this time, or of the last two samples. */
+const WINDOW_MS = 15_000;
+
+/** Estimates how fast bytes come, and the time left. */
+export class Rate {
+  readonly #samples: { readonly ms: number; readonly bytes: number }[] = [];
+
+  /** @param ms the time, on any clock */
+  add(
+    bytes: number,
+    totalBytes: number,
+    ms = performance.now(),
+  ): Pick<Progress, "bytesPerSecond" | "secondsLeft"> {
+    const samples = this.#samples;
+    samples.push({ ms, bytes });
+    while (samples.length > 2 && ms - (samples[1]?.ms ?? ms) > WINDOW_MS) samples.shift();
+    const [first = { ms, bytes }] = samples;
+    if (ms - first.ms < 1000) return {};
+    const bytesPerSecond = ((bytes - first.bytes) / (ms - first.ms)) * 1000;
+    const left = { secondsLeft: (totalBytes - bytes) / bytesPerSecond };
+    return { bytesPerSecond, ...(bytesPerSecond > 0 && left) };
+  }
+}

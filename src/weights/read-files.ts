@@ -1,6 +1,6 @@
 import type { WeightFile } from "./cache.ts";
 import type { Folder, Listing } from "./folder.ts";
-import { HttpError, isBusy } from "./http.ts";
+import { HttpError, isBusy } from "./retry.ts";
 import { headerBytes, parseHeader } from "./safetensors.ts";
 
 /** The small files of a checkpoint, and the headers of its weight files. */

@@ -1,7 +1,8 @@
 import { type WeightCache, fileKey } from "./cache.ts";
 import type { Folder, FileTag, Listing } from "./folder.ts";
-import { type Http, HttpError, InterruptedError, download, isBusy, readWhole } from "./http.ts";
+import { type Http, download, readWhole } from "./http.ts";
 import { type ReadFiles, readFiles } from "./read-files.ts";
+import { HttpError, InterruptedError, isBusy } from "./retry.ts";
 import { type Source, fileUrl } from "./source.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function openRemote(
   http: Http,
   cache: WeightCache,
 ): Promise<ReadFiles> {
-  // Few retries: a request that fails here mostly has a wrong address.
+  // Few retries: a server that can't be reached here mostly has a wrong address.
   const impatient = { ...http, retries: Math.min(http.retries, 2) };
   const listing = await readListing({ source, http: impatient });
   return readFiles(remoteFiles(source, impatient, cache, listing));
@@ -59,6 +60,9 @@ function remoteFiles(
   };
 }
 
+/** Codes of a hub that offers no file of the revision. */
+const REFUSALS: readonly (string | undefined)[] = ["GatedRepo", "RepoNotFound", "RevisionNotFound"];
+
 /** @returns undefined when the server is no hub, or gives no list */
 export async function readListing({
   source,
@@ -79,6 +83,7 @@ export async function readListing({
     // Without the list, files get other tags, and what is stored would be deleted. A busy hub must
     // not cause that.
     if (isBusy(error) || !(silent || error instanceof SyntaxError)) throw error;
+    if (error instanceof HttpError && REFUSALS.includes(error.code)) throw error;
     return undefined;
   }
 }

@@ -1,7 +1,8 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type WeightCache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
-import { type Http, InterruptedError, download } from "./http.ts";
+import { type Http, download } from "./http.ts";
+import { InterruptedError } from "./retry.ts";
 
 /** Consecutive bytes of a weight file. Pieces arrive in order. */
 export interface Piece {

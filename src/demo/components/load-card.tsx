@@ -1,7 +1,7 @@
 import { nameOf, SAMPLE } from "../catalogue.ts";
 import { loadAs } from "../choose-model.ts";
 import { show } from "../dialogs.ts";
-import { bytes, remaining } from "../format.ts";
+import { bytes, remaining, waiting } from "../format.ts";
 import { cancelLoad, loadModel, model, type ModelState } from "../model.ts";
 import { settings } from "../settings.ts";
 import { explain } from "../trouble.ts";
@@ -44,20 +44,17 @@ function Loading({ state }: { state: Of<"loading"> }) {
   );
 }
 
-function detailOf({ progress, since }: Of<"loading">): string {
+function detailOf({ progress }: Of<"loading">): string {
   if (!progress || progress.stage === "files") return "Reading its configuration…";
-  const { loadedBytes, totalBytes, networkBytes } = progress;
-  if (progress.stage === "ready" || loadedBytes >= totalBytes) return "Preparing the GPU…";
+  const { stage, loadedBytes, totalBytes, networkBytes, bytesPerSecond, secondsLeft } = progress;
+  if (stage === "waiting") return waiting(progress.waitSeconds);
+  if (stage === "ready" || loadedBytes >= totalBytes) return "Preparing the GPU…";
   const parts = [`Weights: ${bytes(loadedBytes)} of ${bytes(totalBytes)}`];
   if (networkBytes === 0) parts.push("from this device");
   else if (networkBytes >= loadedBytes) parts.push("downloading");
   else parts.push(`${bytes(networkBytes)} of it downloaded, the rest from this device`);
-  const elapsed = since ? performance.now() - since.time : 0;
-  const arrived = since ? loadedBytes - since.bytes : 0;
-  // An estimate from the first seconds would be wrong.
-  if (elapsed > 3000 && arrived > 0) {
-    parts.push(remaining(((totalBytes - loadedBytes) / arrived) * (elapsed / 1000)));
-  }
+  if (bytesPerSecond) parts.push(`${bytes(bytesPerSecond)}/s`);
+  if (secondsLeft !== undefined) parts.push(remaining(secondsLeft));
   return parts.join(" · ");
 }
 
