@@ -10,6 +10,8 @@ export {
 } from "./page/device.ts";
 export { type InterceptOptions, intercept } from "./page/intercept.ts";
 export { type CallOptions, type LoadOptions, type Vlm, load } from "./page/load.ts";
+export { type LocalModel, type LocalSource, droppedFolder } from "./page/local-folder.ts";
+export { forgetLocalModel, localModels } from "./page/local-models.ts";
 export { type PlanModelOptions, planModel } from "./page/plan-model.ts";
 export { type ServeOriginOptions, serveOrigin } from "./page/serve-origin.ts";
 export { type StoredModel, deleteStoredModel, storedModels } from "./page/stored-models.ts";

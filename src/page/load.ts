@@ -11,6 +11,8 @@ import type { SourceOptions } from "../runtime/options.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { loadInWorker } from "../worker/load-in-worker.ts";
 import { type InterceptOptions, interceptWith } from "./intercept.ts";
+import { type LocalSource, isHandle } from "./local-folder.ts";
+import { openLocal } from "./local-models.ts";
 import { startWorker } from "./start-worker.ts";
 
 export interface LoadOptions extends Omit<SourceOptions, "base"> {
@@ -69,16 +71,23 @@ export interface Vlm {
  * Loads a model. Resolves when it can answer the first request.
  *
  * @param source a hub repository (`org/name`, `org/name@revision`), or the URL or path of a folder
- *   in Hugging Face's layout. A path is relative to the page.
+ *   in Hugging Face's layout. A path is relative to the page. Or a folder on the user's own disk, which
+ *   is read in place: a directory handle, what `droppedFolder` returns, or the files of an
+ *   `<input type="file">`. A handle is remembered for `localModels`, unless `cache` is false.
  * @throws DeviceError when this device can't run the model: NoGpuError without WebGPU,
  *   OutOfMemoryError or DeviceLostError. The signal's reason. Error for any other failure, such as a
  *   call outside of a page.
  */
-export async function load(source: string, options: LoadOptions = {}): Promise<Vlm> {
+export async function load(source: string | LocalSource, options: LoadOptions = {}): Promise<Vlm> {
   const { signal, onProgress, ...rest } = options;
+  const opened = await openLocal(source);
+  signal?.throwIfAborted();
   const worker = startWorker("load");
   const base = document.baseURI;
-  const model = await loadInWorker(worker, source, { ...rest, base }, onProgress, signal);
+  const model = await loadInWorker(worker, opened, { ...rest, base }, onProgress, signal);
+  if (typeof source !== "string" && isHandle(source) && options.cache !== false) {
+    await (await import("./storage-tasks.ts")).rememberHandle(source);
+  }
   const undos: (() => void)[] = [];
 
   const post = async (body: object, { signal }: CallOptions): Promise<Response> => {

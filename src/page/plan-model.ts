@@ -1,5 +1,7 @@
 import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
 import { withWorker } from "../worker/load-in-worker.ts";
+import type { LocalSource } from "./local-folder.ts";
+import { openLocal } from "./local-models.ts";
 import { startWorker } from "./start-worker.ts";
 
 export interface PlanModelOptions extends Omit<PlanOptions, "base"> {
@@ -15,10 +17,11 @@ export interface PlanModelOptions extends Omit<PlanOptions, "base"> {
  * @throws Error when the model can't be read or isn't supported, or outside of a page; the signal's reason
  */
 export async function planModel(
-  source: string,
+  source: string | LocalSource,
   { signal, ...options }: PlanModelOptions = {},
 ): Promise<ModelPlan> {
+  const opened = await openLocal(source);
   const worker = startWorker("planModel");
   const plan = { ...options, base: document.baseURI };
-  return withWorker(worker, (service) => service.plan(source, plan), signal);
+  return withWorker(worker, (service) => service.plan(opened, plan), signal);
 }

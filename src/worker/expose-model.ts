@@ -3,6 +3,7 @@ import { GrammarError } from "../grammar/grammar-error.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
+import type { LocalFolder } from "../weights/blob-files.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { fetchService } from "./fetch-service.ts";
 import type { WorkerService } from "./protocol.ts";
@@ -15,7 +16,7 @@ export interface ModelLoader {
    * @throws the signal's reason when it aborts
    */
   load(
-    source: string,
+    source: string | LocalFolder,
     options: SourceOptions,
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,

@@ -5,6 +5,7 @@ import { withRequestId } from "../openai/request-id.ts";
 import { reviveDeviceError } from "../platform/device-error.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
+import type { LocalFolder } from "../weights/blob-files.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import type { WorkerService } from "./protocol.ts";
 import { remoteFetch, untilAborted } from "./remote-fetch.ts";
@@ -22,7 +23,7 @@ export type WorkerLike = comlink.Endpoint & { terminate(): void };
  */
 export async function loadInWorker(
   worker: WorkerLike,
-  source: string,
+  source: string | LocalFolder,
   options: SourceOptions,
   onProgress: OnProgress = () => {},
   signal?: AbortSignal,

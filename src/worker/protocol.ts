@@ -2,6 +2,7 @@ import type { CompileGrammar } from "../grammar/grammar.ts";
 import type { Stats } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
+import type { LocalFolder } from "../weights/blob-files.ts";
 import type { OnProgress } from "../weights/progress.ts";
 
 /** A `Request` in a form that can be posted to another thread. */
@@ -38,13 +39,13 @@ export interface WorkerService extends FetchService {
    * @returns the model's id
    */
   load(
-    source: string,
+    source: string | LocalFolder,
     options: SourceOptions,
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,
   ): Promise<string>;
   /** Computes the memory that a model needs. Nothing is loaded. */
-  plan(source: string, options: PlanOptions): Promise<ModelPlan>;
+  plan(source: string | LocalFolder, options: PlanOptions): Promise<ModelPlan>;
   stats(): Promise<Stats>;
   dispose(): void;
 }
