@@ -38,6 +38,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ["{src,tests}/**/*.gpu.test.ts"],
           fileParallelism: false,
+          // The files share a page, a device, and so the kernels that several of them compile.
+          isolate: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           browser: {
