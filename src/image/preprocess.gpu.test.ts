@@ -88,7 +88,7 @@ async function* readTiles(
  * with patches that end in their channels, and with a background. Other settings change sizes, tiles and
  * constants alone; the tests of their processors compare the layouts.
  */
-const WHOLE = ["smolvlm-256m-500m", "qwen2_vl", "llava_onevision", "lfm2_vl"];
+const WHOLE = ["smolvlm-256m-500m-one-tile", "qwen2_vl", "llava_onevision", "lfm2_vl"];
 const SOME_IMAGES = ["shapes.png", "wide.png", "odd.png", "tiny.png", "large.png", "rotated.jpg"];
 
 const compared = cases.filter(

@@ -13,7 +13,7 @@ import { loadInWorker } from "../worker/load-in-worker.ts";
 import { type InterceptOptions, interceptWith } from "./intercept.ts";
 import { type LocalSource, isHandle } from "./local-folder.ts";
 import { openLocal } from "./local-models.ts";
-import { startWorker } from "./start-worker.ts";
+import { withModelWorker } from "./with-model-worker.ts";
 
 export interface LoadOptions extends Omit<SourceOptions, "base"> {
   /** Stops loading. `load` then rejects with the signal's reason. */
@@ -82,9 +82,9 @@ export async function load(source: string | LocalSource, options: LoadOptions = 
   const { signal, onProgress, ...rest } = options;
   const opened = await openLocal(source);
   signal?.throwIfAborted();
-  const worker = startWorker("load");
-  const base = document.baseURI;
-  const model = await loadInWorker(worker, opened, { ...rest, base }, onProgress, signal);
+  const model = await withModelWorker("load", (worker) =>
+    loadInWorker(worker, opened, { ...rest, base: document.baseURI }, onProgress, signal),
+  );
   if (typeof source !== "string" && isHandle(source) && options.cache !== false) {
     await (await import("./storage-tasks.ts")).rememberHandle(source);
   }

@@ -2,7 +2,7 @@ import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
 import { withWorker } from "../worker/load-in-worker.ts";
 import type { LocalSource } from "./local-folder.ts";
 import { openLocal } from "./local-models.ts";
-import { startWorker } from "./start-worker.ts";
+import { withModelWorker } from "./with-model-worker.ts";
 
 export interface PlanModelOptions extends Omit<PlanOptions, "base"> {
   /** Stops planning. `planModel` then rejects with the signal's reason. */
@@ -21,7 +21,8 @@ export async function planModel(
   { signal, ...options }: PlanModelOptions = {},
 ): Promise<ModelPlan> {
   const opened = await openLocal(source);
-  const worker = startWorker("planModel");
-  const plan = { ...options, base: document.baseURI };
-  return withWorker(worker, (service) => service.plan(opened, plan), signal);
+  return withModelWorker("planModel", (worker) => {
+    const plan = { ...options, base: document.baseURI };
+    return withWorker(worker, (service) => service.plan(opened, plan), signal);
+  });
 }

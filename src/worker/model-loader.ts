@@ -1,0 +1,22 @@
+import { browserPlatform } from "../platform/browser.ts";
+import { loadCheckpoint } from "../runtime/load-checkpoint.ts";
+import { openSource } from "../runtime/open-source.ts";
+import { planCheckpoint } from "../runtime/plan-checkpoint.ts";
+import type { OpenOptions } from "../weights/checkpoint.ts";
+import type { ModelLoader } from "./expose-model.ts";
+
+/** Loads and plans models in a worker of a page. */
+export function modelLoader(packedFormats: OpenOptions["packedFormats"]): ModelLoader {
+  return {
+    load(source, options, compileGrammar, onProgress, signal) {
+      const opening = { onProgress, signal, packedFormats };
+      const open = () => openSource(source, options, browserPlatform, opening);
+      const all = { ...options, compileGrammar };
+      return loadCheckpoint(open, all, browserPlatform, onProgress, signal);
+    },
+    async plan(source, options) {
+      const checkpoint = await openSource(source, options, browserPlatform, { packedFormats });
+      return planCheckpoint(checkpoint, options);
+    },
+  };
+}

@@ -1,0 +1,9 @@
+/** The checkpoint is quantized, and only the worker of `packed-worker.ts` knows its formats. */
+export class PackedWorkerNeeded extends Error {
+  override name = "PackedWorkerNeeded";
+
+  /** @returns whether a worker threw this; an error that crosses threads loses its class */
+  static is(error: unknown): boolean {
+    return error instanceof Error && error.name === "PackedWorkerNeeded";
+  }
+}
