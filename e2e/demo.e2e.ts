@@ -1,16 +1,21 @@
 import type { BrowserContext, Page } from "playwright";
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Site, openSite } from "./browser.ts";
 
 let site: Site;
 let context: BrowserContext;
+let page: Page;
 beforeAll(async () => {
   site = await openSite();
 });
-beforeEach(async () => {
-  context = await site.browser.newContext();
-});
-afterEach(() => context.close());
+
+/** The tests that follow use one page, in their order. A software adapter takes seconds to load a model. */
+function onOnePage(): void {
+  beforeAll(async () => {
+    context = await site.browser.newContext();
+  });
+  afterAll(() => context.close());
+}
 
 const status = (page: Page) => page.getByRole("status");
 const lastAnswer = (page: Page) => page.getByRole("article", { name: "Answer" }).last();
@@ -44,77 +49,79 @@ async function answered(page: Page, count = 1): Promise<string> {
   return (await lastAnswer(page).locator(".answer-text").innerText()).trim();
 }
 
-test("answers a question about a dropped image, and then a second question", async () => {
-  const page = await site.open("", context);
-  await drop(page, "circle-and-star.png");
-  await ask(page, "What is in this image?"); // The model still loads.
-  expect(await answered(page)).toBe("A red circle and a small blue star.");
-  await ask(page, "What color is the star?");
-  expect(await answered(page, 2)).toBe("The star is blue.");
-});
+describe("the page", () => {
+  onOnePage();
 
-test("stops an answer in the middle, and completes the next one", async () => {
-  const page = await site.open("", context);
-  await ready(page);
-  // The page waits after a few chunks, so that Stop always comes before the end.
-  await page.evaluate(() => {
-    const prototype = ReadableStreamDefaultReader.prototype;
-    const { read } = prototype;
-    let reads = 0;
-    prototype.read = function (this: ReadableStreamDefaultReader) {
-      if (++reads < 6) return read.call(this);
-      prototype.read = read;
-      return new Promise((_, reject) => {
-        this.closed.catch(reject); // Like any pending read when the fetch is aborted.
-      });
-    };
+  test("cancels loading, and starts it again", async () => {
+    page = await context.newPage();
+    await context.route("**/*.safetensors", () => {}); // Stays without an answer.
+    await page.goto(site.url);
+    const loading = page.getByRole("region", { name: "Loading the model" });
+    await loading.getByRole("button", { name: "Cancel" }).click();
+    await status(page).getByText("No model is loaded.").waitFor();
+    await context.unroute("**/*.safetensors");
+    await page.getByRole("button", { name: "Load the sample model" }).click();
   });
-  await drop(page, "four-shapes.png");
-  await ask(page, "Describe this image.");
-  await page.waitForFunction(
-    () => (document.querySelector(".answer-text")?.textContent ?? "").length > 0,
-  );
-  await page.getByRole("button", { name: "Stop" }).click();
-  await lastAnswer(page).getByText("Stopped.").waitFor();
-  const whole = "A green triangle, a small pink heart, an orange square and a small purple moon.";
-  const part = await answered(page);
-  expect(part.length).toBeLessThan(whole.length);
-  expect(whole.startsWith(part)).toBe(true);
 
-  await page.getByRole("button", { name: "Regenerate" }).click();
-  await page.waitForFunction((text) => document.body.innerText.includes(text), whole);
-});
-
-test("loads the model from this device after a reload", async () => {
-  const page = await site.open("", context);
-  await ready(page);
-  const requested: string[] = [];
-  await context.route("**/models/sample/**", (route) => {
-    requested.push(route.request().url());
-    return route.abort();
+  test("answers a question about a dropped image, and then a second question", async () => {
+    await drop(page, "circle-and-star.png");
+    await ask(page, "What is in this image?"); // The model still loads.
+    expect(await answered(page)).toBe("A red circle and a small blue star.");
+    await ask(page, "What color is the star?");
+    expect(await answered(page, 2)).toBe("The star is blue.");
   });
-  await page.reload();
-  await drop(page, "word-cat.png");
-  await ask(page, "What does it say?");
-  expect(await answered(page)).toBe('It says "CAT".');
-  expect(requested.filter((url) => url.endsWith(".safetensors"))).toEqual([]);
+
+  test("loads the model from this device after a reload", async () => {
+    const requested: string[] = [];
+    await context.route("**/models/sample/**", (route) => {
+      requested.push(route.request().url());
+      return route.abort();
+    });
+    await page.reload();
+    await drop(page, "word-cat.png");
+    await ask(page, "What does it say?");
+    expect(await answered(page)).toBe('It says "CAT".');
+    expect(requested.filter((url) => url.endsWith(".safetensors"))).toEqual([]);
+  });
 });
 
-test("cancels loading, and starts it again", async () => {
-  const page = await context.newPage();
-  await context.route("**/*.safetensors", () => {}); // Stays without an answer.
-  await page.goto(site.url);
-  const loading = page.getByRole("region", { name: "Loading the model" });
-  await loading.getByRole("button", { name: "Cancel" }).click();
-  await status(page).getByText("No model is loaded.").waitFor();
-  await context.unroute("**/*.safetensors");
-  await page.getByRole("button", { name: "Load the sample model" }).click();
-  await ready(page);
-});
+describe("the page of another model", () => {
+  onOnePage();
 
-test("says that a model does not exist, and offers the sample model", async () => {
-  const page = await site.open("?model=./models/nothing-here", context);
-  await page.getByRole("alert").getByText("nothing-here").first().waitFor();
-  await page.getByRole("button", { name: "Use the sample model" }).click();
-  await ready(page);
+  test("says that a model does not exist, and offers the sample model", async () => {
+    page = await site.open("?model=./models/nothing-here", context);
+    await page.getByRole("alert").getByText("nothing-here").first().waitFor();
+    await page.getByRole("button", { name: "Use the sample model" }).click();
+    await ready(page);
+  });
+
+  test("stops an answer in the middle, and completes the next one", async () => {
+    // The page waits after a few chunks, so that Stop always comes before the end.
+    await page.evaluate(() => {
+      const prototype = ReadableStreamDefaultReader.prototype;
+      const { read } = prototype;
+      let reads = 0;
+      prototype.read = function (this: ReadableStreamDefaultReader) {
+        if (++reads < 6) return read.call(this);
+        prototype.read = read;
+        return new Promise((_, reject) => {
+          this.closed.catch(reject); // Like any pending read when the fetch is aborted.
+        });
+      };
+    });
+    await drop(page, "four-shapes.png");
+    await ask(page, "Describe this image.");
+    await page.waitForFunction(
+      () => (document.querySelector(".answer-text")?.textContent ?? "").length > 0,
+    );
+    await page.getByRole("button", { name: "Stop" }).click();
+    await lastAnswer(page).getByText("Stopped.").waitFor();
+    const whole = "A green triangle, a small pink heart, an orange square and a small purple moon.";
+    const part = await answered(page);
+    expect(part.length).toBeLessThan(whole.length);
+    expect(whole.startsWith(part)).toBe(true);
+
+    await page.getByRole("button", { name: "Regenerate" }).click();
+    await page.waitForFunction((text) => document.body.innerText.includes(text), whole);
+  });
 });

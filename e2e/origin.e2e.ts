@@ -18,6 +18,7 @@ const TAB = `<!doctype html>
 <script type="module">
   import { load, serveOrigin } from "/webvlm.js";
   window.loads = 0;
+  window.serveOrigin = serveOrigin;
   window.offer = async (options) => {
     window.server = await serveOrigin(async () => {
       window.loads++;
@@ -29,10 +30,17 @@ const TAB = `<!doctype html>
 
 const FRAME = `<!doctype html><title>A frame</title>`;
 
+/** A service worker that gives up early. */
+const IMPATIENT = `import { answerOrigin } from "/service-worker.js";
+self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+answerOrigin(self, { waitMs: 1000 });`;
+
 interface Tab {
   readonly loads: number;
   readonly vlm: webvlm.Vlm;
   readonly server: webvlm.OriginServer;
+  readonly serveOrigin: typeof webvlm.serveOrigin;
   offer(options?: webvlm.ServeOriginOptions): Promise<void>;
 }
 
@@ -44,8 +52,9 @@ declare global {
 let library: string;
 let app: Server;
 let browser: Browser;
+/** The context of this test, or of all tests of one origin. */
 let context: BrowserContext;
-/** The number of GPU devices that all tabs, frames and workers requested in this test. */
+/** The number of GPU devices that all tabs, frames and workers of the context requested. */
 let devices = 0;
 
 beforeAll(async () => {
@@ -58,6 +67,7 @@ beforeAll(async () => {
 async function readFiles(path: string): Promise<string | Buffer> {
   if (path === "/") return TAB;
   if (path === "/frame.html") return FRAME;
+  if (path === "/impatient.js") return IMPATIENT;
   if (path === "/count-devices.js") return COUNT_DEVICES;
   if (path === "/webvlm-service-worker.js") {
     return COUNT_DEVICES + (await readFile(join(library, path), "utf8"));
@@ -69,15 +79,11 @@ async function readFiles(path: string): Promise<string | Buffer> {
 
 afterAll(() => void app.close());
 
-beforeEach(async () => {
+async function newContext(): Promise<void> {
   context = await browser.newContext();
   await context.addInitScript(countDevices);
   devices = 0;
-});
-
-afterEach(async () => {
-  await context.close();
-});
+}
 
 /** The app's own routes, some of them similar to those that the service worker answers. */
 function ownRoutes(request: IncomingMessage, response: ServerResponse): boolean {
@@ -187,10 +193,79 @@ async function stopServiceWorkers(tab: Page): Promise<void> {
   await session.detach();
 }
 
+/**
+ * The tests of one origin in their order. They share its tabs, because a software adapter takes
+ * seconds to compile a model's kernels. Two tests close the owner, so the model is loaded three times.
+ */
 describe("one engine for the whole origin", () => {
+  let owner: Page;
+  let other: Page;
+  let before: Awaited<ReturnType<typeof fetchAll>>;
+  let after: typeof before;
+  beforeAll(async () => {
+    await newContext();
+    owner = await openTab(false);
+    before = await fetchAll(owner);
+  });
+  afterAll(() => context.close());
+
+  test("while the model loads, requests wait and health answers 503 at once", async () => {
+    const result = await owner.evaluate(async () => {
+      const offered = window.offer();
+      await navigator.serviceWorker.ready;
+      while (!navigator.serviceWorker.controller) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      const [models, health] = await Promise.all(
+        ["/v1/models", "/v1/health"].map((path) => fetch(path)),
+      );
+      await offered;
+      return {
+        models: models?.status,
+        health: [health?.status, (await fetch("/v1/health")).status],
+      };
+    });
+    expect(result).toEqual({ models: 200, health: [503, 200] });
+  });
+
+  describe("an app's own fetches pass through unchanged", () => {
+    beforeAll(async () => {
+      expect(await owner.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
+      after = await fetchAll(owner);
+    });
+
+    test("bodies, headers, redirects and errors", () => {
+      expect(after).toEqual(before);
+    });
+
+    test("as the app's server and the browser make them", () => {
+      const echoed = (name: keyof typeof before) => JSON.parse(before[name].text ?? "");
+      expect(echoed("a text")).toMatchObject({ method: "POST", body: "a=b" });
+      expect(echoed("a text").headers).toMatchObject({ "x-own": "mine", cookie: "who=me" });
+      expect(echoed("no cookies").headers.cookie).toBeUndefined();
+      expect(echoed("bytes").body.length).toBe(256);
+      expect(echoed("a form").body).toContain('filename="name.bin"');
+      expect(echoed("a redirect with its body")).toMatchObject({ method: "POST", body: "a=b" });
+      expect(before).toMatchObject({
+        "a redirect": { redirected: true, url: `${origin(app)}/echo?from=redirect` },
+        "an opaque redirect": { type: "opaqueredirect", status: 0 },
+        "a redirect that is refused": { failed: "TypeError" },
+        "a part": { status: 206, text: "2345" },
+        "a refusal": { status: 418 },
+        "a server's error": { status: 500 },
+        "a missing file": { status: 404 },
+        "no connection": { failed: "TypeError" },
+        "a connection that breaks": { status: 200, text: "TypeError" },
+        "an aborted one": { failed: "AbortError" },
+        "another origin, allowed": { status: 200, type: "cors" },
+        "another origin, refused": { failed: "TypeError" },
+        "another origin, opaque": { type: "opaque" },
+      });
+    });
+  });
+
   test("two tabs, a frame and a worker share it, and each gets its own stream", async () => {
-    const owner = await openTab();
-    const other = await openTab();
+    other = await openTab();
     const frame = await openFrame(other);
     const loads = [owner, other].map((tab) => tab.evaluate(() => window.loads));
     expect(await Promise.all(loads)).toEqual([1, 0]);
@@ -211,51 +286,10 @@ describe("one engine for the whole origin", () => {
     expect(devices).toBe(1);
   });
 
-  test("every request for a device is counted, wherever it is made", async () => {
-    const tab = await openTab(false);
-    await tab.evaluate(async () => {
-      await navigator.serviceWorker.register("/webvlm-service-worker.js");
-      await navigator.serviceWorker.ready;
-    });
-    const frame = await openFrame(tab);
-    const inWorker = (type: WorkerType) =>
-      tab.evaluate(async (type) => {
-        const code = `navigator.gpu.requestAdapter()
-          .then((adapter) => adapter.requestDevice())
-          .then(() => postMessage("there"))`;
-        const script = new Blob([code], { type: "text/javascript" });
-        const worker = new Worker(URL.createObjectURL(script), { type });
-        await new Promise((resolve, reject) => {
-          worker.onmessage = resolve;
-          worker.onerror = ({ message }) => reject(new Error(message));
-        });
-        worker.terminate();
-      }, type);
-    const requestDevice = async () => {
-      const adapter = await navigator.gpu.requestAdapter();
-      await adapter?.requestDevice();
-    };
-    const [serviceWorker] = context.serviceWorkers();
-    const places = [
-      () => tab.evaluate(requestDevice),
-      () => frame.evaluate(requestDevice),
-      () => inWorker("classic"),
-      () => inWorker("module"),
-      () => serviceWorker?.evaluate(requestDevice),
-    ];
-    const counts = [];
-    for (const ask of places) {
-      await ask();
-      counts.push(devices);
-    }
-    expect(counts).toEqual([1, 2, 3, 4, 5]);
-  });
-
   test("XMLHttpRequest and workers are answered too", async () => {
-    await openTab();
-    const other = await openTab(false);
-    await other.waitForFunction(() => navigator.serviceWorker.controller);
-    const result = await other.evaluate(async () => {
+    const third = await openTab(false);
+    await third.waitForFunction(() => navigator.serviceWorker.controller);
+    const result = await third.evaluate(async () => {
       const xhr = new XMLHttpRequest();
       xhr.open("GET", "/v1/models");
       await new Promise((resolve) => {
@@ -273,11 +307,10 @@ describe("one engine for the whole origin", () => {
       return [xhr.responseText, inWorker].map((text) => JSON.parse(text).data[0].id as string);
     });
     expect(result).toEqual([expect.stringContaining("sample"), result[0]]);
+    await third.close();
   });
 
   test("a caller that cancels or closes stops the model", async () => {
-    const owner = await openTab();
-    const other = await openTab();
     await beginStream(other);
     expect(await requests(owner)).toBe(1);
     await other.evaluate(() =>
@@ -296,17 +329,29 @@ describe("one engine for the whole origin", () => {
     await leaving.close();
     await waitForIdle(owner);
 
-    await beginStream(other);
-    await other.close();
+    const closing = await openTab();
+    await beginStream(closing);
+    await closing.close();
     await waitForIdle(owner);
     expect(await ask(owner, "red-circle.png", "What's in this image?")).toBe("A red circle.");
   });
-});
 
-describe("when the owner closes", () => {
-  test("a stream ends with an error event, and the next tab answers the waiting request", async () => {
-    const owner = await openTab();
-    const other = await openTab();
+  test("when the service worker is stopped, the next request works", async () => {
+    expect(await ask(other, "red-circle.png", "What's in this image?")).toBe("A red circle.");
+    await stopServiceWorkers(owner);
+    expect(await ask(other, "night.png", "Is there a star?")).toBe(
+      "Yes, there is a small white star.",
+    );
+  });
+
+  test("when the service worker is stopped during a stream, the model is free again", async () => {
+    await beginStream(other);
+    await stopServiceWorkers(owner);
+    await waitForIdle(owner);
+    expect(await ask(other, "red-circle.png", "What's in this image?")).toBe("A red circle.");
+  });
+
+  test("when the owner closes, a stream ends with an error event, and the next tab answers the waiting request", async () => {
     await beginStream(other);
     const waiting = ask(other, "night.png", "Describe the picture.");
     await owner.close();
@@ -326,79 +371,11 @@ describe("when the owner closes", () => {
   });
 
   test("a tab that withdraws its offer frees its model, and the next tab answers", async () => {
-    const first = await openTab();
     const second = await openTab();
-    await first.evaluate(() => window.server.close());
-    expect(await ask(first, "red-circle.png", "What's in this image?")).toBe("A red circle.");
+    await other.evaluate(() => window.server.close());
+    expect(await ask(other, "red-circle.png", "What's in this image?")).toBe("A red circle.");
     expect(await second.evaluate(() => window.loads)).toBe(1);
-    await expect.poll(() => first.workers().length).toBe(0);
-  });
-
-  test("and no tab takes over, requests get a 503 with retry-after", async () => {
-    const owner = await openTab();
-    const other = await openTab(false);
-    await other.waitForFunction(() => navigator.serviceWorker.controller);
-    await owner.close();
-    const result = await other.evaluate(async () => {
-      const response = await fetch("/v1/models");
-      const { error } = await response.json();
-      return [response.status, response.headers.get("retry-after"), error.code];
-    });
-    expect(result).toEqual([503, "2", "no_owner"]);
-  });
-});
-
-describe("when the service worker is stopped", () => {
-  test("the next request works", async () => {
-    const owner = await openTab();
-    const other = await openTab();
-    expect(await ask(other, "red-circle.png", "What's in this image?")).toBe("A red circle.");
-    await stopServiceWorkers(owner);
-    expect(await ask(other, "night.png", "Is there a star?")).toBe(
-      "Yes, there is a small white star.",
-    );
-  });
-
-  test("during a stream, the model is free again", async () => {
-    const owner = await openTab();
-    const other = await openTab();
-    await beginStream(other);
-    await stopServiceWorkers(owner);
-    await waitForIdle(owner);
-    expect(await ask(other, "red-circle.png", "What's in this image?")).toBe("A red circle.");
-  });
-});
-
-test("while the model loads, requests wait and health answers 503 at once", async () => {
-  const tab = await openTab(false);
-  const result = await tab.evaluate(async () => {
-    const offered = window.offer();
-    await navigator.serviceWorker.ready;
-    while (!navigator.serviceWorker.controller) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    const [models, health] = await Promise.all(
-      ["/v1/models", "/v1/health"].map((path) => fetch(path)),
-    );
-    await offered;
-    return { models: models?.status, health: [health?.status, (await fetch("/v1/health")).status] };
-  });
-  expect(result).toEqual({ models: 200, health: [503, 200] });
-});
-
-describe("an app's own fetches pass through unchanged", () => {
-  let before: Awaited<ReturnType<typeof fetchAll>>;
-  let after: typeof before;
-  beforeAll(async () => {
-    const context = await browser.newContext();
-    const tab = await context.newPage();
-    await tab.goto(`${origin(app)}/`);
-    await tab.waitForFunction(() => "offer" in window);
-    before = await fetchAll(tab);
-    await tab.evaluate(() => window.offer());
-    expect(await tab.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
-    after = await fetchAll(tab);
-    await context.close();
+    await expect.poll(() => other.workers().length).toBe(0);
   });
 
   /** Fetches in every way. @returns each whole response, or the error of the request or of its body */
@@ -454,34 +431,78 @@ describe("an app's own fetches pass through unchanged", () => {
       };
     });
   }
+});
 
-  test("bodies, headers, redirects and errors", () => {
-    expect(after).toEqual(before);
+describe("without a model,", () => {
+  beforeEach(newContext);
+  afterEach(() => context.close());
+
+  test("every request for a device is counted, wherever it is made", async () => {
+    const tab = await openTab(false);
+    await tab.evaluate(async () => {
+      await navigator.serviceWorker.register("/webvlm-service-worker.js");
+      await navigator.serviceWorker.ready;
+    });
+    const frame = await openFrame(tab);
+    const inWorker = (type: WorkerType) =>
+      tab.evaluate(async (type) => {
+        const code = `navigator.gpu.requestAdapter()
+          .then((adapter) => adapter.requestDevice())
+          .then(() => postMessage("there"))`;
+        const script = new Blob([code], { type: "text/javascript" });
+        const worker = new Worker(URL.createObjectURL(script), { type });
+        await new Promise((resolve, reject) => {
+          worker.onmessage = resolve;
+          worker.onerror = ({ message }) => reject(new Error(message));
+        });
+        worker.terminate();
+      }, type);
+    const requestDevice = async () => {
+      const adapter = await navigator.gpu.requestAdapter();
+      await adapter?.requestDevice();
+    };
+    const [serviceWorker] = context.serviceWorkers();
+    const places = [
+      () => tab.evaluate(requestDevice),
+      () => frame.evaluate(requestDevice),
+      () => inWorker("classic"),
+      () => inWorker("module"),
+      () => serviceWorker?.evaluate(requestDevice),
+    ];
+    const counts = [];
+    for (const ask of places) {
+      await ask();
+      counts.push(devices);
+    }
+    expect(counts).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("as the app's server and the browser make them", () => {
-    const echoed = (name: keyof typeof before) => JSON.parse(before[name].text ?? "");
-    expect(echoed("a text")).toMatchObject({ method: "POST", body: "a=b" });
-    expect(echoed("a text").headers).toMatchObject({ "x-own": "mine", cookie: "who=me" });
-    expect(echoed("no cookies").headers.cookie).toBeUndefined();
-    expect(echoed("bytes").body.length).toBe(256);
-    expect(echoed("a form").body).toContain('filename="name.bin"');
-    expect(echoed("a redirect with its body")).toMatchObject({ method: "POST", body: "a=b" });
-    expect(before).toMatchObject({
-      "a redirect": { redirected: true, url: `${origin(app)}/echo?from=redirect` },
-      "an opaque redirect": { type: "opaqueredirect", status: 0 },
-      "a redirect that is refused": { failed: "TypeError" },
-      "a part": { status: 206, text: "2345" },
-      "a refusal": { status: 418 },
-      "a server's error": { status: 500 },
-      "a missing file": { status: 404 },
-      "no connection": { failed: "TypeError" },
-      "a connection that breaks": { status: 200, text: "TypeError" },
-      "an aborted one": { failed: "AbortError" },
-      "another origin, allowed": { status: 200, type: "cors" },
-      "another origin, refused": { failed: "TypeError" },
-      "another origin, opaque": { type: "opaque" },
+  test("when the owner closes and no tab takes over, requests get a 503 with retry-after", async () => {
+    const tabs = [await openTab(false), await openTab(false)] as const;
+    const [owner, other] = tabs;
+    await owner.evaluate(async () => {
+      await navigator.serviceWorker.register("/impatient.js", { type: "module" });
+      const fetch = async () => Response.json({ object: "list", data: [] });
+      await window.serveOrigin({ id: "none", fetch } as unknown as webvlm.Vlm);
     });
+    await other.waitForFunction(() => navigator.serviceWorker.controller);
+    const ask = () =>
+      other.evaluate(async () => {
+        const response = await fetch("/v1/models");
+        const { error } = await response.json();
+        return [response.status, response.headers.get("retry-after"), error?.code];
+      });
+    expect(await ask()).toEqual([200, null, undefined]);
+    await owner.close();
+    expect(await ask()).toEqual([503, "2", "no_owner"]);
+  });
+
+  test("without a service worker the offer fails, and the error says what to do", async () => {
+    const tab = await openTab(false);
+    const refused = await tab.evaluate(() =>
+      window.offer({ script: "" }).catch((error: Error) => error.message),
+    );
+    expect(refused).toMatch(/no service worker is registered.*pass its script/);
   });
 });
 
@@ -534,12 +555,4 @@ test("a streamed upload passes through piece by piece", async () => {
     await trusting.close();
     secure.close();
   }
-});
-
-test("without a service worker the offer fails, and the error says what to do", async () => {
-  const tab = await openTab(false);
-  const refused = await tab.evaluate(() =>
-    window.offer({ script: "" }).catch((error: Error) => error.message),
-  );
-  expect(refused).toMatch(/no service worker is registered.*pass its script/);
 });
