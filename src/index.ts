@@ -14,7 +14,15 @@ export { type LocalModel, type LocalSource, droppedFolder } from "./page/local-f
 export { forgetLocalModel, localModels } from "./page/local-models.ts";
 export { type PlanModelOptions, planModel } from "./page/plan-model.ts";
 export { type ServeOriginOptions, serveOrigin } from "./page/serve-origin.ts";
-export { type StoredModel, deleteStoredModel, storedModels } from "./page/stored-models.ts";
+export type { StorageUse } from "./page/storage-use.ts";
+export {
+  type StoredModel,
+  deleteStoredModel,
+  deleteStoredModels,
+  persistStorage,
+  storageUse,
+  storedModels,
+} from "./page/stored-models.ts";
 
 export type { OriginServer } from "./net/origin/share-with-origin.ts";
 export type { UpstreamOptions } from "./net/upstream/address.ts";

@@ -13,12 +13,14 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { freeDiskBytes } from "../platform/node-store.ts";
 import { openCache } from "../weights/cache.ts";
 import { type Http, download, readWhole } from "../weights/http.ts";
 import { type OnProgress, Rate } from "../weights/progress.ts";
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS } from "../weights/read-files.ts";
 import { openRemote, readListing } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
+import { checkRoom } from "../weights/storage-room.ts";
 
 /** One commit of a repository on this machine, in the layout of the hub's Python client. */
 export interface Snapshot {
@@ -115,6 +117,13 @@ export async function downloadSnapshot(
   }
 
   const totalBytes = weights.reduce((sum, { file }) => sum + file.bytes, 0);
+  const sizes = await Promise.all(weights.map(({ file }) => missingBytes(blobOf(file.tag), file)));
+  checkRoom(
+    source.id,
+    sizes.reduce((sum, bytes) => sum + bytes, 0),
+    await freeDiskBytes(cache),
+    `\`webvlm list\` shows what is in ${cache}, and \`webvlm rm\` deletes it; HF_HOME names another disk`,
+  );
   let doneBytes = 0;
   const rate = new Rate();
   const report = (bytes: number) => {
@@ -137,6 +146,12 @@ export async function downloadSnapshot(
   const { revision } = repository;
   if (revision !== commit) await write(join(root, "refs", revision), Buffer.from(commit));
   return folder;
+}
+
+/** @returns the bytes of a file that are neither in its blob nor in what an earlier run has begun */
+async function missingBytes(blob: string, { bytes }: Blob): Promise<number> {
+  if ((await sizeOf(blob)) === bytes) return 0;
+  return Math.max(0, bytes - ((await sizeOf(`${blob}.incomplete`)) ?? 0));
 }
 
 interface Blob {

@@ -7,6 +7,7 @@ import {
 } from "../runtime/plan-checkpoint.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { openModel } from "./open-model.ts";
+import { table } from "./table.ts";
 import { bytesText } from "./terminal.ts";
 
 export interface InspectCommandOptions extends RuntimeOptions {
@@ -72,20 +73,6 @@ function describe(plan: ModelPlan): string {
     table(images),
     ...room,
   ].join("\n");
-}
-
-/** Aligns columns: the first to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows
-    .map((row) => {
-      const cells = row.map((cell, i) => {
-        const width = widths[i] as number;
-        return i === 0 ? cell.padEnd(width) : cell.padStart(width);
-      });
-      return `  ${cells.join("  ")}`.trimEnd();
-    })
-    .join("\n");
 }
 
 /** @returns a number of parameters: "6.5 M" */

@@ -5,6 +5,7 @@ import { askCommand } from "./ask-command.ts";
 import { inspectCommand } from "./inspect-command.ts";
 import { packageVersion } from "./package-version.ts";
 import { serveCommand } from "./serve-command.ts";
+import { listCommand, pullCommand, removeCommand } from "./storage-commands.ts";
 
 const HELP = `
 A model is a repository of the Hugging Face Hub (org/name or org/name@revision), a local folder in
@@ -126,6 +127,38 @@ export async function main(args: readonly string[]): Promise<number> {
     .addHelpText("after", INSPECT_HELP)
     .action(async (model: string | undefined, options) => {
       code = await inspectCommand({ ...options, model: model ?? options.model });
+    });
+
+  program
+    .command("pull")
+    .argument("<model>", "repository of the hub, or URL of a folder")
+    .summary("download a model, or what has changed of it")
+    .description("Downloads a model without loading it, or what has changed of it on the server.")
+    .action(async (model: string) => {
+      code = await pullCommand(model);
+    });
+
+  program
+    .command("list")
+    .alias("ls")
+    .summary("list the models on this machine")
+    .description(
+      "Lists the models in the cache of the hub's Python client, and those of other URLs.",
+    )
+    .option("--json", "print JSON")
+    .action(async (options) => {
+      code = await listCommand(options);
+    });
+
+  program
+    .command("rm")
+    .argument("[models...]", "repositories to delete, with all their revisions")
+    .summary("delete models from this machine")
+    .description("Deletes models from the cache of the hub's Python client.")
+    .option("--all", "delete all models, those of other programs too")
+    .option("--yes", "confirm --all")
+    .action(async (models: string[], options) => {
+      code = await removeCommand(models, options);
     });
 
   try {

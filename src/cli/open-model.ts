@@ -25,6 +25,8 @@ export interface OpenModelOptions extends Pick<
   /** Whether to download weights that are not on this machine. Default true. */
   readonly weights?: boolean;
   /** Called while weights are downloaded into the Python client's cache. */
+  /** Asks the hub whether the revision has changed, and downloads what has. Default false. */
+  readonly refresh?: boolean;
   readonly onDownload?: OnProgress;
   readonly environment?: HubEnvironment;
 }
@@ -53,6 +55,7 @@ export async function openModel(
     store: options.weights === false ? undefined : openNodeStore(STORE),
     token: environment.token,
     ...opening,
+    revalidate: options.refresh,
     ...(retryDelayMs !== undefined && { retryDelayMs }),
   });
 }
@@ -96,11 +99,11 @@ function isHubSource(source: Source): source is HubSource {
 /** @returns the local folder of a repository; undefined if it must be read over the network */
 async function snapshotOf(
   source: HubSource,
-  { weights, signal, onDownload, retryDelayMs = 500 }: OpenModelOptions,
+  { weights, refresh, signal, onDownload, retryDelayMs = 500 }: OpenModelOptions,
   { cache, token, offline }: HubEnvironment,
 ): Promise<string | undefined> {
   const found = await findSnapshot(cache, source.repository);
-  if (found?.complete || (found && offline)) return found.folder;
+  if ((found?.complete && !refresh) || (found && offline)) return found.folder;
   if (offline) {
     throw new Error(`${source.id} is not in ${cache}, and HF_HUB_OFFLINE forbids downloading it.`);
   }
@@ -112,7 +115,7 @@ async function snapshotOf(
       wait && onDownload?.({ ...NO_BYTES, stage: "waiting", waitSeconds: wait.seconds }),
   };
   try {
-    if (found && (await completeSnapshot(cache, source, http))) return found.folder;
+    if (found && !refresh && (await completeSnapshot(cache, source, http))) return found.folder;
     return await downloadSnapshot(cache, source, http, onDownload);
   } catch (error) {
     // Without the network, the incomplete snapshot is used.

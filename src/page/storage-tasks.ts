@@ -3,4 +3,5 @@
  * library, because most pages only load models.
  */
 export { forgetHandle, rememberHandle, rememberedHandles } from "./handle-store.ts";
+export { deleteModel, deleteModels, listModels, persist, useOfStorage } from "./model-store.ts";
 export { readLocalFolder } from "./read-local-folder.ts";

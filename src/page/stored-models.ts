@@ -1,34 +1,52 @@
-import { openStore } from "../platform/store.ts";
-import { STORE, deleteCached, listCached } from "../weights/cache.ts";
+import type { StoredCheckpoint } from "../weights/stored-checkpoints.ts";
+import type { StorageUse } from "./storage-use.ts";
 
 /** A model whose files, or some of them, are stored on this device. */
-export interface StoredModel {
+export interface StoredModel extends StoredCheckpoint {
   /** `org/name` of a hub's repository, else the folder's name: the `id` of the loaded model. */
   readonly id: string;
   /** The URL that its files come from. */
   readonly folder: string;
-  /** Bytes of its weights that are stored. */
-  readonly storedBytes: number;
-  /** Bytes of all its weights. `load` downloads the difference. */
+  /** Bytes of all its weights. `load` downloads what is missing in `storedBytes`. */
   readonly totalBytes: number;
 }
 
+const tasks = () => import("./storage-tasks.ts");
+
 /**
- * Lists the models that are stored on this device for this page's origin.
+ * Lists the models that are stored on this device for this page's origin, the last used first.
  *
  * @returns an empty list where the browser stores nothing
  */
 export async function storedModels(): Promise<StoredModel[]> {
-  const store = openStore(STORE);
-  return store ? listCached(store) : [];
+  return (await tasks()).listModels();
 }
 
 /**
- * Deletes the stored files of a model. A loaded model is not affected.
+ * Deletes the stored files of a model, and of no other. A loaded model is not affected.
  *
  * @param id the `id` of a stored model; models of several folders may share it, and all are deleted
  */
 export async function deleteStoredModel(id: string): Promise<void> {
-  const store = openStore(STORE);
-  if (store) await deleteCached(store, id);
+  return (await tasks()).deleteModel(id);
+}
+
+/** Deletes all stored models. Loaded models are not affected. */
+export async function deleteStoredModels(): Promise<void> {
+  return (await tasks()).deleteModels();
+}
+
+/** @returns how much this page's origin stores, as far as the browser says it */
+export async function storageUse(): Promise<StorageUse> {
+  return (await tasks()).useOfStorage();
+}
+
+/**
+ * Asks the browser to keep stored models when the disk is full. It may ask the user, or decide by how
+ * often the page is visited.
+ *
+ * @returns whether it keeps them
+ */
+export async function persistStorage(): Promise<boolean> {
+  return (await tasks()).persist();
 }

@@ -1,6 +1,6 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ByteStore } from "./platform.ts";
 
 /** @returns the user's folder for caches */
@@ -39,6 +39,7 @@ export function openNodeStore(name: string): ByteStore {
     async delete(keys) {
       await Promise.all(keys.map((key) => rm(pathOf(folder, key), { force: true })));
     },
+    freeBytes: () => freeDiskBytes(folder),
     async keys() {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
         () => [],
@@ -48,6 +49,17 @@ export function openNodeStore(name: string): ByteStore {
         .map(({ parentPath, name }) => keyOf(join(parentPath, name).slice(folder.length + 1)));
     },
   };
+}
+
+/** @returns the bytes that the disk of a path has free for this user; the path need not exist yet */
+export async function freeDiskBytes(path: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? undefined : freeDiskBytes(parent);
+  }
 }
 
 /** Ends the name of every complete file. In keys this character is escaped. */

@@ -12,6 +12,8 @@ export interface ByteStore {
   set(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   delete(keys: readonly string[]): Promise<void>;
   keys(): Promise<string[]>;
+  /** Bytes that can still be stored. Undefined where nothing says it. */
+  freeBytes?(): Promise<number | undefined>;
 }
 
 /** The things that differ between a browser and Node. */

@@ -17,5 +17,9 @@ export function openStore(name: string): ByteStore | undefined {
       set(key, bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice(), store),
     delete: (deleted) => delMany([...deleted], store),
     keys: () => keys<string>(store),
+    async freeBytes() {
+      const { quota, usage = 0 } = await navigator.storage.estimate();
+      return quota === undefined ? undefined : Math.max(0, quota - usage);
+    },
   };
 }

@@ -69,7 +69,9 @@ export async function loadCheckpoint(
     };
     checkImageToken(model.processor, served.chat.tokenizer);
     const total = checkpoint.weightBytes;
-    onProgress({ stage: "ready", loadedBytes: total, totalBytes: total, networkBytes: 0 });
+    const done = { loadedBytes: total, totalBytes: total, networkBytes: 0 };
+    const lost = checkpoint.storing?.() === false && { stored: false as const };
+    onProgress({ stage: "ready", ...done, ...lost });
     return {
       id: served.id,
       fetch: createHandler({ model: () => served }),

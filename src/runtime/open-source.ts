@@ -14,11 +14,17 @@ import type { SourceOptions } from "./options.ts";
  */
 export async function openSource(
   source: string | LocalFolder,
-  { base, hub, token, cache }: SourceOptions,
+  { base, hub, token, cache, refresh }: SourceOptions,
   platform: Platform,
   options: Pick<OpenOptions, "onProgress" | "signal" | "packedFormats"> = {},
 ): Promise<Checkpoint> {
   if (typeof source !== "string") return openFolder(blobFiles(source), options);
   const store = platform.openStore(STORE);
-  return openCheckpoint(resolveSource(source, { base, hub }), { ...options, store, cache, token });
+  return openCheckpoint(resolveSource(source, { base, hub }), {
+    ...options,
+    store,
+    cache,
+    token,
+    revalidate: refresh,
+  });
 }

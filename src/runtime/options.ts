@@ -28,4 +28,9 @@ export interface SourceOptions extends RuntimeOptions {
   readonly token?: string;
   /** False neither reads nor writes the weights stored on this device. Default true. */
   readonly cache?: boolean;
+  /**
+   * Asks the server whether a model that is stored has changed, and downloads what has. Without it,
+   * what is stored is used as it is. Default false.
+   */
+  readonly refresh?: boolean;
 }

@@ -49,6 +49,7 @@ export function openCache(store: ByteStore | undefined): WeightCache {
     }
   };
   return {
+    ...(store?.freeBytes && { freeBytes: () => attempt(store.freeBytes?.(), undefined) }),
     get works() {
       return works;
     },
@@ -76,6 +77,11 @@ export function chunkKey(
   end: number,
 ): string {
   return `chunk ${folder} ${encode(name)} ${encode(tag)} ${begin}-${end}`;
+}
+
+/** @returns the key of the time when a folder was last opened, in ms since 1970, as text */
+export function usedKey(folder: string): string {
+  return `used ${folder}`;
 }
 
 /** @returns undefined when the folder was never read, or its manifest is damaged */
@@ -109,7 +115,7 @@ export async function dropStale(store: ByteStore, manifest: Manifest): Promise<v
   for (const { name, tag } of weights) current.add(`${encode(name)} ${encode(tag)}`);
   const stale = (await store.keys()).filter((key) => {
     const [kind, of, name, tag] = key.split(" ");
-    return kind !== "manifest" && of === folder && !current.has(`${name} ${tag}`);
+    return (kind === "file" || kind === "chunk") && of === folder && !current.has(`${name} ${tag}`);
   });
   await store.delete(stale);
 }
@@ -123,43 +129,4 @@ export async function dropWeights(
   const keys = await store.keys();
   const own = (key: string) => key.startsWith(`chunk ${folder} ${encode(name)} `);
   await store.delete([manifestKey(folder), ...keys.filter(own)]);
-}
-
-export interface CachedCheckpoint {
-  readonly id: string;
-  readonly folder: string;
-  /** Bytes of weights in the store, and in the checkpoint. */
-  readonly storedBytes: number;
-  readonly totalBytes: number;
-}
-
-/** @returns the checkpoints that are stored, wholly or in part */
-export async function listCached(store: ByteStore): Promise<CachedCheckpoint[]> {
-  const keys = (await store.keys()).map((key) => key.split(" "));
-  const folders = keys
-    .filter(([kind]) => kind === "manifest")
-    .map(([, folder]) => folder as string);
-  const manifests = await Promise.all(folders.map((folder) => readManifest(store, folder)));
-  return manifests
-    .filter((manifest) => manifest !== undefined)
-    .map(({ id, folder, weights }) => {
-      const chunks = keys.filter(([kind, of]) => kind === "chunk" && of === folder);
-      const sizes = chunks.map(([, , , , range = "0-0"]) => {
-        const [begin, end] = range.split("-");
-        return Number(end) - Number(begin);
-      });
-      return { id, folder, storedBytes: sum(sizes), totalBytes: sum(weights.map((w) => w.bytes)) };
-    });
-}
-
-/** Deletes everything that is stored of the checkpoints called `id`. */
-export async function deleteCached(store: ByteStore, id: string): Promise<void> {
-  const listed = (await listCached(store)).filter((checkpoint) => checkpoint.id === id);
-  const folders = new Set(listed.map(({ folder }) => folder));
-  const keys = await store.keys();
-  await store.delete(keys.filter((key) => folders.has(key.split(" ")[1] as string)));
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

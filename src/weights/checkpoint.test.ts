@@ -2,11 +2,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type StoredTensor, memoryStore, safetensors } from "../../tests/checkpoint.ts";
 import { type HubServer, startHub } from "../../tests/hub-server.ts";
 import { random } from "../../tests/support.ts";
-import { deleteCached, listCached } from "./cache.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint } from "./checkpoint.ts";
+import { loadTensors } from "./load-tensors.ts";
 import type { Progress } from "./progress.ts";
+import type { OnProgress } from "./progress.ts";
 import { InterruptedError } from "./retry.ts";
 import { resolveSource } from "./source.ts";
+import { deleteAllStored, deleteStored, listStored } from "./stored-checkpoints.ts";
 import { ChangedError } from "./weight-file.ts";
 
 const CHUNK = 100_000;
@@ -410,18 +412,74 @@ describe("cache", () => {
     warn.mockRestore();
   });
 
+  test("is told when the store is full in mid-download", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const checkpoint = await open({ store: memoryStore(250_000) });
+    expect(checkpoint.storing?.()).toBe(true);
+    const told: (boolean | undefined)[] = [];
+    const onProgress: OnProgress = ({ stored }) => told.push(stored);
+    await loadTensors(checkpoint, [], { onProgress });
+    expect(told[0]).toBeUndefined();
+    expect(told.at(-1)).toBe(false);
+    expect((await open({ store: memoryStore(), cache: false })).storing).toBeUndefined();
+    warn.mockRestore();
+  });
+
+  test("refuses a download that the disk has no room for, and keeps what is stored", async () => {
+    let free = Infinity;
+    const store = { ...memoryStore(), freeBytes: async () => free };
+    await read(await open({ store }));
+    hub.repositories["org/other"] = hub.repositories[NAME]!;
+    free = 400_000;
+    const refused = await open({ store }, "org/other");
+    hub.requests.length = 0;
+    await expect(read(refused)).rejects.toThrow(
+      "org/other: 0.6 MB are to be stored, and there is room for 0.4 MB: delete models",
+    );
+    await expect(read(refused)).rejects.toMatchObject({ name: "StorageFullError" });
+    expect(hub.requests).toEqual([]);
+    expect((await read(await open({ store, fetch: offline }))).networkBytes).toBe(0);
+    const unstored = await read(await open({ store, cache: false }, "org/other"));
+    expect(unstored.networkBytes).toBe(WEIGHTS.length);
+  });
+
+  test("tells when a checkpoint was used last, the last used first", async () => {
+    const store = memoryStore();
+    hub.repositories["org/other"] = hub.repositories[NAME]!;
+    const now = vi.spyOn(Date, "now");
+    for (const [ms, name] of [
+      [1000, NAME],
+      [2000, "org/other"],
+      [3000, NAME],
+    ] as const) {
+      now.mockReturnValue(ms);
+      await read(await open({ store }, name));
+    }
+    now.mockRestore();
+    const used = (await listStored(store)).map(({ id, lastUsed }) => [id, lastUsed?.getTime()]);
+    expect(used).toEqual([
+      [NAME, 3000],
+      ["org/other", 2000],
+    ]);
+    await deleteAllStored(store);
+    expect(await store.keys()).toEqual([]);
+  });
+
   test("lists and deletes", async () => {
     const store = memoryStore();
     hub.repositories["org/other"] = hub.repositories[NAME]!;
     await read(await open({ store }));
     await open({ store }, "org/other");
     const totalBytes = WEIGHTS.length;
-    expect(await listCached(store)).toMatchObject([
-      { id: NAME, storedBytes: totalBytes, totalBytes },
-      { id: "org/other", storedBytes: 0, totalBytes },
+    const revision = expect.stringMatching(/^[0-9a-f]{40}$/);
+    const both = { revision, storedAs: ["F32"], totalBytes, lastUsed: expect.any(Date) };
+    const listed = await listStored(store);
+    expect(listed.sort((a, b) => a.id.localeCompare(b.id))).toMatchObject([
+      { id: NAME, storedBytes: totalBytes, ...both },
+      { id: "org/other", storedBytes: 0, ...both },
     ]);
-    await deleteCached(store, NAME);
-    expect(await listCached(store)).toMatchObject([{ id: "org/other" }]);
+    await deleteStored(store, NAME);
+    expect(await listStored(store)).toMatchObject([{ id: "org/other" }]);
     expect([...store.entries.keys()].every((key) => key.includes("org/other"))).toBe(true);
   });
 });

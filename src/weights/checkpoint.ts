@@ -8,6 +8,7 @@ import {
   fileKey,
   openCache,
   readManifest,
+  usedKey,
   writeManifest,
 } from "./cache.ts";
 import type { WeightFormat } from "./format.ts";
@@ -17,6 +18,7 @@ import { fileTag, openRemote } from "./remote.ts";
 import { InterruptedError, type Wait } from "./retry.ts";
 import { type TensorInfo, parseHeader } from "./safetensors.ts";
 import { type Source, fileUrl } from "./source.ts";
+import { checkRoom } from "./storage-room.ts";
 import { ChangedError, type Piece, chunksOf, readWeightFile } from "./weight-file.ts";
 
 export interface OpenOptions {
@@ -29,7 +31,7 @@ export interface OpenOptions {
    * Asks the server, if it can be reached, whether a checkpoint has changed that is stored
    * completely. By default such a checkpoint is opened without the network.
    */
-  readonly revalidate?: boolean;
+  readonly revalidate?: boolean | undefined;
   /** Access token. It is sent to hubs only. */
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -56,6 +58,11 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** The packed formats that matrices may be stored in. Only a quantized checkpoint has them. */
   readonly formats?: readonly WeightFormat[] | undefined;
+  /**
+   * Undefined for a checkpoint that is not stored. Else false once bytes could not be stored, because
+   * the disk is full, for example: the next load needs the network again.
+   */
+  readonly storing?: () => boolean;
   /** Bytes of all tensors. */
   readonly weightBytes: number;
   /**
@@ -63,7 +70,8 @@ export interface Checkpoint {
    * network are stored as they arrive.
    *
    * @throws the signal's reason; InterruptedError when the network fails and retries do not help;
-   *   ChangedError when a file changed on the server or is damaged
+   *   ChangedError when a file changed on the server or is damaged; StorageFullError before the first
+   *   byte, when the disk has too little room
    */
   stream(options?: StreamWeightsOptions): AsyncGenerator<Piece, void, void>;
 }
@@ -103,6 +111,8 @@ export async function openCheckpoint(
     }
   }
   http.signal?.throwIfAborted();
+  const now = new TextEncoder().encode(`${Date.now()}`);
+  await cache.set(usedKey(source.folder), now as Uint8Array<ArrayBuffer>);
   return withPackedFormats(checkpointOf(source, opened as Opened, cache, options), options);
 }
 
@@ -188,6 +198,7 @@ function checkpointOf(
 ): Checkpoint {
   return {
     ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }),
+    ...(options.store && options.cache !== false && { storing: () => cache.works }),
     stream: ({ signal = options.signal, onWait } = {}) =>
       streamWeights(source, manifest, cache, { ...options, signal, onWait }),
   };
@@ -221,6 +232,9 @@ export function parseCheckpoint(
   };
 }
 
+const ADVICE =
+  "delete models that are no longer needed, or load with `cache: false`, which stores nothing";
+
 async function* streamWeights(
   source: Source,
   manifest: Manifest,
@@ -234,6 +248,13 @@ async function* streamWeights(
   const isStored = (file: WeightFile) =>
     chunksOf(folder, file, chunkBytes).every(({ key }) => stored.has(key));
   const complete = manifest.complete && weights.every(isStored);
+  const missing = weights.flatMap((file) => chunksOf(folder, file, chunkBytes));
+  const need = missing.reduce(
+    (sum, { key, begin, end }) => sum + (stored.has(key) ? 0 : end - begin),
+    0,
+  );
+  // Without this check, a download would fill the disk and be stored in part, for nothing.
+  if (need > 0) checkRoom(source.id, need, await cache.freeBytes?.(), ADVICE);
   // Cleared until everything is stored again, so that the next load verifies it.
   if (manifest.complete && !complete) await writeManifest(cache, { ...manifest, complete: false });
   for (const file of weights) {

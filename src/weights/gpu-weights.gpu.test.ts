@@ -6,12 +6,12 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { openStore } from "../platform/store.ts";
 import type { WritableWeight } from "./allocate-weight.ts";
-import { deleteCached, listCached } from "./cache.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint } from "./checkpoint.ts";
 import { GpuWeights, type GpuWeightsOptions } from "./gpu-weights.ts";
 import { fromBf16, fromF16, toBf16, toF16 } from "./half-floats.ts";
 import type { Progress } from "./progress.ts";
 import { resolveSource } from "./source.ts";
+import { deleteStored, listStored } from "./stored-checkpoints.ts";
 
 interface Made extends StoredTensor {
   /** The values of the stored bytes. */
@@ -275,7 +275,7 @@ describe("GpuWeights", () => {
   test("is filled from IndexedDB at the second load", async () => {
     const store = openStore("gpu-weights-test");
     if (!store) throw new Error("this browser has no IndexedDB");
-    await deleteCached(store, "test");
+    await deleteStored(store, "test");
     for (const network of [true, false]) {
       const offline: typeof fetch = () => Promise.reject(new TypeError("Failed to fetch"));
       const checkpoint = await open(SHARDED, network ? { store } : { store, fetch: offline });
@@ -287,10 +287,10 @@ describe("GpuWeights", () => {
       expect(await gpu.read(odd)).toEqual(valuesOf("vision.odd.bias"));
       w.dispose();
     }
-    const [cached] = await listCached(store);
+    const [cached] = await listStored(store);
     expect(cached).toMatchObject({ id: "test", folder: "https://models.example/test/" });
     expect(cached?.storedBytes).toBe(cached?.totalBytes);
-    await deleteCached(store, "test");
+    await deleteStored(store, "test");
     expect(await store.keys()).toEqual([]);
   });
 });

@@ -96,7 +96,7 @@ export class GpuWeights implements Weights {
    * @throws DeviceLostError, the signal's reason, or what `checkpoint.stream` throws
    */
   async load(
-    checkpoint: Pick<Checkpoint, "stream">,
+    checkpoint: Pick<Checkpoint, "stream" | "storing">,
     options: LoadTensorsOptions = {},
   ): Promise<void> {
     if (this.#closed) throw new Error(`load: the weights of ${this.#checkpoint.id} were loaded`);

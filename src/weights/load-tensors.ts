@@ -27,7 +27,7 @@ interface Loading extends WantedTensor {
  *   stream ends before a tensor is complete
  */
 export async function loadTensors(
-  checkpoint: Pick<Checkpoint, "stream">,
+  checkpoint: Pick<Checkpoint, "stream" | "storing">,
   wanted: readonly WantedTensor[],
   { signal, onProgress }: LoadTensorsOptions = {},
 ): Promise<void> {
@@ -45,7 +45,8 @@ export async function loadTensors(
   let networkBytes = 0;
   const rate = new Rate();
   const report = (more?: Partial<Progress>) =>
-    onProgress?.({ stage: "weights", loadedBytes, totalBytes, networkBytes, ...more });
+    onProgress?.({ stage: "weights", loadedBytes, totalBytes, networkBytes, ...stored(), ...more });
+  const stored = () => checkpoint.storing?.() === false && { stored: false as const };
   report(rate.add(0, totalBytes));
   const onWait = (wait?: Wait) => report(wait && { stage: "waiting", waitSeconds: wait.seconds });
   for await (const piece of checkpoint.stream({ signal, onWait })) {

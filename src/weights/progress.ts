@@ -15,6 +15,11 @@ export interface Progress {
   readonly bytesPerSecond?: number | undefined;
   /** Estimated from `bytesPerSecond`. */
   readonly secondsLeft?: number | undefined;
+  /**
+   * False once bytes could not be stored, because the disk is full, for example. Loading continues, and
+   * the next load downloads them again. Undefined otherwise.
+   */
+  readonly stored?: false | undefined;
   /** While `waiting` for a server or the network: time until the next try. */
   readonly waitSeconds?: number | undefined;
 }
