@@ -9,6 +9,11 @@ import type { FormatReference, WeightFormat } from "../src/weights/format.ts";
 import { bf16, bf16Reference } from "../src/weights/formats/bf16.ts";
 import { f16, f16Reference } from "../src/weights/formats/f16.ts";
 import { f32, f32Reference } from "../src/weights/formats/f32.ts";
+import type { HalfType } from "../src/weights/formats/float-halves.ts";
+import { fp8Format, fp8Reference } from "../src/weights/formats/fp8.ts";
+import { intFormat, intReference, type Zeros } from "../src/weights/formats/int.ts";
+import { mlxFormat, mlxReference } from "../src/weights/formats/mlx.ts";
+import { nf4Format, nf4Reference } from "../src/weights/formats/nf4.ts";
 import { q4, q4InBlocksOf, q4Reference } from "../src/weights/formats/q4.ts";
 import { q8, q8Reference } from "../src/weights/formats/q8.ts";
 import { WeightWriter } from "../src/weights/weight-writer.ts";
@@ -31,7 +36,35 @@ export const FORMAT_CASES: readonly FormatCase[] = [
   { title: "q8", format: q8, reference: q8Reference, error: 1 / 511 + 5e-4 },
   { title: "q4/32", format: q4, reference: q4Reference, error: 1 / 15 + 2e-3 },
   { title: "q4/64", format: q4InBlocksOf(64), reference: q4Reference, error: 1 / 15 + 2e-3 },
+  mlxCase(4, 64, "BF16"),
+  mlxCase(4, 32, "F16"),
+  mlxCase(8, 32, "BF16"),
+  mlxCase(8, 64, "BF16"),
+  mlxCase(2, 32, "BF16"),
+  mlxCase(3, 64, "BF16"),
+  mlxCase(5, 32, "BF16"),
+  mlxCase(6, 32, "BF16"),
+  intCase(4, 128, "F16", "stored"),
+  intCase(4, 32, "BF16", "middle"),
+  intCase(8, 32, "BF16", "stored"),
+  // Half of the widest gap of the table, and of a step of the scales.
+  { title: "nf4", format: nf4Format(64, true), reference: nf4Reference, error: 0.16 },
+  { title: "nf4, plain", format: nf4Format(64, false), reference: nf4Reference, error: 0.153 },
+  { title: "fp8/128", format: fp8Format(128), reference: fp8Reference, error: 2 ** -4 },
 ];
+
+function mlxCase(bits: number, group: number, type: HalfType): FormatCase {
+  const title = `mlx ${bits}/${group} ${type}`;
+  const error = 1.01 / (2 ** bits - 1) + (type === "F16" ? 2e-3 : 2 ** -8);
+  return { title, format: mlxFormat(bits, group, type), reference: mlxReference, error };
+}
+
+function intCase(bits: number, group: number, type: HalfType, zeros: Zeros): FormatCase {
+  const title = `int${bits}/${group} ${type}, zeros ${zeros}`;
+  const format = intFormat(bits, group, type, zeros);
+  // The largest weight may be above the last code, by half a step.
+  return { title, format, reference: intReference, error: 1.01 / (2 ** bits - 1) + 2 ** -8 };
+}
 
 /** @returns a format's reference; throws Error when `FORMAT_CASES` has no line for the format */
 export function referenceOf({ name }: { readonly name: string }): FormatReference {

@@ -41,14 +41,19 @@ export interface WeightSlice {
   readonly format: WeightLayout;
   /** The buffers that `WeightLayout.code` binds, in its order. */
   readonly parts: readonly Tensor[];
+  /** `[D]` u32: column k of the slice is for column `columns[k]` of the input. Default: k. */
+  readonly columns?: Tensor | undefined;
+}
+
+/** @returns the tensors that a weight owns */
+export function tensorsOf({ slices }: Weight): Set<Tensor> {
+  return new Set(slices.flatMap(({ parts, columns }) => (columns ? [...parts, columns] : parts)));
 }
 
 /** @returns the bytes that a weight takes on the GPU */
 export function weightBytes(weight: Weight): number {
   let bytes = 0;
-  for (const slice of weight.slices) {
-    for (const part of slice.parts) bytes += part.buffer?.size ?? 0;
-  }
+  for (const tensor of tensorsOf(weight)) bytes += tensor.buffer?.size ?? 0;
   return bytes;
 }
 
@@ -60,7 +65,9 @@ export function weightBytes(weight: Weight): number {
 export function splitRows(weight: Weight, D: number): Weight {
   const { label, shape, slices } = weight;
   const [O, width] = shape;
-  const whole = slices.find(({ format }) => width % D !== 0 || D % format.blockSize !== 0);
+  const whole = slices.find(
+    ({ format, columns }) => width % D !== 0 || D % format.blockSize !== 0 || columns,
+  );
   if (whole) {
     throw new TypeError(
       `splitRows: ${label} has rows of ${width} in ${whole.format.name}, which can't be cut to ${D}`,

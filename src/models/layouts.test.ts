@@ -46,6 +46,56 @@ describe.each(FOLDERS)("%s is run as it is published", (folder) => {
   });
 });
 
+/** MLX's names, by those of the modules' parameters. */
+const MLX_NAMES: Readonly<Record<string, (parameter: string) => string>> = {
+  smolvlm: (name) =>
+    name
+      .replace(/^model\./, "")
+      .replace(/^(text_model|lm_head)\./, (part) => `language_model.${part}`)
+      .replace("text_model.", ""),
+  ...Object.fromEntries(
+    ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"].map((folder) => [
+      folder,
+      (name: string) =>
+        name
+          .replace(/^model\.language_model\./, "language_model.model.")
+          .replace(/^model\.visual\./, "vision_tower.")
+          .replace(/^lm_head\./, "language_model.$&"),
+    ]),
+  ),
+};
+
+/** Convolutions have their channels last there. */
+const mlxShape = ([O = 0, ...rest]: readonly number[]) =>
+  rest.length > 2 ? [O, ...rest.slice(1), rest[0]!] : [O, ...rest];
+
+test.each(Object.entries(MLX_NAMES))("%s is run as MLX stores it", async (folder, mlxName) => {
+  const checkpoint = await openGolden(folder);
+  const names = await json<Names>(`${folder}/newer/names.json`);
+  const expected = renamed(checkpoint, names, 1);
+  const tensors = new Map(
+    Array.from(expected.tensors, ([name, info]) => [
+      mlxName(name),
+      { ...info, shape: mlxShape(info.shape) },
+    ]),
+  );
+  const { weights, ...recording } = (await recordingOf({ ...checkpoint, tensors })) as Recording;
+  const { weights: others, ...other } = (await recordingOf(expected)) as Recording;
+  expect(recording).toEqual(other);
+  expect(weights).toEqual(
+    others.map(({ stored, ...weight }) => ({
+      ...weight,
+      stored: stored.map((info) => ({ ...info, shape: mlxShape(info.shape) })),
+    })),
+  );
+});
+
+interface Recording {
+  readonly weights: readonly {
+    readonly stored: readonly { readonly shape: readonly number[] }[];
+  }[];
+}
+
 test("LFM2-VL in the layout of its first checkpoints is run as it is published", async () => {
   const checkpoint = await openGolden("lfm2_vl");
   const { files } = checkpoint;

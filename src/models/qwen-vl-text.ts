@@ -9,7 +9,7 @@ import type {
 } from "./model.ts";
 import { qwenVlProcessor } from "./qwen-vl-processor.ts";
 import type { Mrope } from "./rope-settings.ts";
-import { type Rewrite, storedNames } from "./stored-names.ts";
+import { LANGUAGE_HEAD, type Rewrite, storedNames } from "./stored-names.ts";
 
 /** What differs between the text classes of Qwen-VL in transformers. */
 interface QwenDecoder {
@@ -104,6 +104,10 @@ function mropePositions(
 }
 
 const REWRITES: readonly Rewrite[] = [
+  // MLX's names.
+  [/^model\.language_model\./, "language_model.model."],
+  [/^model\.visual\./, "vision_tower."],
+  LANGUAGE_HEAD,
   [/^model\.language_model\./, "model."],
   [/^model\.(language_model|visual)\./, "$1."],
 ];

@@ -6,7 +6,7 @@ import { llama } from "./llama.ts";
 import type { Family } from "./model.ts";
 import { SiglipFields, postLayernorm, siglip, siglipPass } from "./siglip.ts";
 import { smolvlmProcessor } from "./smolvlm-processor.ts";
-import { HEADLESS, storedNames } from "./stored-names.ts";
+import { HEADLESS, LANGUAGE_HEAD, type Rewrite, storedNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' SmolVLM and Idefics3 classes. */
 const Config = z.object({
@@ -20,6 +20,13 @@ const Config = z.object({
   }),
 });
 
+const REWRITES: readonly Rewrite[] = [
+  HEADLESS,
+  // MLX's names.
+  [/^text_model\./, "language_model."],
+  LANGUAGE_HEAD,
+];
+
 /**
  * SmolVLM and SmolVLM2 (arXiv 2504.05299), and Idefics3 (arXiv 2408.12637): SigLIP, pixel
  * shuffle and one linear layer, Llama.
@@ -30,7 +37,7 @@ export const smolvlm: Family<"rows"> = (files, options) => {
   return {
     ...llama(files, "model.text_model"),
     processor: smolvlmProcessor(files, options),
-    storedNames: (name) => storedNames(name, [HEADLESS]),
+    storedNames: (name) => storedNames(name, REWRITES),
     patchesPerRow: scale_factor ** 2,
     imageStates: 1,
 

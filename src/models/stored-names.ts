@@ -21,10 +21,13 @@ export function storedNames(name: string, rewrites: readonly Rewrite[]): readonl
 /** Files of the model without its head lack the first part. */
 export const HEADLESS: Rewrite = [/^model\./, ""];
 
+/** Some files have the head in the language model. */
+export const LANGUAGE_HEAD: Rewrite = [/^lm_head\./, "language_model.lm_head."];
+
 const LLAVA: readonly Rewrite[] = [
   [/^model\.language_model\./, "model.language_model.model."],
   HEADLESS,
-  [/^lm_head\./, "language_model.lm_head."],
+  LANGUAGE_HEAD,
   // Towers of CLIP and SigLIP were models of their own up to transformers 4.
   [/(^|\.)vision_tower\./, "$1vision_tower.vision_model."],
 ];

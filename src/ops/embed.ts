@@ -37,7 +37,8 @@ export function embed(
     throw new TypeError(`embed: images are [${images.shape}], expected [N, ${D}]`);
   }
   const y = g.scratch([T, D], "embed");
-  for (const { first, rows: count, format, parts } of table.slices) {
+  for (const { first, rows: count, format, parts, columns } of table.slices) {
+    if (columns) throw new TypeError(`embed: the columns of ${table.label} are reordered`);
     const code = shader + row + format.code;
     const shape = { D, V, FIRST: first, SLICE_ROWS: count };
     const constants = { ...format.constants, ...shape, SCALE: scale };

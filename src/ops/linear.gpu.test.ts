@@ -7,7 +7,7 @@ import { Gpu } from "../gpu/device.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import type { AllocateOptions } from "../weights/allocate-weight.ts";
-import { formatFits, type WeightFormat } from "../weights/format.ts";
+import { formatFits, partWords, type WeightFormat } from "../weights/format.ts";
 import { bf16 } from "../weights/formats/bf16.ts";
 import { f32 } from "../weights/formats/f32.ts";
 import { q4 } from "../weights/formats/q4.ts";
@@ -149,7 +149,7 @@ describe("linear", () => {
   test.each(packable)("$title: a matrix in slices", async ({ format }) => {
     const gpu = await testGpu();
     const [O, D] = [150, 96];
-    const maxBytes = 51 * 4 * Math.max(...format.parts.map(({ rowWords }) => rowWords(D)));
+    const maxBytes = 4 * Math.max(...format.parts.map((part) => partWords(part, 51, D)));
     const { weight, values } = await testWeight(gpu, O, D, format, { maxBytes });
     expect(weight.slices.length).toBe(3);
     const bias = random(O, 3);

@@ -14,6 +14,7 @@ import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { ACTIVATIONS, type Activation } from "./activation.ts";
+import { gatherColumns } from "./gather-columns.ts";
 import { fold } from "./grid.ts";
 import { type MatmulVariant, matmulVariant } from "./matmul-variant.ts";
 
@@ -92,7 +93,10 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
     options.residual ? residual : noResidual,
     epilogue,
   ];
-  for (const { first, rows, format, parts } of w.slices) {
+  const inputs = new Map<Tensor | undefined, Tensor>([[undefined, x]]);
+  for (const { first, rows, format, parts, columns } of w.slices) {
+    const input = inputs.get(columns) ?? gatherColumns(g, x, columns as Tensor);
+    inputs.set(columns, input);
     g.dispatch(
       {
         name: `${name} ${format.name} ${D}x${O}`,
@@ -104,7 +108,7 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
           ...format.constants,
         },
       },
-      [[x, y], parts, ...groups],
+      [[input, y], parts, ...groups],
       grid(rows),
     );
   }

@@ -1,7 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { ELEMENT_BYTES } from "../gpu/tensor.ts";
 import type { Weight, WeightSlice } from "../gpu/weight.ts";
-import { formatFits, type WeightFormat } from "./format.ts";
+import { formatFits, hasRows, partWords, type WeightFormat } from "./format.ts";
 
 /** A weight that rows can be written to. */
 export interface WritableWeight extends Weight {
@@ -11,6 +11,8 @@ export interface WritableWeight extends Weight {
 export interface AllocateOptions {
   /** The most bytes that one buffer may have; by default what the device can bind. */
   readonly maxBytes?: number;
+  /** Whether the columns have an order of their own. Default false. */
+  readonly isReordered?: boolean | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export function allocateWeight(
   label: string,
   [O, D]: readonly [O: number, D: number],
   format: WeightFormat,
-  { maxBytes = largestBinding(gpu) }: AllocateOptions = {},
+  { maxBytes = largestBinding(gpu), isReordered }: AllocateOptions = {},
 ): WritableWeight {
   if (!(Number.isInteger(O) && Number.isInteger(D) && O > 0 && D > 0)) {
     throw new RangeError(`allocateWeight: ${label} is [${O}, ${D}], expected positive integers`);
@@ -35,13 +37,16 @@ export function allocateWeight(
       `allocateWeight: ${label} has rows of ${D}, ${name} holds multiples of ${rowMultiple}`,
     );
   }
-  const widest = Math.max(...parts.map(({ rowWords }) => rowWords(D))) * ELEMENT_BYTES;
-  const sliceRows = Math.floor(maxBytes / widest);
+  const unit = hasRows(format) ? 1 : O; // rows that can't be parted
+  const largest = Math.max(...parts.map((part) => partWords(part, unit, D))) * ELEMENT_BYTES;
+  const sliceRows = Math.floor(maxBytes / largest) * unit;
   if (sliceRows < 1) {
     throw new RangeError(
-      `allocateWeight: ${label}: a row takes ${widest} bytes, a buffer holds ${maxBytes}`,
+      `allocateWeight: ${label}: ${unit === 1 ? "a row" : "it"} takes ${largest} bytes, ` +
+        `a buffer holds ${maxBytes}`,
     );
   }
+  const columns = isReordered && gpu.tensor(`${label} columns`, [D], "u32");
   const slices: WeightSlice[] = [];
   for (let first = 0; first < O; first += sliceRows) {
     const rows = Math.min(sliceRows, O - first);
@@ -49,9 +54,12 @@ export function allocateWeight(
       first,
       rows,
       format,
-      parts: parts.map(({ name, dtype, rowWords }) =>
-        gpu.tensor(`${label} ${name}`, [rows, rowWords(D)], dtype),
-      ),
+      parts: parts.map((part) => {
+        const words = partWords(part, rows, D);
+        const shape = part.rowWords ? [rows, words / rows] : [words];
+        return gpu.tensor(`${label} ${part.name}`, shape, part.dtype);
+      }),
+      ...(columns && { columns }),
     });
   }
   return { label, shape: [O, D], format, slices };

@@ -21,7 +21,7 @@ export interface StoredVector {
 }
 
 export function hasTensor(tensors: NamedTensors, name: string): boolean {
-  return findPacked(tensors, name) !== undefined || findInfo(tensors, name) !== undefined;
+  return findInfo(tensors, name) !== undefined || findPacked(tensors, name) !== undefined;
 }
 
 /**
@@ -34,6 +34,7 @@ export function findMatrix(tensors: NamedTensors, asked: string, D?: number): St
   if (packed) return packed;
   const { name, info, format } = findElements(tensors, asked);
   const [O = 0, ...rest] = info.shape;
+  const order = channelsFirst(info);
   if (rest.length === 0) {
     throw new TypeError(`matrix: ${name} is [${info.shape}], expected two dimensions or more`);
   }
@@ -41,7 +42,32 @@ export function findMatrix(tensors: NamedTensors, asked: string, D?: number): St
     shape: [O, elementCount(rest)],
     format,
     tensors: [{ name, info, rows: O }],
-    writeTo: (target) => [(first, count, bytes) => target.pack(first, count, bytes, format)],
+    writeTo: (target) => [(first, count, bytes) => target.pack(first, count, order(bytes), format)],
+  };
+}
+
+/** Channels of an image. */
+const CHANNELS = 3;
+
+/**
+ * @param info a convolution's weights `[O, 3, ..., height, width]`, as PyTorch stores them, or
+ *   `[O, ..., height, width, 3]`, as MLX does; or another matrix
+ * @returns what puts the elements of whole rows in PyTorch's order
+ */
+function channelsFirst({ shape, begin, end }: TensorInfo): (bytes: Uint8Array) => Uint8Array {
+  if (shape.length < 4 || shape.at(-1) !== CHANNELS || shape[1] === CHANNELS) return (rows) => rows;
+  const size = (end - begin) / elementCount(shape); // bytes of an element
+  const pixels = elementCount(shape.slice(1, -1));
+  return (rows) => {
+    const ordered = new Uint8Array(rows.length);
+    for (let from = 0; from < rows.length; from += size) {
+      const element = from / size;
+      const place = element % (CHANNELS * pixels);
+      const [pixel, channel] = [Math.floor(place / CHANNELS), place % CHANNELS];
+      const to = (element - place + channel * pixels + pixel) * size;
+      for (let i = 0; i < size; i++) ordered[to + i] = rows[from + i]!;
+    }
+    return ordered;
   };
 }
 

@@ -50,12 +50,35 @@ export interface QuantizationFormat<Name extends string = string> extends Weight
   readonly packer: Packer;
 }
 
-/** One buffer of a format. Its rows are the matrix's rows, side by side. */
-export interface FormatPart {
+/** One buffer of a format. */
+export type FormatPart = RowsPart | WholePart;
+
+/** Its rows are the matrix's rows, side by side. */
+export interface RowsPart {
   readonly name: string;
   readonly dtype: DType;
   /** @returns the 4-byte words that a row of D weights takes */
   readonly rowWords: (D: number) => number;
+  readonly words?: undefined;
+}
+
+/** It belongs to the whole matrix, which is then neither cut nor stacked in one piece with others. */
+export interface WholePart {
+  readonly name: string;
+  readonly dtype: DType;
+  /** @returns the 4-byte words for a matrix `[O, D]` */
+  readonly words: (O: number, D: number) => number;
+  readonly rowWords?: undefined;
+}
+
+/** @returns the 4-byte words that a part takes for `O` rows of `D` weights */
+export function partWords({ rowWords, words }: FormatPart, O: number, D: number): number {
+  return rowWords ? O * rowWords(D) : words(O, D);
+}
+
+/** @returns whether a matrix in the format can be cut by rows */
+export function hasRows(format: WeightFormat): boolean {
+  return format.parts.every(({ rowWords }) => rowWords);
 }
 
 /**
@@ -89,6 +112,8 @@ export interface StoredMatrix {
   readonly shape: readonly [O: number, D: number];
   /** The format that keeps the matrix as it is stored. */
   readonly format: WeightFormat;
+  /** Whether `writeTo` gives its target the order of the columns. Default false. */
+  readonly isReordered?: boolean;
   readonly tensors: readonly StoredTensor[];
   /**
    * Begins to load the matrix.
@@ -112,7 +137,7 @@ export type WriteRows = (first: number, count: number, bytes: Uint8Array) => voi
 
 /** Rows of a weight on the GPU that one stored matrix fills; they are counted from 0. */
 export interface RowTarget {
-  /** Copies the bytes of whole rows to one of the format's parts. */
+  /** Copies the bytes of whole rows, or of a whole part, to one of the format's parts. */
   copy(part: number, first: number, bytes: Uint8Array): Promise<void>;
   /**
    * Packs rows `first ..< first + count`.
@@ -120,6 +145,13 @@ export interface RowTarget {
    * @param bytes the rows in `source`, a format of one part
    */
   pack(first: number, count: number, bytes: Uint8Array, source: WeightFormat): Promise<void>;
+  /**
+   * Says for which column of the layer's input each column is. Only for matrices that are
+   * `isReordered`.
+   *
+   * @param columns `[D]`
+   */
+  orderColumns(columns: Uint32Array): Promise<void> | void;
 }
 
 /** A format on the CPU: what its packer must write bit for bit, and what its WGSL must decode. */
@@ -145,7 +177,7 @@ export function formatFits(format: WeightFormat, D: number): boolean {
   return D > 0 && D % format.rowMultiple === 0;
 }
 
-/** @returns the bytes that a row of `D` weights takes, over all parts */
+/** @returns the bytes that a row of `D` weights takes, over all parts. The format must have rows. */
 export function rowBytes(format: WeightFormat, D: number): number {
-  return format.parts.reduce((sum, { rowWords }) => sum + rowWords(D) * ELEMENT_BYTES, 0);
+  return format.parts.reduce((sum, part) => sum + partWords(part, 1, D) * ELEMENT_BYTES, 0);
 }

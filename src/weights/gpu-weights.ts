@@ -1,11 +1,11 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
-import { stackRows, type Weight, weightBytes } from "../gpu/weight.ts";
+import { stackRows, tensorsOf, type Weight, weightBytes } from "../gpu/weight.ts";
 import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { chooseFormat } from "./choose-format.ts";
 import { findMatrix, findVector, hasTensor, type NamedTensors } from "./find-tensors.ts";
-import type { StoredMatrix, WeightFormat } from "./format.ts";
+import { hasRows, type StoredMatrix, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
 import type { FormatName } from "./formats/registry.ts";
 import { type LoadTensorsOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
@@ -129,9 +129,9 @@ export class GpuWeights implements Weights {
   /** Frees all matrices and vectors. */
   dispose(): void {
     this.#closed = true;
-    const matrices = [...this.#matrices.values()].flatMap(({ value }) => value.slices);
+    const matrices = [...this.#matrices.values()].flatMap(({ value }) => [...tensorsOf(value)]);
     const vectors = [...this.#vectors.values()].map(({ value }) => value);
-    for (const tensor of [...matrices.flatMap(({ parts }) => parts), ...vectors]) {
+    for (const tensor of [...matrices, ...vectors]) {
       this.#gpu.release(bufferOf(tensor));
     }
     this.#matrices.clear();
@@ -198,7 +198,7 @@ export class GpuWeights implements Weights {
         role,
       }),
     );
-    const weights = runsOf(formats).map(([begin, end]) =>
+    const weights = runsOf(stored, formats).map(([begin, end]) =>
       this.#allocate(names.slice(begin, end), stored.slice(begin, end), formats[begin]!),
     );
     return {
@@ -215,7 +215,9 @@ export class GpuWeights implements Weights {
   ): Weight {
     const rows = stored.map(({ shape: [O] }) => O);
     const shape = [sum(rows), stored[0]!.shape[1]] as const;
-    const weight = allocateWeight(this.#gpu, names.join(" "), shape, format);
+    const weight = allocateWeight(this.#gpu, names.join(" "), shape, format, {
+      isReordered: stored[0]!.isReordered,
+    });
     stored.forEach(({ tensors, writeTo }, i) => {
       const firstRow = sum(rows.slice(0, i));
       this.#fills.push((writer) => {
@@ -249,12 +251,16 @@ export class GpuWeights implements Weights {
   }
 }
 
-/** @returns the ranges `begin ..< end` of equal formats */
-function runsOf(formats: readonly WeightFormat[]): [begin: number, end: number][] {
+/** @returns the ranges `begin ..< end` of matrices that are stacked in one piece */
+function runsOf(
+  stored: readonly StoredMatrix[],
+  formats: readonly WeightFormat[],
+): [begin: number, end: number][] {
   const runs: [number, number][] = [];
+  const isWhole = (i: number) => stored[i]!.isReordered || !hasRows(formats[i]!);
   formats.forEach((format, i) => {
     const last = runs.at(-1);
-    if (last && formats[last[0]] === format) last[1] = i + 1;
+    if (last && formats[last[0]] === format && !isWhole(last[0]) && !isWhole(i)) last[1] = i + 1;
     else runs.push([i, i + 1]);
   });
   return runs;

@@ -3,6 +3,7 @@ import { random, testGpu } from "../../tests/support.ts";
 import { FORMAT_CASES, makeWeight, readParts } from "../../tests/weight-formats.ts";
 import { weightBytes } from "../gpu/weight.ts";
 import { allocateWeight } from "./allocate-weight.ts";
+import { partWords } from "./format.ts";
 import { bf16 } from "./formats/bf16.ts";
 import { f16 } from "./formats/f16.ts";
 import { f32 } from "./formats/f32.ts";
@@ -45,7 +46,7 @@ describe("WeightWriter", () => {
     const [words] = source.pack(random(O * D, 3), D, bf16);
     const values = source.unpack([words!], [O, D], bf16);
     const bytes = new Uint8Array(words!.buffer);
-    const maxBytes = 7 * 4 * Math.max(...format.parts.map(({ rowWords }) => rowWords(D)));
+    const maxBytes = 4 * Math.max(...format.parts.map((part) => partWords(part, 7, D)));
     const weight = allocateWeight(gpu, "w", [O, D], format, { maxBytes });
     expect(weight.slices.map(({ rows }) => rows)).toEqual([7, 7, 7, 7, 7, 7, 7, 1]);
     const writer = new WeightWriter(gpu);
@@ -66,7 +67,7 @@ describe("WeightWriter", () => {
     const gpu = await testGpu();
     const [O, D] = [20, 96];
     const packed = reference.pack(random(O * D, 4), D, format);
-    const maxBytes = 7 * 4 * Math.max(...format.parts.map(({ rowWords }) => rowWords(D)));
+    const maxBytes = 4 * Math.max(...format.parts.map((part) => partWords(part, 7, D)));
     const weight = allocateWeight(gpu, "w", [O, D], format, { maxBytes });
     const writer = new WeightWriter(gpu);
     for (const [part, words] of packed.entries()) {

@@ -1,5 +1,5 @@
 import type { Gpu } from "../gpu/device.ts";
-import { bufferOf, ELEMENT_BYTES } from "../gpu/tensor.ts";
+import { bufferOf, byteSize, ELEMENT_BYTES } from "../gpu/tensor.ts";
 import type { WeightSlice } from "../gpu/weight.ts";
 import type { WritableWeight } from "./allocate-weight.ts";
 import type { RowTarget, WeightFormat } from "./format.ts";
@@ -34,6 +34,7 @@ export class WeightWriter {
       copy: (part, first, bytes) => this.copy(weight, part, firstRow + first, bytes),
       pack: (first, count, bytes, source) =>
         this.pack(weight, firstRow + first, count, bytes, source),
+      orderColumns: (columns) => this.orderColumns(weight, columns),
     };
   }
 
@@ -50,7 +51,9 @@ export class WeightWriter {
     bytes: Uint8Array,
   ): Promise<void> {
     const { label, format, shape } = weight;
-    const rowBytes = (format.parts[part]?.rowWords(shape[1]) ?? NaN) * ELEMENT_BYTES;
+    const layout = format.parts[part];
+    if (layout?.words) return this.#copyWhole(weight, part, bytes);
+    const rowBytes = (layout?.rowWords?.(shape[1]) ?? NaN) * ELEMENT_BYTES;
     const count = bytes.byteLength / rowBytes;
     if (!Number.isInteger(count)) {
       throw new RangeError(
@@ -64,6 +67,33 @@ export class WeightWriter {
       this.#gpu.write(slice.parts[part]!, rows, (row * rowBytes) / ELEMENT_BYTES);
       await this.#throttle(rows.byteLength);
     }
+  }
+
+  /** Copies the bytes of a part that belongs to the whole matrix. */
+  async #copyWhole(
+    { label, slices }: WritableWeight,
+    part: number,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    const tensor = slices[0]!.parts[part]!;
+    if (bytes.byteLength !== byteSize(tensor)) {
+      throw new RangeError(
+        `WeightWriter.copy: ${label}: ${bytes.byteLength} bytes, expected ${byteSize(tensor)}`,
+      );
+    }
+    this.#gpu.write(tensor, bytes);
+    await this.#throttle(bytes.byteLength);
+  }
+
+  /**
+   * Writes the order of a weight's columns.
+   *
+   * @throws TypeError when the weight's columns have none
+   */
+  orderColumns({ label, slices: [slice] }: WritableWeight, columns: Uint32Array): void {
+    if (!slice?.columns)
+      throw new TypeError(`WeightWriter.orderColumns: ${label} has its own order`);
+    this.#gpu.write(slice.columns, columns);
   }
 
   /**
@@ -83,7 +113,7 @@ export class WeightWriter {
   ): Promise<void> {
     checkRows("pack", weight, first, count);
     const { label, format, shape } = weight;
-    const rowBytes = (source.parts[0]?.rowWords(shape[1]) ?? NaN) * ELEMENT_BYTES;
+    const rowBytes = (source.parts[0]?.rowWords?.(shape[1]) ?? NaN) * ELEMENT_BYTES;
     if (bytes.byteLength !== count * rowBytes) {
       throw new RangeError(
         `WeightWriter.pack: ${label}: ${bytes.byteLength} bytes, expected ${count * rowBytes}`,

@@ -1,7 +1,20 @@
 import type { WeightFormat } from "../format.ts";
+import { awq } from "./awq.ts";
+import { compressedTensors } from "./compressed-tensors.ts";
+import { fp8 } from "./fp8.ts";
+import { gptq } from "./gptq.ts";
+import { mlx } from "./mlx.ts";
+import { nf4 } from "./nf4.ts";
 
 /**
  * The formats that quantized checkpoints are stored in. They are loaded for such checkpoints alone, so
  * nothing else imports their modules.
  */
-export const PACKED_FORMATS: readonly WeightFormat[] = [];
+export const PACKED_FORMATS: readonly WeightFormat[] = [
+  mlx,
+  compressedTensors,
+  fp8,
+  awq,
+  gptq,
+  nf4,
+];

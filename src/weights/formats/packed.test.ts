@@ -1,0 +1,139 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { packedCheckpoint, type PackedMatrix } from "../../../tests/packed-checkpoint.ts";
+import { decodeMatrix, PACKED_MATRICES } from "../../../tests/packed.ts";
+import { countingGpu } from "../../runtime/counting-device.ts";
+import { GpuWeights } from "../gpu-weights.ts";
+
+const sha256 = (values: Float32Array) =>
+  createHash("sha256").update(new Uint8Array(values.buffer)).digest("hex");
+
+const matrixOf = (title: string) =>
+  PACKED_MATRICES.find((matrix) => matrix.title.startsWith(title)) ?? expect.fail(title);
+
+/** A matrix under another name, its tensors too. */
+function renamed(matrix: PackedMatrix, path: string): PackedMatrix {
+  const from = matrix.name.slice(0, -".weight".length);
+  const tensors = Object.entries(matrix.tensors).map(
+    ([name, tensor]) => [name.replace(from, path), tensor] as const,
+  );
+  return { ...matrix, name: `${path}.weight`, tensors: Object.fromEntries(tensors) };
+}
+
+describe.each(PACKED_MATRICES)("$title", (matrix) => {
+  test.each([undefined, "reversed"] as const)("has exactly its values, order %s", async (order) => {
+    const { values, shape, gpuBytes, fileBytes } = await decodeMatrix(matrix, order);
+    expect(shape).toEqual(matrix.shape);
+    expect(sha256(values)).toBe(matrix.sha256);
+    expect(gpuBytes).toBeLessThanOrEqual(1.05 * fileBytes);
+  });
+});
+
+test("a compressed matrix whose width the model does not say has that of config.json's bits", () => {
+  const matrix = matrixOf("compressed-qwen2_5_vl");
+  const weights = new GpuWeights(countingGpu(), packedCheckpoint([matrix]));
+  expect(weights.head(matrix.name).shape).toEqual(matrix.shape);
+});
+
+test("zero points of compressed-tensors may be one byte each", async () => {
+  const matrix = matrixOf("compressed-qwen3_vl");
+  const name = `${matrix.name}_zero_point`;
+  const [O, groups] = [matrix.shape[0], matrix.tensors[name]!.shape[1]!];
+  const stored = Buffer.from(matrix.tensors[name]!.data, "base64");
+  const bytes = Int8Array.from({ length: O * groups }, (_, i) => {
+    const [o, g] = [Math.floor(i / groups), i % groups];
+    const word = stored.readUInt32LE(4 * (Math.floor(o / 8) * groups + g));
+    return ((word >>> ((o % 8) * 4)) & 15) - 8;
+  });
+  const data = Buffer.from(bytes.buffer).toString("base64");
+  const tensors = { ...matrix.tensors, [name]: { dtype: "I8", shape: [O, groups], data } };
+  expect(sha256((await decodeMatrix({ ...matrix, tensors })).values)).toBe(matrix.sha256);
+});
+
+test("compressed-tensors calls the scales of FP8 blocks otherwise", async () => {
+  const matrix = matrixOf("fp8-qwen3_vl");
+  const tensors = Object.entries(matrix.tensors).map(
+    ([name, tensor]) => [name.replace("weight_scale_inv", "weight_scale"), tensor] as const,
+  );
+  const decoded = await decodeMatrix({ ...matrix, tensors: Object.fromEntries(tensors) });
+  expect(sha256(decoded.values)).toBe(matrix.sha256);
+});
+
+test("rows of different formats are stacked, each in its own", () => {
+  const names = ["q", "k", "v", "o"].map((name) => `layers.0.${name}_proj`);
+  const titles = ["mlx-qwen2_5_vl-4bit:", "mlx-qwen3_vl-4bit-g32", "awq", "awq"];
+  const matrices = titles.map((title, i) => renamed(matrixOf(title), names[i]!));
+  const config = {
+    quantization: { bits: 4, group_size: 64, [names[1]!]: { bits: 4, group_size: 32 } },
+  };
+  const checkpoint = packedCheckpoint([...matrices, { ...matrices[0]!, config, tensors: {} }]);
+  const weights = new GpuWeights(countingGpu(), checkpoint);
+  const weight = weights.matrix(
+    names.map((name) => `${name}.weight`),
+    256,
+  );
+  expect(weight.shape).toEqual([256, 256]);
+  const slices = weight.slices.map(({ first, rows, format }) => [first, rows, format.name]);
+  expect(slices).toEqual([
+    [0, 64, "mlx"],
+    [64, 64, "mlx"],
+    [128, 128, "int"],
+  ]);
+  expect(weight.slices.map(({ format }) => format.constants["GROUP"])).toEqual([64, 32, 128]);
+});
+
+test("matrices that belong together as a whole are stacked without being joined", () => {
+  const names = ["a", "b"];
+  for (const title of ["gptq-qwen2_vl-act", "nf4"]) {
+    const matrices = names.map((name) => renamed(matrixOf(title), name));
+    const weights = new GpuWeights(countingGpu(), packedCheckpoint(matrices));
+    const D = matrices[0]!.shape[1];
+    const weight = weights.matrix(
+      names.map((name) => `${name}.weight`),
+      D,
+    );
+    expect(weight.slices.map(({ first }) => first)).toEqual([0, matrices[0]!.shape[0]]);
+    expect(weight.slices.map(({ columns }) => columns?.shape)).toEqual(
+      title === "nf4" ? [undefined, undefined] : [[D], [D]],
+    );
+    const bytes = weights.allocated.map((tensor) => tensor.bytes);
+    expect(Math.max(...bytes)).toBeLessThan(1.05 * packedCheckpoint(matrices).weightBytes);
+  }
+});
+
+describe("what does not fit is named", () => {
+  test.each<[string, string, (matrix: PackedMatrix) => PackedMatrix, string]>([
+    [
+      "a width that MLX's bits don't give",
+      "mlx-qwen3_vl-8bit",
+      (matrix) => ({ ...matrix, config: { quantization: { bits: 4, group_size: 64 } } }),
+      "k_proj.weight is U32 [64,64], expected U32 [64,32]",
+    ],
+    [
+      "a mode of MLX",
+      "mlx-qwen2_5_vl-4bit:",
+      (matrix) => ({ ...matrix, config: { quantization: { mode: "mxfp4", group_size: 32 } } }),
+      "MLX's mode mxfp4 with 4 bits in groups of 32 is not supported",
+    ],
+    [
+      "bits of GPTQ",
+      "gptq-qwen2_vl:",
+      (matrix) => ({ ...matrix, config: { quantization_config: { bits: 3 } } }),
+      "GPTQ with 3 bits is not supported, expected 4 or 8",
+    ],
+    [
+      "a width of bitsandbytes",
+      "nf4",
+      (matrix) => ({ ...matrix, shape: [32, 36] }),
+      "it has 1024 weights, in rows of 36",
+    ],
+    [
+      "a shape of bitsandbytes",
+      "nf4",
+      (matrix) => ({ ...matrix, shape: [16, 64] }),
+      "shape is 32,32, expected 16,64",
+    ],
+  ])("%s", async (_, title, change, message) => {
+    await expect(decodeMatrix(change(matrixOf(title)))).rejects.toThrow(message);
+  });
+});
