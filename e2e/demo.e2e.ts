@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Site, openSite } from "./browser.ts";
@@ -123,5 +124,37 @@ describe("the page of another model", () => {
 
     await page.getByRole("button", { name: "Regenerate" }).click();
     await page.waitForFunction((text) => document.body.innerText.includes(text), whole);
+  });
+
+  test("lists what is stored, with its size, and deletes it", async () => {
+    await page.getByRole("button", { name: "Model: Sample model" }).click();
+    await page.getByRole("button", { name: "Manage what is stored" }).click();
+    const stored = page.getByRole("list", { name: "Stored models" }).getByRole("listitem");
+    await stored.waitFor();
+    expect(await stored.innerText()).toMatch(/sample\s+13\.\d MB\s+BF16 · used /);
+    await page.getByText(/This page uses 1\d\.\d MB of the /).waitFor();
+    await page.getByRole("button", { name: "Delete sample" }).click();
+    await page.getByText("No model is stored.").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+  });
+
+  test("loads a folder that is dropped on the page, in place, and stores nothing of it", async () => {
+    await context.route("**/*.safetensors", () => {}); // The server has no weights.
+    const cdp = await context.newCDPSession(page);
+    const folder = fileURLToPath(new URL("../public/models/sample", import.meta.url));
+    const at = { x: 300, y: 300, data: { items: [], files: [folder], dragOperationsMask: 1 } };
+    for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+      await cdp.send("Input.dispatchDragEvent", { ...at, type });
+    }
+    await status(page).getByText("sample is ready.").waitFor();
+    await page.getByRole("button", { name: "New chat" }).click();
+    await drop(page, "word-cat.png");
+    await ask(page, "What does it say?");
+    expect(await answered(page)).toBe('It says "CAT".');
+    await page.getByRole("button", { name: "Model: sample" }).click();
+    await page.getByRole("button", { name: "Manage what is stored" }).click();
+    const folders = page.getByRole("list", { name: "Folders" }).getByRole("listitem");
+    expect(await folders.innerText()).toContain("read in place");
+    await page.getByText("No model is stored.").waitFor();
   });
 });

@@ -5,6 +5,7 @@ import { offerOf, SAMPLE } from "./catalogue.ts";
 import { checkDevice, device } from "./device.ts";
 import { openDialog } from "./dialogs.ts";
 import { fitOf } from "./fit.ts";
+import { isFolder } from "./local.ts";
 import { loadModel } from "./model.ts";
 import { change, settings } from "./settings.ts";
 
@@ -17,7 +18,8 @@ export function loadAs(
   quantization: QuantizationName = settings.value.quantization,
 ) {
   change({ quantization });
-  putModelInAddress(source);
+  // A folder can't be opened by an address.
+  putModelInAddress(isFolder(source) ? SAMPLE : source);
   void loadModel(source);
 }
 

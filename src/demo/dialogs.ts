@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-export type DialogName = "model" | "settings" | "code";
+export type DialogName = "model" | "settings" | "code" | "storage";
 
 /** The open dialog, if any. */
 export const openDialog = signal<DialogName | undefined>(undefined);

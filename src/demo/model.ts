@@ -1,6 +1,8 @@
 import { signal } from "@preact/signals";
 import { type Progress, type Vlm, load } from "../index.ts";
 import { nameOf } from "./catalogue.ts";
+import { resolveFolder } from "./local.ts";
+import { say } from "./notice.ts";
 import { settings } from "./settings.ts";
 
 /** The state of the page's model. `source` is what the user entered. */
@@ -19,19 +21,28 @@ export const model = signal<ModelState>({ status: "none" });
 let loading: AbortController | undefined;
 let loaded: { vlm: Vlm; undo: () => void } | undefined;
 
-/** Replaces the loaded model by another one. The memory of the old one is freed first. */
-export async function loadModel(source: string): Promise<void> {
+const NOT_STORED = "The model could not be stored here. The next visit downloads it again.";
+
+/**
+ * Replaces the loaded model by another one. The memory of the old one is freed first.
+ *
+ * @param cache whether the model is stored on this device
+ */
+export async function loadModel(source: string, cache = true): Promise<void> {
   loading?.abort();
   unload();
   const controller = (loading = new AbortController());
   const { signal: cancelled } = controller;
   model.value = { status: "loading", source, progress: undefined };
   try {
-    const vlm = await load(source, {
+    const vlm = await load(resolveFolder(source), {
+      cache,
       quantization: settings.value.quantization,
       signal: cancelled,
       onProgress: (progress) => {
-        if (!cancelled.aborted) showProgress(progress);
+        if (cancelled.aborted) return;
+        showProgress(progress);
+        if (progress.stage === "ready" && progress.stored === false) say(NOT_STORED);
       },
     });
     if (cancelled.aborted) return vlm.dispose();

@@ -1,8 +1,10 @@
+import { isFolder } from "./local.ts";
+
 /** Code for the reader that does what this page does. */
 export function fetchSnippet(source: string): string {
   return `import { load } from "webvlm";
 
-const vlm = await load("${source}");
+const vlm = await load(${argument(source)});
 vlm.intercept(); // Now this page answers fetch("/v1/…").
 
 const response = await fetch("/v1/chat/completions", {
@@ -23,7 +25,7 @@ export function openaiSnippet(source: string): string {
   return `import OpenAI from "openai";
 import { load } from "webvlm";
 
-const vlm = await load("${source}");
+const vlm = await load(${argument(source)});
 const openai = new OpenAI({
   baseURL: "https://webvlm.local/v1", // Never requested: vlm.fetch answers.
   apiKey: "none",
@@ -40,4 +42,8 @@ const stream = await openai.chat.completions.create({
   ] }],
 });
 for await (const chunk of stream) console.log(chunk.choices[0]?.delta.content);`;
+}
+
+function argument(source: string): string {
+  return isFolder(source) ? "await showDirectoryPicker()" : JSON.stringify(source);
 }

@@ -2,7 +2,7 @@ import { DeviceError, NoGpuError } from "../index.ts";
 
 /** A failed load, explained to the user. */
 export interface Trouble {
-  readonly kind: "no-gpu" | "memory" | "not-found" | "forbidden" | "network" | "other";
+  readonly kind: "no-gpu" | "memory" | "storage" | "not-found" | "forbidden" | "network" | "other";
   readonly title: string;
   readonly advice: readonly string[];
 }
@@ -34,6 +34,12 @@ const MEMORY: Trouble = {
 
 /** Errors of browsers and servers have no classes of their own. */
 const TROUBLES: readonly (Trouble & { readonly pattern: RegExp })[] = [
+  {
+    kind: "storage",
+    pattern: /StorageFullError/,
+    title: "There is too little room to store the model",
+    advice: ["Delete models that are no longer needed, or load this one without storing it."],
+  },
   { ...MEMORY, pattern: /out of memory|out-of-memory|allocation|quota/i },
   {
     kind: "network",

@@ -12,6 +12,7 @@ import { LoadCard } from "./load-card.tsx";
 import { ModelDialog } from "./model-dialog.tsx";
 import { ModelStatus } from "./model-status.tsx";
 import { SettingsDialog } from "./settings-dialog.tsx";
+import { StorageDialog } from "./storage-dialog.tsx";
 import { Welcome } from "./welcome.tsx";
 
 export function App() {
@@ -39,6 +40,7 @@ export function App() {
       <ModelDialog />
       <SettingsDialog />
       <CodeDialog />
+      <StorageDialog />
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { addFiles } from "../compose.ts";
+import { takeDrop } from "../folders.ts";
 import { ImageIcon } from "./icons.tsx";
 
 /** Accepts files dropped anywhere on the page. Visible while files are dragged over it. */
@@ -18,7 +18,7 @@ export function DropOverlay() {
     listen("drop", (event) => {
       event.preventDefault();
       hovering.value = false;
-      void addFiles(event.dataTransfer?.files ?? []);
+      void takeDrop(event.dataTransfer);
     });
     return () => listeners.abort();
   }, []);
@@ -28,7 +28,7 @@ export function DropOverlay() {
     <div class="drop-overlay" aria-hidden="true">
       <div class="drop-target">
         <ImageIcon />
-        Drop images anywhere
+        Drop images, or a model's folder
       </div>
     </div>
   );

@@ -76,6 +76,16 @@ function Failed({ state: { source, error } }: { state: Of<"failed"> }) {
         <button type="button" class="primary" onClick={() => void loadModel(source)}>
           Try again
         </button>
+        {kind === "storage" && (
+          <>
+            <button type="button" onClick={show("storage")}>
+              Show what is stored
+            </button>
+            <button type="button" onClick={() => void loadModel(source, false)}>
+              Load without storing
+            </button>
+          </>
+        )}
         {q4Helps && (
           <button type="button" onClick={() => loadAs(source, "q4")}>
             Try with q4

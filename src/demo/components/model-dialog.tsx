@@ -8,6 +8,7 @@ import { closeDialog } from "../dialogs.ts";
 import { model } from "../model.ts";
 import { settings } from "../settings.ts";
 import { Dialog } from "./dialog.tsx";
+import { FolderChoice } from "./folder-choice.tsx";
 import { LoadAnyway } from "./load-anyway.tsx";
 import { OfferChoice } from "./offer-choice.tsx";
 
@@ -116,6 +117,7 @@ function ModelForm() {
           </select>
         </label>
       </details>
+      <FolderChoice />
       <p class="hint">
         A model is downloaded once and then read from this device. Whether it fits is an estimate:
         browsers do not say how much memory a GPU has.
