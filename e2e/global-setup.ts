@@ -9,6 +9,7 @@ import type { TestProject } from "vitest/node";
 import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
 import { pack } from "../scripts/pack.ts";
 import { ROOT } from "./root.ts";
+import { startServe } from "./serve-process.ts";
 
 /** Something that all end-to-end tests share. */
 interface Shared {
@@ -67,6 +68,12 @@ const MAKERS = {
   async command(): Promise<Shared> {
     await make("package");
     return { value: join(ROOT, "dist", "cli", "webvlm.js") };
+  },
+
+  /** `webvlm serve` without options, loaded. Its value is the line that it printed when it was ready. */
+  async serve(): Promise<Shared> {
+    const serving = await startServe((await make("command")).value);
+    return { value: await serving.ready, close: () => serving.kill() };
   },
 } satisfies Record<string, () => Promise<Shared>>;
 

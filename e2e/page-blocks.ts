@@ -28,6 +28,8 @@ export interface DocsPageOptions {
   readonly hub?: () => string;
   /** Changes the code before it runs. */
   readonly change?: (code: string) => string;
+  /** Loads a model once, whatever the number of calls of `load`. The page must not dispose it. */
+  readonly loadsOnce?: boolean;
 }
 
 export interface DocsPage {
@@ -48,6 +50,15 @@ const MODULES: Readonly<Record<string, string>> = {
   webvlm: "/modules/webvlm.js",
   "webvlm/service-worker": "/modules/service-worker.js",
 };
+
+/** The library, whose `load` returns the same model for the same source. */
+const LOADS_ONCE = `import { load as loadNow } from "${MODULES.webvlm}";
+export * from "${MODULES.webvlm}";
+const loaded = new Map();
+export function load(source, options) {
+  if (!loaded.has(source)) loaded.set(source, loadNow(source, options));
+  return loaded.get(source);
+}`;
 
 /** The beginning of the paths of `html` blocks. */
 const HTML = "/html-";
@@ -97,7 +108,7 @@ async function openDocsPage(
   browser: Browser,
   url: string,
   files: Map<string, string>,
-  { before, hub, change = (code) => code }: DocsPageOptions,
+  { before, hub, change = (code) => code, loadsOnce = false }: DocsPageOptions,
 ): Promise<DocsPage> {
   const context = await browser.newContext();
   await context.addInitScript(keepLog);
@@ -109,14 +120,17 @@ async function openDocsPage(
   const page = await context.newPage();
   await page.goto(url);
   const known = new Set<string>();
-  const runShared = (code: string) => runModule(page, files, continued(resolved(code), known));
+  if (loadsOnce) files.set("/loads-once.js", LOADS_ONCE);
+  const webvlm = loadsOnce ? "/loads-once.js" : MODULES.webvlm;
+  const resolve = (code: string) => resolved(code, { ...MODULES, webvlm: webvlm as string });
+  const runShared = (code: string) => runModule(page, files, continued(resolve(code), known));
   if (before !== undefined) await runShared(before);
 
   return {
     context,
     async run({ language, title, code, output }) {
       if (title !== undefined) {
-        files.set(`/${title}`, resolved(code));
+        files.set(`/${title}`, resolve(code));
         return "";
       }
       if (language === "html") return runHtml(context, url, files, code, output);
@@ -176,10 +190,10 @@ function takeLog(page: Page): Promise<string> {
 }
 
 /** Replaces the names of modules by their addresses, as a bundler does. */
-function resolved(code: string): string {
+function resolved(code: string, modules: Readonly<Record<string, string>>): string {
   return code.replace(
     /(\bfrom |\bimport )"([^"]+)"/g,
-    (_, before: string, name: string) => `${before}"${MODULES[name] ?? name}"`,
+    (_, before: string, name: string) => `${before}"${modules[name] ?? name}"`,
   );
 }
 

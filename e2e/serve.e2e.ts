@@ -9,7 +9,7 @@ import { UNPACKED } from "../tests/goldens/paths.ts";
 import { ROOT } from "./root.ts";
 import { malformedRequests } from "./serve-malformed.ts";
 import { type Serving, startServe } from "./serve-process.ts";
-import { shared } from "./shared.ts";
+import { shared, sharedServe } from "./shared.ts";
 
 interface Case {
   readonly name?: string;
@@ -91,34 +91,25 @@ beforeAll(async () => {
 afterAll(() => void images.close());
 
 describe("webvlm serve", () => {
-  let serving: Serving;
-  /** The response to a request before the model is loaded. */
-  let early: Response;
+  let url: string;
   beforeAll(async () => {
-    serving = await startServe(command);
-    early = await fetch(`${serving.url}/health`);
-    await serving.ready;
+    url = await sharedServe();
   });
-  afterAll(() => serving.kill());
 
-  test("answers 503 while it loads, says when it is ready, and then 200", async () => {
-    expect(await failure(early)).toMatchObject({ status: 503, code: "model_loading" });
-    expect(early.headers.get("retry-after")).not.toBeNull();
-    expect(await serving.ready).toBe(`ready: ${serving.url}/v1 answers as "sample"`);
-    for (const path of ["/health", "/v1/health"]) {
-      expect((await fetch(serving.url + path)).status).toBe(200);
-    }
+  test("says when it is ready", async () => {
+    expect(await shared("serve")).toBe(`ready: ${url}/v1 answers as "sample"`);
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   });
 
   test("answers under SGLang's paths too", async () => {
-    const info = await (await fetch(`${serving.url}/get_model_info`)).json();
+    const info = await (await fetch(`${url}/get_model_info`)).json();
     expect(info).toMatchObject({ id: "sample", is_generation: true });
-    expect(await (await fetch(`${serving.url}/model_info`)).json()).toEqual(info);
-    const tokenized = await post(serving.url, { prompt: "a red circle" }, {}, "/tokenize");
+    expect(await (await fetch(`${url}/model_info`)).json()).toEqual(info);
+    const tokenized = await post(url, { prompt: "a red circle" }, {}, "/tokenize");
     const { tokens } = (await tokenized.json()) as { tokens: number[] };
-    const detokenized = await post(serving.url, { tokens }, {}, "/detokenize");
+    const detokenized = await post(url, { tokens }, {}, "/detokenize");
     expect(JSON.stringify(await detokenized.json())).toContain("a red circle");
-    expect((await post(serving.url, {}, {}, "/flush_cache")).status).toBe(200);
+    expect((await post(url, {}, {}, "/flush_cache")).status).toBe(200);
   });
 
   // The browser's tests ask all of them.
@@ -132,7 +123,7 @@ describe("webvlm serve", () => {
         (path) => `${imagesUrl}/${basename(path)}`,
       );
       const request = { messages, temperature: 0, return_token_ids: true };
-      const response = await post(serving.url, request);
+      const response = await post(url, request);
       const { choices, prompt_token_ids } = (await response.json()) as ChatCompletion;
       expect(prompt_token_ids).toEqual(golden.input_ids);
       expect(choices[0]?.token_ids).toEqual(golden.output_ids);
@@ -141,7 +132,7 @@ describe("webvlm serve", () => {
   );
 
   test("the openai package gets answers, streams and errors", async () => {
-    const client = new OpenAI({ baseURL: `${serving.url}/v1`, apiKey: "none", maxRetries: 0 });
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
     const { completions } = client.chat;
     const request = {
       model: "default",
@@ -172,8 +163,8 @@ describe("webvlm serve", () => {
     ],
     ["in the local network", () => "http://10.1.2.3/x.png", /--allow-private-images/],
     ["that is no URL", () => "images/x.png", /neither a URL nor base64/],
-  ])("an image %s is refused by name", async (_, url, message) => {
-    expect(await failure(await post(serving.url, { messages: about(url()) }))).toEqual({
+  ])("an image %s is refused by name", async (_, imageUrl, message) => {
+    expect(await failure(await post(url, { messages: about(imageUrl()) }))).toEqual({
       status: 400,
       message: expect.stringMatching(message),
       type: "invalid_request_error",
@@ -183,21 +174,19 @@ describe("webvlm serve", () => {
   });
 
   test("a file that is no image is refused", async () => {
-    const refused = await failure(
-      await post(serving.url, { messages: about(`${imagesUrl}/cases.json`) }),
-    );
+    const refused = await failure(await post(url, { messages: about(`${imagesUrl}/cases.json`) }));
     expect(refused).toMatchObject({ status: 400, code: "image_parse_error" });
   });
 
   /** Expects the right answer to one more request. */
   async function expectAnswer(): Promise<void> {
     const body = { messages: about(`${imagesUrl}/red-circle.png`), temperature: 0 };
-    const { choices } = (await (await post(serving.url, body)).json()) as ChatCompletion;
+    const { choices } = (await (await post(url, body)).json()) as ChatCompletion;
     expect(choices[0]?.message.content?.trim()).toBe("A red circle.");
   }
 
   test("1,000 malformed requests are refused, and the next one is answered", async () => {
-    const { port } = new URL(serving.url);
+    const { port } = new URL(url);
     const statuses = new Map<string, number>();
     const requests = malformedRequests(1000);
     expect(requests.length).toBe(1000);
@@ -222,7 +211,7 @@ describe("webvlm serve", () => {
       // Half of them leave before the first event: in the queue, or during prefill.
       if (i % 2 === 0) setTimeout(() => client.abort(), i % 20);
       try {
-        const response = await post(serving.url, LONG, { signal });
+        const response = await post(url, LONG, { signal });
         const reader = (response.body as ReadableStream<Uint8Array>).getReader();
         await reader.read();
         client.abort();
@@ -235,6 +224,87 @@ describe("webvlm serve", () => {
     }
     await expectAnswer();
   });
+});
+
+describe("webvlm serve that can't start", () => {
+  test("says at once that its port is taken", async () => {
+    const { port } = new URL(imagesUrl);
+    await expect(startServe(command, ["--port", port])).rejects.toThrow(
+      new RegExp(`ended with 1: webvlm: Port ${port} of 127.0.0.1 is taken`),
+    );
+  });
+
+  test("exits when its model does not exist", async () => {
+    const serving = await startServe(command, ["--model", "./no/such/folder"]);
+    const { code, stderr } = await serving.finished;
+    expect([code, stderr]).toEqual([1, expect.stringContaining("does not exist")]);
+  });
+
+  test("exits with 0 at a signal while it loads", async () => {
+    const serving = await startServe(command);
+    serving.signal("SIGTERM");
+    expect((await serving.finished).code).toBe(0);
+  });
+
+  test("says without a driver which files it searched", async () => {
+    const serving = await startServe(command, [], { VK_ICD_FILENAMES: "/nowhere/icd.json" });
+    const { code, stderr } = await serving.finished;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/No GPU was found\. Searched for .*\/nowhere\/icd\.json.*Install/);
+  });
+});
+
+/*
+ * The engine is the same in the browser, where the tests of goldens ask every family; here Node decodes the
+ * images and runs Dawn.
+ */
+
+/** Starts a server of a family of the goldens. */
+function startGolden(
+  family: string,
+  options: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Serving> {
+  const f32 = ["--quantization", "f32", "--context-length", "1024"];
+  return startServe(command, [join(ROOT, UNPACKED, family), ...f32, ...options], env);
+}
+
+async function expectGoldens(
+  family: string,
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<void> {
+  const cases = readCases(join(ROOT, UNPACKED, family));
+  for (const { name, messages, max_tokens, input_ids, output_ids } of cases) {
+    const asked = { messages: withUrls(messages, GOLDENS), max_tokens };
+    const request = { ...asked, temperature: 0, return_token_ids: true };
+    const answer = (await (await post(url, request, { headers })).json()) as ChatCompletion;
+    expect(answer.prompt_token_ids, name).toEqual(input_ids);
+    expect(answer.choices[0]?.token_ids, name).toEqual(output_ids);
+  }
+}
+
+describe("webvlm serve of a model with tiles", () => {
+  let serving: Serving;
+  /** The response to a request before the model is loaded. */
+  let early: Response;
+  beforeAll(async () => {
+    serving = await startGolden("smolvlm-tiles");
+    early = await fetch(`${serving.url}/health`);
+    await serving.ready;
+  });
+  afterAll(() => serving.kill());
+
+  test("answers 503 while it loads, and then 200", async () => {
+    expect(await failure(early)).toMatchObject({ status: 503, code: "model_loading" });
+    expect(early.headers.get("retry-after")).not.toBeNull();
+    for (const path of ["/health", "/v1/health"]) {
+      expect((await fetch(serving.url + path)).status).toBe(200);
+    }
+  });
+
+  test("answers the goldens of smolvlm-tiles as the reference did", () =>
+    expectGoldens("smolvlm-tiles", serving.url));
 
   test("SIGINT finishes the running answer, takes no new request, and exits with 0", async () => {
     const response = await post(serving.url, { ...LONG, max_tokens: 40 });
@@ -252,19 +322,22 @@ describe("webvlm serve", () => {
   });
 });
 
-describe("webvlm serve for others", () => {
+describe("webvlm serve of a model with M-RoPE and DeepStack, for others", () => {
   const key = { authorization: "Bearer sesame" };
   const origin = "https://app.example";
   let serving: Serving;
   beforeAll(async () => {
     const options = ["--host", "0.0.0.0", "--cors-origin", origin, "--max-body-size", "100k"];
-    serving = await startServe(command, options, { WEBVLM_API_KEY: "sesame" });
+    serving = await startGolden("qwen3_vl", options, { WEBVLM_API_KEY: "sesame" });
     await serving.ready;
   });
   afterAll(() => serving.kill());
 
+  test("answers the goldens of qwen3_vl as the reference did", () =>
+    expectGoldens("qwen3_vl", serving.url, key));
+
   test("requires its key", async () => {
-    const body = { messages: [{ role: "user", content: "Hello!" }], temperature: 0 };
+    const body = { messages: [{ role: "user", content: "Hello!" }], max_tokens: 1 };
     const wrong: Record<string, string>[] = [{}, { authorization: "Bearer open" }];
     for (const headers of wrong) {
       const refused = await failure(await post(serving.url, body, { headers }));
@@ -321,53 +394,11 @@ describe("webvlm serve for others", () => {
   });
 });
 
-describe("webvlm serve that can't start", () => {
-  test("says at once that its port is taken", async () => {
-    const { port } = new URL(imagesUrl);
-    await expect(startServe(command, ["--port", port])).rejects.toThrow(
-      new RegExp(`ended with 1: webvlm: Port ${port} of 127.0.0.1 is taken`),
-    );
-  });
-
-  test("exits when its model does not exist", async () => {
-    const serving = await startServe(command, ["--model", "./no/such/folder"]);
-    const { code, stderr } = await serving.finished;
-    expect([code, stderr]).toEqual([1, expect.stringContaining("does not exist")]);
-  });
-
-  test("exits with 0 at a signal while it loads", async () => {
-    const serving = await startServe(command);
-    serving.signal("SIGTERM");
-    expect((await serving.finished).code).toBe(0);
-  });
-
-  test("says without a driver which files it searched", async () => {
-    const serving = await startServe(command, [], { VK_ICD_FILENAMES: "/nowhere/icd.json" });
-    const { code, stderr } = await serving.finished;
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/No GPU was found\. Searched for .*\/nowhere\/icd\.json.*Install/);
-  });
-});
-
-/**
- * A model with tiles, one with M-RoPE and DeepStack, one with cross-attention. The engine is the same in
- * the browser, where the tests of goldens ask every family; here Node decodes the images and runs Dawn.
- */
-const FOLDERS = ["smolvlm-tiles", "qwen3_vl", "mllama"];
-
-test.each(FOLDERS)("goldens of %s are answered as the reference did", async (family) => {
-  const folder = join(ROOT, UNPACKED, family);
-  const options = ["--quantization", "f32", "--context-length", "1024"];
-  const serving = await startServe(command, [folder, ...options]);
+test("webvlm serve of a model with cross-attention answers the goldens of mllama as the reference did", async () => {
+  const serving = await startGolden("mllama");
   try {
     await serving.ready;
-    for (const { name, messages, max_tokens, input_ids, output_ids } of readCases(folder)) {
-      const asked = { messages: withUrls(messages, GOLDENS), max_tokens };
-      const request = { ...asked, temperature: 0, return_token_ids: true };
-      const answer = (await (await post(serving.url, request)).json()) as ChatCompletion;
-      expect(answer.prompt_token_ids, name).toEqual(input_ids);
-      expect(answer.choices[0]?.token_ids, name).toEqual(output_ids);
-    }
+    await expectGoldens("mllama", serving.url);
   } finally {
     await serving.kill();
   }

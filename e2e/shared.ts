@@ -13,3 +13,9 @@ export async function shared(name: SharedName): Promise<string> {
   if (!response.ok) throw new Error(`shared: making ${name} failed:\n${text}`);
   return text;
 }
+
+/** The address of the shared `webvlm serve`, without a slash at its end. */
+export async function sharedServe(): Promise<string> {
+  const [, url] = /^ready: (http\S+)\/v1 /.exec(await shared("serve")) ?? [];
+  return url as string;
+}

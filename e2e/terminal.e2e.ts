@@ -3,13 +3,12 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ModelPlan } from "../src/index.ts";
-import type { ChatCompletion } from "../src/openai/wire.ts";
 import { UNPACKED } from "../tests/goldens/paths.ts";
 import { openSample } from "./browser.ts";
 import { findPython } from "./find-python.ts";
 import { ROOT } from "./root.ts";
 import { run } from "./serve-process.ts";
-import { shared } from "./shared.ts";
+import { shared, sharedServe } from "./shared.ts";
 
 const IMAGES = join(ROOT, "e2e", "goldens", "sample");
 
@@ -22,22 +21,6 @@ const webvlm = (args: readonly string[], options: Parameters<typeof run>[2] = {}
   run(process.execPath, [command, ...args], options);
 
 describe("webvlm ask", () => {
-  test("takes several images, text between them, standard input, --json", async () => {
-    const words = ["Image 1:", "-", "Image 2:", join(IMAGES, "after.png"), "What is different?"];
-    const input = readFileSync(join(IMAGES, "before.png"));
-    const options = ["--temperature", "0", "--json"];
-    const { code, stdout, stderr } = await webvlm(["ask", ...words, ...options], { input });
-    expect(code).toBe(0);
-    const { choices } = JSON.parse(stdout) as ChatCompletion;
-    expect(choices[0]?.message.content?.trim()).toBe(
-      "Image 1 shows a blue square and a green ring. Image 2 shows a blue square and a green cross.",
-    );
-    // Everything but the answer goes to stderr.
-    expect(stderr).toMatch(/^GPU: \S/);
-    if (process.env.WEBVLM_GPU !== "1") expect(stderr).toContain("software adapter");
-    expect(stderr).toContain("loading: 100%");
-  });
-
   test.each([
     [["missing.png", "What is it?"], /^webvlm: There is no file missing.png\.$/m],
     [[join(IMAGES, "red-circle.png")], /^webvlm: Say what you want to know/m],
@@ -49,13 +32,6 @@ describe("webvlm ask", () => {
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(message);
     expect(stderr).not.toContain("GPU:");
-  });
-
-  test("a refused request ends with its error", async () => {
-    const image = join(IMAGES, "cases.json");
-    const { code, stdout, stderr } = await webvlm(["ask", image, "What is it?"]);
-    expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^webvlm: The image can't be decoded/m);
   });
 });
 
@@ -131,12 +107,11 @@ test.skipIf(withoutPython)(
   async () => {
     if ("reason" in python) return;
     const script = join(ROOT, "e2e", "python", "tutorial.py");
-    const serve = [process.execPath, command, "serve"];
-    const { code, stdout, stderr } = await run(python.python, [script, IMAGES, ...serve]);
+    const args = [script, IMAGES, await sharedServe()];
+    const { code, stdout, stderr } = await run(python.python, args);
     expect([code, stderr]).toEqual([0, ""]);
     for (const step of ["requests: ", "openai: ", "openai, streamed: ", "openai, no image: "]) {
       expect(stdout).toContain(step);
     }
-    expect(stdout.trim().split("\n").at(-1)).toBe("terminated");
   },
 );

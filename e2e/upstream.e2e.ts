@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { type Server, createServer, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
@@ -6,9 +7,10 @@ import { type Page, chromium } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findChromium } from "../scripts/chromium.ts";
 import type { ChatCompletion, Completion } from "../src/openai/wire.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { type Site, openSample, openSite, openTools } from "./browser.ts";
 import { type CodeBlock, codeBlocks, nameOf } from "./code-blocks.ts";
 import { type DocsPage, type DocsSite, openDocsSite } from "./page-blocks.ts";
+import { origin } from "./plain-site.ts";
 import { ROOT } from "./root.ts";
 import { type Serving, run, startServe } from "./serve-process.ts";
 import { shared } from "./shared.ts";
@@ -36,7 +38,7 @@ beforeAll(async () => {
   await symlink(join(ROOT, "public/models/sample"), join(repository, "snapshots", COMMIT));
   site = await openSite();
   docs = await openDocsSite();
-  upstream = await startUpstream(["--api-key", KEY]);
+  upstream = await startUpstream();
 });
 afterAll(async () => {
   await upstream.kill();
@@ -44,13 +46,29 @@ afterAll(async () => {
   await rm(cache, { recursive: true });
 });
 
-/** Starts a second `webvlm serve` that answers pages of both sites. */
-async function startUpstream(options: readonly string[] = []): Promise<Serving> {
+/** Starts a `webvlm serve` that answers pages of both sites. */
+async function startUpstream(): Promise<Serving> {
   const origins = [site.url, docs.url].map((url) => new URL(url).origin);
-  const args = ["--cors-origin", ...origins, "--model", MODEL, ...options];
+  const args = ["--cors-origin", ...origins, "--model", MODEL, "--api-key", KEY];
   const serving = await startServe(command, args, { HF_HOME: cache, HF_HUB_OFFLINE: "1" });
   expect(await serving.ready).toContain(`answers as "${MODEL}"`);
   return serving;
+}
+
+/** Starts a server that passes all requests to the upstream, with its key. */
+function openWithoutKey(): Promise<Server> {
+  const server = createServer((request, response) => {
+    const { url = "/", method, headers } = request;
+    const options = { method, headers: { ...headers, authorization: `Bearer ${KEY}` } };
+    const passed = httpRequest(upstream.url + url, options, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    passed.on("error", () => response.destroy());
+    response.on("close", () => passed.destroy());
+    request.pipe(passed);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
 
 const HELLO = [{ role: "user" as const, content: "Hello!" }];
@@ -267,14 +285,15 @@ test.each([
 describe("intercept({ upstream }) in a page", () => {
   let page: Page;
   beforeAll(async () => {
-    page = await openTools(site);
+    page = await openSample();
     await page.evaluate(
       async ({ url, apiKey }) => {
         const vlm = await window.tools.loadSample();
-        vlm.intercept({ upstream: { url, apiKey } });
         Object.assign(window, {
+          // The shared page's other requests are answered as before.
+          undo: vlm.intercept({ prefix: "/mixed/v1/", upstream: { url, apiKey } }),
           client: new window.tools.OpenAI({
-            baseURL: `${location.origin}/v1`,
+            baseURL: `${location.origin}/mixed/v1`,
             apiKey: "the-client's",
             dangerouslyAllowBrowser: true,
             maxRetries: 0,
@@ -284,12 +303,12 @@ describe("intercept({ upstream }) in a page", () => {
       { url: `${upstream.url}/v1`, apiKey: KEY },
     );
   });
-  afterAll(() => page.close());
+  afterAll(() => page.evaluate(() => (window as unknown as { undo(): void }).undo()));
 
   /** What the page asks its own endpoint, by fetch. */
   const post = (body: unknown) =>
     page.evaluate(async (body) => {
-      const response = await window.tools.post(body);
+      const response = await window.tools.post(body, "/mixed/v1/chat/completions");
       const { status, headers } = response;
       return { status, headers: Object.fromEntries(headers), text: await response.text() };
     }, body);
@@ -333,7 +352,8 @@ describe("intercept({ upstream }) in a page", () => {
         const image = { type: "image_url", image_url: { url: source } };
         const text = { type: "text", text: "What's in this image?" };
         const messages = [{ role: "user", content: [image, text] }];
-        const response = await window.tools.post({ model, messages, temperature: 0 });
+        const body = { model, messages, temperature: 0 };
+        const response = await window.tools.post(body, "/mixed/v1/chat/completions");
         const answer = await response.json();
         return answer.choices?.[0].message.content ?? answer;
       },
@@ -371,7 +391,7 @@ describe("intercept({ upstream }) in a page", () => {
       page.evaluate(
         async ({ body, how }) => {
           const left = new AbortController();
-          const response = await fetch("/v1/chat/completions", {
+          const response = await fetch("/mixed/v1/chat/completions", {
             method: "POST",
             headers: { "content-type": "application/json" },
             body: JSON.stringify({ ...body, stream: true }),
@@ -472,21 +492,21 @@ describe("docs/upstream.md", () => {
   const blocks = codeBlocks("docs/upstream.md");
   const isPages = (block: CodeBlock): boolean =>
     block.language === "js" && !/from "openai"/.test(block.code);
-  let open: Serving;
+  let open: Server;
   let page: DocsPage;
   let terminal: Terminal;
   beforeAll(async () => {
-    open = await startUpstream();
-    page = await docs.open({ change: addressed });
+    open = await openWithoutKey();
+    page = await docs.open({ change: addressed, loadsOnce: true });
     terminal = await openTerminal(command);
   });
   afterAll(async () => {
     await terminal.close();
     await page.close();
-    await open.kill();
+    open.close();
   });
 
-  const addressed = (code: string): string => code.replaceAll("http://gpu-box:30000", open.url);
+  const addressed = (code: string): string => code.replaceAll("http://gpu-box:30000", origin(open));
 
   test("has code of each kind", () => {
     expect(blocks.filter(isPages).length).toBeGreaterThan(2);

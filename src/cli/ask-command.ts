@@ -27,12 +27,14 @@ export interface AskCommandOptions extends RuntimeOptions {
  * `webvlm ask`: asks one question about images, and streams the answer to standard output.
  *
  * @param words images and text in order
+ * @param load loads the model; tests have their own
  * @returns the exit code
  * @throws Error when an image can't be read, the model can't be loaded, or the request is rejected
  */
 export async function askCommand(
   words: readonly string[],
   options: AskCommandOptions,
+  load = loadForCommand,
 ): Promise<number> {
   const { system, maxTokens, temperature, seed, json = false } = options;
   const content = words.map(contentPart);
@@ -49,7 +51,7 @@ export async function askCommand(
   const fetchImage = imageFetch({ all: true, loopback: true });
   let model: LoadedModel | undefined;
   try {
-    model = await loadForCommand({ ...options, fetchImage }, openTerminal(), stop.signal);
+    model = await load({ ...options, fetchImage }, openTerminal(), stop.signal);
     const request = {
       messages: [
         ...(system === undefined ? [] : [{ role: "system", content: system }]),
