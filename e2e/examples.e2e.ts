@@ -15,8 +15,24 @@ const CIRCLE = join(ROOT, "public", "images", "red-circle.png");
 let browser: Browser;
 let context: BrowserContext;
 
+/** The examples, which start and are built while the first tests run. */
+let started: Record<"plain" | "react" | "service-worker", Promise<Example>>;
+let built: Record<"react" | "service-worker", Promise<Example>>;
+
 beforeAll(async () => {
   browser = await sharedBrowser();
+  started = {
+    plain: start("plain"),
+    react: start("react"),
+    "service-worker": start("service-worker"),
+  };
+  built = { react: build("react"), "service-worker": build("service-worker") };
+  // The tests that need them get their errors.
+  for (const example of [...Object.values(started), ...Object.values(built)])
+    example.catch(() => {});
+});
+afterAll(async () => {
+  for (const example of Object.values(built)) await (await example).stop();
 });
 beforeEach(async () => {
   context = await browser.newContext();
@@ -108,37 +124,21 @@ async function stopAtFirstText(from: Page | Frame, question: string): Promise<st
 const LONG = "Describe this image.";
 const LONG_ANSWER =
   "A green triangle, a small pink heart, an orange square and a small purple moon.";
+const NO_IMAGE = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
 const FOUR_SHAPES = join(ROOT, "public", "images", "four-shapes.png");
 
 describe("examples/plain", () => {
   let example: Example;
   beforeAll(async () => {
-    example = await start("plain");
+    example = await started.plain;
   });
   afterAll(() => example.stop());
 
-  test("loads for the first question, streams an answer, and stops it", async () => {
-    const page = await open(example.url);
-    await page.getByLabel("Image").setInputFiles(CIRCLE);
-    expect(page.workers()).toEqual([]);
-    await ask(page, "What's in this image?");
-    await page.getByRole("progressbar").waitFor();
-    expect(await answer(page)).toBe("A red circle.");
-    expect(await page.getByRole("progressbar").count()).toBe(0);
-
-    await page.getByLabel("Image").setInputFiles(FOUR_SHAPES);
-    const stopped = await stopAtFirstText(page, LONG);
-    expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
-    expect(await page.locator("[role=status]").innerText()).toBe("Stopped.");
-    await ask(page, LONG);
-    expect(await answer(page)).toBe(LONG_ANSWER);
-    expect(page.workers().length).toBe(1);
-  });
-
-  test("stops loading, and shows an error", async () => {
+  test("stops loading, shows errors, streams an answer, and stops it", async () => {
     const page = await open(example.url);
     await context.route("**/*.safetensors", () => {}); // Stays without an answer.
     await page.getByLabel("Image").setInputFiles(CIRCLE);
+    expect(page.workers()).toEqual([]);
     await ask(page, "What's in this image?");
     await page.getByText("Loading the model…").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
@@ -151,76 +151,91 @@ describe("examples/plain", () => {
     await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
 
     await context.unroute("**/config.json");
-    const image = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
-    await page.getByLabel("Image").setInputFiles(image);
+    await ask(page, "What's in this image?");
+    await page.getByRole("progressbar").waitFor();
+    expect(await answer(page)).toBe("A red circle.");
+    expect(await page.getByRole("progressbar").count()).toBe(0);
+
+    await page.getByLabel("Image").setInputFiles(NO_IMAGE);
     await ask(page, "What's in this image?");
     await page.getByRole("alert").filter({ hasText: "The image can't be decoded" }).waitFor();
+
+    await page.getByLabel("Image").setInputFiles(FOUR_SHAPES);
+    const stopped = await stopAtFirstText(page, LONG);
+    expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
+    expect(await page.locator("[role=status]").innerText()).toBe("Stopped.");
+    await ask(page, LONG);
+    expect(await answer(page)).toBe(LONG_ANSWER);
+    expect(page.workers().length).toBe(1);
   });
 });
 
 describe("examples/react", () => {
   let example: Example;
   beforeAll(async () => {
-    example = await start("react");
+    example = await started.react;
   });
   afterAll(() => example.stop());
 
-  test("loads once in strict mode, shows progress, streams and stops", async () => {
+  test("shows an error, tries again, loads once in strict mode, shows progress, streams and stops", async () => {
     const page = await context.newPage();
     const workers: string[] = [];
     page.on("worker", (worker) => workers.push(worker.url()));
+    await context.route("**/config.json", (route) => route.fulfill({ status: 404 }));
+    await page.goto(example.url);
+    await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
+    expect(workers.length).toBe(1);
+
     let arrived = (): void => {};
     const held = new Promise<void>((resolve) => (arrived = resolve));
     await context.route("**/*.safetensors", async (route) => {
       await held;
       await route.continue();
     });
-    await page.goto(example.url);
+    await context.unroute("**/config.json");
+    await page.getByRole("button", { name: "Try again" }).click();
     await page.getByRole("progressbar", { name: "Loading the model…" }).waitFor();
     arrived();
+    await page.getByLabel("Image").setInputFiles(NO_IMAGE);
+    await ask(page, "What's in this image?");
+    await page.getByRole("alert").filter({ hasText: "The image can't be decoded" }).waitFor();
+
     await page.getByLabel("Image").setInputFiles(FOUR_SHAPES);
     const stopped = await stopAtFirstText(page, LONG);
     expect(LONG_ANSWER.startsWith(stopped) && stopped.length < LONG_ANSWER.length).toBe(true);
     await ask(page, LONG);
     expect(await answer(page)).toBe(LONG_ANSWER);
-    expect(workers.length).toBe(1);
+    expect(workers.length).toBe(2);
   });
 
-  test("shows an error, and tries again", async () => {
-    await context.route("**/config.json", (route) => route.fulfill({ status: 404 }));
-    const page = await open(example.url);
-    await page.getByRole("alert").filter({ hasText: "config.json" }).waitFor();
-    await context.unroute("**/config.json");
-    await page.getByRole("button", { name: "Try again" }).click();
-    const image = { name: "image.png", mimeType: "image/png", buffer: Buffer.from("none") };
-    await page.getByLabel("Image").setInputFiles(image);
+  test("is built for production", async () => {
+    const page = await open((await built.react).url);
+    await page.getByLabel("Image").setInputFiles(CIRCLE);
     await ask(page, "What's in this image?");
-    await page.getByRole("alert").filter({ hasText: "The image can't be decoded" }).waitFor();
+    expect(await answer(page)).toBe("A red circle.");
   });
-
-  test("is built for production", () =>
-    built("react", async (url) => {
-      const page = await open(url);
-      await page.getByLabel("Image").setInputFiles(CIRCLE);
-      await ask(page, "What's in this image?");
-      expect(await answer(page)).toBe("A red circle.");
-    }));
 });
 
 describe("examples/service-worker", () => {
   let example: Example;
   beforeAll(async () => {
-    example = await start("service-worker");
+    example = await started["service-worker"];
   });
   afterAll(() => example.stop());
 
   test("a second tab and a frame ask the first tab's model, and the second takes over", async () => {
-    await shareOneModel(example.url);
+    const [first, second] = await shareOneModel(example.url);
+    await first.close();
+    await second.getByText("This tab has the model.").waitFor();
+    await ask(second, "What's in this image?");
+    expect(await answer(second)).toBe("A red circle.");
   });
 
-  test("is built for production", () => built("service-worker", shareOneModel));
+  test("is built for production", async () => {
+    await shareOneModel((await built["service-worker"]).url);
+  });
 
-  async function shareOneModel(url: string): Promise<void> {
+  async function shareOneModel(url: string): Promise<[first: Page, second: Page]> {
     const first = await open(url);
     await first.getByText("This tab has the model.").waitFor();
     const opened = context.waitForEvent("page");
@@ -241,25 +256,23 @@ describe("examples/service-worker", () => {
       return requests.map((request) => new URL(request.url).pathname).sort();
     });
     expect(cached).toEqual(["/images/night.png", "/images/red-circle.png"]);
-
-    await first.close();
-    await second.getByText("This tab has the model.").waitFor();
-    await ask(second, "What's in this image?");
-    expect(await answer(second)).toBe("A red circle.");
+    return [first, second];
   }
 });
 
 /** Builds an example as its package does, and serves what comes of it as plain files. */
-async function built(name: string, check: (url: string) => Promise<void>): Promise<void> {
+async function build(name: string): Promise<Example> {
+  await shared("library");
   const folder = await mkdtemp(join(tmpdir(), "webvlm-example-"));
   const args = ["run", "build", "--workspace", `examples/${name}`, "--", "--outDir", folder];
   const { code, stderr } = await run("npm", [...args, "--emptyOutDir"], { env: ENVIRONMENT });
   expect(code, stderr).toBe(0);
   const site = await listen((path) => readFile(join(folder, path === "/" ? "index.html" : path)));
-  try {
-    await check(`${origin(site)}/`);
-  } finally {
-    site.close();
-    await rm(folder, { recursive: true });
-  }
+  return {
+    url: `${origin(site)}/`,
+    async stop() {
+      site.close();
+      await rm(folder, { recursive: true });
+    },
+  };
 }

@@ -1,8 +1,10 @@
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Page } from "playwright";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type * as webvlm from "../src/index.ts";
 import { sharedBrowser } from "./browser.ts";
 import { BUNDLERS } from "./bundlers.ts";
 import { listen, origin } from "./plain-site.ts";
@@ -55,15 +57,32 @@ const HTML = (script: string): string => `<!doctype html>
   <script type="module" src="${script}"></script>
 </html>`;
 
-const PLAIN_HTML = `<!doctype html>
+/**
+ * A page without a bundler. The library is from another origin, like a CDN. A worker script of another
+ * origin would be refused, so this also proves that the worker is inlined.
+ */
+const plainHtml = (library: string): string => `<!doctype html>
 <html lang="en">
   <title>Plain page</title>
-  <script type="importmap">{ "imports": { "webvlm": "/webvlm/webvlm.js" } }</script>
-  <script type="module" src="/main.js"></script>
+  <script type="module">
+    import * as webvlm from "${library}";
+    window.webvlm = webvlm;
+  </script>
 </html>`;
+
+declare global {
+  interface Window {
+    readonly webvlm: typeof webvlm;
+  }
+}
+
+/** An answer that needs the file that compiles formats. */
+const YES_OR_NO = expect.stringMatching(/^(no|yes)$/) as string;
 
 let app: string;
 let installed: string;
+/** What bundles the app, one bundler after another while the tests run. Each resolves to its warnings. */
+const bundled = new Map<string, Promise<readonly string[]>>();
 
 beforeAll(async () => {
   app = await mkdtemp(join(tmpdir(), "webvlm-app-"));
@@ -75,27 +94,37 @@ beforeAll(async () => {
   await writeFile(join(app, "main.js"), MAIN);
   await writeFile(join(app, "types.ts"), TYPES);
   await writeFile(join(app, "index.html"), HTML("./main.js"));
+  let before: Promise<unknown> = Promise.resolve();
+  for (const [name, bundle] of Object.entries(BUNDLERS)) {
+    const warnings = before.then(async () => {
+      await mkdir(join(app, name));
+      return bundle(app, join(app, name));
+    });
+    before = warnings.catch(() => {}); // The bundler's test gets the error.
+    bundled.set(name, warnings);
+  }
 });
 
-afterAll(() => rm(app, { recursive: true }));
+afterAll(async () => {
+  await Promise.allSettled(bundled.values());
+  await rm(app, { recursive: true });
+});
 
-/** Serves a folder, the sample model and images. @returns the answers that `MAIN` got */
-async function answersOf(folder: string): Promise<readonly string[]> {
-  const site = await listen(async (path) => {
-    const isPublic = path.startsWith("/models/") || path.startsWith("/images/");
-    return readFile(
-      join(isPublic ? join(ROOT, "public") : folder, path === "/" ? "index.html" : path),
-    );
+/** Opens a site, which has the sample model and images, in a page with a context of its own. */
+async function onSite<T>(
+  read: (path: string) => Promise<string | Buffer>,
+  use: (page: Page) => Promise<T>,
+): Promise<T> {
+  const site = await listen((path) => {
+    if (/^\/(models|images)\//.test(path)) return readFile(join(ROOT, "public", path));
+    return read(path);
   });
   const context = await (await sharedBrowser()).newContext();
   context.setDefaultTimeout(120_000);
   try {
     const page = await context.newPage();
     await page.goto(`${origin(site)}/`);
-    const answers = await page.waitForFunction(
-      () => (globalThis as { answers?: string[] }).answers,
-    );
-    return (await answers.jsonValue()) as string[];
+    return await use(page);
   } finally {
     await context.close();
     site.close();
@@ -169,28 +198,74 @@ test.each([
   expect(messages).toEqual([]);
 });
 
-describe("answers in a page", () => {
-  // The second answer needs the file that compiles formats.
-  const ANSWERS = ["A red circle.", expect.stringMatching(/^(no|yes)$/)];
+test("answers in a plain page, after one import of one file from another origin", async () => {
+  const cdn = await listen((path) => readFile(join(installed, "dist", "lib", path)));
+  const html = plainHtml(`${origin(cdn)}/webvlm.js`);
+  const result = await onSite(
+    async () => html,
+    async (page) => {
+      await page.waitForFunction(() => "webvlm" in window);
+      return page.evaluate(async () => {
+        const { load, OpenAIError } = window.webvlm;
+        const vlm = await load("./models/sample");
+        vlm.intercept();
+        const messages = [
+          {
+            role: "user" as const,
+            content: [
+              { type: "image_url" as const, image_url: { url: "./images/red-circle.png" } },
+              { type: "text" as const, text: "What's in this image?" },
+            ],
+          },
+        ];
+        const body = JSON.stringify({ messages, temperature: 0 });
+        const headers = { "content-type": "application/json" };
+        const response = await fetch("/v1/chat/completions", { method: "POST", headers, body });
+        const fetched = (await response.json()).choices[0].message.content;
 
-  test("as it is", async () => {
-    const site = join(app, "plain");
-    await cp(join(installed, "dist", "lib"), join(site, "webvlm"), { recursive: true });
-    await writeFile(join(site, "main.js"), MAIN);
-    await writeFile(join(site, "index.html"), PLAIN_HTML);
-    expect(await answersOf(site)).toEqual(ANSWERS);
-  });
+        const generated = await vlm.generate({ messages, temperature: 0 });
+        let streamed = "";
+        for await (const { choices } of vlm.stream({ messages, temperature: 0 })) {
+          streamed += choices[0]?.delta.content ?? "";
+        }
+        const chosen = await vlm.generate({ messages, temperature: 0, regex: "no|yes" });
+        const refused = await vlm.generate({ messages: [] }).catch((error: unknown) => error);
+        const { status, param } = refused as InstanceType<typeof OpenAIError>;
 
-  test.each(Object.entries(BUNDLERS))(
-    "bundled by %s, which warns of nothing",
-    async (name, bundle) => {
-      const out = join(app, name);
-      await mkdir(out);
-      expect(await bundle(app, out)).toEqual([]);
-      const files = await readdir(out);
-      if (!files.includes("index.html"))
-        await writeFile(join(out, "index.html"), HTML("./main.js"));
-      expect(await answersOf(out)).toEqual(ANSWERS);
+        vlm.dispose();
+        const after = await fetch("/v1/models");
+        return {
+          answers: [fetched, generated.choices[0]?.message.content, streamed].map((t) => t.trim()),
+          chosen: chosen.choices[0]?.message.content,
+          refused: [refused instanceof OpenAIError, status, param],
+          after: after.headers.get("content-type"),
+        };
+      });
     },
   );
+  cdn.close();
+  expect(result).toEqual({
+    answers: ["A red circle.", "A red circle.", "A red circle."],
+    chosen: YES_OR_NO,
+    refused: [true, 400, "messages"],
+    after: "text/html",
+  });
 });
+
+test.each([...Object.keys(BUNDLERS)])(
+  "answers in a page, bundled by %s, which warns of nothing",
+  async (name) => {
+    expect(await bundled.get(name)).toEqual([]);
+    const out = join(app, name);
+    const isWritten = (await readdir(out)).includes("index.html");
+    const read = async (path: string) => {
+      if (path === "/" && !isWritten) return HTML("./main.js");
+      return readFile(join(out, path === "/" ? "index.html" : path));
+    };
+    const answers = await onSite(read, async (page) => {
+      const done = await page.waitForFunction(() => (globalThis as { answers?: string[] }).answers);
+      return done.jsonValue();
+    });
+    expect(answers).toEqual(["A red circle.", YES_OR_NO]);
+  },
+);
