@@ -62,6 +62,12 @@ function runs(path: string, { js = "page", page: options = {}, outputs = {} }: R
           return;
         }
         const { code, stdout, stderr } = await terminal.run(block);
+        if (first.includes("webvlm ask")) {
+          expect(stderr).toMatch(/^GPU: \S/);
+          if (process.env.WEBVLM_GPU !== "1") expect(stderr).toContain("software adapter");
+          expect(stderr).toContain("loading: 100%");
+        }
+        // Everything but the answer goes to stderr.
         expect([code, stderr.replace(/^(GPU|This is|loading).*\n/gm, "")]).toEqual([0, ""]);
         if (expected === undefined) expect(stdout.trim()).not.toBe("");
         else expect(stdout.trim()).toBe(expected);

@@ -45,6 +45,10 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     if ("reason" in python) throw new Error(python.reason);
     return run(python.python, ["-c", code], { env: environment(more) });
   };
+  const inspect = () => {
+    const args = [command, "inspect", REPOSITORY];
+    return run(process.execPath, args, { env: environment() });
+  };
   const ask = (more?: NodeJS.ProcessEnv) => {
     const words = [IMAGE, "What is in this image?", "--temperature", "0"];
     return run(process.execPath, [command, "ask", ...words, "--model", REPOSITORY], {
@@ -56,8 +60,8 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     const downloaded = await snapshotDownload("revision='main'");
     expect(downloaded.code, downloaded.stderr).toBe(0);
     hub.requests.length = 0;
-    const online = await ask();
-    expect([online.code, online.stdout.trim()]).toEqual([0, ANSWER]);
+    const online = await inspect();
+    expect([online.code, online.stdout]).toEqual([0, expect.stringContaining("stored as BF16")]);
     expect(hub.requests.filter(({ path }) => path.includes(".safetensors"))).toEqual([]);
     hub.requests.length = 0;
     const offline = await ask({ HF_HUB_OFFLINE: "1" });
