@@ -91,10 +91,10 @@ const ANSWER = "Hello! Show me a simple drawing and ask me about it.";
 describe("loading from a hub", () => {
   test("after an abort resumes from the stored chunks", async () => {
     await freshPage();
-    hub.faults.stallAfterBytes = CHUNK_BYTES + MORE_BYTES;
+    hub.faults.stallAtByte = CHUNK_BYTES + MORE_BYTES;
     const aborted = await loadAndAsk(CHUNK_BYTES / 2);
     expect(aborted.error).toContain("no longer wanted");
-    delete hub.faults.stallAfterBytes;
+    delete hub.faults.stallAtByte;
     hub.requests.length = 0;
     const again = await loadAndAsk();
     expect(again).toMatchObject({ answer: ANSWER });
@@ -111,10 +111,10 @@ describe("loading from a hub", () => {
 
   test("resumes by itself when the server died half-way and is back", async () => {
     await freshPage();
-    Object.assign(hub.faults, { dieAfterBytes: CHUNK_BYTES + MORE_BYTES, deaths: 1 });
+    Object.assign(hub.faults, { dieAfterBytes: MORE_BYTES, deaths: 1 });
     expect(await loadAndAsk()).toMatchObject({ answer: ANSWER });
-    const later = startsOfWeights().filter((first) => first > 100_000);
-    expect(later.length).toBeGreaterThan(0);
-    expect(Math.min(...later)).toBeGreaterThanOrEqual(CHUNK_BYTES);
+    const later = startsOfWeights().filter((first) => first > 100_000 && first !== CHUNK_BYTES);
+    // A redirected request counts twice.
+    expect(new Set(later).size).toBe(1);
   });
 });

@@ -33,9 +33,10 @@ export interface MemoryStore extends ByteStore {
   readonly entries: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** Bytes in memory. With `capacityBytes` it is full there, as a browser's store is. */
+/** Bytes in memory, and a lock as tabs share it. With `capacityBytes` it is full there, as a browser's store is. */
 export function memoryStore(capacityBytes = Infinity): MemoryStore {
   const entries = new Map<string, Uint8Array<ArrayBuffer>>();
+  let locked = Promise.resolve();
   return {
     entries,
     get: async (key) => entries.get(key)?.slice(),
@@ -47,5 +48,19 @@ export function memoryStore(capacityBytes = Infinity): MemoryStore {
     },
     delete: async (keys) => keys.forEach((key) => void entries.delete(key)),
     keys: async () => [...entries.keys()],
+    lock: async (_, { onWait }) => {
+      const before = locked;
+      let unlock = () => {};
+      locked = new Promise((resolve) => (unlock = resolve));
+      let free = false;
+      void before.then(() => (free = true));
+      await Promise.resolve();
+      if (!free) {
+        onWait?.({});
+        await before;
+        onWait?.();
+      }
+      return unlock;
+    },
   };
 }

@@ -14,6 +14,8 @@ export interface Faults {
   deaths?: number | undefined;
   /** Sends nothing after this many bytes, once, and leaves the connection open. */
   stallAfterBytes?: number | undefined;
+  /** Sends nothing from this byte of the file on, once. */
+  stallAtByte?: number | undefined;
   /** How the next requests are refused, one each: those for weights, or all with `small`. */
   refusals?: Refusal[];
   /** More faults of one request for weights. */
@@ -225,7 +227,11 @@ async function send(
   const body = Buffer.from(file.subarray(begin, end));
   const corrupt = large && faults.corruptByte !== undefined ? faults.corruptByte - begin : -1;
   if (corrupt >= 0 && corrupt < body.length) body[corrupt] = (body[corrupt] as number) ^ 1;
-  await pour(response, body, large ? faults : {});
+  const { stallAtByte = -1 } = faults;
+  const stalls = large && begin < stallAtByte && stallAtByte < end;
+  if (stalls) known.stallAtByte = undefined;
+  const more = stalls && { stallAfterBytes: stallAtByte - begin };
+  await pour(response, body, large ? (more ? { ...faults, ...more } : faults) : {});
 }
 
 /** Writes a body as fast as it is read, with the given faults. */

@@ -14,6 +14,20 @@ export interface ByteStore {
   keys(): Promise<string[]>;
   /** Bytes that can still be stored. Undefined where nothing says it. */
   freeBytes?(): Promise<number | undefined>;
+  /**
+   * Waits until nobody else holds the lock of this name: no other tab or process. It ends with its tab
+   * or process at the latest.
+   *
+   * @param options `onWait` is called if it is not free at once, and without an argument at the end
+   * @returns the unlock
+   * @throws the signal's reason
+   */
+  readonly lock?: ((name: string, options: LockOptions) => Promise<() => void>) | undefined;
+}
+
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onWait?: ((wait?: object) => void) | undefined;
 }
 
 /** The things that differ between a browser and Node. */

@@ -27,6 +27,23 @@ describe("openStore", () => {
     expect(kept?.buffer.byteLength).toBe(4);
   });
 
+  test("a lock is held by one at a time, and another may stop waiting", async () => {
+    const [one, two] = [openStore(NAME), openStore(NAME)];
+    const unlock = await one?.lock?.("a", {});
+    (await two?.lock?.("b", {}))?.();
+    const waits: unknown[] = [];
+    const stop = new AbortController();
+    const onWait = (wait?: object) => void waits.push(wait);
+    const stopped = two?.lock?.("a", { signal: stop.signal, onWait });
+    const waiting = two?.lock?.("a", { onWait });
+    await expect.poll(() => waits).toEqual([{}, {}]);
+    stop.abort();
+    await expect(stopped).rejects.toBe(stop.signal.reason);
+    unlock?.();
+    (await waiting)?.();
+    expect(waits).toEqual([{}, {}, undefined]);
+  });
+
   test("overwrites", async () => {
     const store = openStore(NAME);
     await store?.set("a", new Uint8Array([1]));

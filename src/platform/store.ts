@@ -1,5 +1,5 @@
 import { createStore, delMany, get, keys, set } from "idb-keyval";
-import type { ByteStore } from "./platform.ts";
+import type { ByteStore, LockOptions } from "./platform.ts";
 
 /**
  * Opens a store in IndexedDB. All tabs of the origin share it.
@@ -21,5 +21,22 @@ export function openStore(name: string): ByteStore | undefined {
       const { quota, usage = 0 } = await navigator.storage.estimate();
       return quota === undefined ? undefined : Math.max(0, quota - usage);
     },
+    lock: (key, options) => lock(`${name} ${key}`, options),
   };
+}
+
+/** Takes a Web Lock. The browser frees it when this tab or worker ends. */
+async function lock(name: string, { signal, onWait }: LockOptions): Promise<() => void> {
+  const take = (options: globalThis.LockOptions) =>
+    new Promise<(() => void) | undefined>((resolve, reject) => {
+      const hold = (granted: Lock | null) =>
+        new Promise<void>((free) => resolve(granted ? free : undefined));
+      navigator.locks.request(name, options, hold).catch(reject);
+    });
+  const free = await take({ ifAvailable: true });
+  if (free) return free;
+  onWait?.({});
+  const later = await take(signal ? { signal } : {});
+  onWait?.();
+  return later as () => void;
 }

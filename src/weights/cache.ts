@@ -11,6 +11,8 @@ export interface WeightFile {
   readonly bytes: number;
   /** In hexadecimal, if the hub gives it. */
   readonly sha256?: string | undefined;
+  /** Whether the server answers requests for ranges. */
+  readonly ranges?: boolean | undefined;
 }
 
 /** Lists what was read from a folder, so that it can be read again without its server. */
@@ -26,7 +28,9 @@ export interface Manifest {
   readonly weights: readonly WeightFile[];
   /** The file that counts, for tensors that several files have. */
   readonly owners?: Readonly<Record<string, string>> | undefined;
-  /** Whether all weights are stored and had the right hash. */
+  /** Bytes of the chunks that the model needs, if they were read once. Default: all. */
+  readonly neededBytes?: number | undefined;
+  /** Whether all weights that the model needs are stored, and whole files had the right hash. */
   readonly complete: boolean;
 }
 
@@ -57,6 +61,7 @@ export function openCache(store: ByteStore | undefined): WeightCache {
     set: (key, bytes) => attempt(works ? store?.set(key, bytes) : undefined, undefined),
     delete: (keys) => attempt(keys.length > 0 ? store?.delete(keys) : undefined, undefined),
     keys: () => attempt(store?.keys(), []),
+    lock: store?.lock,
   };
 }
 

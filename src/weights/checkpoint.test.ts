@@ -49,6 +49,11 @@ function open(options: OpenOptions = {}, source = NAME): Promise<Checkpoint> {
 
 const openFolder = (options: OpenOptions = {}) => open(options, `${hub.url}/folders/${NAME}`);
 
+async function drain(pieces: AsyncIterable<unknown>): Promise<void> {
+  const rest = pieces[Symbol.asyncIterator]();
+  while (!(await rest.next()).done);
+}
+
 /** Reads all weights, and checks that they come in order and without a gap. */
 async function read(
   checkpoint: Checkpoint,
@@ -57,7 +62,8 @@ async function read(
   const files: Record<string, Uint8Array> = {};
   let networkBytes = 0;
   for await (const { file, begin, bytes, network } of checkpoint.stream({ signal })) {
-    const before = files[file] ?? new Uint8Array();
+    // A file that was mended comes again.
+    const before = begin > 0 ? (files[file] ?? new Uint8Array()) : new Uint8Array();
     expect(begin).toBe(before.length);
     files[file] = Buffer.concat([before, bytes]);
     if (network) networkBytes += bytes.length;
@@ -84,22 +90,21 @@ const offline: typeof fetch = async () => {
   throw new TypeError("Failed to fetch");
 };
 
-/** Delivers `afterBytes` bytes of weights, then fails, and fails from then on. */
+/** Delivers `afterBytes` bytes of weights in all, then fails, and fails from then on. */
 function dying(afterBytes: number): typeof fetch {
-  let dead = false;
+  let left = afterBytes;
   return async (input, init) => {
-    if (dead) return offline(input, init);
+    if (left === 0) return offline(input, init);
     const response = await fetch(input, init);
     const length = Number(response.headers.get("content-length"));
-    if (!String(input).endsWith(".safetensors") || length <= afterBytes) return response;
+    if (!String(input).endsWith(".safetensors") || length < 1000) return response;
     const reader = response.body!.getReader();
-    let left = afterBytes;
     const body = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
           const { value } = await reader.read();
-          dead = left === 0;
-          if (dead || !value) return controller.error(new TypeError("network error"));
+          if (!value) return controller.close();
+          if (left === 0) return controller.error(new TypeError("network error"));
           controller.enqueue(value.subarray(0, left));
           left -= Math.min(left, value.length);
         },
@@ -318,7 +323,7 @@ describe("cache", () => {
     expect(store.entries.size).toBe(0);
   });
 
-  test("fetches only missing chunks, one request for each run of them", async () => {
+  test("fetches only missing chunks", async () => {
     const store = memoryStore();
     await read(await open({ store }));
     const chunks = (await store.keys()).filter((key) => key.startsWith("chunk"));
@@ -326,8 +331,9 @@ describe("cache", () => {
     await store.delete(chunks.filter((key) => / (100000|200000|400000)-/.test(key)));
     hub.requests.length = 0;
     const { files, networkBytes } = await read(await open({ store }));
-    expect(rangesAsked()).toEqual([
-      [100_000, 300_000],
+    expect(rangesAsked().sort(([a], [b]) => a - b)).toEqual([
+      [100_000, 200_000],
+      [200_000, 300_000],
       [400_000, 500_000],
     ]);
     expect(networkBytes).toBe(300_000);
@@ -350,9 +356,8 @@ describe("cache", () => {
     async (kind) => {
       const store = memoryStore();
       const openIt = kind === "hub" ? open : openFolder;
-      await expect(read(await openIt({ store, fetch: dying(350_000) }))).rejects.toThrow(
-        InterruptedError,
-      );
+      const broken = openIt({ store, fetch: dying(350_000), connections: 1 });
+      await expect(read(await broken)).rejects.toThrow(InterruptedError);
       expect([...store.entries.keys()].filter((key) => key.startsWith("chunk"))).toHaveLength(3);
       const changed = safetensors({ a: tensor(90_000, 7), b: tensor(50_001, 8) });
       hub.repositories[NAME]!["model.safetensors"] = changed;
@@ -388,16 +393,36 @@ describe("cache", () => {
     expect(kept.files["config.json"]).toEqual({ model_type: "new" });
   });
 
-  test("two loads at once do not disturb each other", async () => {
+  test("of two loads at once, one downloads and the other waits", async () => {
     const store = memoryStore();
     hub.faults.pieceDelayMs = 1;
-    const both = await Promise.all([
-      open({ store }).then((checkpoint) => read(checkpoint)),
-      open({ store }).then((checkpoint) => read(checkpoint)),
-    ]);
-    for (const { files } of both) expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
+    const waits: (boolean | undefined)[] = [];
+    const load = async () => {
+      const checkpoint = await open({ store });
+      const onWait = (wait?: object) => void waits.push(wait !== undefined);
+      const pieces: Uint8Array[] = [];
+      for await (const { bytes } of checkpoint.stream({ onWait })) pieces.push(bytes);
+      return Buffer.concat(pieces);
+    };
+    for (const file of await Promise.all([load(), load()]))
+      expect(isWhole(file, WEIGHTS)).toBe(true);
+    expect(waits).toEqual([true, false]);
+    expect(rangesAsked()).toHaveLength(6);
     const { files } = await read(await open({ store, fetch: offline }));
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
+  });
+
+  test("when the first of two loads ends early, the second continues", async () => {
+    const store = memoryStore();
+    const [one, two] = [await open({ store, connections: 1 }), await open({ store })];
+    const pieces = one.stream();
+    await pieces.next();
+    const second = read(two);
+    await pieces.next();
+    await pieces.return();
+    const { files, networkBytes } = await second;
+    expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
+    expect(networkBytes).toBeLessThanOrEqual(WEIGHTS.length - 2 * CHUNK);
   });
 
   test("continues without the store when it is full, and says so once", async () => {
@@ -418,7 +443,10 @@ describe("cache", () => {
     expect(checkpoint.storing?.()).toBe(true);
     const told: (boolean | undefined)[] = [];
     const onProgress: OnProgress = ({ stored }) => told.push(stored);
-    await loadTensors(checkpoint, [], { onProgress });
+    const wanted = Array.from(checkpoint.tensors, ([name, info]) => {
+      return { name, info, rows: 1, write: async () => {} };
+    });
+    await loadTensors(checkpoint, wanted, { onProgress });
     expect(told[0]).toBeUndefined();
     expect(told.at(-1)).toBe(false);
     expect((await open({ store: memoryStore(), cache: false })).storing).toBeUndefined();
@@ -488,28 +516,42 @@ describe("faults", () => {
   test.each(["hub", "folder"])("continues where the connection to a %s died", async (kind) => {
     const checkpoint = await (kind === "hub" ? open() : openFolder());
     hub.requests.length = 0;
-    Object.assign(hub.faults, { dieAfterBytes: 150_000, deaths: 2 });
+    Object.assign(hub.faults, { dieAfterBytes: 70_000, deaths: 3 });
     const { files, networkBytes } = await read(checkpoint);
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
     expect(networkBytes).toBe(WEIGHTS.length);
     const ranges = rangesAsked();
-    expect(ranges).toHaveLength(3);
-    expect(ranges[0]).toEqual([0, WEIGHTS.length]);
-    for (const [i, [begin, end]] of ranges.entries()) {
-      expect(end).toBe(WEIGHTS.length);
-      if (i > 0) expect(begin).toBeLessThanOrEqual(i * 150_000);
+    expect(ranges).toHaveLength(6 + 3);
+    for (const [begin, end] of ranges) {
+      expect(end).toBe(Math.min(Math.ceil((begin + 1) / CHUNK) * CHUNK, WEIGHTS.length));
+      expect(begin % CHUNK).toBeLessThanOrEqual(70_000);
     }
+    expect(ranges.filter(([begin]) => begin % CHUNK > 0)).toHaveLength(3);
+  });
+
+  test("reads four ranges at a time, and passes them on in order", async () => {
+    const checkpoint = await open();
+    hub.requests.length = 0;
+    hub.faults.draw = () => ({ stallAfterBytes: 10 });
+    const stop = new AbortController();
+    const first = checkpoint.stream({ signal: stop.signal }).next();
+    await vi.waitFor(() => expect(rangesAsked()).toHaveLength(4));
+    expect(await Promise.race([first, new Promise((r) => setTimeout(r, 20, "none"))])).toBe("none");
+    expect(rangesAsked()).toHaveLength(4);
+    stop.abort();
+    await expect(first).rejects.toBe(stop.signal.reason);
   });
 
   test("gives up after too many failures, keeps what arrived, and continues from there", async () => {
     const store = memoryStore();
-    const failed = open({ store, fetch: dying(350_000) }).then((checkpoint) => read(checkpoint));
+    const broken = await open({ store, fetch: dying(350_000), connections: 1 });
+    const failed = read(broken);
     await expect(failed).rejects.toThrow(/Failed to fetch; .* is kept: load again to continue/);
     hub.requests.length = 0;
     const { files, networkBytes } = await read(await open({ store }));
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
     expect(networkBytes).toBe(WEIGHTS.length - 3 * CHUNK);
-    expect(rangesAsked()).toEqual([[3 * CHUNK, WEIGHTS.length]]);
+    expect(Math.min(...rangesAsked().map(([begin]) => begin))).toBe(3 * CHUNK);
   });
 
   test("waits as long as a busy server says, and reports it", async () => {
@@ -525,6 +567,7 @@ describe("faults", () => {
       const slept: number[] = [];
       const stages: Progress[] = [];
       const options: OpenOptions = {
+        connections: 1,
         sleep: async (ms) => void slept.push(Math.round(ms / 1000)),
         onProgress: (progress) => void stages.push(progress),
       };
@@ -568,7 +611,7 @@ describe("faults", () => {
 
   test("a connection that delivers nothing counts as dead", async () => {
     const checkpoint = await open({ stallMs: 300, retries: 20 });
-    hub.faults.stallAfterBytes = 120_000;
+    hub.faults.stallAfterBytes = 70_000;
     const { files } = await read(checkpoint);
     expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
     expect(hub.faults.stallAfterBytes).toBeUndefined();
@@ -603,7 +646,7 @@ describe("faults", () => {
       };
       Object.assign(hub.faults, { noListing, corruptByte: 333_333 });
       const options = noListing ? { store, fetch: linked } : { store };
-      await expect(read(await open(options))).rejects.toThrow(/arrived damaged: its SHA-256 is/);
+      await expect(read(await open(options))).rejects.toThrow(/arrived damaged twice: its SHA/);
       expect([...store.entries.keys()].filter((key) => key.startsWith("chunk"))).toEqual([]);
       hub.faults.corruptByte = undefined;
       const { files } = await read(await open(options));
@@ -611,15 +654,71 @@ describe("faults", () => {
     },
   );
 
-  test("also verifies the chunks of an earlier, unfinished load", async () => {
+  test.each([
+    ["a chunk of this load", undefined],
+    ["a chunk of an earlier, unfinished load", dying(350_000)],
+  ])("replaces %s that arrived damaged, and passes the file on again", async (_, broken) => {
     const store = memoryStore();
     hub.faults.corruptByte = 50_000;
-    await expect(read(await open({ store, fetch: dying(350_000) }))).rejects.toThrow(
-      InterruptedError,
-    );
+    const first = await open({ store, connections: 1, ...(broken && { fetch: broken }) });
+    const pieces = first.stream();
+    await pieces.next();
     hub.faults.corruptByte = undefined;
-    await expect(read(await open({ store }))).rejects.toThrow("arrived damaged");
+    let load = first;
+    if (broken) {
+      await expect(drain(pieces)).rejects.toThrow("is kept");
+      load = await open({ store, connections: 1 });
+    }
+    hub.requests.length = 0;
+    const rest = broken ? load.stream() : pieces;
+    const begins: number[] = [];
+    let file: Uint8Array = new Uint8Array();
+    for await (const { begin, bytes } of rest) {
+      if (begin === 0) file = new Uint8Array();
+      begins.push(begin);
+      file = Buffer.concat([file, bytes]);
+    }
+    expect(isWhole(file, WEIGHTS)).toBe(true);
+    const starts = [0, 1, 2, 3, 4, 5].map((i) => i * CHUNK);
+    expect(begins).toEqual(broken ? [...starts, ...starts] : [...starts.slice(1), ...starts]);
+    // The damaged chunk is the first, and the next one is on its way when the hash is found right.
+    const missing = broken ? 3 : 5;
+    expect(rangesAsked().length - missing).toBeLessThanOrEqual(2);
+    expect((await read(await open({ store, fetch: offline }))).networkBytes).toBe(0);
+  });
+
+  test("a flipped byte in the store is found, and only that chunk is fetched again", async () => {
+    const store = memoryStore();
     await read(await open({ store }));
+    const key = [...store.entries.keys()].find((key) => key.includes(" 200000-")) as string;
+    store.entries.get(key)?.fill(7, 77, 78);
+    hub.requests.length = 0;
+    const { files, networkBytes } = await read(await open({ store }));
+    expect(networkBytes).toBe(CHUNK);
+    expect(rangesAsked()).toEqual([[200_000, 300_000]]);
+    expect(isWhole(files["model.safetensors"], WEIGHTS)).toBe(true);
+    expect((await read(await open({ store, fetch: offline }))).networkBytes).toBe(0);
+  });
+
+  test("fetches only what is wanted, if that saves much", async () => {
+    const store = memoryStore();
+    const checkpoint = await open({ store });
+    const b = checkpoint.tensors.get("b")!;
+    const pieces: number[] = [];
+    for await (const { begin } of checkpoint.stream({ wanted: [b] })) pieces.push(begin);
+    expect(pieces).toEqual([300_000, 400_000, 500_000]);
+    const [listed] = await listStored(store);
+    expect(listed?.storedBytes).toBe(listed?.totalBytes);
+    const again = await open({ store, fetch: offline });
+    for await (const { network } of again.stream({ wanted: [b] })) expect(network).toBe(false);
+    // Another model of the same files needs the rest.
+    expect((await read(await open({ store }))).networkBytes).toBe(300_000);
+  });
+
+  test("goes on with one connection when the server has stopped sending ranges", async () => {
+    const checkpoint = await openFolder();
+    hub.faults.ignoreRange = true;
+    expect(isWhole((await read(checkpoint)).files["model.safetensors"], WEIGHTS)).toBe(true);
   });
 });
 
@@ -640,8 +739,8 @@ describe("abort", () => {
     expect(pieces).toEqual([0, CHUNK]);
     hub.requests.length = 0;
     const { networkBytes } = await read(await open({ store }));
-    expect(networkBytes).toBe(WEIGHTS.length - 2 * CHUNK);
-    expect(rangesAsked()).toEqual([[2 * CHUNK, WEIGHTS.length]]);
+    expect(networkBytes).toBeLessThanOrEqual(WEIGHTS.length - 2 * CHUNK);
+    expect(Math.min(...rangesAsked().map(([begin]) => begin))).toBeGreaterThanOrEqual(2 * CHUNK);
   });
 
   test("does not wait for a server that sends nothing", async () => {

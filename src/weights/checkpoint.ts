@@ -3,7 +3,6 @@ import { withAdvice } from "./advice.ts";
 import {
   type WeightCache,
   type Manifest,
-  type WeightFile,
   dropStale,
   fileKey,
   openCache,
@@ -14,15 +13,19 @@ import {
 import type { WeightFormat } from "./format.ts";
 import type { Http } from "./http.ts";
 import { NO_BYTES, type OnProgress } from "./progress.ts";
-import { fileTag, openRemote } from "./remote.ts";
+import { openRemote } from "./remote.ts";
 import { InterruptedError, type Wait } from "./retry.ts";
 import { type TensorInfo, parseHeader } from "./safetensors.ts";
-import { type Source, fileUrl } from "./source.ts";
-import { checkRoom } from "./storage-room.ts";
-import { ChangedError, type Piece, chunksOf, readWeightFile } from "./weight-file.ts";
+import type { Source } from "./source.ts";
+import {
+  type NetworkOptions,
+  type StreamWeightsOptions,
+  httpOf,
+  streamWeights,
+} from "./stream-weights.ts";
+import type { Piece } from "./weight-file.ts";
 
-export interface OpenOptions {
-  readonly fetch?: typeof globalThis.fetch;
+export interface OpenOptions extends NetworkOptions {
   /** Where files are stored between loads. */
   readonly store?: ByteStore | undefined;
   /** False neither reads nor writes the store. Default true. */
@@ -32,22 +35,9 @@ export interface OpenOptions {
    * completely. By default such a checkpoint is opened without the network.
    */
   readonly revalidate?: boolean | undefined;
-  /** Access token. It is sent to hubs only. */
-  readonly token?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
   /** Loads the formats of quantized checkpoints. It is called for such a checkpoint only. */
   readonly packedFormats?: (() => Promise<readonly WeightFormat[]>) | undefined;
-  /** Network failures without a byte received in between. Default 10: about eight minutes. */
-  readonly retries?: number;
-  /** Wait before the first retry, unless the server names one. It doubles each time. Default 500 ms. */
-  readonly retryDelayMs?: number;
-  /** Waits before a retry. Default: until the time is up or the browser comes online. */
-  readonly sleep?: Http["sleep"];
-  /** A connection that delivers nothing for this long counts as dead. Default 60 s. */
-  readonly stallMs?: number;
-  /** Size of the chunks that are stored and passed on. Default 8 MiB. */
-  readonly chunkBytes?: number;
 }
 
 /** A checkpoint whose small files are read, and whose weights can be streamed. */
@@ -74,12 +64,6 @@ export interface Checkpoint {
    *   byte, when the disk has too little room
    */
   stream(options?: StreamWeightsOptions): AsyncGenerator<Piece, void, void>;
-}
-
-export interface StreamWeightsOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** As for `RetryOptions`. */
-  readonly onWait?: Http["onWait"];
 }
 
 /**
@@ -173,6 +157,7 @@ async function openFresh(
     files,
     weights,
     owners: remote.owners,
+    neededBytes: unchanged ? before?.neededBytes : undefined,
     complete: unchanged && before?.complete === true,
   };
   for (const [name, { tag, bytes }] of remote.files) {
@@ -199,8 +184,8 @@ function checkpointOf(
   return {
     ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }),
     ...(options.store && options.cache !== false && { storing: () => cache.works }),
-    stream: ({ signal = options.signal, onWait } = {}) =>
-      streamWeights(source, manifest, cache, { ...options, signal, onWait }),
+    stream: ({ signal = options.signal, ...more } = {}) =>
+      streamWeights(source, manifest, cache, { ...options, signal, ...more }),
   };
 }
 
@@ -229,61 +214,6 @@ export function parseCheckpoint(
     files: Object.fromEntries([...files].map(([name, bytes]) => [name, parseFile(name, bytes)])),
     tensors,
     weightBytes,
-  };
-}
-
-const ADVICE =
-  "delete models that are no longer needed, or load with `cache: false`, which stores nothing";
-
-async function* streamWeights(
-  source: Source,
-  manifest: Manifest,
-  cache: WeightCache,
-  options: OpenOptions & StreamWeightsOptions,
-): AsyncGenerator<Piece, void, void> {
-  const { folder, commit, weights } = manifest;
-  const { chunkBytes = 8 << 20 } = options;
-  const http = httpOf(source, options);
-  const stored = new Set(await cache.keys());
-  const isStored = (file: WeightFile) =>
-    chunksOf(folder, file, chunkBytes).every(({ key }) => stored.has(key));
-  const complete = manifest.complete && weights.every(isStored);
-  const missing = weights.flatMap((file) => chunksOf(folder, file, chunkBytes));
-  const need = missing.reduce(
-    (sum, { key, begin, end }) => sum + (stored.has(key) ? 0 : end - begin),
-    0,
-  );
-  // Without this check, a download would fill the disk and be stored in part, for nothing.
-  if (need > 0) checkRoom(source.id, need, await cache.freeBytes?.(), ADVICE);
-  // Cleared until everything is stored again, so that the next load verifies it.
-  if (manifest.complete && !complete) await writeManifest(cache, { ...manifest, complete: false });
-  for (const file of weights) {
-    const check = (response: Response) => {
-      // The files of a commit never change. The servers that a hub redirects to have other tags.
-      if (commit || fileTag(source, response.headers, response.redirected).tag === file.tag) return;
-      throw new ChangedError(
-        `${file.name} changed on the server: load again to get the new version`,
-      );
-    };
-    const url = fileUrl(source, file.name, commit);
-    yield* readWeightFile(file, {
-      ...{ http, cache, folder, url, chunkBytes, stored, check },
-      verify: !complete,
-    });
-  }
-  if (!complete && cache.works) await writeManifest(cache, { ...manifest, complete: true });
-}
-
-function httpOf(source: Source, options: OpenOptions & Pick<Http, "onWait">): Http {
-  return {
-    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    token: source.repository && options.token,
-    signal: options.signal,
-    retries: options.retries ?? 10,
-    retryDelayMs: options.retryDelayMs ?? 500,
-    sleep: options.sleep,
-    onWait: options.onWait,
-    stallMs: options.stallMs ?? 60_000,
   };
 }
 

@@ -4,6 +4,8 @@ export interface FileTag {
   /** In hexadecimal, if it is known before the file is read. */
   readonly sha256?: string;
   readonly bytes?: number;
+  /** Whether a server has sent a range and not the whole file. */
+  readonly ranges?: boolean;
 }
 
 /** The files of a folder, or of one commit of a repository. */

@@ -9,6 +9,11 @@ export interface Http extends RetryOptions {
   readonly stallMs: number;
 }
 
+/** A server that answered requests for ranges sends whole files now. */
+export class NoRangesError extends Error {
+  override name = "NoRangesError";
+}
+
 /** The most bytes of a small file such as config.json. The largest tokenizers have about 40 MB. */
 const MAX_WHOLE_BYTES = 256 << 20;
 
@@ -59,7 +64,8 @@ async function receiveWhole(
  * missing byte. It gives up after too many failures without a byte in between.
  *
  * @param onResponse receives each response before its bytes; an error that it throws ends the download
- * @throws HttpError, InterruptedError, or the signal's reason
+ * @param ranges whether the server is known to send ranges, so that the whole file would be a waste
+ * @throws HttpError, InterruptedError, NoRangesError, or the signal's reason
  */
 export async function* download(
   http: Http,
@@ -67,9 +73,11 @@ export async function* download(
   begin: number,
   end: number,
   onResponse?: (response: Response) => void,
+  ranges = false,
 ): AsyncGenerator<Uint8Array, void, void> {
   let position = begin;
   const retry = new Retry();
+  let wholes = 0;
   while (position < end) {
     try {
       let skipped = 0;
@@ -79,6 +87,10 @@ export async function* download(
       };
       const body = receive(http, url, init, (response) => {
         onResponse?.(response);
+        if (ranges && response.status === 200 && position > 0) {
+          const message = `${url}: the whole file came instead of a range`;
+          throw ++wholes > 2 ? new NoRangesError(message) : new InterruptedError(message);
+        }
         // A server without range requests sends the whole file.
         skipped = position - firstByte(response, position);
         if (skipped < 0)

@@ -49,9 +49,20 @@ export async function loadTensors(
   const stored = () => checkpoint.storing?.() === false && { stored: false as const };
   report(rate.add(0, totalBytes));
   const onWait = (wait?: Wait) => report(wait && { stage: "waiting", waitSeconds: wait.seconds });
-  for await (const piece of checkpoint.stream({ signal, onWait })) {
-    const passedOn = await passOn(piece, byFile.get(piece.file) ?? []);
+  let last = { file: "", begin: 0, passedOn: 0 };
+  const ranges = wanted.map(({ info }) => info);
+  for await (const piece of checkpoint.stream({ signal, onWait, wanted: ranges })) {
+    const tensors = byFile.get(piece.file) ?? [];
+    if (piece.file !== last.file) last = { ...piece, passedOn: 0 };
+    // A file that arrived damaged and was mended comes again.
+    if (piece.begin < last.begin) {
+      for (const { chunker } of tensors) chunker.reset();
+      loadedBytes -= last.passedOn;
+      last.passedOn = 0;
+    }
+    const passedOn = await passOn(piece, tensors);
     loadedBytes += passedOn;
+    last = { file: piece.file, begin: piece.begin + 1, passedOn: last.passedOn + passedOn };
     if (piece.network) networkBytes += passedOn;
     report(rate.add(loadedBytes, totalBytes));
     signal?.throwIfAborted();

@@ -167,7 +167,7 @@ async function openWeightFile(folder: Folder, name: string): Promise<ReadFiles["
   const { content: length } = await folder.readRange(name, 0, 8);
   const header = new Uint8Array(headerBytes(name, length));
   header.set(length);
-  const { content, tag, sha256, bytes } = await folder.readRange(name, 8, header.length);
+  const { content, tag, sha256, bytes, ranges } = await folder.readRange(name, 8, header.length);
   header.set(content, 8);
   const { fileBytes } = parseHeader(name, header.subarray(0, 8 + content.length));
   if (bytes !== undefined && bytes !== fileBytes) {
@@ -175,5 +175,5 @@ async function openWeightFile(folder: Folder, name: string): Promise<ReadFiles["
       `${name} has ${bytes} bytes, its header says ${fileBytes}: the file is damaged`,
     );
   }
-  return { file: { name, tag, bytes: fileBytes, sha256 }, header };
+  return { file: { name, tag, bytes: fileBytes, sha256, ranges }, header };
 }

@@ -48,7 +48,10 @@ function remoteFiles(
       let position = 0;
       const pieces = download(http, url, begin, end, (response) => {
         if (isPage(response.headers)) throw new HttpError(url, 404);
-        answered = fileTag(source, response.headers, response.redirected);
+        answered = {
+          ...fileTag(source, response.headers, response.redirected),
+          ranges: response.status === 206,
+        };
       });
       for await (const piece of pieces) {
         content.set(piece, position);

@@ -16,6 +16,11 @@ export class RowChunker {
     this.#partial = new Uint8Array(rowBytes);
   }
 
+  /** Begins again at the first row. */
+  reset(): void {
+    this.rows = this.#partialBytes = 0;
+  }
+
   async push(bytes: Uint8Array): Promise<void> {
     if (this.#partialBytes > 0) {
       const rest = bytes.subarray(0, this.#rowBytes - this.#partialBytes);

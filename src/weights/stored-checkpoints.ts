@@ -34,7 +34,7 @@ async function describeFolder(
 ): Promise<StoredCheckpoint | undefined> {
   const manifest = await readManifest(store, folder);
   if (!manifest) return undefined;
-  const { id, commit: revision, weights } = manifest;
+  const { id, commit: revision, weights, neededBytes } = manifest;
   const dtypes = new Set<string>();
   for (const { name, tag } of weights) {
     const header = await store.get(fileKey(folder, name, tag));
@@ -50,7 +50,7 @@ async function describeFolder(
   return {
     ...{ id, folder, revision, storedAs: [...dtypes] },
     storedBytes: sum(sizes),
-    totalBytes: sum(weights.map(({ bytes }) => bytes)),
+    totalBytes: neededBytes ?? sum(weights.map(({ bytes }) => bytes)),
     lastUsed: used && new Date(Number(new TextDecoder().decode(used))),
   };
 }

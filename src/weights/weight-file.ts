@@ -1,10 +1,14 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type WeightCache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
-import { type Http, download } from "./http.ts";
+import { type FetchOptions, type ByteRange, type ReadInto, fetchChunks } from "./fetch-chunks.ts";
 import { InterruptedError } from "./retry.ts";
+import { SEAL_BYTES, seal, unseal } from "./seal.ts";
 
-/** Consecutive bytes of a weight file. Pieces arrive in order. */
+/**
+ * Consecutive bytes of a weight file. Pieces arrive in order. When a file arrived damaged and was
+ * mended, its pieces come again from the first one on.
+ */
 export interface Piece {
   readonly file: string;
   /** Position of the first byte in the file. */
@@ -14,18 +18,23 @@ export interface Piece {
   readonly network: boolean;
 }
 
-export interface ReadOptions {
-  readonly http: Http;
+/** Hashes bytes as they come. */
+export interface Hash {
+  /** Resolves when the next bytes may be passed. */
+  update(bytes: Uint8Array): void | Promise<void>;
+  /** @returns the SHA-256, in hexadecimal */
+  digest(): string | Promise<string>;
+}
+
+export interface ReadOptions extends Pick<FetchOptions, "http" | "url" | "connections" | "check"> {
   readonly cache: WeightCache;
   readonly folder: string;
-  readonly url: string;
-  readonly chunkBytes: number;
   /** The keys that the cache has. */
   readonly stored: ReadonlySet<string>;
-  /** Compares the file's hash with the hub's, if the hub gives one. */
-  readonly verify: boolean;
-  /** Throws when a response is of another version of the file. */
-  readonly check: (response: Response) => void;
+  /** Compares the hash of all chunks with the hub's, if given. */
+  readonly hash: (() => Hash) | undefined;
+  /** Called when a chunk was fetched, unless it has the hash that the cache has of it. */
+  readonly onNewChunk?: () => void;
 }
 
 /** A file changed on the server after the checkpoint was opened, or arrived damaged. */
@@ -33,10 +42,8 @@ export class ChangedError extends Error {
   override name = "ChangedError";
 }
 
-interface Chunk {
+export interface Chunk extends ByteRange {
   readonly key: string;
-  readonly begin: number;
-  readonly end: number;
 }
 
 /** Cuts a file into the chunks in which it is stored and passed on. */
@@ -49,31 +56,39 @@ export function chunksOf(folder: string, file: WeightFile, chunkBytes: number): 
   return chunks;
 }
 
+/** The default: plain JavaScript, on the same thread. */
+export function slowHash(): Hash {
+  const hash = sha256.create();
+  return { update: (bytes) => void hash.update(bytes), digest: () => bytesToHex(hash.digest()) };
+}
+
 /**
- * Reads a file chunk by chunk: from the cache, or by one request for each run of missing chunks. A
- * chunk is stored before the next one is passed on, so that memory never holds more than a few.
+ * Reads chunks of a file from the cache, or else from the server, several at a time. Each is stored,
+ * with its hash, before it is passed on. One that is damaged in the cache is fetched again. If the hash
+ * of the whole file is wrong, the chunks that the server sends differently now are replaced, and all
+ * are passed on again.
  *
- * @throws ChangedError when the file changed or its hash is wrong; its chunks are deleted then
+ * @throws ChangedError when the file changed, or its hash is still wrong; its chunks are deleted then
  * @throws InterruptedError when the network fails; HttpError; the signal's reason
  */
 export async function* readWeightFile(
   file: WeightFile,
+  chunks: readonly Chunk[],
   options: ReadOptions,
 ): AsyncGenerator<Piece, void, void> {
   const { cache, folder } = options;
-  const hash = options.verify && file.sha256 ? sha256.create() : undefined;
   try {
-    for await (const piece of readPieces(file, options)) {
-      hash?.update(piece.bytes);
-      yield piece;
+    let actual = yield* readHashed(file, chunks, options);
+    if (actual === file.sha256) return;
+    if (!cache.works || (await mend(file, chunks, options))) {
+      const stored = new Set(await cache.keys());
+      actual = yield* readHashed(file, chunks, { ...options, stored });
     }
-    const actual = hash && bytesToHex(hash.digest());
-    if (actual !== undefined && actual !== file.sha256) {
-      throw new ChangedError(
-        `${file.name} arrived damaged: its SHA-256 is ${actual}, the hub's is ${file.sha256}. ` +
-          `The file was deleted from the store: load again to fetch it`,
-      );
-    }
+    if (actual === file.sha256) return;
+    throw new ChangedError(
+      `${file.name} arrived damaged twice: its SHA-256 is ${actual}, the hub's is ${file.sha256}. ` +
+        `The file was deleted from the store: load again to fetch it`,
+    );
   } catch (error) {
     if (error instanceof ChangedError) await dropWeights(cache, folder, file);
     if (!(error instanceof InterruptedError)) throw error;
@@ -82,65 +97,82 @@ export async function* readWeightFile(
   }
 }
 
-async function* readPieces(
-  file: WeightFile,
-  options: ReadOptions,
-): AsyncGenerator<Piece, void, void> {
-  const { cache, folder, stored, http } = options;
-  const chunks = chunksOf(folder, file, options.chunkBytes);
-  const read = (chunk: Chunk | undefined) =>
-    chunk && stored.has(chunk.key) ? cache.get(chunk.key) : undefined;
-  // The next chunk is read while this one is processed.
-  let ahead = read(chunks[0]);
-  for (let i = 0; i < chunks.length;) {
-    http.signal?.throwIfAborted();
-    const chunk = chunks[i] as Chunk;
-    const bytes = await ahead;
-    if (bytes?.length === chunk.end - chunk.begin) {
-      ahead = read(chunks[++i]);
-      yield { file: file.name, begin: chunk.begin, bytes, network: false };
-    } else {
-      let last = i + 1;
-      while (last < chunks.length && !stored.has((chunks[last] as Chunk).key)) last++;
-      yield* fetchPieces(file, chunks.slice(i, last), options);
-      i = last;
-      ahead = read(chunks[i]);
-    }
-  }
-}
-
-/** Fetches consecutive chunks. */
-async function* fetchPieces(
+/** @returns the SHA-256 of all pieces; the file's own if it is not to be compared */
+async function* readHashed(
   file: WeightFile,
   chunks: readonly Chunk[],
-  { http, cache, url, check }: ReadOptions,
-): AsyncGenerator<Piece, void, void> {
-  const { begin } = chunks[0] as Chunk;
-  const { end } = chunks.at(-1) as Chunk;
-  let bytes = new Uint8Array();
-  let filled = 0;
-  let next = 0;
-  let kept = Promise.resolve();
-  try {
-    for await (let rest of download(http, url, begin, end, check)) {
-      while (rest.length > 0) {
-        const chunk = chunks[next] as Chunk;
-        if (filled === 0) bytes = new Uint8Array(chunk.end - chunk.begin);
-        const taken = rest.subarray(0, bytes.length - filled);
-        bytes.set(taken, filled);
-        filled += taken.length;
-        rest = rest.subarray(taken.length);
-        if (filled < bytes.length) continue;
-        await kept;
-        kept = cache.set(chunk.key, bytes);
-        yield { file: file.name, begin: chunk.begin, bytes, network: true };
-        http.signal?.throwIfAborted();
-        filled = 0;
-        next++;
-      }
-    }
-  } finally {
-    // Whole chunks are stored even when the request fails.
-    await kept;
+  options: ReadOptions,
+): AsyncGenerator<Piece, string | undefined, void> {
+  const hash = file.sha256 && options.hash?.();
+  const read = (chunk: Chunk, fetch: ReadInto, signal: AbortSignal) =>
+    readChunk(file, chunk, options, fetch, signal);
+  for await (const piece of fetchChunks(fetchOptions(file, options), chunks, read)) {
+    if (hash) await hash.update(piece.bytes);
+    yield piece;
   }
+  return hash ? hash.digest() : file.sha256;
+}
+
+function fetchOptions({ bytes, ranges }: WeightFile, options: ReadOptions): FetchOptions {
+  return { ...options, bytes, ranges };
+}
+
+async function readChunk(
+  file: WeightFile,
+  chunk: Chunk,
+  { cache, stored, onNewChunk }: ReadOptions,
+  fetch: ReadInto,
+  signal: AbortSignal,
+): Promise<Piece> {
+  const { key, begin, end } = chunk;
+  const sealed = stored.has(key) ? await cache.get(key) : undefined;
+  const kept = sealed?.length === end - begin + SEAL_BYTES ? await unseal(sealed) : undefined;
+  if (kept) return { file: file.name, begin, bytes: kept, network: false };
+  const bytes = await fetchSealed(chunk, fetch, signal);
+  await cache.set(key, bytes);
+  if (!sameSeal(sealed, bytes)) onNewChunk?.();
+  return { file: file.name, begin, bytes: bytes.subarray(0, -SEAL_BYTES), network: true };
+}
+
+async function fetchSealed(
+  { begin, end }: Chunk,
+  fetch: ReadInto,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end - begin + SEAL_BYTES);
+  await fetch({ begin, end }, bytes, signal);
+  await seal(bytes);
+  return bytes;
+}
+
+/**
+ * Fetches a stored file again, chunk by chunk, and replaces what differs, until its hash is right.
+ *
+ * @returns false when nothing has helped
+ */
+async function mend(
+  file: WeightFile,
+  chunks: readonly Chunk[],
+  options: ReadOptions,
+): Promise<boolean> {
+  const { cache, hash = slowHash } = options;
+  const fetchOne = async (chunk: Chunk, fetch: ReadInto, signal: AbortSignal) => {
+    return { chunk, bytes: await fetchSealed(chunk, fetch, signal) };
+  };
+  for await (const { chunk, bytes } of fetchChunks(fetchOptions(file, options), chunks, fetchOne)) {
+    const kept = await cache.get(chunk.key);
+    if (sameSeal(kept, bytes)) continue;
+    await cache.set(chunk.key, bytes);
+    const whole = hash();
+    for (const { key } of chunks) {
+      const sealed = await cache.get(key);
+      await whole.update(sealed?.subarray(0, -SEAL_BYTES) ?? new Uint8Array());
+    }
+    if ((await whole.digest()) === file.sha256) return true;
+  }
+  return false;
+}
+
+function sameSeal(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return b.subarray(-SEAL_BYTES).every((byte, i) => byte === a?.at(i - SEAL_BYTES));
 }

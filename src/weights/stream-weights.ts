@@ -1,0 +1,153 @@
+import {
+  type Manifest,
+  type WeightCache,
+  type WeightFile,
+  readManifest,
+  writeManifest,
+} from "./cache.ts";
+import type { ByteRange } from "./fetch-chunks.ts";
+import type { Http } from "./http.ts";
+import { fileTag } from "./remote.ts";
+import type { RetryOptions } from "./retry.ts";
+import { type Source, fileUrl } from "./source.ts";
+import { checkRoom } from "./storage-room.ts";
+import {
+  ChangedError,
+  type Chunk,
+  type Hash,
+  type Piece,
+  chunksOf,
+  readWeightFile,
+  slowHash,
+} from "./weight-file.ts";
+
+/** How files are requested from their server. */
+export interface NetworkOptions extends Partial<Omit<RetryOptions, "onWait">> {
+  readonly fetch?: typeof globalThis.fetch;
+  /** Access token. It is sent to hubs only. */
+  readonly token?: string | undefined;
+  /** A connection that delivers nothing for this long counts as dead. Default 60 s. */
+  readonly stallMs?: number;
+  /** Size of the chunks that are requested, stored and passed on. Default 8 MiB. */
+  readonly chunkBytes?: number;
+  /** Requests at a time for the chunks of a file. Default 4. */
+  readonly connections?: number;
+  /** Hashes whole files. Default: on the same thread. */
+  readonly hash?: (() => Hash) | undefined;
+}
+
+export interface StreamWeightsOptions extends Pick<RetryOptions, "signal" | "onWait"> {
+  /** The bytes that are needed of each file. Others may be left out. Default: all. */
+  readonly wanted?: readonly (ByteRange & { readonly file: string })[] | undefined;
+}
+
+const ADVICE =
+  "delete models that are no longer needed, or load with `cache: false`, which stores nothing";
+
+/** Chunks that nothing needs are read too if they are a smaller part of a file, for its hash. */
+const WORTH_SKIPPING = 1 / 16;
+
+/**
+ * Reads the weights of a checkpoint that was opened. While it downloads, other tabs and processes that
+ * want the same weights wait, and use what it has stored.
+ *
+ * @throws as `Checkpoint.stream` does
+ */
+export async function* streamWeights(
+  source: Source,
+  opened: Manifest,
+  cache: WeightCache,
+  options: NetworkOptions & StreamWeightsOptions,
+): AsyncGenerator<Piece, void, void> {
+  const { folder, commit, weights } = opened;
+  const { chunkBytes = 8 << 20, connections = 4, hash = slowHash, wanted } = options;
+  const http = httpOf(source, options);
+  const parts = weights.map((file) => {
+    const all = chunksOf(folder, file, chunkBytes);
+    return { file, all, chunks: wanted ? neededChunks(file, all, wanted) : all };
+  });
+  const look = async () => {
+    const stored = new Set(await cache.keys());
+    return {
+      stored,
+      whole: parts.every(({ chunks }) => chunks.every(({ key }) => stored.has(key))),
+    };
+  };
+  let { stored, whole } = await look();
+  let manifest = opened;
+  let unlock: (() => void) | undefined;
+  if (!manifest.complete || !whole) {
+    unlock = await cache.lock?.(folder, options);
+    // Another tab may have stored the rest, and verified it.
+    ({ stored, whole } = await look());
+    const newer = await readManifest(cache, folder);
+    if (JSON.stringify(newer?.weights) === JSON.stringify(weights)) manifest = newer as Manifest;
+  }
+  try {
+    const missing = parts.flatMap(({ chunks }) => chunks.filter(({ key }) => !stored.has(key)));
+    // Without this check, a download would fill the disk and be stored in part, for nothing.
+    if (missing.length > 0) {
+      checkRoom(source.id, bytesOf(missing), await cache.freeBytes?.(), ADVICE);
+    }
+    const complete = manifest.complete && whole;
+    // Cleared until everything is stored again, so that the next load verifies it.
+    if (manifest.complete && !complete)
+      await writeManifest(cache, { ...manifest, complete: false });
+    let isNew = false;
+    for (const { file, all, chunks } of parts) {
+      const check = (response: Response) => {
+        // The files of a commit never change. The servers that a hub redirects to have other tags.
+        if (commit || fileTag(source, response.headers, response.redirected).tag === file.tag)
+          return;
+        throw new ChangedError(
+          `${file.name} changed on the server: load again to get the new version`,
+        );
+      };
+      const url = fileUrl(source, file.name, commit);
+      const verify = !complete && chunks.length === all.length;
+      yield* readWeightFile(file, chunks, {
+        ...{ http, cache, folder, url, connections, stored, check },
+        hash: verify ? hash : undefined,
+        onNewChunk: () => (isNew = true),
+      });
+    }
+    if (!cache.works || (complete && !isNew)) return;
+    // A new chunk in a complete store is verified by the next load.
+    const neededBytes = bytesOf(parts.flatMap(({ chunks }) => chunks));
+    await writeManifest(cache, { ...manifest, neededBytes, complete: !complete });
+  } finally {
+    unlock?.();
+  }
+}
+
+/** @returns the chunks with bytes that are wanted, or all of them if that saves little */
+function neededChunks(
+  file: WeightFile,
+  all: readonly Chunk[],
+  wanted: NonNullable<StreamWeightsOptions["wanted"]>,
+): readonly Chunk[] {
+  const own = wanted.filter((range) => range.file === file.name);
+  const needed = all.filter((chunk) => own.some((w) => w.begin < chunk.end && chunk.begin < w.end));
+  const skipped = file.bytes - bytesOf(needed);
+  return skipped >= file.bytes * WORTH_SKIPPING ? needed : all;
+}
+
+export function httpOf(
+  source: Source,
+  options: NetworkOptions & Pick<RetryOptions, "onWait">,
+): Http {
+  return {
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    token: source.repository && options.token,
+    signal: options.signal,
+    retries: options.retries ?? 10,
+    retryDelayMs: options.retryDelayMs ?? 500,
+    sleep: options.sleep,
+    onWait: options.onWait,
+    stallMs: options.stallMs ?? 60_000,
+  };
+}
+
+function bytesOf(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, { begin, end }) => sum + end - begin, 0);
+}
