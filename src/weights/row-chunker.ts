@@ -4,8 +4,8 @@ import type { WriteRows } from "./format.ts";
 export class RowChunker {
   readonly #rowBytes: number;
   readonly #write: WriteRows;
-  /** The beginning of a row whose end has not come yet. */
-  readonly #partial: Uint8Array;
+  /** The beginning of a row whose end has not come yet. A row may be a whole tensor, so it is not kept. */
+  #partial: Uint8Array | undefined;
   #partialBytes = 0;
   /** Rows passed on so far. */
   rows = 0;
@@ -13,7 +13,6 @@ export class RowChunker {
   constructor(rowBytes: number, write: WriteRows) {
     this.#rowBytes = rowBytes;
     this.#write = write;
-    this.#partial = new Uint8Array(rowBytes);
   }
 
   /** Begins again at the first row. */
@@ -22,20 +21,24 @@ export class RowChunker {
   }
 
   async push(bytes: Uint8Array): Promise<void> {
-    if (this.#partialBytes > 0) {
+    const partial = this.#partial;
+    if (partial) {
       const rest = bytes.subarray(0, this.#rowBytes - this.#partialBytes);
-      this.#partial.set(rest, this.#partialBytes);
+      partial.set(rest, this.#partialBytes);
       this.#partialBytes += rest.length;
       bytes = bytes.subarray(rest.length);
       if (this.#partialBytes < this.#rowBytes) return;
-      this.#partialBytes = 0;
-      await this.#write(this.rows++, 1, this.#partial);
+      this.#partial = undefined;
+      await this.#write(this.rows++, 1, partial);
     }
     const count = Math.floor(bytes.length / this.#rowBytes);
     const whole = bytes.subarray(0, count * this.#rowBytes);
     const rest = bytes.subarray(whole.length);
-    this.#partial.set(rest);
-    this.#partialBytes = rest.length;
+    if (rest.length > 0) {
+      this.#partial = new Uint8Array(this.#rowBytes);
+      this.#partial.set(rest);
+      this.#partialBytes = rest.length;
+    }
     if (count === 0) return;
     const first = this.rows;
     this.rows += count;
