@@ -1,6 +1,6 @@
-import { elementCount } from "../gpu/tensor.ts";
+import { ELEMENT_BYTES, elementCount } from "../gpu/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { ElementType, StoredMatrix } from "./format.ts";
+import { partWords, type StoredMatrix, type StoredTensor, type WriteRows } from "./format.ts";
 import { ELEMENT_FORMATS } from "./formats/registry.ts";
 import type { TensorInfo } from "./safetensors.ts";
 import { suggestNames } from "./suggest-names.ts";
@@ -15,9 +15,15 @@ export interface NamedTensors {
 
 /** A tensor of numbers. */
 export interface StoredVector {
-  readonly name: string;
-  readonly info: TensorInfo;
-  readonly elements: ElementType;
+  readonly shape: readonly number[];
+  readonly tensors: readonly StoredTensor[];
+  /**
+   * Begins to load the numbers.
+   *
+   * @param write takes them, from number `first` on
+   * @returns for each of `tensors`, what its bytes are passed to
+   */
+  readonly writeTo: (write: (first: number, values: Float32Array) => void) => readonly WriteRows[];
 }
 
 export function hasTensor(tensors: NamedTensors, name: string): boolean {
@@ -76,8 +82,41 @@ function channelsFirst({ shape, begin, end }: TensorInfo): (bytes: Uint8Array) =
  * @throws TypeError when its elements are no floats
  */
 export function findVector(tensors: NamedTensors, asked: string): StoredVector {
+  const packed = findPacked(tensors, asked);
+  if (packed) return decodedVector(asked, packed);
   const { name, info, format } = findElements(tensors, asked);
-  return { name, info, elements: format.elements };
+  return {
+    shape: info.shape,
+    tensors: [{ name, info, rows: elementCount(info.shape) }],
+    writeTo: (write) => [(first, _, bytes) => write(first, format.elements.toFloat32(bytes))],
+  };
+}
+
+/** A packed tensor that a model reads as numbers, such as learned positions. */
+function decodedVector(
+  asked: string,
+  { shape: [O, D], format, tensors, writeTo }: StoredMatrix,
+): StoredVector {
+  const { name, parts, decode } = format;
+  if (!decode) throw new TypeError(`vector: ${asked} is stored in ${name}, expected floats`);
+  return {
+    shape: [O, D],
+    tensors,
+    writeTo(write) {
+      const words = parts.map((part) => new Uint32Array(partWords(part, O, D)));
+      let missing = words.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      return writeTo({
+        async copy(part, first, bytes) {
+          const rowWords = parts[part]!.rowWords?.(D) ?? 0;
+          new Uint8Array(words[part]!.buffer).set(bytes, first * rowWords * ELEMENT_BYTES);
+          missing -= bytes.byteLength;
+          if (missing === 0) write(0, decode(words, [O, D]));
+        },
+        async pack() {},
+        orderColumns() {},
+      });
+    },
+  };
 }
 
 /** Finds a matrix in the checkpoint's packed formats. */
@@ -123,6 +162,9 @@ function findElements(tensors: NamedTensors, asked: string) {
   return { name, info, format };
 }
 
+/** What users call the packed formats. */
+const PACKED_NAMES = "MLX, GPTQ, AWQ, FP8, compressed-tensors or bitsandbytes (4 bits)";
+
 /** @returns what to add to an error of a checkpoint whose config.json says how it was quantized, or "" */
 function quantizationHint({ files }: NamedTensors["checkpoint"]): string {
   const { quantization_config, quantization } = (files?.["config.json"] ?? {}) as {
@@ -132,6 +174,6 @@ function quantizationHint({ files }: NamedTensors["checkpoint"]): string {
   const method = quantization_config?.quant_method ?? (quantization && "mlx");
   return method
     ? `. config.json says that the weights are quantized (${method}): load the repository ` +
-        `that they were made from`
+        `that they were made from, or one in ${PACKED_NAMES}`
     : "";
 }

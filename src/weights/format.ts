@@ -21,6 +21,17 @@ export interface WeightFormat<Name extends string = string> extends WeightLayout
   /** The tensor elements whose bytes are this format's only part. */
   readonly elements?: ElementType;
   /**
+   * Decodes a matrix on the CPU. Formats have it in which checkpoints also store tensors that are no
+   * layer's matrix, such as learned positions.
+   *
+   * @param parts the words of each part
+   * @returns `[O, D]`
+   */
+  readonly decode?: (
+    parts: readonly Uint32Array[],
+    shape: readonly [O: number, D: number],
+  ) => Float32Array;
+  /**
    * Finds a matrix that the checkpoint stores packed: as several tensors (codes and scales, for
    * example), or as one whose elements are no floats.
    *

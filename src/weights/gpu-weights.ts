@@ -231,16 +231,20 @@ export class GpuWeights implements Weights {
   #recordVector(names: readonly string[]): Pick<Recorded<Tensor>, "value" | "tensors"> {
     this.#checkOpen(names);
     const stored = names.map((name) => findVector(this.#tensors, name));
-    const counts = stored.map(({ info }) => elementCount(info.shape));
-    const shape = (stored.length === 1 && stored[0]?.info.shape) || [sum(counts)];
+    const counts = stored.map(({ shape }) => elementCount(shape));
+    const shape = (stored.length === 1 && stored[0]?.shape) || [sum(counts)];
     const tensor = this.#gpu.tensor(names.join(" "), shape);
-    stored.forEach(({ name, info, elements }, i) => {
+    stored.forEach(({ tensors, writeTo }, i) => {
       const offset = sum(counts.slice(0, i));
-      const write = (first: number, _: number, bytes: Uint8Array) =>
-        this.#gpu.write(tensor, elements.toFloat32(bytes), offset + first);
-      this.#fills.push(() => [{ name, info, rows: counts[i] as number, write }]);
+      this.#fills.push(() => {
+        const writes = writeTo((first, values) => this.#gpu.write(tensor, values, offset + first));
+        return tensors.map((stored, t) => ({ ...stored, write: writes[t]! }));
+      });
     });
-    return { value: tensor, tensors: stored.map(({ name }) => name) };
+    return {
+      value: tensor,
+      tensors: stored.flatMap(({ tensors }) => tensors.map(({ name }) => name)),
+    };
   }
 
   #checkOpen(names: readonly string[]): void {

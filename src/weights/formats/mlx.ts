@@ -24,16 +24,19 @@ const GROUPS = [32, 64, 128];
  * @param type of scales and biases
  */
 export const mlxFormat = memoized((bits: number, group: number, type: HalfType): WeightFormat => {
+  const constants = { BITS: bits, GROUP: group, IS_F16: Number(type === "F16") };
   return {
     name: "mlx",
     code: codes + code,
-    constants: { BITS: bits, GROUP: group, IS_F16: Number(type === "F16") },
+    constants,
     blockSize: group,
     rowMultiple: group,
     parts: [
       { name: "codes", dtype: "u32", rowWords: (D) => codeWords(D, bits) },
       { name: "affine", dtype: "u32", rowWords: (D) => D / group },
     ],
+    // Early versions of mlx-vlm quantized the positions of towers, too.
+    decode: (parts, shape) => unpack(parts, shape, { constants }),
   };
 });
 
@@ -151,7 +154,7 @@ function pack(values: Float32Array, D: number, { constants }: WeightFormat): Uin
 function unpack(
   [words = new Uint32Array(), affine = new Uint32Array()]: readonly Uint32Array[],
   [O, D]: readonly [O: number, D: number],
-  { constants }: WeightFormat,
+  { constants }: Pick<WeightFormat, "constants">,
 ): Float32Array {
   const {
     BITS: bits,

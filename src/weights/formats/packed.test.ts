@@ -101,6 +101,24 @@ test("matrices that belong together as a whole are stacked without being joined"
   }
 });
 
+test("positions that MLX quantized are numbers to the model", async () => {
+  const matrix = matrixOf("mlx-qwen2_5_vl-4bit:");
+  const checkpoint = packedCheckpoint([matrix]);
+  const gpu = countingGpu();
+  const written: ArrayBuffer[] = [];
+  Object.assign(gpu.device.queue, {
+    onSubmittedWorkDone: async () => {},
+    writeBuffer: (_: unknown, offset: number, data: ArrayBuffer, begin: number, size: number) =>
+      written.push(data.slice(begin, begin + size)) && expect(offset).toBe(0),
+  });
+  const weights = new GpuWeights(gpu, checkpoint);
+  expect(weights.vector(matrix.name).shape).toEqual(matrix.shape);
+  await weights.load(checkpoint);
+  expect(written.map((bytes) => sha256(new Float32Array(bytes)))).toEqual([matrix.sha256]);
+  const packed = new GpuWeights(gpu, packedCheckpoint([matrixOf("awq")]));
+  expect(() => packed.vector(matrixOf("awq").name)).toThrow("is stored in int, expected floats");
+});
+
 describe("what does not fit is named", () => {
   test.each<[string, string, (matrix: PackedMatrix) => PackedMatrix, string]>([
     [
