@@ -123,14 +123,13 @@ export class Decoder {
     );
   }
 
-  /** Compiles what every request needs: the largest chunk, the decode step and two samplers. */
+  /** Compiles what requests need: the largest chunk, the decode step and the greedy sampler. */
   async prepare(): Promise<void> {
     // The largest is recorded first, so that the others find all the scratch memory they need.
     await Promise.all([
       this.forward(this.limits.preparedRows),
       this.forward(1),
       this.sampler({ greedy: true }),
-      this.sampler({ greedy: false }),
     ]);
   }
 

@@ -7,7 +7,7 @@ import {
   maxCrossAttentionImages,
 } from "./cross-attention.ts";
 import { type DecodeLoop, decodeAhead, decodeConstrained } from "./decode-loop.ts";
-import { Decoder } from "./decoder.ts";
+import { Decoder, type Sampler } from "./decoder.ts";
 import type {
   GeneratedToken,
   GenerationInput,
@@ -53,6 +53,9 @@ function defaultPrefillRows({ bidirectional, processor }: Model): number {
   if (!bidirectional) return PREFILL_ROWS;
   return Math.max(PREFILL_ROWS, typicalLayout(processor).tokenCount + QUESTION_ROWS);
 }
+
+/** The samplers of a request: the second, for constrained tokens, where it has a constraint. */
+type Samplers = readonly [sampler: Sampler, masked: Sampler | undefined];
 
 /** Uploads an image and cuts it into patches on the GPU. */
 export type Preprocess = (image: PreparedImage) => Promise<PatchSource>;
@@ -185,13 +188,15 @@ export class Engine implements TokenGenerator {
         `Engine.generate: ${images.length} images, expected at most ${this.maxImages}`,
       );
     }
+    const samplers = this.#samplers(input);
+    samplers.catch(() => {}); // Awaited below, unless something else fails before.
     const prompt = promptRows(this.#model, input, this.#crossAttention?.ring);
     const sequence = this.#cache.begin(this.#contentsOf(input), input.cacheSalt);
     try {
       input.onCached?.(sequence.computed);
       this.#cache.reserve(sequence, ids.length);
       await this.#encodeImages(input, prompt, sequence);
-      yield* this.#sample({ ...input, maxTokens }, prompt, sequence);
+      yield* this.#sample({ ...input, maxTokens }, prompt, sequence, samplers);
     } finally {
       const { captures = false, prefixCache = !captures } = this.#options;
       if (!prefixCache) this.flush();
@@ -207,23 +212,28 @@ export class Engine implements TokenGenerator {
       : contents;
   }
 
-  /** Prefills the rows that are not cached, and samples tokens. */
-  async *#sample(
-    input: GenerationInput,
-    prompt: PromptRows,
-    sequence: Sequence,
-  ): AsyncGenerator<GeneratedToken, void, void> {
-    const { constraint, ids, maxTokens, signal } = input;
+  /** The first request of a kind compiles its samplers, while its images and prompt are computed. */
+  #samplers(input: GenerationInput): Promise<Samplers> {
     const options = {
       greedy: input.sampling.temperature === 0,
       processors: processesLogits(input),
       logprobs: input.logprobs !== undefined,
     };
-    const [decode, sampler, masked] = await Promise.all([
-      this.decoder.decodePass(),
+    return Promise.all([
       this.decoder.sampler(options),
-      constraint && this.decoder.sampler({ ...options, masked: true }),
+      input.constraint && this.decoder.sampler({ ...options, masked: true }),
     ]);
+  }
+
+  /** Prefills the rows that are not cached, and samples tokens. */
+  async *#sample(
+    input: GenerationInput,
+    prompt: PromptRows,
+    sequence: Sequence,
+    samplers: Promise<Samplers>,
+  ): AsyncGenerator<GeneratedToken, void, void> {
+    const { constraint, ids, maxTokens, signal } = input;
+    const decode = await this.decoder.decodePass();
     this.decoder.begin(input, {
       position: ids.length,
       ropeOffset: prompt.rope?.offset ?? 0,
@@ -234,9 +244,11 @@ export class Engine implements TokenGenerator {
       this.#throwIfFailed();
       signal?.throwIfAborted();
     };
+    const pass = await this.#prefill.run(prompt, sequence, check);
+    const [sampler, masked] = await samplers;
     const loop: DecodeLoop = {
       decoder: this.decoder,
-      prompt: await this.#prefill.run(prompt, sequence, check),
+      prompt: pass,
       decode,
       sampler,
       maxTokens,
