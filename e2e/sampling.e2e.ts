@@ -24,7 +24,7 @@ const UNSURE = {
   messages: [{ role: "user", content: "x" }],
   temperature: 2,
   ignore_eos: true,
-  max_tokens: 24,
+  max_tokens: 12,
 };
 
 /** Sends requests at once. */
