@@ -17,6 +17,7 @@ import { nf4Format, nf4Reference } from "../src/weights/formats/nf4.ts";
 import { q4, q4InBlocksOf, q4Reference } from "../src/weights/formats/q4.ts";
 import { q8, q8Reference } from "../src/weights/formats/q8.ts";
 import { WeightWriter } from "../src/weights/weight-writer.ts";
+import { GGML_CASES } from "./ggml-formats.ts";
 
 /** A format as the tests of all formats see it. */
 export interface FormatCase {
@@ -51,6 +52,7 @@ export const FORMAT_CASES: readonly FormatCase[] = [
   { title: "nf4", format: nf4Format(64, true), reference: nf4Reference, error: 0.16 },
   { title: "nf4, plain", format: nf4Format(64, false), reference: nf4Reference, error: 0.153 },
   { title: "fp8/128", format: fp8Format(128), reference: fp8Reference, error: 2 ** -4 },
+  ...GGML_CASES,
 ];
 
 function mlxCase(bits: number, group: number, type: HalfType): FormatCase {

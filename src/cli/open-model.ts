@@ -1,11 +1,13 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { ggufReader } from "../models/gguf/reader.ts";
 import { openNodeStore } from "../platform/node-store.ts";
 import { withAdvice } from "../weights/advice.ts";
 import { STORE } from "../weights/cache.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/checkpoint.ts";
 import { PACKED_FORMATS } from "../weights/formats/packed.ts";
+import { isGguf } from "../weights/gguf-names.ts";
 import type { Http } from "../weights/http.ts";
 import { openFolder } from "../weights/open-folder.ts";
 import { NO_BYTES, type OnProgress } from "../weights/progress.ts";
@@ -48,8 +50,8 @@ export async function openModel(
   const folder = isHubSource(source)
     ? await snapshotOf(source, options, environment)
     : local && fileURLToPath(source.folder);
-  const opening = { signal, onProgress, packedFormats };
-  if (folder) return openFolder(await folderFiles(folder, source.id), opening);
+  const opening = { signal, onProgress, packedFormats, gguf: async () => ggufReader };
+  if (folder) return openFolder(await folderFiles(folder, source.id), opening, source.gguf);
   // A hub that reveals no commits is read like any folder on a server.
   return openCheckpoint(source, {
     store: options.weights === false ? undefined : openNodeStore(STORE),
@@ -72,7 +74,8 @@ export function modelId(model: string | undefined, environment = hubEnvironment(
 function locate(named: string | undefined, { hub }: HubEnvironment): Source {
   const model = named ?? fileURLToPath(new URL(SAMPLE, import.meta.url));
   const path = model.startsWith("file:") ? fileURLToPath(model) : resolve(model);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return folderOf(path);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() || (stats && isGguf(path))) return folderOf(path);
   if (named === undefined) {
     throw new Error(
       "Name a model, for example --model HuggingFaceTB/SmolVLM2-256M-Video-Instruct. " +
@@ -80,7 +83,7 @@ function locate(named: string | undefined, { hub }: HubEnvironment): Source {
     );
   }
   if (model.startsWith("file:") || /^(\/|\.\.?([\\/]|$)|~|[a-z]:[\\/])/i.test(model)) {
-    throw new Error(`The folder ${path} does not exist.`);
+    throw new Error(`The ${isGguf(path) ? "file" : "folder"} ${path} does not exist.`);
   }
   return resolveSource(model, { hub });
 }
@@ -92,8 +95,9 @@ function folderOf(path: string): Source {
 
 type HubSource = Source & { readonly repository: Repository };
 
+/** The Python client's cache is used for checkpoints in safetensors. */
 function isHubSource(source: Source): source is HubSource {
-  return source.repository !== undefined;
+  return source.repository !== undefined && source.gguf === undefined;
 }
 
 /** @returns the local folder of a repository; undefined if it must be read over the network */

@@ -245,7 +245,7 @@ describe("openCheckpoint", () => {
     ["org/short", "is damaged"],
     ["org/traversal", '"../../x.safetensors", expected a file name'],
     ["org/adapter", "it is an adapter: merge it into its model"],
-    ["org/gguf", "model-Q4_K_M.gguf is in another format: load a repository in safetensors"],
+    ["org/gguf", "but GGUF files: load org/gguf:Q4_K_M"],
     ["org/twice", "a is in 1.safetensors and in 2.safetensors"],
   ])("the error for %s says what is wrong", async (source, message) => {
     const index = (weight_map: object) => ({

@@ -10,13 +10,14 @@ import {
   usedKey,
   writeManifest,
 } from "./cache.ts";
-import type { WeightFormat } from "./format.ts";
+import type { ElementType, WeightFormat } from "./format.ts";
 import type { Http } from "./http.ts";
 import { NO_BYTES, type OnProgress } from "./progress.ts";
+import type { GgufHeaders, OpenedGguf } from "./read-files.ts";
 import { openRemote } from "./remote.ts";
 import { InterruptedError, type Wait } from "./retry.ts";
 import { type TensorInfo, parseHeader } from "./safetensors.ts";
-import type { Source } from "./source.ts";
+import type { GgufChoice, Source } from "./source.ts";
 import {
   type NetworkOptions,
   type StreamWeightsOptions,
@@ -38,6 +39,22 @@ export interface OpenOptions extends NetworkOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Loads the formats of quantized checkpoints. It is called for such a checkpoint only. */
   readonly packedFormats?: (() => Promise<readonly WeightFormat[]>) | undefined;
+  /** Loads the reader of GGUF files. It is called for a source that means one. */
+  readonly gguf?: (() => Promise<GgufReader>) | undefined;
+}
+
+/** Reads GGUF files as a checkpoint in Hugging Face's layout. */
+export interface GgufReader extends GgufHeaders {
+  /**
+   * Reads what comes before the tensors as config, tokenizer, chat template and names of tensors.
+   *
+   * @param headers by file name
+   * @throws Error that names what is missing or not supported
+   */
+  parse(
+    id: string,
+    headers: ReadonlyMap<string, Uint8Array>,
+  ): Pick<Checkpoint, "files" | "tensors" | "formats" | "stacked" | "elements">;
 }
 
 /** A checkpoint whose small files are read, and whose weights can be streamed. */
@@ -53,6 +70,10 @@ export interface Checkpoint {
    * the disk is full, for example: the next load needs the network again.
    */
   readonly storing?: () => boolean;
+  /** The tensors that a model's tensor is stacked of by rows, where the files have them apart. */
+  readonly stacked?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** How tensors are read as numbers. Default: as their `dtype` says. */
+  readonly elements?: ReadonlyMap<string, ElementType> | undefined;
   /** Bytes of all tensors. */
   readonly weightBytes: number;
   /**
@@ -78,6 +99,7 @@ export async function openCheckpoint(
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
   const { onProgress } = options;
+  const gguf = await openGguf(source.gguf, options);
   const onWait = (wait?: Wait) =>
     onProgress?.({ ...NO_BYTES, stage: wait ? "waiting" : "files", waitSeconds: wait?.seconds });
   onWait();
@@ -88,7 +110,7 @@ export async function openCheckpoint(
   let opened = kept;
   if (!kept || options.revalidate || kept.manifest.version === 1) {
     try {
-      opened = await openFresh(source, http, cache, manifest);
+      opened = await openFresh(source, http, cache, manifest, gguf);
     } catch (error) {
       // Offline, the stored checkpoint is used.
       if (!kept || !(error instanceof InterruptedError)) throw withAdvice(source, error);
@@ -97,7 +119,20 @@ export async function openCheckpoint(
   http.signal?.throwIfAborted();
   const now = new TextEncoder().encode(`${Date.now()}`);
   await cache.set(usedKey(source.folder), now as Uint8Array<ArrayBuffer>);
-  return withPackedFormats(checkpointOf(source, opened as Opened, cache, options), options);
+  return withPackedFormats(checkpointOf(source, opened as Opened, cache, options, gguf), options);
+}
+
+/**
+ * @returns undefined for a checkpoint in safetensors
+ * @throws Error when `options` has no reader
+ */
+export async function openGguf(
+  choice: GgufChoice | undefined,
+  { gguf }: Pick<OpenOptions, "gguf">,
+): Promise<(GgufReader & OpenedGguf) | undefined> {
+  if (!choice) return undefined;
+  if (!gguf) throw new Error("openGguf: options.gguf is missing");
+  return { ...(await gguf()), choice };
 }
 
 /** Adds the formats that matrices may be stored in, if the checkpoint is quantized. */
@@ -143,9 +178,10 @@ async function openFresh(
   http: Http,
   cache: WeightCache,
   before: Manifest | undefined,
+  gguf: OpenedGguf | undefined,
 ): Promise<Opened> {
   const { id, folder } = source;
-  const remote = await openRemote(source, http, cache);
+  const remote = await openRemote(source, http, cache, gguf);
   const files = Object.fromEntries([...remote.files].map(([name, { tag }]) => [name, tag]));
   const weights = remote.weights.map(({ file }) => file);
   const unchanged = JSON.stringify(weights) === JSON.stringify(before?.weights);
@@ -180,9 +216,10 @@ function checkpointOf(
   { manifest, files, headers }: Opened,
   cache: WeightCache,
   options: OpenOptions,
+  gguf: GgufReader | undefined,
 ): Checkpoint {
   return {
-    ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }),
+    ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }, gguf),
     ...(options.store && options.cache !== false && { storing: () => cache.works }),
     stream: ({ signal = options.signal, ...more } = {}) =>
       streamWeights(source, manifest, cache, { ...options, signal, ...more }),
@@ -197,7 +234,12 @@ function checkpointOf(
 export function parseCheckpoint(
   id: string,
   { files, headers, owners }: Pick<Opened, "files" | "headers"> & Pick<Manifest, "owners">,
+  gguf?: GgufReader,
 ): Omit<Checkpoint, "stream"> {
+  if (gguf) {
+    const parsed = gguf.parse(id, headers);
+    return { id, ...parsed, weightBytes: totalBytes(parsed.tensors) };
+  }
   const tensors = new Map<string, TensorInfo>();
   for (const [file, header] of headers) {
     for (const [name, info] of parseHeader(file, header).tensors) {
@@ -207,14 +249,18 @@ export function parseCheckpoint(
       if (!owner || owner === file) tensors.set(name, info);
     }
   }
-  let weightBytes = 0;
-  for (const { begin, end } of tensors.values()) weightBytes += end - begin;
   return {
     id,
     files: Object.fromEntries([...files].map(([name, bytes]) => [name, parseFile(name, bytes)])),
     tensors,
-    weightBytes,
+    weightBytes: totalBytes(tensors),
   };
+}
+
+function totalBytes(tensors: Checkpoint["tensors"]): number {
+  let bytes = 0;
+  for (const { begin, end } of tensors.values()) bytes += end - begin;
+  return bytes;
 }
 
 function parseFile(name: string, bytes: Uint8Array): unknown {

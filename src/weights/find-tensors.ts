@@ -8,7 +8,7 @@ import { suggestNames } from "./suggest-names.ts";
 /** The tensors of a checkpoint, by the names that a model uses. */
 export interface NamedTensors {
   readonly checkpoint: Pick<Checkpoint, "id" | "tensors"> &
-    Partial<Pick<Checkpoint, "files" | "formats">>;
+    Partial<Pick<Checkpoint, "files" | "formats" | "stacked" | "elements">>;
   /** @returns the names that a tensor may have in a checkpoint */
   readonly storedNames: (name: string) => readonly string[];
 }
@@ -27,7 +27,19 @@ export interface StoredVector {
 }
 
 export function hasTensor(tensors: NamedTensors, name: string): boolean {
-  return findInfo(tensors, name) !== undefined || findPacked(tensors, name) !== undefined;
+  return stackedParts(tensors, name).every(
+    (part) => findInfo(tensors, part) !== undefined || findPacked(tensors, part) !== undefined,
+  );
+}
+
+/** @returns the tensors whose rows are stacked in one of a model; most often that one alone */
+export function stackedParts(
+  { checkpoint, storedNames }: NamedTensors,
+  asked: string,
+): readonly string[] {
+  const { stacked } = checkpoint;
+  const name = stacked && storedNames(asked).find((stored) => stacked.has(stored));
+  return (name !== undefined && stacked?.get(name)) || [asked];
 }
 
 /**
@@ -85,10 +97,11 @@ export function findVector(tensors: NamedTensors, asked: string): StoredVector {
   const packed = findPacked(tensors, asked);
   if (packed) return decodedVector(asked, packed);
   const { name, info, format } = findElements(tensors, asked);
+  const elements = tensors.checkpoint.elements?.get(name) ?? format.elements;
   return {
     shape: info.shape,
     tensors: [{ name, info, rows: elementCount(info.shape) }],
-    writeTo: (write) => [(first, _, bytes) => write(first, format.elements.toFloat32(bytes))],
+    writeTo: (write) => [(first, _, bytes) => write(first, elements.toFloat32(bytes))],
   };
 }
 

@@ -4,7 +4,13 @@ import { stackRows, tensorsOf, type Weight, weightBytes } from "../gpu/weight.ts
 import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { chooseFormat } from "./choose-format.ts";
-import { findMatrix, findVector, hasTensor, type NamedTensors } from "./find-tensors.ts";
+import {
+  findMatrix,
+  findVector,
+  hasTensor,
+  type NamedTensors,
+  stackedParts,
+} from "./find-tensors.ts";
 import { hasRows, type StoredMatrix, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
 import type { FormatName } from "./formats/registry.ts";
@@ -178,6 +184,7 @@ export class GpuWeights implements Weights {
     inputWidth?: number,
   ): Pick<Recorded<Weight>, "value" | "tensors"> {
     this.#checkOpen(names);
+    names = names.flatMap((name) => stackedParts(this.#tensors, name));
     const stored = names.map((name) => findMatrix(this.#tensors, name, inputWidth));
     const [
       {
@@ -230,6 +237,7 @@ export class GpuWeights implements Weights {
 
   #recordVector(names: readonly string[]): Pick<Recorded<Tensor>, "value" | "tensors"> {
     this.#checkOpen(names);
+    names = names.flatMap((name) => stackedParts(this.#tensors, name));
     const stored = names.map((name) => findVector(this.#tensors, name));
     const counts = stored.map(({ shape }) => elementCount(shape));
     const shape = (stored.length === 1 && stored[0]?.shape) || [sum(counts)];

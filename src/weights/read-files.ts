@@ -1,7 +1,9 @@
 import type { WeightFile } from "./cache.ts";
 import type { Folder, Listing } from "./folder.ts";
+import { ggufTags } from "./gguf-names.ts";
 import { HttpError, isBusy } from "./retry.ts";
 import { headerBytes, parseHeader } from "./safetensors.ts";
+import type { GgufChoice } from "./source.ts";
 
 /** The small files of a checkpoint, and the headers of its weight files. */
 export interface ReadFiles {
@@ -41,13 +43,28 @@ export const INDEX = "model.safetensors.index.json";
 /** The largest checkpoints have hundreds of shards. */
 const MAX_SHARDS = 1000;
 
+/** Chooses the GGUF files of a model in a folder, and reads what comes before their tensors. */
+export interface GgufHeaders {
+  readHeaders(folder: Folder, choice: GgufChoice): Promise<ReadFiles["weights"]>;
+}
+
+/** A reader of GGUF files, and the file that it shall read. */
+export interface OpenedGguf extends GgufHeaders {
+  readonly choice: GgufChoice;
+}
+
 /**
- * Reads the small files and the headers of the weight files.
+ * Reads the small files and the headers of the weight files. GGUF files have the small ones in their
+ * headers.
  *
  * @throws Error for a file that is missing or not valid, and what `files` throws
  */
-export async function readFiles(files: Folder): Promise<ReadFiles> {
+export async function readFiles(files: Folder, gguf?: OpenedGguf): Promise<ReadFiles> {
   const { id, listing } = files;
+  if (gguf) {
+    const weights = await gguf.readHeaders(files, gguf.choice);
+    return { commit: listing?.commit, files: new Map(), weights };
+  }
   if (listing) checkWeights(id, listing);
   const weights = openWeights(files);
   // A wrong address is better explained by the small files, so their error is thrown first.
@@ -108,6 +125,11 @@ async function openWeights(folder: Folder): Promise<Pick<ReadFiles, "weights" | 
  */
 function checkWeights(id: string, { files }: Listing): void {
   if (files.has(SINGLE) || files.has(INDEX)) return;
+  const tags = ggufTags(files.keys());
+  if (tags.length > 0) {
+    const named = tags.map((tag) => `${id}:${tag}`).join(", ");
+    throw new Error(`${id} has neither ${SINGLE} nor ${INDEX}, but GGUF files: load ${named}`);
+  }
   const kinds = /^adapter_config\.json$|\.(gguf|onnx|bin|pth?)$/;
   const other = [...files.keys()].sort().find((name) => kinds.test(name));
   if (!other) return;

@@ -1,7 +1,7 @@
 import { type WeightCache, fileKey } from "./cache.ts";
 import type { Folder, FileTag, Listing } from "./folder.ts";
 import { type Http, download, readWhole } from "./http.ts";
-import { type ReadFiles, readFiles } from "./read-files.ts";
+import { type OpenedGguf, type ReadFiles, readFiles } from "./read-files.ts";
 import { HttpError, InterruptedError, isBusy } from "./retry.ts";
 import { type Source, fileUrl } from "./source.ts";
 
@@ -14,11 +14,12 @@ export async function openRemote(
   source: Source,
   http: Http,
   cache: WeightCache,
+  gguf?: OpenedGguf,
 ): Promise<ReadFiles> {
   // Few retries: a server that can't be reached here mostly has a wrong address.
   const impatient = { ...http, retries: Math.min(http.retries, 2) };
   const listing = await readListing({ source, http: impatient });
-  return readFiles(remoteFiles(source, impatient, cache, listing));
+  return readFiles(remoteFiles(source, impatient, cache, listing), gguf);
 }
 
 /** The files of a folder on a server. Small files come from the cache where it has them. */

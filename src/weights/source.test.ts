@@ -55,8 +55,33 @@ describe("resolveSource", () => {
     },
   );
 
-  test("refuses GGUF and names safetensors", () => {
-    expect(() => resolveSource("https://cdn.example/model.gguf")).toThrow("safetensors");
+  const HUB = "https://huggingface.co/org/name";
+  test.each([
+    ["org/name:Q4_K_M", "org/name:Q4_K_M", "Q4_K_M", `${HUB}/resolve/main/#Q4_K_M`, "main"],
+    ["org/name@v1:Q8_0", "org/name:Q8_0", "Q8_0", `${HUB}/resolve/v1/#Q8_0`, "v1"],
+  ])("a tag of a repository: %s", (source, id, tag, folder, revision) => {
+    const resolved = resolveSource(source);
+    expect(resolved).toMatchObject({ id, folder, gguf: { tag }, repository: { revision } });
+    expect(fileUrl(resolved, "a.gguf")).toBe(`${HUB}/resolve/${revision}/a.gguf`);
+  });
+
+  test.each([
+    [`${HUB}/blob/v1/BF16/m%20a.gguf`, "BF16/m a.gguf", `${HUB}/resolve/v1/#BF16%2Fm%20a.gguf`],
+    [
+      "https://cdn.example/a/m-Q4_0.gguf?key=1",
+      "m-Q4_0.gguf",
+      "https://cdn.example/a/?key=1#m-Q4_0.gguf",
+    ],
+    ["./models/m.gguf", "m.gguf", "https://page.example/demo/models/#m.gguf"],
+  ])("a GGUF file: %s", (source, file, folder) => {
+    expect(resolveSource(source, { base })).toMatchObject({ folder, gguf: { file } });
+  });
+
+  test("files of one folder are kept apart in the store", () => {
+    const folders = ["org/name", "org/name:Q4_0", "org/name:Q8_0"].map(
+      (source) => resolveSource(source).folder,
+    );
+    expect(new Set(folders).size).toBe(3);
   });
 });
 

@@ -5,18 +5,21 @@ import { planCheckpoint } from "../runtime/plan-checkpoint.ts";
 import type { OpenOptions } from "../weights/checkpoint.ts";
 import type { ModelLoader } from "./expose-model.ts";
 
-/** Loads and plans models in a worker of a page. */
-export function modelLoader(packedFormats: OpenOptions["packedFormats"]): ModelLoader {
+/**
+ * Loads and plans models in a worker of a page.
+ *
+ * @param packed reads checkpoints whose weights are packed
+ */
+export function modelLoader(packed: Pick<OpenOptions, "packedFormats" | "gguf">): ModelLoader {
   return {
     load(source, options, compileGrammar, onProgress, signal) {
-      const opening = { onProgress, signal, packedFormats };
+      const opening = { onProgress, signal, ...packed };
       const open = () => openSource(source, options, browserPlatform, opening);
       const all = { ...options, compileGrammar };
       return loadCheckpoint(open, all, browserPlatform, onProgress, signal);
     },
     async plan(source, options) {
-      const checkpoint = await openSource(source, options, browserPlatform, { packedFormats });
-      return planCheckpoint(checkpoint, options);
+      return planCheckpoint(await openSource(source, options, browserPlatform, packed), options);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** The checkpoint is quantized, and only the worker of `packed-worker.ts` knows its formats. */
+/** The checkpoint is quantized or a GGUF file, and only the worker of `packed-worker.ts` can read it. */
 export class PackedWorkerNeeded extends Error {
   override name = "PackedWorkerNeeded";
 

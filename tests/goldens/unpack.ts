@@ -13,6 +13,7 @@ import { safetensors, type StoredTensor } from "../checkpoint.ts";
 import { type Draw, drawBytes } from "./draws.ts";
 import { unpackTensors } from "./packing.ts";
 import { GOLDENS, UNPACKED } from "./paths.ts";
+import { unpackGguf } from "./unpack-gguf.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -36,11 +37,13 @@ interface Recipe {
 
 /**
  * Makes `.cache/goldens/<family>` of each family folder: a whole checkpoint, with its weights and
- * the recorded tensors as safetensors files. A folder that is there already stays.
+ * the recorded tensors as safetensors files. A folder that is there already stays. GGUF files are
+ * unpacked, too.
  *
  * @throws Error when a file that is made is not the one that was recorded
  */
 export default function unpackGoldens(): void {
+  unpackGguf();
   for (const folder of familyFolders()) {
     const manifest = readFileSync(join(ROOT, GOLDENS, folder, "manifest.json"), "utf8");
     const target = join(ROOT, UNPACKED, folder);

@@ -11,7 +11,8 @@ import { formatFits } from "../format.ts";
 import { GpuWeights } from "../gpu-weights.ts";
 import { WeightWriter } from "../weight-writer.ts";
 
-const packed = FORMAT_CASES.filter(({ format }) => !format.packer);
+/** GGUF's are in ggml.gpu.test.ts. */
+const packed = FORMAT_CASES.filter(({ format }) => !format.packer && !("blocks" in format));
 
 /**
  * Rows that are looked up are those of `weight4`. Products with unit vectors are exact, so they are the
