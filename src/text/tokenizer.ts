@@ -16,13 +16,20 @@ export class Tokenizer {
    * @throws Error when a part of the tokenizer has an unknown type
    */
   constructor(tokenizerJson: object, tokenizerConfig: object = {}) {
+    checkSettings(tokenizerConfig);
+    this.namedTokens = namedTokens(tokenizerConfig);
     this.#hub = new HubTokenizer(tokenizerJson, tokenizerConfig);
+    const missing = this.#missingTokens(tokenizerConfig);
+    if (missing.length > 0) {
+      const { added_tokens = [] } = tokenizerJson as { added_tokens?: readonly object[] };
+      const more = { ...tokenizerJson, added_tokens: [...added_tokens, ...missing] };
+      this.#hub = new HubTokenizer(more, tokenizerConfig);
+    }
     const { decoder } = tokenizerJson as { decoder?: TokenDecoderConfig | null };
     if (!decoder) throw new Error("Tokenizer: tokenizer.json has no decoder");
     this.#decoder = decoder;
     const added = [...this.#hub.get_added_tokens_decoder()];
     this.#specialIds = new Set(added.flatMap(([id, token]) => (token.special ? [id] : [])));
-    this.namedTokens = namedTokens(tokenizerConfig);
     this.detokenizer(); // reports an unknown decoder at load, not in the first answer
   }
 
@@ -84,6 +91,20 @@ export class Tokenizer {
     return this.#specialIds.has(id);
   }
 
+  /**
+   * The special tokens that tokenizer_config.json names and tokenizer.json does not list. As in
+   * transformers, they are cut out of every text. Those that are not in the vocabulary follow its last id.
+   */
+  #missingTokens(config: SpecialTokens): readonly object[] {
+    const { extra_special_tokens: extra, additional_special_tokens: more } = config;
+    const known = new Set([...this.#hub.get_added_tokens_decoder().values()].map((t) => t.content));
+    const named = [...Object.values(this.namedTokens), ...contents(extra), ...contents(more)];
+    let next = this.size;
+    return [...new Set(named)]
+      .filter((content) => content !== "" && !known.has(content))
+      .map((content) => ({ ...PLAIN, id: this.id(content) ?? next++, content, special: true }));
+  }
+
   /** All ids are below this. Some smaller ids may be unused. */
   get size(): number {
     if (this.#size === undefined) {
@@ -105,12 +126,43 @@ export class Tokenizer {
   }
 }
 
+/** How an added token is matched by default. */
+const PLAIN = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+
+interface SpecialTokens {
+  readonly extra_special_tokens?: unknown;
+  readonly additional_special_tokens?: unknown;
+  readonly split_special_tokens?: unknown;
+  readonly add_prefix_space?: unknown;
+  readonly tokenizer_class?: unknown;
+}
+
+/** Throws Error naming a setting that changes ids in the reference and is not supported. */
+function checkSettings(config: SpecialTokens): void {
+  const names = ["split_special_tokens"] as const;
+  // Of the classes in use, this one alone reads the second. The others take tokenizer.json's.
+  const isQwen = /^Qwen2Tokenizer/.test(String(config.tokenizer_class));
+  for (const name of isQwen ? ([...names, "add_prefix_space"] as const) : names) {
+    if (config[name] !== true) continue;
+    throw new Error(`tokenizer_config.json: ${name} is true, expected false`);
+  }
+}
+
+/** The texts of tokens in a list or a record. */
+function contents(tokens: unknown): readonly string[] {
+  return Object.values(tokens ?? {}).flatMap((token) => contentOf(token) ?? []);
+}
+
+function contentOf(token: unknown): string | undefined {
+  const content = (token as { content?: unknown } | null)?.content ?? token;
+  return typeof content === "string" ? content : undefined;
+}
+
 function namedTokens(config: object): Record<string, string> {
   const tokens: Record<string, string> = {};
   for (const [name, value] of Object.entries(config)) {
-    if (!name.endsWith("_token")) continue;
-    const content = (value as { content?: unknown } | null)?.content ?? value;
-    if (typeof content === "string") tokens[name] = content;
+    const content = name.endsWith("_token") ? contentOf(value) : undefined;
+    if (content !== undefined) tokens[name] = content;
   }
   return tokens;
 }
