@@ -2,7 +2,7 @@ import type { ChatMessage } from "../src/chat/messages.ts";
 import { chatModel } from "../src/chat/model.ts";
 import { buildPrompt } from "../src/chat/prompt.ts";
 import { compileGrammar } from "../src/grammar/compile-grammar.ts";
-import type { CheckpointFiles } from "../src/models/model.ts";
+import type { CheckpointFiles, Resize } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { checkImageToken } from "../src/runtime/check-image-token.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
@@ -35,13 +35,17 @@ export function decisiveSettings(files: CheckpointFiles, messages: readonly Chat
   checkImageToken(processor, chatting.tokenizer);
   const image = { decoded: { width, height, source: new Uint8Array() }, layout };
   const { ids } = buildPrompt(chatting, messages, [image]);
-  const resizes = layout.resizes.filter(
-    ({ from, width: w, height: h }) => from > 0 || w !== width || h !== height,
-  );
+  // A resize to the image's own size changes nothing.
+  const isKept = ({ from, width: w, height: h }: Resize) => from > 0 || w !== width || h !== height;
+  const resizes = layout.resizes.filter(isKept);
+  const tiles = layout.tiles.map(({ from, ...tile }) => {
+    const source = layout.resizes[from - 1];
+    return { ...tile, from: source && isKept(source) ? from : 0 };
+  });
   const { rescale, mean, std } = processor;
   return {
     ids,
-    layout: { ...layout, resizes },
+    layout: { ...layout, resizes, tiles },
     pixels: [rescale, mean, std],
     defaults: chatting.defaults,
   };
@@ -52,9 +56,10 @@ export async function decisive(
   checkpoint: Checkpoint,
   files: CheckpointFiles,
   messages: readonly ChatMessage[],
+  contextLength?: number,
 ) {
   const settings = decisiveSettings(files, messages);
-  const recording = await recordingOf({ ...checkpoint, files });
+  const recording = await recordingOf({ ...checkpoint, files }, contextLength);
   // Layouts of other images may differ.
   return { ...recording, layouts: [], positions: [], ...settings };
 }

@@ -26,10 +26,10 @@ const SIZES = [
 
 /**
  * Records what decides a checkpoint's answers, without a GPU: the kernels with their constants in order,
- * the bytes written to the device, where each weight is in the files, and the layout of images.
+ * the buffers bound to them, the bytes written to the device, where each weight is in the files, and the layout of images.
  * Checkpoints with equal recordings answer alike.
  */
-export async function recordingOf(checkpoint: Checkpoint): Promise<object> {
+export async function recordingOf(checkpoint: Checkpoint, contextLength = 512) {
   const gpu = countingGpu();
   const kernels: unknown[] = [];
   const written: string[] = [];
@@ -38,10 +38,24 @@ export async function recordingOf(checkpoint: Checkpoint): Promise<object> {
     kernels.push([name, code, constants]);
     return pipeline;
   };
+  const buffers = new Map<unknown, number>();
+  const numberOf = (buffer: unknown) => {
+    const known = buffers.get(buffer) ?? buffers.size;
+    buffers.set(buffer, known);
+    return known;
+  };
+  const bound: string[] = [];
+  gpu.device.createBindGroup = ({ entries }) => {
+    const numbers = Array.from(entries, ({ resource }) =>
+      numberOf((resource as GPUBufferBinding).buffer ?? resource),
+    );
+    bound.push(numbers.join());
+    return {} as GPUBindGroup;
+  };
   gpu.device.queue.writeBuffer = (_buffer, offset, data, begin = 0, size) => {
     written.push(`${offset} ${Buffer.from(data as ArrayBuffer, begin, size).toString("base64")}`);
   };
-  const options = { quantization: "f32", contextLength: 512 } as const;
+  const options = { quantization: "f32", contextLength } as const;
   const { model, weights, engine } = assemble(gpu, checkpoint, options);
   await engine.prepare();
   expect(kernels.length).toBeGreaterThan(20);
@@ -56,12 +70,13 @@ export async function recordingOf(checkpoint: Checkpoint): Promise<object> {
   ]);
   return {
     kernels,
+    bound,
     written,
     weights: weights.allocated.map(({ tensors, ...rest }) => ({
       ...rest,
       stored: tensors.map((name) => checkpoint.tensors.get(name)),
     })),
-    text: TEXT_FIELDS.map((field) => [field, model.text[field]]),
+    text: TEXT_FIELDS.map((field) => [field, model.text[field]] as const),
     pixels: [processor.rescale, processor.mean, processor.std],
     layouts,
     positions: model.promptPositions?.(ids, layouts),

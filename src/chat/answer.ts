@@ -95,20 +95,22 @@ function choiceSeed(seed: number, choice: number): number {
 }
 
 /**
- * The maximum number of tokens of an answer: what was asked for, or as many as fit into the context.
+ * The maximum number of tokens of an answer: what was asked for, or the checkpoint's default, as far as it
+ * fits into the context.
  *
  * @throws RequestError when none fits; with `strictMaxTokens`, when not all that were asked for fit
  */
 function answerLength(
   prompt: TokenizedPrompt,
-  most = Infinity,
-  { generator: { contextLength }, strictMaxTokens }: ChatModel,
+  most: number | undefined,
+  { generator: { contextLength }, strictMaxTokens, defaults }: ChatModel,
   subject: "messages" | "prompt",
 ): number {
   const total = prompt.ids.length;
+  const { maxLength = Infinity, maxNewTokens = Math.max(1, maxLength - total) } = defaults;
   const room = contextLength - total;
-  const asked = strictMaxTokens && most < Infinity ? most : undefined;
-  if (room >= (asked ?? 1)) return Math.min(most, room);
+  const asked = strictMaxTokens && most !== Infinity ? most : undefined;
+  if (room >= (asked ?? 1)) return Math.min(most ?? maxNewTokens, room);
   const text = total - prompt.imageTokens;
   const completion = asked === undefined ? "at least 1" : `${asked}`;
   throw new RequestError(

@@ -8,12 +8,18 @@ export interface GenerationDefaults {
   readonly sampling: Omit<Sampling, "seed">;
   /** Every token that ends an answer. */
   readonly stopTokenIds: readonly number[];
+  /** Tokens of an answer whose request names no length. Default: what the context has room for. */
+  readonly maxNewTokens?: number;
+  /** Tokens of prompt and answer together, if `maxNewTokens` is absent. */
+  readonly maxLength?: number;
   /** Absent where every token may come. */
   readonly forbidden?: ForbiddenTokens;
 }
 
 interface GenerationConfig extends ForbiddenTokens {
   readonly do_sample?: boolean;
+  readonly max_new_tokens?: number | null;
+  readonly max_length?: number | null;
   readonly temperature?: number | null;
   readonly top_k?: number | null;
   readonly top_p?: number | null;
@@ -51,6 +57,10 @@ const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   min_length: [0],
   min_new_tokens: [0],
   stop_strings: [],
+  num_return_sequences: [1],
+  top_h: [],
+  dola_layers: [],
+  assistant_early_exit: [],
   watermarking_config: [],
 };
 
@@ -90,6 +100,8 @@ export function generationDefaults(
       minP: generation.min_p ?? 0,
       repetitionPenalty: generation.repetition_penalty ?? 1,
     },
+    ...(generation.max_new_tokens && { maxNewTokens: generation.max_new_tokens }),
+    ...(generation.max_length && { maxLength: generation.max_length }),
     ...(forbidsTokens(generation) && { forbidden: forbiddenOf(generation) }),
     stopTokenIds: [
       ...new Set([...ids, ...idList(tokenizerEos), ...idList(endOfTurn(tokenizer, afterAnswer))]),

@@ -23,7 +23,7 @@ const ASKED: Readonly<Record<string, readonly number[]>> = {
   internvl: [20, 49, 50],
   llava_onevision: [21],
   qwen2_vl: [28],
-  qwen2_5_vl: [22, 26, 196, 197, 198, 199],
+  qwen2_5_vl: [22, 26, 196, 197, 198, 199, 210],
   qwen3_vl: [30, 33, 34],
   gemma3: [58, 60, 63],
   lfm2_vl: [67],

@@ -34,6 +34,50 @@ export function checkSame(name: string, value: unknown, expected: unknown): void
 }
 
 /**
+ * Throws Error naming a size in config.json that the weights don't have.
+ *
+ * @param part of config.json, such as "text_config"; "" for all of it
+ * @param given a size that is null or undefined is the weights'
+ */
+export function checkSizes<Field extends string>(
+  part: string,
+  given: Readonly<Partial<Record<NoInfer<Field>, number | null | undefined>>>,
+  stored: Readonly<Record<Field, number | undefined>>,
+): void {
+  for (const field of Object.keys(stored) as Field[]) {
+    const [asked, found] = [given[field], stored[field]];
+    if (asked === undefined || asked === null || asked === found) continue;
+    throw new Error(
+      `config.json: ${part ? `${part}.` : ""}${field} is ${asked}, but the weights have ${found}`,
+    );
+  }
+}
+
+/** The largest head that attention takes, in channels. */
+const MAX_HEAD = 256;
+
+/**
+ * Throws Error naming the fields that give heads of a size that kernels don't take.
+ *
+ * @param fields such as "text_config.head_dim"
+ * @param C channels of a head
+ * @param multiple 8 where heads are rotated, or else 4
+ */
+export function checkHeads(fields: string, C: number, multiple: 4 | 8): void {
+  if (C > 0 && C <= MAX_HEAD && C % multiple === 0) return;
+  throw new Error(
+    `config.json: ${fields} gives heads of ${C} channels, supported: multiples of ${multiple} ` +
+      `up to ${MAX_HEAD}`,
+  );
+}
+
+/** Schema of a size that the weights repeat. */
+export const StoredSize = z.nullish(z.number());
+
+/** Schema of the number of an image's channels. */
+export const Channels = supportsOnly(3);
+
+/**
  * Reads a part of a checkpoint's settings by its schema.
  *
  * @param name the file that `part` is read from, which begins the error's message
@@ -70,7 +114,7 @@ function expected(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_union") {
     return issue.errors.flatMap(([first]) => (first ? [expected(first)] : [])).join(" or ");
   }
-  return "another value";
+  return issue.code === "custom" && issue.message ? issue.message : "another value";
 }
 
 /** Schema of a positive integer. */

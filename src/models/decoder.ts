@@ -5,7 +5,8 @@ import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { type Rope, ropeAppend } from "../ops/rope-append.ts";
-import { dense, gatedMlp, stackedDense } from "./layers.ts";
+import { checkSizes } from "./config.ts";
+import { dense, gatedMlp, mlpSizes, stackedDense } from "./layers.ts";
 import type { TextShape, Weights } from "./model.ts";
 import type { RopeSettings } from "./rope.ts";
 
@@ -16,6 +17,8 @@ export interface DecoderLayerConfig extends TextShape {
   readonly rope: Pick<RopeSettings, "scoreFactor">;
   /** Of the MLP. Default: SiLU. */
   readonly hidden_act?: Activation;
+  /** Channels within the MLP. Default: what the weights have. */
+  readonly intermediate_size?: number | null | undefined;
 }
 
 /** What all layers of a decoder read. */
@@ -66,9 +69,11 @@ export function decoderLayer(
 export function feedForward(
   g: Graph,
   w: Weights,
-  { rms_norm_eps, hidden_act = "silu" }: Pick<DecoderLayerConfig, "rms_norm_eps" | "hidden_act">,
+  { rms_norm_eps, hidden_act = "silu", intermediate_size }: DecoderLayerConfig,
   x: Tensor,
 ): Tensor {
   const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), rms_norm_eps);
-  return gatedMlp(g, w.under("mlp"), m, hidden_act, x);
+  const y = gatedMlp(g, w.under("mlp"), m, hidden_act, x);
+  checkSizes("text_config", { intermediate_size }, mlpSizes(w.under("mlp")));
+  return y;
 }

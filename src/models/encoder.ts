@@ -4,6 +4,7 @@ import type { Activation } from "../ops/activation.ts";
 import { addGated } from "../ops/add-gated.ts";
 import { addScaled } from "../ops/add-scaled.ts";
 import { attention } from "../ops/attention.ts";
+import { checkHeads, checkSizes } from "./config.ts";
 import { dense, norm, stackedDense } from "./layers.ts";
 import type { Weights } from "./model.ts";
 
@@ -12,8 +13,12 @@ export interface EncoderConfig {
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
+  /** The field's name, for errors. Default "num_attention_heads". */
+  readonly heads?: string;
   readonly layer_norm_eps: number;
   readonly hidden_act: Activation;
+  /** Channels within the MLP. Default: what the weights have. */
+  readonly intermediate_size?: number | null | undefined;
 }
 
 /** The layers of a tower whose output is read: `vision_feature_layer` counts from the last, -1. */
@@ -49,6 +54,7 @@ export function encoderLayer(
   const eps = c.layer_norm_eps;
   const H = c.num_attention_heads;
   const C = c.hidden_size / H;
+  checkHeads(`vision_config.hidden_size / ${c.heads ?? "num_attention_heads"}`, C, 4);
 
   const a = w.under("self_attn");
   const h = norm(g, w.under("layer_norm1"), x, eps);
@@ -58,6 +64,7 @@ export function encoderLayer(
 
   const m = norm(g, w.under("layer_norm2"), x, eps);
   const f = dense(g, w.under("mlp.fc1"), m, { activation: c.hidden_act }); // [T, F]
+  checkSizes("vision_config", c, { intermediate_size: f.shape[1] });
   return addDense(g, w.under("mlp.fc2"), x, f, multiplier(w, "lambda_2", "gate_ffn"));
 }
 

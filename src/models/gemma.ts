@@ -9,10 +9,17 @@ import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { ropeAppend } from "../ops/rope-append.ts";
 import { softcap } from "../ops/softcap.ts";
-import { activation, supportsOnly, parseConfig } from "./config.ts";
+import {
+  StoredSize,
+  activation,
+  checkHeads,
+  checkSizes,
+  supportsOnly,
+  parseConfig,
+} from "./config.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
-import { dense, gatedMlp, stackedDense } from "./layers.ts";
-import { EMBEDDINGS, lmHead } from "./lm-head.ts";
+import { dense, gatedMlp, mlpSizes, stackedDense } from "./layers.ts";
+import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, TextShape, Weights } from "./model.ts";
 import { ropeFields, ropeSettings } from "./rope-settings.ts";
 import { type RopeSettings, rope } from "./rope.ts";
@@ -30,6 +37,7 @@ const Config = z.object({
     rms_norm_eps: z._default(z.number(), 1e-6),
     max_position_embeddings: z._default(z.int(), 8192),
     hidden_act: activation("gelu_pytorch_tanh"),
+    intermediate_size: StoredSize,
     attention_bias: z._default(z.boolean(), false),
     use_bidirectional_attention: supportsOnly(true),
     // Not of this class: PaliGemma applies them to whatever decoder it has.
@@ -66,6 +74,8 @@ export interface GemmaConfig extends TextShape {
   readonly rms_norm_eps: number;
   /** Of the MLP. */
   readonly hidden_activation: Activation;
+  /** Channels within the MLP. Default: what the weights have. */
+  readonly intermediate_size?: number | null | undefined;
   /** Whether the biases of q, k, v and o are used, if the checkpoint has them. */
   readonly attention_bias: boolean;
   /** Attention scores are multiplied by this. */
@@ -87,12 +97,14 @@ const OFFSET = { offset: 1 } as const;
  * @param prefix name of the decoder among the weights
  */
 export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
+  checkHeads("text_config.head_dim", c.head_dim, 8);
   return {
     text: c,
     forward(g, w, rows, [images], cache) {
       const decoder = w.under(prefix);
       const scale = Math.sqrt(c.hidden_size);
-      let x = g.capture("embeds", embed(g, rows, decoder.embedding(EMBEDDINGS), images, { scale }));
+      const table = tokenEmbeddings(decoder, c.vocab_size);
+      let x = g.capture("embeds", embed(g, rows, table, images, { scale }));
       cache.forEach((layerCache, i) => {
         const own = c.layers[i] as GemmaLayer;
         x = gemmaLayer(g, decoder.under(`layers.${i}`), c, own, rows, layerCache, x);
@@ -138,6 +150,11 @@ function gemmaLayer(
     normsOutputs ? add(g, x, norm(block(), name)) : block(x);
 
   const own = w.under("self_attn");
+  if (c.attention_bias && !own.has("q_proj.bias")) {
+    throw new Error(
+      "config.json: text_config.attention_bias is true, but the weights have no biases",
+    );
+  }
   const a = c.attention_bias ? own : hiddenWeights(own, /\.bias$/);
   const h = norm(x, "input_layernorm");
   const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
@@ -153,5 +170,7 @@ function gemmaLayer(
 
   const m = norm(x, normsOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm");
   const mlp = (residual?: Tensor) => gatedMlp(g, w.under("mlp"), m, c.hidden_activation, residual);
-  return added(x, mlp, "post_feedforward_layernorm");
+  const y = added(x, mlp, "post_feedforward_layernorm");
+  checkSizes("text_config", c, mlpSizes(w.under("mlp")));
+  return y;
 }

@@ -18,6 +18,7 @@ const Config = z.object({
     sliding_window_pattern: z._default(Positive, 6),
     // The reference's class has fields for soft-capping and does not apply them.
     use_bidirectional_attention: supportsOnly(false),
+    partial_rotary_factor: supportsOnly(1),
     rope_theta: full.rope_theta,
     rope_scaling: full.rope_scaling,
     rope_local_base_freq: sliding.rope_theta,

@@ -44,7 +44,7 @@ describe.each(LAYOUT_FOLDERS)("%s", (folder) => {
   });
 
   test("every tensor in the file is read, the head too", async () => {
-    const { weights } = (await recordingOf(checkpoint)) as { weights: { stored: object[] }[] };
+    const { weights } = await recordingOf(checkpoint);
     const read = new Set(weights.flatMap(({ stored }) => stored));
     const unread = [...checkpoint.tensors].filter(([, info]) => !read.has(info));
     expect(unread.map(([name]) => name).filter((name) => !UNREAD[folder]?.test(name))).toEqual([]);

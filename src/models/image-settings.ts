@@ -56,6 +56,7 @@ export const HALF = [0.5, 0.5, 0.5];
 /** The fields that `normalization` reads, with the defaults of a transformers class. */
 export function normalizationFields(mean: readonly number[], std: readonly number[]) {
   return {
+    do_center_crop: supportsOnly(false),
     do_rescale: z._default(z.boolean(), true),
     rescale_factor: z._default(z.number(), 1 / 255),
     do_normalize: z._default(z.boolean(), true),

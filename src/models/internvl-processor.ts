@@ -16,10 +16,18 @@ import {
 import type { CheckpointFiles, ImageLayout, ImageProcessor, ModelOptions } from "./model.ts";
 import { type TileGrid, closestGrid, tileGrids, tilesOf } from "./tile-grids.ts";
 
+const WHOLE_BLOCKS = "1 divided by an integer";
+
+/** Schema of `downsample_ratio`: blocks of whole patches become one. */
+export const DownsampleRatio = z._default(
+  z.number().check(z.refine((ratio) => ratio > 0 && Number.isInteger(1 / ratio), WHOLE_BLOCKS)),
+  0.5,
+);
+
 /** The fields of config.json, with the defaults of transformers' InternVL class. */
 const Config = z.object({
   ...imageTokenFields,
-  downsample_ratio: z._default(z.number().check(z.positive()), 0.5),
+  downsample_ratio: DownsampleRatio,
   vision_config: z.object({ patch_size: z.union([z.int(), z.tuple([z.int(), z.int()])]) }),
 });
 

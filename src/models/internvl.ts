@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 import { spaceToDepth } from "../ops/space-to-depth.ts";
 import { type ClipTable, clip, clipPass, dropClass } from "./clip.ts";
-import { activation, supportsOnly, parseConfig } from "./config.ts";
+import { Channels, StoredSize, activation, supportsOnly, parseConfig } from "./config.ts";
 import { layersUpTo } from "./encoder.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
-import { internvlProcessor } from "./internvl-processor.ts";
+import { DownsampleRatio, internvlProcessor } from "./internvl-processor.ts";
 import { mlp, norm } from "./layers.ts";
 import { llama } from "./llama.ts";
 import type { Family } from "./model.ts";
@@ -13,7 +13,7 @@ import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' InternVL class. */
 const Config = z.object({
-  downsample_ratio: z._default(z.number().check(z.positive()), 0.5),
+  downsample_ratio: DownsampleRatio,
   projector_hidden_act: activation("gelu"),
   vision_feature_layer: z._default(z.int().check(z.negative()), -1),
   vision_feature_select_strategy: supportsOnly("default"),
@@ -23,6 +23,8 @@ const Config = z.object({
     num_attention_heads: z._default(z.int(), 16),
     layer_norm_eps: z._default(z.number(), 1e-6),
     hidden_act: activation("gelu"),
+    intermediate_size: StoredSize,
+    num_channels: Channels,
     attention_bias: z._default(z.boolean(), false),
     use_absolute_position_embeddings: z._default(z.boolean(), true),
     norm_type: supportsOnly("layer_norm"),

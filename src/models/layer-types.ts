@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { Positive, activation } from "./config.ts";
+import { Positive, StoredSize, activation } from "./config.ts";
 
 /** Layers attend to all earlier tokens, or to a sliding window. */
 export const LayerType = z.literal(["sliding_attention", "full_attention"]);
@@ -15,6 +15,7 @@ export const LayeredGemmaFields = {
   head_dim: z._default(z.int(), 256),
   hidden_activation: activation("gelu_pytorch_tanh"),
   rms_norm_eps: z._default(z.number(), 1e-6),
+  intermediate_size: StoredSize,
   attention_bias: z._default(z.boolean(), false),
   query_pre_attn_scalar: z._default(z.number(), 256),
   sliding_window: z._default(Positive, 4096),

@@ -112,3 +112,8 @@ export function gatedMlp(
   const gateUp = stackedDense(g, w, ["gate_proj", "up_proj"], x); // [T, 2F]
   return dense(g, w.under("down_proj"), glu(g, gateUp, activation), { residual });
 }
+
+/** The sizes of a `gatedMlp`, by its weights. */
+export function mlpSizes(w: Weights): { readonly intermediate_size: number } {
+  return { intermediate_size: w.matrix("down_proj.weight").shape[1] };
+}

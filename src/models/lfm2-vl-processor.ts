@@ -76,6 +76,13 @@ export function lfm2VlProcessor(
       `preprocessor_config.json: tile_size ${tile_size}, expected a multiple of ${factor}`,
     );
   }
+  const { min_image_tokens, max_image_tokens } = settings;
+  if (min_image_tokens > max_image_tokens) {
+    throw new Error(
+      `preprocessor_config.json: min_image_tokens is ${min_image_tokens}, ` +
+        `expected at most max_image_tokens, ${max_image_tokens}`,
+    );
+  }
   const filter = resizeFilter(settings.resample);
   const tileTokens = (tile_size / factor) ** 2;
   const limits = {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { activation, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
 import { mlp, norm } from "./layers.ts";
 import { lfm2VlProcessor } from "./lfm2-vl-processor.ts";
@@ -16,6 +16,7 @@ const Config = z.object({
   projector_bias: z._default(z.boolean(), true),
   projector_use_layernorm: z._default(z.boolean(), true),
   projector_hidden_act: activation("gelu"),
+  projector_hidden_size: StoredSize,
   vision_config: z.object({ ...SiglipFields, num_patches: z._default(z.int(), 256) }),
 });
 
@@ -50,6 +51,11 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
       const normed = isNormed
         ? norm(g, projector.under("layer_norm"), blocks, PROJECTOR_EPS)
         : blocks;
+      checkSizes("vision_config", tower, {
+        num_patches: v.vector("embeddings.position_embedding.weight").shape[0],
+      });
+      const projector_hidden_size = projector.matrix("linear_1.weight").shape[0];
+      checkSizes("", config, { projector_hidden_size });
       return [mlp(g, projector, ["linear_1", "linear_2"], normed, config.projector_hidden_act)];
     },
   };

@@ -5,11 +5,11 @@ import { type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { shortConv } from "../ops/short-conv.ts";
-import { Positive, parseConfig } from "./config.ts";
+import { Positive, StoredSize, checkHeads, supportsOnly, parseConfig } from "./config.ts";
 import { type DecoderLayerConfig, decoderLayer, feedForward } from "./decoder.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
 import { dense } from "./layers.ts";
-import { EMBEDDINGS, lmHead } from "./lm-head.ts";
+import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
 import { ropeFields, ropeSettings } from "./rope-settings.ts";
@@ -26,7 +26,14 @@ const Config = z.object({
     max_position_embeddings: z._default(z.int(), 128_000),
     norm_eps: z._default(z.number(), 1e-5),
     conv_L_cache: z._default(Positive.check(z.maximum(PAGE_TOKENS)), 3),
-    conv_bias: z._default(z.boolean(), false),
+    conv_bias: supportsOnly(false),
+    intermediate_size: StoredSize,
+    /** The name of `intermediate_size` in the first files, which counts where a file has both. */
+    block_ff_dim: StoredSize,
+    block_auto_adjust_ff_dim: z._default(z.boolean(), true),
+    block_multiple_of: z._default(Positive, 256),
+    block_ffn_dim_multiplier: z._default(z.nullable(z.number()), 1),
+    head_dim: z.nullish(z.int()),
     layer_types: z.optional(z.nullable(z.array(z.enum(["conv", "full_attention"])))),
     full_attn_idxs: z.optional(z.nullable(z.array(z.int()))),
     ...ropeFields(1_000_000),
@@ -34,13 +41,13 @@ const Config = z.object({
 });
 
 interface Lfm2Config extends DecoderLayerConfig {
-  readonly conv_bias: boolean;
   readonly layer_types: readonly ("conv" | "full_attention")[];
   readonly rope: RopeSettings;
 }
 
 function lfm2Config(files: CheckpointFiles): Lfm2Config {
-  const { layer_types, full_attn_idxs, norm_eps, ...text } = parseConfig(Config, files).text_config;
+  const { text_config } = parseConfig(Config, files);
+  const { layer_types, full_attn_idxs, norm_eps, ...text } = text_config;
   const layers = Array.from({ length: text.num_hidden_layers }, (_, i) => i);
   const attends = (i: number) => full_attn_idxs?.includes(i) ?? true;
   const types = layer_types ?? layers.map((i) => (attends(i) ? "full_attention" : "conv"));
@@ -50,16 +57,32 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
       `config.json: text_config.layer_types: ${types.length} layers, expected ${layers.length}`,
     );
   }
-  const head_dim = text.hidden_size / text.num_attention_heads;
+  const head_dim = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  checkHeads("text_config.hidden_size / num_attention_heads", head_dim, 8);
   return {
     ...text,
     rms_norm_eps: norm_eps,
+    intermediate_size: mlpChannels(text_config),
     head_dim,
     rope: ropeSettings(text, head_dim),
     layer_types: types,
     num_kv_layers,
     num_conv_layers: types.length - num_kv_layers,
   };
+}
+
+/** The channels within a layer's MLP, if a field says how many. They are not `intermediate_size` itself. */
+function mlpChannels({
+  intermediate_size,
+  block_ff_dim = intermediate_size,
+  block_auto_adjust_ff_dim,
+  block_ffn_dim_multiplier,
+  block_multiple_of,
+}: z.output<typeof Config>["text_config"]): number | null | undefined {
+  if (!block_auto_adjust_ff_dim || !block_ff_dim) return block_ff_dim;
+  const shrunk = Math.trunc((2 * block_ff_dim) / 3);
+  const channels = Math.trunc((block_ffn_dim_multiplier ?? 1) * shrunk);
+  return Math.ceil(channels / block_multiple_of) * block_multiple_of;
 }
 
 /**
@@ -100,10 +123,10 @@ function layers(
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.rope) };
   const [caches, states] = [cache.values(), convolutions.values()];
-  let x = g.capture("embeds", embed(g, rows, w.embedding(EMBEDDINGS), images));
+  let x = g.capture("embeds", embed(g, rows, tokenEmbeddings(w, c.vocab_size), images));
   c.layer_types.forEach((type, i) => {
     const own = w.under(`layers.${i}`);
-    const layer = renamedWeights(c.conv_bias ? own : hiddenWeights(own, /\.bias$/), lfm2Name);
+    const layer = renamedWeights(hiddenWeights(own, /\.bias$/), lfm2Name);
     x =
       type === "conv"
         ? convLayer(g, layer, c, rows, states.next().value as ConvCache, x)
@@ -129,9 +152,6 @@ function convLayer(
 ): Tensor {
   const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), c.rms_norm_eps);
   const bcx = dense(g, w.under("conv.in_proj"), h); // [T, 3D]
-  if (w.has("conv.conv.bias")) {
-    throw new Error("config.json: text_config.conv_bias is true, expected false");
-  }
   const mixed = shortConv(g, rows, bcx, w.vector("conv.conv.weight"), state);
   x = dense(g, w.under("conv.out_proj"), mixed, { residual: x });
   return feedForward(g, w, c, x);

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Activation } from "../ops/activation.ts";
-import { activation, parse, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkHeads, parse, parseConfig } from "./config.ts";
 import type { DecoderLayerConfig } from "./decoder.ts";
 import { SlidingFields, slidingLayers } from "./layer-types.ts";
 import type { CheckpointFiles } from "./model.ts";
@@ -21,6 +21,7 @@ const Text = z.object({
   rms_norm_eps: z.number(),
   max_position_embeddings: z.int(),
   hidden_act: activation("silu"),
+  intermediate_size: StoredSize,
   attention_bias: z.nullish(z.boolean()),
   mlp_bias: z.nullish(z.boolean()),
   ...SlidingFields,
@@ -52,6 +53,8 @@ export interface LlamaConfig extends DecoderLayerConfig {
   readonly ranges: readonly ("all" | "window")[];
   /** The names of a layer's tensors that its class does not have, though a file may. */
   readonly unused: RegExp;
+  /** Fields that ask for biases, and the name of one. */
+  readonly biases: readonly (readonly [field: string, name: string])[];
 }
 
 /**
@@ -70,7 +73,10 @@ export function llamaConfig(
   const { text_config: text } = parse(z.object({ text_config: Text }), filled, "config.json");
   const model_type = text.model_type ?? defaults.model_type ?? "llama";
   const H = text.num_attention_heads;
-  const head_dim = text.head_dim ?? text.hidden_size / H;
+  // The classes of Qwen2-VL have no such field.
+  const given = /^qwen2(_5)?_vl/.test(model_type) ? undefined : text.head_dim;
+  const head_dim = given ?? text.hidden_size / H;
+  checkHeads("text_config.head_dim, or hidden_size / num_attention_heads,", head_dim, 8);
   const { types, sliding_window } = slidingLayers(text, model_type);
   return {
     ...text,
@@ -79,17 +85,33 @@ export function llamaConfig(
     head_dim,
     rope: ropeSettings(text, head_dim, "text_config", mrope),
     ranges: types.map((type) => (type === "full_attention" ? "all" : "window")),
-    unused: unusedBiases({ ...text, model_type }),
+    ...biasesOf({ ...text, model_type }),
   };
 }
 
 /** Qwen2 always has biases of q, k and v, and no others; the other classes have them by settings. */
-function unusedBiases({
+function biasesOf({
   model_type,
   attention_bias,
   mlp_bias,
-}: Pick<z.output<typeof Text>, "attention_bias" | "mlp_bias"> & { model_type: string }): RegExp {
-  if (model_type.startsWith("qwen2")) return /^(self_attn\.o_proj|mlp\.\w+)\.bias$/;
-  const without = [...(attention_bias ? [] : ["self_attn"]), ...(mlp_bias ? [] : ["mlp"])];
-  return new RegExp(`^(${without.join("|")})\\.\\w+\\.bias$`);
+}: Pick<z.output<typeof Text>, "attention_bias" | "mlp_bias"> & {
+  model_type: string;
+}): Pick<LlamaConfig, "unused" | "biases"> {
+  if (model_type.startsWith("qwen2")) {
+    return { unused: /^(self_attn\.o_proj|mlp\.\w+)\.bias$/, biases: [] };
+  }
+  const all = [
+    {
+      field: "attention_bias",
+      part: "self_attn",
+      name: "self_attn.q_proj.bias",
+      isSet: attention_bias,
+    },
+    { field: "mlp_bias", part: "mlp", name: "mlp.up_proj.bias", isSet: mlp_bias },
+  ];
+  const without = all.filter(({ isSet }) => !isSet).map(({ part }) => part);
+  return {
+    unused: new RegExp(`^(${without.join("|")})\\.\\w+\\.bias$`),
+    biases: all.filter(({ isSet }) => isSet).map(({ field, name }) => [field, name]),
+  };
 }

@@ -8,7 +8,7 @@ import { type DecoderType, decoderDefaults } from "./decoder-defaults.ts";
 import { decoderLayer } from "./decoder.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
 import { type LlamaConfig, llamaConfig } from "./llama-config.ts";
-import { EMBEDDINGS, lmHead } from "./lm-head.ts";
+import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
 import { rope } from "./rope.ts";
 
@@ -62,13 +62,23 @@ function layers(
   cache: readonly LayerCache[],
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.rope) };
-  let x = g.capture("embeds", embed(g, rows, w.embedding(EMBEDDINGS), images));
+  let x = g.capture("embeds", embed(g, rows, tokenEmbeddings(w, c.vocab_size), images));
   cache.forEach((layerCache, i) => {
-    const layer = hiddenWeights(w.under(`layers.${i}`), c.unused);
-    const own = { ...inputs, range: c.ranges[i] ?? "all" };
-    x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, own, layerCache, x));
+    const own = w.under(`layers.${i}`);
+    checkBiases(own, c);
+    const layer = hiddenWeights(own, c.unused);
+    const range = c.ranges[i] ?? "all";
+    x = g.capture(`hidden.${i}`, decoderLayer(g, layer, c, { ...inputs, range }, layerCache, x));
     const states = deepstack[i];
     if (states) x = addImageRows(g, rows, x, states, c.vocab_size);
   });
   return x;
+}
+
+/** Throws Error when config.json asks for biases that a layer does not have. */
+function checkBiases(w: Weights, { biases }: LlamaConfig): void {
+  for (const [field, name] of biases) {
+    if (w.has(name)) continue;
+    throw new Error(`config.json: text_config.${field} is true, but the weights have no ${name}`);
+  }
 }

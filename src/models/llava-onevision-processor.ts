@@ -43,7 +43,6 @@ const MAX_EDGE_TILES = 6;
 const Settings = z.object({
   // Without a resize an image does not consist of whole tiles.
   do_resize: supportsOnly(true),
-  do_center_crop: supportsOnly(false),
   crop_size: supportsOnly(null),
   size: z._default(PixelSize, { height: 384, width: 384 }),
   image_grid_pinpoints: z._default(

@@ -19,7 +19,10 @@ import type { CheckpointFiles, ImageLayout, ImageProcessor, Size } from "./model
 /** The fields of config.json, with the default of transformers' LLaVA class. */
 const Config = z.object({
   ...imageTokenFields,
-  vision_config: z.object({ patch_size: z._default(z.int(), 32) }),
+  vision_config: z.object({
+    image_size: z.nullish(z.int()),
+    patch_size: z._default(z.int(), 32),
+  }),
 });
 
 /** What processor_config.json may say again, or else. */
@@ -43,11 +46,11 @@ const CropSource = z.union([
 const Settings = z.object({
   do_resize: z._default(z.boolean(), true),
   size: z._default(CropSource, { shortest_edge: 224 }),
-  do_center_crop: supportsOnly(true),
   pad_size: supportsOnly(null),
   crop_size: z._default(PixelSize, { height: 224, width: 224 }),
   resample: z._default(z.int(), 3),
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
+  do_center_crop: supportsOnly(true),
 });
 
 /** Pixels along an edge of the resized image. Longer ones take seconds, and the reference gigabytes. */
@@ -63,10 +66,14 @@ const MAX_EDGE = 2 ** 23;
 export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
   const config = parseConfig(Config, files);
   const settings = parseImageSettings(Settings, files);
-  const { patch_size } = config.vision_config;
+  const { image_size, patch_size } = config.vision_config;
   const filter = resizeFilter(settings.resample);
   const { size: target, do_resize } = settings;
   const { width: cropWidth, height: cropHeight } = settings.crop_size;
+  // The tower has learned positions for one square.
+  for (const edge of [cropHeight, cropWidth]) {
+    checkSame("config.json: vision_config.image_size", image_size, edge);
+  }
   const tile = { width: cropWidth, height: cropHeight };
   const grid = [Math.floor(cropHeight / patch_size), Math.floor(cropWidth / patch_size)] as const;
   const tokenCount = grid[0] * grid[1];

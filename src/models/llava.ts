@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { type ClipTable, clip, clipPass, dropClass } from "./clip.ts";
-import { activation, supportsOnly, parseConfig } from "./config.ts";
+import { Channels, StoredSize, activation, supportsOnly, parseConfig } from "./config.ts";
 import { layersUpTo } from "./encoder.ts";
 import { llama } from "./llama.ts";
 import { llavaProcessor } from "./llava-processor.ts";
@@ -21,6 +21,8 @@ const Config = z.object({
     num_attention_heads: z._default(z.int(), 12),
     layer_norm_eps: z._default(z.number(), 1e-5),
     hidden_act: activation("quick_gelu"),
+    intermediate_size: StoredSize,
+    num_channels: Channels,
   }),
 });
 

@@ -1,10 +1,24 @@
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import type { Weight } from "../gpu/weight.ts";
 import { linear } from "../ops/linear.ts";
+import { checkSizes } from "./config.ts";
 import type { Weights } from "./model.ts";
 
 /** The tensor of a decoder that holds its token embeddings `[V, D]`. */
-export const EMBEDDINGS = "embed_tokens.weight";
+const EMBEDDINGS = "embed_tokens.weight";
+
+/**
+ * The token embeddings `[V, D]`.
+ *
+ * @param w the decoder's weights
+ * @throws Error naming `vocab_size` when it is not V; the ids from there on stand for image rows
+ */
+export function tokenEmbeddings(w: Weights, vocab_size: number): Weight {
+  const table = w.embedding(EMBEDDINGS);
+  checkSizes("text_config", { vocab_size }, { vocab_size: table.shape[0] });
+  return table;
+}
 
 const HEAD = "lm_head.weight";
 

@@ -65,7 +65,7 @@ test.each([
   [
     "text_config",
     { rope_scaling: { rope_type: "longrope" } },
-    "text_config: rope_type is longrope",
+    "text_config.rope_scaling: rope_type is longrope",
   ],
   [
     "text_config",

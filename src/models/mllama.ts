@@ -5,9 +5,17 @@ import { addGated } from "../ops/add-gated.ts";
 import { attention } from "../ops/attention.ts";
 import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { activation, parseConfig } from "./config.ts";
+import {
+  Channels,
+  StoredSize,
+  activation,
+  checkSame,
+  checkSizes,
+  supportsOnly,
+  parseConfig,
+} from "./config.ts";
 import { decoderLayer } from "./decoder.ts";
-import { dense, gatedMlp } from "./layers.ts";
+import { dense, gatedMlp, mlpSizes } from "./layers.ts";
 import {
   LLAMA_DEFAULTS,
   type LlamaConfig,
@@ -15,7 +23,7 @@ import {
   llamaConfig,
 } from "./llama-config.ts";
 import { llamaDecoder } from "./llama.ts";
-import { EMBEDDINGS } from "./lm-head.ts";
+import { tokenEmbeddings } from "./lm-head.ts";
 import { canvasGrids, mllamaProcessor } from "./mllama-processor.ts";
 import {
   type MllamaTable,
@@ -32,6 +40,7 @@ import { llavaNames } from "./stored-names.ts";
 const Config = z.object({
   text_config: z.object({
     cross_attention_layers: z._default(z.array(z.int()), [3, 8, 13, 18, 23, 28, 33, 38]),
+    sliding_window: supportsOnly(null),
   }),
   vision_config: z.object({
     hidden_size: z._default(z.int(), 1280),
@@ -40,6 +49,12 @@ const Config = z.object({
     attention_heads: z._default(z.int(), 16),
     norm_eps: z._default(z.number(), 1e-5),
     hidden_act: activation("gelu"),
+    intermediate_size: StoredSize,
+    num_channels: Channels,
+    vision_output_dim: StoredSize,
+    max_aspect_ratio_id: StoredSize,
+    // Another name in transformers of `attention_heads`, which no file has.
+    num_attention_heads: supportsOnly(null),
     image_size: z._default(z.int(), 448),
     patch_size: z._default(z.int(), 14),
     max_num_tiles: z._default(z.int(), 4),
@@ -59,6 +74,9 @@ const TEXT_DEFAULTS: LlamaDefaults = {
   max_position_embeddings: 131_072,
 };
 
+/** Embeddings beyond `vocab_size`, of the image token and others. */
+const MORE_EMBEDDINGS = 8;
+
 /** Names among the weights. */
 const DECODER = "model.language_model";
 const TOWER = "model.vision_model";
@@ -76,12 +94,15 @@ export const mllama: Family<MllamaTable> = (files) => {
   const { max_num_tiles, norm_eps, attention_heads, image_size, patch_size } = vision_config;
   const grids = canvasGrids(max_num_tiles);
   checkRatios(vision_config.supported_aspect_ratios, grids);
+  const field = "config.json: vision_config.max_aspect_ratio_id";
+  checkSame(field, vision_config.max_aspect_ratio_id, grids.length);
   checkLayers("text_config.cross_attention_layers", crossLayers, text.num_hidden_layers);
   const { intermediate_layers_indices: captured, num_hidden_layers } = vision_config;
   checkLayers("vision_config.intermediate_layers_indices", captured, num_hidden_layers);
   const tower = {
     ...vision_config,
     num_attention_heads: attention_heads,
+    heads: "attention_heads",
     layer_norm_eps: norm_eps,
     side: Math.floor(image_size / patch_size),
     ratios: grids.length + 1,
@@ -105,7 +126,10 @@ export const mllama: Family<MllamaTable> = (files) => {
 
     *vision(g, w, patches, tables) {
       const states = mllamaTower(g, w.under(TOWER), tower, patches, tables);
-      const projected = projectStates(g, w.part("connector").under(PROJECTOR), states, rows);
+      const projector = w.part("connector").under(PROJECTOR);
+      const projected = projectStates(g, projector, states, rows);
+      const vision_output_dim = projector.matrix("weight").shape[1];
+      checkSizes("vision_config", vision_config, { vision_output_dim });
       const embeds = g.capture("image_embeds", projected); // [rows, D]
       for (const i of crossLayers) {
         const layer = w.part("text").under(`${DECODER}.layers.${i}.cross_attn`);
@@ -118,7 +142,7 @@ export const mllama: Family<MllamaTable> = (files) => {
     forward(g, w, inputRows, images, cache) {
       const decoder = w.under(DECODER);
       const inputs = { rows: inputRows, rope: rope(g, text.rope) };
-      let x = embed(g, inputRows, decoder.embedding(EMBEDDINGS));
+      let x = embed(g, inputRows, tokenEmbeddings(decoder, text.vocab_size + MORE_EMBEDDINGS));
       let [next, nextCross] = [0, 0];
       for (let i = 0; i < text.num_hidden_layers; i++) {
         const layer = decoder.under(`layers.${i}`);
@@ -165,6 +189,7 @@ function crossLayer(
 
   const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), eps);
   const f = gatedMlp(g, w.under("mlp"), m, c.hidden_act);
+  checkSizes("text_config", c, mlpSizes(w.under("mlp")));
   return addGated(g, x, f, w.vector("cross_attn_mlp_gate"), { afterImage: rows });
 }
 

@@ -23,7 +23,6 @@ const Config = z.object({
 /** The image processor's fields, with the defaults of transformers' SigLIP class. */
 const Settings = z.object({
   ...fixedSizeFields(3),
-  do_center_crop: supportsOnly(false),
   pad_size: supportsOnly(null),
   image_seq_length: z.nullish(z.int()),
 });

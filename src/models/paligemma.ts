@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { parseConfig } from "./config.ts";
+import { StoredSize, checkSizes, parseConfig } from "./config.ts";
 import { gemma2Text } from "./gemma2-text.ts";
 import { gemma } from "./gemma.ts";
 import { dense } from "./layers.ts";
@@ -10,6 +10,7 @@ import { llavaNames } from "./stored-names.ts";
 
 /** The fields of config.json, with the defaults of transformers' PaliGemma and SigLIP classes. */
 const Config = z.object({
+  projection_dim: StoredSize,
   text_config: z.object({ model_type: z._default(z.enum(["gemma", "gemma2"]), "gemma") }),
   vision_config: z.object({
     model_type: z._default(z.literal("siglip_vision_model"), "siglip_vision_model"),
@@ -23,7 +24,7 @@ const Config = z.object({
  * 1, we count from 0; RoPE depends on differences of positions only.
  */
 export const paligemma: Family<"rows"> = (files) => {
-  const { text_config, vision_config: tower } = parseConfig(Config, files);
+  const { text_config, vision_config: tower, ...config } = parseConfig(Config, files);
   const decoder = text_config.model_type === "gemma2" ? gemma2Text : gemma;
   return {
     ...decoder(files, "model.language_model"),
@@ -39,7 +40,10 @@ export const paligemma: Family<"rows"> = (files) => {
       const v = w.under("model.vision_tower");
       const x = siglip(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("vision", postLayernorm(g, v, tower, x));
-      return [dense(g, w.part("connector").under("model.multi_modal_projector.linear"), states)];
+      const projector = w.part("connector").under("model.multi_modal_projector.linear");
+      const projected = dense(g, projector, states);
+      checkSizes("", config, { projection_dim: projected.shape[1] });
+      return [projected];
     },
   };
 };

@@ -7,6 +7,7 @@ import {
   checkProportions,
   imageTokenFields,
   imageTokenId,
+  namedToken,
   normalization,
   normalizationFields,
   parseImageSettings,
@@ -46,9 +47,6 @@ type Settings = z.output<typeof Settings>;
 /** Of transformers' class, in pixels. Saved again, a file may have null in place of it. */
 const DEFAULT_SIZE = { shortest_edge: 56 * 56, longest_edge: 28 * 28 * 1280 };
 
-/** The text that the chat templates write between `<|vision_start|>` and `<|vision_end|>`. */
-const IMAGE_PAD = "<|image_pad|>";
-
 /** An image of low detail is shrunk to this many tokens, unless `min_pixels` asks for more. */
 const LOW_DETAIL_TOKENS = 256;
 
@@ -73,6 +71,8 @@ export function qwenVlProcessor(
   checkSame(theirs("temporal_patch_size"), tower.temporal_patch_size, temporal_patch_size);
   checkSame(theirs("spatial_merge_size"), tower.spatial_merge_size, merge_size);
   const filter = resizeFilter(settings.resample);
+  // What the chat templates write between <|vision_start|> and <|vision_end|>.
+  const image = namedToken(files, "image_token", "<|image_pad|>");
   const factor = patch_size * merge_size;
   const limits = pixelLimits(settings);
   const cap = maxImageTokens * factor ** 2;
@@ -80,7 +80,7 @@ export function qwenVlProcessor(
   const max = Math.min(limits.max, cap);
   const low = Math.min(max, Math.max(min, LOW_DETAIL_TOKENS * factor ** 2));
   return {
-    placeholder: IMAGE_PAD,
+    placeholder: image,
     imageTokenId: imageTokenId(config, 151_655),
     patchSize: patch_size,
     merge: merge_size,
@@ -107,7 +107,7 @@ export function qwenVlProcessor(
         cols: 0,
         grid: [resized.height / patch_size, resized.width / patch_size],
         tokenCount,
-        prompt: IMAGE_PAD.repeat(tokenCount),
+        prompt: image.repeat(tokenCount),
       };
     },
   };

@@ -1,15 +1,42 @@
+import * as z from "zod/mini";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { attention } from "../ops/attention.ts";
 import type { Rope } from "../ops/rope-append.ts";
 import { ropeQkv } from "../ops/rope-qkv.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
+import { Channels, StoredSize, checkHeads, checkSizes, supportsOnly } from "./config.ts";
 import { dense } from "./layers.ts";
 import type { VisionTable, Weights } from "./model.ts";
 import { inverseFrequencies, rope } from "./rope.ts";
 
-/** `rope_theta` of the towers' 2-D RoPE. */
-const THETA = 10_000;
+/** The fields of a tower's `vision_config` that all Qwen-VL have, with the defaults of transformers. */
+export const TowerFields = {
+  num_heads: z._default(z.int(), 16),
+  spatial_merge_size: z._default(z.int(), 2),
+  in_channels: Channels,
+  head_dim: StoredSize,
+  rope_theta: z._default(z.number(), 10_000),
+  /** Written by transformers 5. */
+  rope_parameters: z.nullish(
+    z.object({
+      rope_type: z.nullish(z.literal(["axial", "default"])),
+      rope_theta: z.nullish(z.number()),
+    }),
+  ),
+  rope_scaling: supportsOnly(null),
+  // Other names in transformers of `num_heads` and `depth`, which no file has.
+  num_attention_heads: supportsOnly(null),
+  num_hidden_layers: supportsOnly(null),
+};
+
+/** The fields that `towerAttention` reads. */
+interface Tower {
+  readonly num_heads: number;
+  readonly head_dim?: number | null | undefined;
+  readonly rope_theta: number;
+  readonly rope_parameters?: { readonly rope_theta?: number | null | undefined } | null | undefined;
+}
 
 /**
  * Patch rows `[P, ROW_WORDS]` for patches that attend to ranges of patches. The rows beyond the
@@ -42,8 +69,8 @@ export function patchRows(
 }
 
 /** 2-D RoPE: the first half of the channel pairs rotates by the row of a patch, the other by its column. */
-function towerRope(g: Graph, C: number): Rope {
-  const half = inverseFrequencies(THETA, C / 2);
+function towerRope(g: Graph, { rope_theta, rope_parameters }: Tower, C: number): Rope {
+  const half = inverseFrequencies(rope_parameters?.rope_theta ?? rope_theta, C / 2);
   const axes = [...half.map(() => 1), ...half.map(() => 2)];
   return rope(g, { frequencies: [...half, ...half], axes });
 }
@@ -55,7 +82,6 @@ function towerRope(g: Graph, C: number): Rope {
  * @param rows patch rows `[P, ROW_WORDS]`
  * @param x residual `[P, D]`
  * @param h normed `[P, D]`
- * @param H heads
  * @returns x + attention, `[P, D]`
  */
 export function towerAttention(
@@ -64,11 +90,14 @@ export function towerAttention(
   rows: Tensor,
   x: Tensor,
   h: Tensor,
-  H: number,
+  c: Tower,
 ): Tensor {
+  const H = c.num_heads;
   const C = (x.shape[1] as number) / H;
+  checkSizes("vision_config", c, { head_dim: C });
+  checkHeads("vision_config.hidden_size / num_heads", C, 8);
   const heads = { H, K: H, C };
-  const qkv = ropeQkv(g, rows, dense(g, w.under("qkv"), h), towerRope(g, C), heads); // [P, 3 * H * C]
+  const qkv = ropeQkv(g, rows, dense(g, w.under("qkv"), h), towerRope(g, c, C), heads); // [P, 3 * H * C]
   const mixed = attention(g, rows, qkv, { kind: "flat", qkv }, { ...heads, scale: C ** -0.5 });
   return dense(g, w.under("proj"), mixed, { residual: x });
 }

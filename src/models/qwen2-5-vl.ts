@@ -2,23 +2,25 @@ import * as z from "zod/mini";
 import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
-import { activation, parseConfig } from "./config.ts";
-import { embedPatches, gatedMlp, mlp } from "./layers.ts";
+import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
+import { embedPatches, gatedMlp, mlp, mlpSizes } from "./layers.ts";
 import type { Family, ImageLayout } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
 import { QWEN2, qwenBase } from "./qwen-vl-text.ts";
-import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
+import { TowerFields, patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 /** The fields of config.json, with the defaults of transformers' class. */
 const Config = z.object({
   vision_config: z.object({
+    ...TowerFields,
     depth: z._default(z.int(), 32),
-    num_heads: z._default(z.int(), 16),
     patch_size: z._default(z.int(), 14),
-    spatial_merge_size: z._default(z.int(), 2),
     window_size: z._default(z.int(), 112),
     fullatt_block_indexes: z._default(z.array(z.int()), [7, 15, 23, 31]),
     hidden_act: activation("silu"),
+    hidden_size: StoredSize,
+    intermediate_size: StoredSize,
+    out_hidden_size: StoredSize,
   }),
 });
 
@@ -74,13 +76,18 @@ export const qwen25Vl: Family<Table> = (files, options) => {
         const b = v.under(`blocks.${i}`);
         const ranges = tower.fullatt_block_indexes.includes(i) ? rows : window_rows;
         const h = rmsNorm(g, x, b.vector("norm1.weight"), EPS);
-        x = towerAttention(g, b.under("attn"), ranges, x, h, tower.num_heads);
+        x = towerAttention(g, b.under("attn"), ranges, x, h, tower);
         const m = rmsNorm(g, x, b.vector("norm2.weight"), EPS);
         x = g.capture(`vision.${i}`, gatedMlp(g, b.under("mlp"), m, tower.hidden_act, x));
+        checkSizes("vision_config", tower, {
+          hidden_size: x.shape[1],
+          ...mlpSizes(b.under("mlp")),
+        });
       }
       const merger = v.part("connector").under("merger");
       const normed = rmsNorm(g, g.capture("vision", x), merger.vector("ln_q.weight"), EPS);
       const merged = mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge));
+      checkSizes("vision_config", tower, { out_hidden_size: merged.shape[1] });
       return [gatherRows(g, merged, window_position)];
     },
   };

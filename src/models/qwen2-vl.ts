@@ -1,18 +1,20 @@
 import * as z from "zod/mini";
-import { activation, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
 import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
 import { QWEN2, qwenBase } from "./qwen-vl-text.ts";
-import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
+import { TowerFields, patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 /** The fields of config.json, with the defaults of transformers' class. */
 const Config = z.object({
   vision_config: z.object({
+    ...TowerFields,
     depth: z._default(z.int(), 32),
-    num_heads: z._default(z.int(), 16),
-    spatial_merge_size: z._default(z.int(), 2),
     hidden_act: activation("quick_gelu"),
+    embed_dim: StoredSize,
+    hidden_size: StoredSize,
+    mlp_ratio: StoredSize,
   }),
 });
 
@@ -38,14 +40,18 @@ export const qwen2Vl: Family<"rows"> = (files, options) => {
       for (let i = 0; i < tower.depth; i++) {
         const b = v.under(`blocks.${i}`);
         const h = norm(g, b.under("norm1"), x, EPS);
-        x = towerAttention(g, b.under("attn"), rows, x, h, tower.num_heads);
+        x = towerAttention(g, b.under("attn"), rows, x, h, tower);
         const m = norm(g, b.under("norm2"), x, EPS);
         const f = dense(g, b.under("mlp.fc1"), m, { activation: tower.hidden_act }); // [P, F]
+        const [D, F] = [x, f].map(({ shape }) => shape[1] as number) as [number, number];
+        checkSizes("vision_config", tower, { embed_dim: D, mlp_ratio: F / D });
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.fc2"), f, { residual: x }));
       }
       const merger = v.part("connector").under("merger");
       const normed = norm(g, merger.under("ln_q"), g.capture("vision", x), EPS);
-      return [mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge))];
+      const merged = mlp(g, merger, ["mlp.0", "mlp.2"], mergeBlocks(normed, merge));
+      checkSizes("vision_config", tower, { hidden_size: merged.shape[1] });
+      return [merged];
     },
   };
 };

@@ -1,22 +1,24 @@
 import * as z from "zod/mini";
 import type { Tensor } from "../gpu/tensor.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
-import { activation, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
 import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family, ImageLayout, VisionTable } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
 import { QWEN3, qwenBase } from "./qwen-vl-text.ts";
-import { patchRows, towerAttention } from "./qwen-vl-vision.ts";
+import { TowerFields, patchRows, towerAttention } from "./qwen-vl-vision.ts";
 
 /** The fields of config.json, with the defaults of transformers' class. */
 const Config = z.object({
   vision_config: z.object({
+    ...TowerFields,
     depth: z._default(z.int(), 27),
-    num_heads: z._default(z.int(), 16),
-    spatial_merge_size: z._default(z.int(), 2),
     num_position_embeddings: z._default(z.int(), 2304),
     deepstack_visual_indexes: z._default(z.array(z.int()), [8, 16, 24]),
     hidden_act: activation("gelu_pytorch_tanh"),
+    hidden_size: StoredSize,
+    intermediate_size: StoredSize,
+    out_hidden_size: StoredSize,
   }),
 });
 
@@ -59,10 +61,12 @@ export const qwen3Vl: Family<Table> = (files, options) => {
       for (let i = 0; i < depth; i++) {
         const b = v.under(`blocks.${i}`);
         const h = norm(g, b.under("norm1"), x, EPS);
-        x = towerAttention(g, b.under("attn"), rows, x, h, tower.num_heads);
+        x = towerAttention(g, b.under("attn"), rows, x, h, tower);
         const m = norm(g, b.under("norm2"), x, EPS);
         const f = dense(g, b.under("mlp.linear_fc1"), m, { activation: tower.hidden_act }); // [P, F]
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.linear_fc2"), f, { residual: x }));
+        const [hidden_size, intermediate_size] = [x.shape[1], f.shape[1]];
+        checkSizes("vision_config", tower, { hidden_size, intermediate_size });
         // A merger belongs to an index, but the text layers get the states in the order of the tower's.
         const index = taps.indexOf(i);
         if (index >= 0) {
@@ -74,6 +78,10 @@ export const qwen3Vl: Family<Table> = (files, options) => {
       const merger = v.part("connector").under("merger");
       const normed = norm(g, merger.under("norm"), g.capture("vision", x), EPS);
       const merged = mlp(g, merger, ["linear_fc1", "linear_fc2"], mergeBlocks(normed, merge));
+      checkSizes("vision_config", tower, {
+        num_position_embeddings: learned.shape[0],
+        out_hidden_size: merged.shape[1],
+      });
       return [merged, ...deepstack];
     },
   };

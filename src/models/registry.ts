@@ -10,6 +10,7 @@ import { qwen25Vl } from "./qwen2-5-vl.ts";
 import { qwen2Vl } from "./qwen2-vl.ts";
 import { qwen3Vl } from "./qwen3-vl.ts";
 import { smolvlm } from "./smolvlm.ts";
+import { checkUnread } from "./unread-fields.ts";
 
 /** A model family that runs here. */
 export interface RegisteredFamily {
@@ -64,5 +65,7 @@ export function familyOf(files: CheckpointFiles): RegisteredFamily {
  * @throws Error naming the file and the field that is wrong or not supported
  */
 export function createModel(files: CheckpointFiles, options?: ModelOptions): Model {
-  return familyOf(files).create(files, options);
+  const { create } = familyOf(files);
+  checkUnread(files);
+  return create(files, options);
 }

@@ -143,7 +143,7 @@ export function ropeSettings(
   const scaling = SCALINGS[type];
   if (!scaling) {
     const known = Object.keys(SCALINGS).join(", ");
-    throw new Error(`config.json: ${name}: rope_type is ${type}, supported: ${known}`);
+    throw new Error(`config.json: ${name}.${field}: rope_type is ${type}, supported: ${known}`);
   }
   // The default type does not read it in these classes; the others rotate a part of each head.
   const rotated = parameters.partial_rotary_factor ?? partial_rotary_factor ?? 1;

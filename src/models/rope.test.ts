@@ -161,7 +161,10 @@ test.each([{ type: "linear", factor: 2 }, { type: "dynamic" }])(
 );
 
 test.each([
-  [{ rope_type: "longrope" }, "text_config: rope_type is longrope, supported: default"],
+  [
+    { rope_type: "longrope" },
+    "text_config.rope_scaling: rope_type is longrope, supported: default",
+  ],
   [{ rope_type: "yarn" }, "text_config.rope_scaling: factor"],
   [{ ...SCALING, factor: undefined }, "text_config.rope_scaling: factor"],
   [{ rope_type: "linear" }, "text_config.rope_scaling: factor"],

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { activation } from "./config.ts";
+import { Channels, StoredSize, activation } from "./config.ts";
 import { type EncoderConfig, encoder } from "./encoder.ts";
 import { embedPatches, norm } from "./layers.ts";
 import type { VisionPass, VisionTensors, Weights } from "./model.ts";
@@ -14,6 +14,8 @@ export const SiglipFields = {
   num_attention_heads: z._default(z.int(), 12),
   layer_norm_eps: z._default(z.number(), 1e-6),
   hidden_act: activation("gelu_pytorch_tanh"),
+  intermediate_size: StoredSize,
+  num_channels: Channels,
 };
 
 /**

@@ -12,7 +12,7 @@ export function checkImageToken(processor: ImageProcessor, tokenizer: Tokenizer)
   const ids = tokenizer.encode(prompt, { addSpecialTokens: false });
   if (ids.filter((id) => id === imageTokenId).length === tokenCount) return;
   throw new Error(
-    `config.json: the id of the image token is ${imageTokenId}, ` +
-      `which is not in the text of an image ${tokenCount} times, ${JSON.stringify(prompt.slice(0, 40))}…`,
+    `config.json: image_token_id or image_token_index is ${imageTokenId}, which is not in the text ` +
+      `of an image (image_token) ${tokenCount} times, ${JSON.stringify(prompt.slice(0, 40))}…`,
   );
 }

@@ -63,8 +63,8 @@ export interface ModelPlan {
 /** How a model would be loaded. The plan covers every quantization. */
 export type PlanOptions = Omit<SourceOptions, "quantization">;
 
-/** An icon, a small screenshot, a square, a full screen, a photo. */
-const IMAGE_SIZES = [
+/** Also in `scripts/published/record.py`. An icon, a small screenshot, a square, a full screen, a photo. */
+export const IMAGE_SIZES = [
   [224, 224],
   [640, 480],
   [1024, 1024],

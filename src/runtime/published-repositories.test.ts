@@ -7,15 +7,8 @@ import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createModel } from "../models/registry.ts";
 import { assemble } from "./assemble.ts";
 import { countingGpu } from "./counting-device.ts";
+import { IMAGE_SIZES } from "./plan-checkpoint.ts";
 
-/** As in `scripts/published/record.py`. */
-const SIZES = [
-  [224, 224],
-  [640, 480],
-  [1024, 1024],
-  [1920, 1080],
-  [4000, 3000],
-] as const;
 const QUESTION = "What is in this image?";
 
 /** What comes after the layer of a tower whose output the connector takes. */
@@ -46,7 +39,7 @@ describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
 
   test("context length and image tokens are the reference's", () => {
     expect(text.max_position_embeddings).toBe(expected.contextLength);
-    const tokens = SIZES.map(
+    const tokens = IMAGE_SIZES.map(
       ([width, height]) => processor.layout(width, height, "auto").tokenCount,
     );
     expect(tokens).toEqual(expected.imageTokens);
@@ -56,7 +49,7 @@ describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
     const generator = new ScriptedGenerator();
     const options = { generator, processor, decodeImage: decodePng, compileGrammar };
     const chatting = chatModel(checkpoint.files, options);
-    const [width, height] = SIZES[1];
+    const [width, height] = IMAGE_SIZES[1];
     const layout = processor.layout(width, height, "auto");
     const image = { decoded: { width, height, source: new Uint8Array() }, layout };
     const content = [
