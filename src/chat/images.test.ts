@@ -277,6 +277,16 @@ describe("a refused image", () => {
     });
   });
 
+  test("pixel limits for a model that takes none", async () => {
+    const image_url = { url: dataUrl(CIRCLE), pixels: { max: 4000 } };
+    const list: ChatMessage[] = [{ role: "user", content: [{ type: "image_url", image_url }] }];
+    await expect(collect(list)).rejects.toMatchObject({
+      code: "invalid_value",
+      subject: { message: 0, part: 0 },
+      message: expect.stringContaining("'max_pixels' are not supported by this model") as string,
+    });
+  });
+
   test("an error names the content part", async () => {
     const list = messages([], [dataUrl(CIRCLE), "data:text/plain,Hello"]);
     await expect(collect(list)).rejects.toMatchObject({
