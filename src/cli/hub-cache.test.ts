@@ -173,6 +173,33 @@ test("a partial file with wrong bytes is downloaded again", async () => {
   expect(await read(await open())).toEqual(EXPECTED);
 });
 
+test.each([0, 30, 100])("of two downloads %i ms apart, one waits for the other", async (ms) => {
+  hub.faults.pieceDelayMs = 20;
+  const waits: string[] = [];
+  const load = async (delay: number) => {
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    return openModel(NAME, {
+      environment: environment(),
+      onDownload: ({ stage }) => void (stage === "waiting" && waits.push(stage)),
+    });
+  };
+  for (const checkpoint of await Promise.all([load(0), load(ms)]))
+    expect(await read(checkpoint)).toEqual(EXPECTED);
+  expect(waits.length).toBeLessThanOrEqual(1);
+  const bodies = weightRequests().filter(({ path, range = "" }) => {
+    return path.startsWith("/cdn") && Number(range.split("-")[1]) > 10_000;
+  });
+  expect(bodies).toHaveLength(1);
+  expect((await readdir(at("blobs"))).filter((name) => !/^[0-9a-f]+$/.test(name))).toEqual([]);
+});
+
+test("a file that arrived damaged once is mended", async () => {
+  let draws = 0;
+  // Two requests for the header come first.
+  hub.faults.draw = () => (++draws === 3 ? { corruptByte: 100_000 } : {});
+  expect(await read(await open())).toEqual(EXPECTED);
+});
+
 test("a damaged file is not stored under its name", async () => {
   hub.faults.corruptByte = 100_000;
   await expect(open()).rejects.toThrow("arrived damaged");

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
 import {
   copyFile,
   lstat,
@@ -12,15 +12,17 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { freeDiskBytes } from "../platform/node-store.ts";
-import { openCache } from "../weights/cache.ts";
-import { type Http, download, readWhole } from "../weights/http.ts";
+import { type WeightFile, openCache } from "../weights/cache.ts";
+import { type ByteRange, fetchChunks } from "../weights/fetch-chunks.ts";
+import { type Http, readWhole } from "../weights/http.ts";
 import { type OnProgress, Rate } from "../weights/progress.ts";
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS } from "../weights/read-files.ts";
 import { openRemote, readListing } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
 import { checkRoom } from "../weights/storage-room.ts";
+import { lockFile } from "./file-lock.ts";
 
 /** One commit of a repository on this machine, in the layout of the hub's Python client. */
 export interface Snapshot {
@@ -134,7 +136,16 @@ export async function downloadSnapshot(
   for (const { file } of weights) {
     const blob = blobOf(file.tag);
     if ((await sizeOf(blob)) !== file.bytes) {
-      await downloadBlob(http, fileUrl(source, file.name, commit), blob, file, report);
+      const lock = join(cache, ".locks", basename(root), `${basename(blob)}.lock`);
+      const unlock = await lockFile(lock, http);
+      try {
+        // Another process may have stored it meanwhile.
+        if ((await sizeOf(blob)) !== file.bytes) {
+          await downloadBlob(http, fileUrl(source, file.name, commit), blob, file, report);
+        }
+      } finally {
+        unlock();
+      }
     }
     doneBytes += file.bytes;
     await link(blob, join(folder, file.name));
@@ -149,59 +160,93 @@ export async function downloadSnapshot(
 }
 
 /** @returns the bytes of a file that are neither in its blob nor in what an earlier run has begun */
-async function missingBytes(blob: string, { bytes }: Blob): Promise<number> {
+async function missingBytes(blob: string, { bytes }: WeightFile): Promise<number> {
   if ((await sizeOf(blob)) === bytes) return 0;
   return Math.max(0, bytes - ((await sizeOf(`${blob}.incomplete`)) ?? 0));
 }
 
-interface Blob {
-  readonly name: string;
-  readonly bytes: number;
-  readonly sha256?: string | undefined;
-}
+/** Bytes of a request. An interrupted download loses as much per connection. */
+const CHUNK_BYTES = 8 << 20;
 
-/** Downloads the rest of a file that an earlier run has begun, and verifies all of it. */
+/**
+ * Downloads the rest of a file that an earlier run has begun, and verifies all of it. If its hash is
+ * wrong, the chunks that the server sends differently now are replaced, once.
+ */
 async function downloadBlob(
   http: Http,
   url: string,
   path: string,
-  blob: Blob,
+  blob: WeightFile,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const partial = `${path}.incomplete`;
   await mkdir(dirname(path), { recursive: true });
-  let begin = (await sizeOf(partial)) ?? 0;
-  if (begin > blob.bytes) {
-    await rm(partial);
-    begin = 0;
-  }
-  const hash = createHash("sha256");
-  if (begin > 0) for await (const bytes of createReadStream(partial)) hash.update(bytes);
-  const file = await open(partial, begin > 0 ? "r+" : "w");
+  // Never truncated: without the lock, another process may be writing the same bytes.
+  const file = await open(partial, constants.O_RDWR | constants.O_CREAT);
   try {
+    const { size } = await file.stat();
+    if (size > blob.bytes) await file.truncate(blob.bytes);
+    const begin = Math.min(size, blob.bytes);
+    const fetched = fetchBytes(http, url, blob, begin);
     let position = begin;
     onBytes(position);
-    for await (const bytes of download(http, url, begin, blob.bytes)) {
-      hash.update(bytes);
-      // At an explicit position: another process may be writing the same file.
+    for await (const bytes of fetched) {
       await file.write(bytes, 0, bytes.length, position);
       position += bytes.length;
       onBytes(position);
     }
+    const { sha256 } = blob;
+    let actual = sha256 && (await hashOf(partial));
+    if (actual !== sha256) {
+      position = 0;
+      for await (const bytes of fetchBytes(http, url, blob, 0)) {
+        const kept = Buffer.alloc(bytes.length);
+        await file.read(kept, 0, bytes.length, position);
+        if (!kept.equals(bytes)) {
+          await file.write(bytes, 0, bytes.length, position);
+          actual = await hashOf(partial);
+          if (actual === sha256) break;
+        }
+        position += bytes.length;
+      }
+    }
+    if (actual !== sha256) {
+      await rm(partial, { force: true });
+      throw new Error(
+        `${blob.name} arrived damaged twice: its SHA-256 is ${actual}, expected ${sha256}; ` +
+          `it was deleted, so start again to download it again`,
+      );
+    }
   } finally {
     await file.close();
   }
-  const actual = hash.digest("hex");
-  if (blob.sha256 !== undefined && actual !== blob.sha256) {
-    await rm(partial, { force: true });
-    // The earlier bytes may have come from another program.
-    if (begin > 0) return downloadBlob(http, url, path, blob, onBytes);
-    throw new Error(
-      `${blob.name} arrived damaged: its SHA-256 is ${actual}, expected ${blob.sha256}; ` +
-        `it was deleted, so start again to download it again`,
-    );
+  await rename(partial, path).catch(async (error: unknown) => {
+    // Without the lock, another process may have been first.
+    if ((await sizeOf(path)) !== blob.bytes) throw error;
+  });
+}
+
+/** Downloads the bytes of a file from `begin` on, in order, over several connections. */
+function fetchBytes(http: Http, url: string, { bytes, ranges }: WeightFile, begin: number) {
+  const chunks: ByteRange[] = [];
+  for (let from = begin; from < bytes; from += CHUNK_BYTES) {
+    chunks.push({ begin: from, end: Math.min(from + CHUNK_BYTES, bytes) });
   }
-  await rename(partial, path);
+  return fetchChunks(
+    { http, url, bytes, ranges, connections: 4 },
+    chunks,
+    async (chunk, read, signal) => {
+      const target = new Uint8Array(chunk.end - chunk.begin);
+      await read(chunk, target, signal);
+      return target;
+    },
+  );
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
+  return hash.digest("hex");
 }
 
 function repositoryFolder(cache: string, { name }: Repository): string {
@@ -238,7 +283,7 @@ function gitHash(bytes: Uint8Array): string {
 /** Writes a file completely or not at all. */
 async function write(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const partial = `${path}.${process.pid}~`;
+  const partial = `${path}.${randomUUID()}~`;
   await writeFile(partial, bytes);
   await rename(partial, path);
 }
@@ -248,9 +293,13 @@ async function link(blob: string, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   if (await exists(path)) return;
   // A link whose target is gone.
-  if (await lstat(path).catch(() => undefined)) await rm(path);
+  const broken = (await lstat(path).catch(() => undefined)) && !(await exists(path));
+  if (broken) await rm(path, { force: true });
   const target = relative(dirname(path), blob);
-  await symlink(target, path).catch(() => copyFile(blob, path)); // Windows may not allow links.
+  await symlink(target, path).catch(async (error: NodeJS.ErrnoException) => {
+    // Another process was first, or Windows allows no links.
+    if (error.code !== "EEXIST") await copyFile(blob, path);
+  });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
