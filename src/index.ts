@@ -36,6 +36,7 @@ export {
   NoGpuError,
   OutOfMemoryError,
 } from "./platform/device-error.ts";
+export type { AutoPlan } from "./runtime/plan-auto.ts";
 export type { Stats } from "./runtime/loaded-model.ts";
 export type { GpuPlan, PlanPart, ModelPlan, PartSize } from "./runtime/plan-checkpoint.ts";
 export {

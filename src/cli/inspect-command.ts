@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import type { RuntimeOptions } from "../runtime/options.ts";
 import {
   type GpuPlan,
@@ -23,7 +24,10 @@ export interface InspectCommandOptions extends RuntimeOptions {
  */
 export async function inspectCommand(options: InspectCommandOptions): Promise<number> {
   const checkpoint = await openModel(options.model, { weights: false });
-  const plan = await planCheckpoint(checkpoint, options);
+  const plan = await planCheckpoint(checkpoint, {
+    device: { memoryBytes: totalmem() },
+    ...options,
+  });
   console.log(options.json ? JSON.stringify(plan, null, 2) : describe(plan));
   return 0;
 }
@@ -66,6 +70,7 @@ function describe(plan: ModelPlan): string {
     "Weights on disk, and GPU memory for each --quantization:",
     table(rows),
     "",
+    `auto: ${plan.auto.reason}.`,
     `Context length: ${contextLength.toLocaleString("en")} tokens. The model's limit is ${most}.`,
     `Keys and values take ${bytesText(plan.kvBytesPerToken)} per token.`,
     "",

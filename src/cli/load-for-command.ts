@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { isSoftware } from "../platform/software-adapter.ts";
@@ -37,5 +38,6 @@ export function loadForCommand(
     },
   };
   const open = () => openModel(options.model, { signal, onProgress, onDownload });
-  return loadCheckpoint(open, { ...options, compileGrammar }, platform, onProgress, signal);
+  const device = { memoryBytes: totalmem() };
+  return loadCheckpoint(open, { device, ...options, compileGrammar }, platform, onProgress, signal);
 }

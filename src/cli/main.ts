@@ -176,6 +176,7 @@ function modelOptions(command: Command): Command {
   return command
     .option("--model <model>", "repository, folder or URL (default: the sample model)")
     .option("--context-length <tokens>", "longest prompt and answer together", number(1))
+    .option("--memory-bytes <size>", 'GPU memory that "auto" may use, such as 4g', size)
     .option("--max-image-tokens <tokens>", "most tokens for one image", number(1))
     .showHelpAfterError("(see --help)");
 }

@@ -14,7 +14,10 @@ export interface OfferFit {
 const MUCH_LESS = 0.75;
 
 export function fitOf(device: Device, offer: Offer, quantization: QuantizationName): OfferFit {
-  const { [quantization]: need = 0, q4 = need } = offer.gpuBytes;
+  const { [quantization]: asked = 0, q4 = asked } = offer.gpuBytes;
+  // "auto" takes fewer bits where the device has less memory than its number is for.
+  const narrower = quantization === "auto" && estimateFit(asked, device).outcome !== "fits";
+  const need = narrower ? Math.min(asked, q4) : asked;
   const { outcome, reasons } = estimateFit(need, device);
   const remarks = reasons.map((reason) => SENTENCES[reason](device));
   if (outcome !== "fits") {

@@ -13,7 +13,13 @@ export type ModelState =
       readonly source: string;
       readonly progress: Progress | undefined;
     }
-  | { readonly status: "ready"; readonly source: string; readonly id: string }
+  /** `auto` says what "auto" has chosen for the device. */
+  | {
+      readonly status: "ready";
+      readonly source: string;
+      readonly id: string;
+      readonly auto: string | undefined;
+    }
   | { readonly status: "failed"; readonly source: string; readonly error: Error };
 
 export const model = signal<ModelState>({ status: "none" });
@@ -47,7 +53,8 @@ export async function loadModel(source: string, cache = true): Promise<void> {
     });
     if (cancelled.aborted) return vlm.dispose();
     loaded = { vlm, undo: vlm.intercept() };
-    model.value = { status: "ready", source, id: vlm.id };
+    const { auto } = await vlm.stats();
+    model.value = { status: "ready", source, id: vlm.id, auto: auto?.reason };
   } catch (cause) {
     if (cancelled.aborted) return;
     const error = cause instanceof Error ? cause : new Error(String(cause));

@@ -32,14 +32,21 @@ type ChromiumNavigator = Navigator & {
  * @throws NoGpuError without WebGPU
  */
 export async function inspectDevice(): Promise<DeviceInfo> {
-  const { deviceMemory, userAgentData, userAgent, maxTouchPoints } = navigator as ChromiumNavigator;
   const { info, limits } = await browserPlatform.requestAdapter();
   return {
     software: isSoftware(info),
     maxBufferBytes: limits.maxBufferSize,
+    ...memoryOfDevice(),
+    freeStorageBytes: await freeStorage(),
+  };
+}
+
+/** @returns what the browser reveals about this device's memory */
+export function memoryOfDevice(): Pick<DeviceInfo, "memoryBytes" | "mobile"> {
+  const { deviceMemory, userAgentData, userAgent, maxTouchPoints } = navigator as ChromiumNavigator;
+  return {
     memoryBytes: deviceMemory && deviceMemory * GIB,
     mobile: userAgentData?.mobile || isMobile(userAgent, maxTouchPoints),
-    freeStorageBytes: await freeStorage(),
   };
 }
 

@@ -10,12 +10,13 @@ import type { Stats } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { loadInWorker } from "../worker/load-in-worker.ts";
+import { memoryOfDevice } from "./device.ts";
 import { type InterceptOptions, interceptWith } from "./intercept.ts";
 import { type LocalSource, isHandle } from "./local-folder.ts";
 import { openLocal } from "./local-models.ts";
 import { withModelWorker } from "./with-model-worker.ts";
 
-export interface LoadOptions extends Omit<SourceOptions, "base"> {
+export interface LoadOptions extends Omit<SourceOptions, "base" | "device"> {
   /** Stops loading. `load` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called as bytes arrive. */
@@ -82,9 +83,10 @@ export async function load(source: string | LocalSource, options: LoadOptions = 
   const { signal, onProgress, ...rest } = options;
   const opened = await openLocal(source);
   signal?.throwIfAborted();
-  const model = await withModelWorker("load", (worker) =>
-    loadInWorker(worker, opened, { ...rest, base: document.baseURI }, onProgress, signal),
-  );
+  const model = await withModelWorker("load", (worker) => {
+    const known = { base: document.baseURI, device: memoryOfDevice() };
+    return loadInWorker(worker, opened, { ...rest, ...known }, onProgress, signal);
+  });
   if (typeof source !== "string" && isHandle(source) && options.cache !== false) {
     await (await import("./storage-tasks.ts")).rememberHandle(source);
   }

@@ -1,10 +1,11 @@
 import type { ModelPlan, PlanOptions } from "../runtime/plan-checkpoint.ts";
 import { withWorker } from "../worker/load-in-worker.ts";
+import { memoryOfDevice } from "./device.ts";
 import type { LocalSource } from "./local-folder.ts";
 import { openLocal } from "./local-models.ts";
 import { withModelWorker } from "./with-model-worker.ts";
 
-export interface PlanModelOptions extends Omit<PlanOptions, "base"> {
+export interface PlanModelOptions extends Omit<PlanOptions, "base" | "device"> {
   /** Stops planning. `planModel` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -22,7 +23,7 @@ export async function planModel(
 ): Promise<ModelPlan> {
   const opened = await openLocal(source);
   return withModelWorker("planModel", (worker) => {
-    const plan = { ...options, base: document.baseURI };
+    const plan = { ...options, base: document.baseURI, device: memoryOfDevice() };
     return withWorker(worker, (service) => service.plan(opened, plan), signal);
   });
 }

@@ -5,6 +5,7 @@ import { preparePatches } from "../image/preprocess.ts";
 import type { Model } from "../models/model.ts";
 import { createModel } from "../models/registry.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { Quantization } from "../weights/choose-format.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
 import type { RuntimeOptions } from "./options.ts";
 
@@ -29,8 +30,9 @@ export function assemble(
   gpu: Gpu,
   checkpoint: Checkpoint,
   options: RuntimeOptions,
+  quantization: Quantization | "auto" | undefined = options.quantization,
 ): AssembledModel {
-  const { quantization, maxImageTokens = MAX_IMAGE_TOKENS } = options;
+  const { maxImageTokens = MAX_IMAGE_TOKENS } = options;
   const model = createModel(checkpoint.files, { maxImageTokens });
   const weights = new GpuWeights(gpu, checkpoint, { quantization, storedNames: model.storedNames });
   const preprocess = async (image: PreparedImage) => {

@@ -11,6 +11,7 @@ import { assemble } from "./assemble.ts";
 import { checkImageToken } from "./check-image-token.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { RuntimeOptions } from "./options.ts";
+import { planAuto } from "./plan-auto.ts";
 
 /** How a checkpoint is run, and how the images of its requests are read. */
 export interface LoadCheckpointOptions extends RuntimeOptions {
@@ -41,8 +42,19 @@ export async function loadCheckpoint(
   const gpu = await openGpu(await platform.requestAdapter());
   try {
     const checkpoint = await open();
+    const { maxBufferSize: maxBufferBytes } = gpu.device.limits;
+    const planned = { ...options, device: { maxBufferBytes, ...options.device } };
+    const auto =
+      (quantization ?? "auto") === "auto" ? await planAuto(checkpoint, planned) : undefined;
+    const chosen = auto && { contextLength: auto.contextLength };
     gpu.device.pushErrorScope("out-of-memory");
-    const { model, weights, engine } = assemble(gpu, checkpoint, options);
+    const assembled = { ...options, ...chosen };
+    const { model, weights, engine } = assemble(
+      gpu,
+      checkpoint,
+      assembled,
+      auto && { auto: auto.level },
+    );
     const prepared = engine.prepare();
     const allocationError = gpu.device.popErrorScope();
     // `prepared` is awaited below. An earlier failure is thrown before that.
@@ -75,7 +87,7 @@ export async function loadCheckpoint(
     return {
       id: served.id,
       fetch: createHandler({ model: () => served }),
-      stats: async () => engine.stats,
+      stats: async () => ({ ...engine.stats, auto }),
       dispose: () => gpu.destroy(),
     };
   } catch (error) {

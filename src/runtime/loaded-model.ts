@@ -1,4 +1,5 @@
 import type { FetchHandler } from "../openai/handler.ts";
+import type { AutoPlan } from "./plan-auto.ts";
 
 /** Counters of a loaded model. */
 export interface Stats {
@@ -10,6 +11,8 @@ export interface Stats {
   readonly gpuBytes: number;
   /** Most bytes of GPU memory in use at any time so far. */
   readonly peakGpuBytes: number;
+  /** What `quantization: "auto"` has chosen for this device, and why. */
+  readonly auto?: AutoPlan | undefined;
 }
 
 /** A model that answers requests. A worker loads it; the page has the same behind the worker's border. */

@@ -1,12 +1,17 @@
 import type { QuantizationName } from "../weights/formats/registry.ts";
+import type { DeviceMemory } from "./memory-budget.ts";
 
 /** How a model runs once its checkpoint is open. */
 export interface RuntimeOptions {
   /**
-   * Storage format of the weight matrices on the GPU. "auto" chooses by the checkpoint's size.
+   * Storage format of the weight matrices on the GPU. "auto" takes as many bits as fit the device.
    * Default "auto".
    */
   readonly quantization?: QuantizationName;
+  /** GPU memory that "auto" may use, in bytes. Default: an estimate for this device. */
+  readonly memoryBytes?: number;
+  /** What is known of this device's memory, for that estimate. */
+  readonly device?: DeviceMemory;
   /** Most tokens of prompt and answer together. The model's own limit is the upper bound. */
   readonly contextLength?: number;
   /** Most prompt tokens for one image. A larger image is shrunk. Default 2048. */

@@ -3,9 +3,8 @@ import { byteSize, elementCount } from "../gpu/tensor.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
 import type { AllocatedTensor } from "../weights/gpu-weights.ts";
-import { assemble } from "./assemble.ts";
-import { countingGpu } from "./counting-device.ts";
 import type { RuntimeOptions, SourceOptions } from "./options.ts";
+import { type AutoPlan, type RecordedModel, planAuto, recordModel } from "./plan-auto.ts";
 
 /** The parts of a model. `embedding` is the token embeddings and the head. */
 export const PLAN_PARTS = ["text", "embedding", "vision", "connector"] as const;
@@ -43,6 +42,8 @@ export interface ModelPlan {
   /** Bytes of the weights in the files: what a download takes. */
   readonly downloadBytes: number;
   readonly disk: Readonly<Record<PlanPart, PartSize>>;
+  /** What "auto" has chosen for this device, and why. */
+  readonly auto: AutoPlan;
   /** The GPU memory by `quantization`. */
   readonly gpu: Readonly<Record<QuantizationName, GpuPlan>>;
   /** Tokens of prompt and answer together, within the planned memory. */
@@ -83,10 +84,14 @@ export async function planCheckpoint(
   options: Omit<RuntimeOptions, "quantization"> = {},
 ): Promise<ModelPlan> {
   const gpu = {} as Record<QuantizationName, GpuPlan>;
-  for (const quantization of QUANTIZATIONS) {
-    gpu[quantization] = planGpu(await record(checkpoint, { ...options, quantization }));
+  const auto = await planAuto(checkpoint, options);
+  for (const name of QUANTIZATIONS) {
+    if (name !== "auto") gpu[name] = planGpu(await recordModel(checkpoint, options, name));
   }
-  const { model, engine, weights } = await record(checkpoint, options);
+  const chosen = { ...options, contextLength: auto.contextLength };
+  const recorded = await recordModel(checkpoint, chosen, { auto: auto.level });
+  gpu.auto = planGpu(recorded);
+  const { model, engine, weights } = recorded;
   const { model_type } = checkpoint.files["config.json"] as { model_type: string };
   return {
     id: checkpoint.id,
@@ -94,6 +99,7 @@ export async function planCheckpoint(
     storedAs: [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))],
     downloadBytes: checkpoint.weightBytes,
     disk: partSizes(checkpoint, weights.allocated),
+    auto,
     gpu,
     contextLength: engine.contextLength,
     maxContextLength: model.text.max_position_embeddings,
@@ -103,18 +109,6 @@ export async function planCheckpoint(
       return { width, height, tokens: model.processor.layout(width, height, "auto").tokenCount };
     }),
   };
-}
-
-/** A model whose plans are recorded on a device that only counts bytes. */
-interface RecordedModel extends ReturnType<typeof assemble> {
-  readonly deviceBytes: number;
-}
-
-async function record(checkpoint: Checkpoint, options: RuntimeOptions): Promise<RecordedModel> {
-  const gpu = countingGpu();
-  const assembled = assemble(gpu, checkpoint, options);
-  await assembled.engine.prepare();
-  return { ...assembled, deviceBytes: gpu.bytes };
 }
 
 function planGpu({ model, weights, engine, deviceBytes: total }: RecordedModel): GpuPlan {

@@ -1,46 +1,71 @@
 import { describe, expect, test } from "vitest";
-import { chooseFormat } from "./choose-format.ts";
+import {
+  AUTO_LEVELS,
+  type AutoLevel,
+  type MatrixInfo,
+  chooseFormat,
+  countLayers,
+  widestLevel,
+} from "./choose-format.ts";
 import { bf16 } from "./formats/bf16.ts";
 import { f16 } from "./formats/f16.ts";
-import { f32 } from "./formats/f32.ts";
 import { q4InBlocksOf } from "./formats/q4.ts";
 import { WEIGHT_FORMATS } from "./formats/registry.ts";
 
 const MiB = 2 ** 20;
-const GiB = 2 ** 30;
+const LAYER: MatrixInfo = {
+  ...{ part: "text", role: "layer", stored: bf16, D: 1024, layers: 24 },
+  name: "model.layers.5.self_attn.q_proj.weight",
+};
+const inLayer = (i: number, matrix: string) => ({ name: `model.layers.${i}.${matrix}.weight` });
 
 describe("chooseFormat", () => {
   test.each([
-    [13 * MiB, bf16, "layer", "bf16"],
-    [64 * MiB, f32, "layer", "f32"],
-    [64 * MiB, f16, "layer", "f16"],
-    [64 * MiB + 1, bf16, "layer", "q8"],
-    [3 * GiB, bf16, "layer", "q8"],
-    [3 * GiB + 1, bf16, "layer", "q4"],
-    [9 * GiB, bf16, "embedding", "q8"],
-    [9 * GiB, bf16, "head", "q8"],
-    [9 * GiB, bf16, "layer", "q4"],
-  ] as const)("auto at %i bytes, %o, a %s: %s", (checkpointBytes, stored, role, name) => {
-    const quantization = "auto";
-    const format = chooseFormat({ quantization, stored, D: 1024, checkpointBytes, role });
-    expect(format.name).toBe(name);
+    ["stored", {}, "bf16"],
+    ["stored", { part: "vision", stored: f16 }, "f16"],
+    ["q8", {}, "q8"],
+    ["q8", { role: "embedding" }, "q8"],
+    ["mixed", {}, "q4"],
+    ["mixed", { role: "embedding" }, "q4"],
+    ["mixed", { role: "head" }, "q8"],
+    ["mixed", inLayer(0, "self_attn.v_proj"), "q8"],
+    ["mixed", inLayer(0, "mlp.down_proj"), "q8"],
+    ["mixed", inLayer(0, "feed_forward.w2"), "q8"],
+    ["mixed", inLayer(0, "mlp.up_proj"), "q4"],
+    ["q4", inLayer(0, "self_attn.v_proj"), "q4"],
+    ["q4", { role: "head" }, "q4"],
+    ["q4", { role: "embedding" }, "q4"],
+  ] as const)("auto, %s: %o is in %s", (auto, more, name) => {
+    expect(chooseFormat({ auto }, { ...LAYER, ...more }).name).toBe(name);
+  });
+
+  test.each(AUTO_LEVELS.slice(1))("auto, %s: towers and connectors keep 8 bits", (auto) => {
+    for (const part of ["vision", "connector"] as const) {
+      for (const role of ["layer", "embedding"] as const) {
+        expect(chooseFormat({ auto }, { ...LAYER, part, role }).name).toBe("q8");
+      }
+    }
+  });
+
+  test("auto, mixed: half of the layers have wide matrices: both ends, and every third between", () => {
+    const wide = Array.from({ length: 24 }, (_, i) => i).filter((i) => {
+      const matrix = { ...LAYER, ...inLayer(i, "mlp.down_proj") };
+      return chooseFormat({ auto: "mixed" }, matrix).name === "q8";
+    });
+    expect(wide).toEqual([0, 1, 2, 5, 8, 11, 14, 17, 20, 21, 22, 23]);
   });
 
   test.each(WEIGHT_FORMATS.map((format) => [format.name, format] as const))(
-    "%s as asked, at any size",
+    "%s as asked, for every part",
     (quantization, asked) => {
-      for (const checkpointBytes of [MiB, 9 * GiB]) {
-        const role = "head";
-        const format = chooseFormat({ quantization, stored: bf16, D: 64, checkpointBytes, role });
-        expect(format).toBe(asked);
+      for (const part of ["text", "vision", "connector"] as const) {
+        expect(chooseFormat(quantization, { ...LAYER, part, role: "head" })).toBe(asked);
       }
     },
   );
 
   test("takes the next wider format when rows don't fit", () => {
-    const choose = (D: number) =>
-      chooseFormat({ quantization: "q4", stored: f16, D, checkpointBytes: MiB, role: "layer" })
-        .name;
+    const choose = (D: number) => chooseFormat("q4", { ...LAYER, stored: f16, D }).name;
     expect(choose(40)).toBe("q4");
     expect(choose(36)).toBe("q8");
     expect(choose(33)).toBe("f32");
@@ -48,13 +73,23 @@ describe("chooseFormat", () => {
 
   test("keeps a matrix that is packed in the checkpoint", () => {
     const stored = q4InBlocksOf(64);
-    const format = chooseFormat({
-      quantization: "q8",
-      stored,
-      D: 64,
-      checkpointBytes: 9 * GiB,
-      role: "layer",
-    });
-    expect(format).toBe(stored);
+    expect(chooseFormat("q8", { ...LAYER, stored, D: 64 })).toBe(stored);
+    expect(chooseFormat({ auto: "q8" }, { ...LAYER, stored, D: 64 })).toBe(stored);
   });
+});
+
+test.each<[number, AutoLevel]>([
+  [13 * MiB, "stored"],
+  [64 * MiB, "stored"],
+  [64 * MiB + 1, "q8"],
+  [9000 * MiB, "q8"],
+])("the widest level of %i bytes is %s", (bytes, level) => {
+  expect(widestLevel(bytes)).toBe(level);
+});
+
+test("layers are counted within the stack of a tensor", () => {
+  const names = ["vision.layers.30.a", "model.layers.0.a", "model.layers.11.b", "model.norm"];
+  expect(countLayers("model.layers.3.mlp.weight", names)).toBe(12);
+  expect(countLayers("vision.layers.0.a", names)).toBe(31);
+  expect(countLayers("model.norm", names)).toBe(0);
 });

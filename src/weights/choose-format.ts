@@ -3,44 +3,92 @@ import { f32 } from "./formats/f32.ts";
 import { q4 } from "./formats/q4.ts";
 import { q8 } from "./formats/q8.ts";
 import { type FormatName, WEIGHT_FORMATS } from "./formats/registry.ts";
-import type { WeightRole } from "./weights.ts";
+import type { ModelPart, WeightRole } from "./weights.ts";
+
+/**
+ * How "auto" stores matrices, the widest first.
+ *
+ * - `stored`: as in the checkpoint.
+ * - `q8`: all in q8.
+ * - `mixed`: layers and embeddings of the text model in q4; its head, and of half of its layers the
+ *   matrices whose errors count most, in q8.
+ * - `q4`: all matrices of the text model in q4.
+ *
+ * The tower and the connector keep 8 bits: with 4, small models no longer see what is in an image.
+ */
+export const AUTO_LEVELS = ["stored", "q8", "mixed", "q4"] as const;
+export type AutoLevel = (typeof AUTO_LEVELS)[number];
+
+/** One format for all matrices, or a level of "auto". */
+export type Quantization = FormatName | { readonly auto: AutoLevel };
 
 /** Up to this size "auto" keeps a checkpoint as it is stored. */
 const LOSSLESS_BYTES = 64 * 2 ** 20;
-/** Above this size "auto" takes 4 bits: a model of 4 billion parameters in bf16 then fits in 3 GB. */
-const LARGE_BYTES = 3 * 2 ** 30;
+
+/** @returns the widest level that makes sense for a checkpoint of this size */
+export function widestLevel(checkpointBytes: number): AutoLevel {
+  return checkpointBytes <= LOSSLESS_BYTES ? "stored" : "q8";
+}
+
+/** What decides the format of a matrix. */
+export interface MatrixInfo {
+  readonly part: ModelPart;
+  readonly role: WeightRole;
+  /** The name of its tensor in the checkpoint. */
+  readonly name: string;
+  /** The number of layers that the matrix's stack has. */
+  readonly layers: number;
+  /** The format that keeps the matrix as the checkpoint stores it. */
+  readonly stored: WeightFormat;
+  /** Weights in a row. */
+  readonly D: number;
+}
 
 /**
  * Chooses the format of a matrix on the GPU: the one that was asked for, where it can hold rows of
  * `D` weights, else its fallback, else the stored one, else f32.
  */
-export function chooseFormat({
-  quantization,
-  stored,
-  D,
-  checkpointBytes,
-  role,
-}: {
-  readonly quantization: FormatName | "auto";
-  /** The format that keeps the matrix as the checkpoint stores it. */
-  readonly stored: WeightFormat;
-  /** Weights in a row. */
-  readonly D: number;
-  readonly checkpointBytes: number;
-  readonly role: WeightRole;
-}): WeightFormat {
+export function chooseFormat(quantization: Quantization, matrix: MatrixInfo): WeightFormat {
+  const { stored, D } = matrix;
   // A packed matrix is kept as it is: packing it anew would add a second error to its first.
   if (!stored.elements) return stored;
   let format: WeightFormat | undefined =
-    quantization === "auto"
-      ? automatic(stored, checkpointBytes, role)
-      : WEIGHT_FORMATS.find(({ name }) => name === quantization);
+    typeof quantization === "string"
+      ? WEIGHT_FORMATS.find(({ name }) => name === quantization)
+      : automatic(quantization.auto, matrix);
   while (format && !formatFits(format, D)) format = format.fallback;
   return format ?? (formatFits(stored, D) ? stored : f32);
 }
 
-function automatic(stored: WeightFormat, checkpointBytes: number, role: WeightRole): WeightFormat {
-  if (checkpointBytes <= LOSSLESS_BYTES) return stored;
-  // Rows that are looked up one by one, and logits, suffer most from few bits.
-  return checkpointBytes > LARGE_BYTES && role === "layer" ? q4 : q8;
+function automatic(
+  level: AutoLevel,
+  { stored, part, role, name, layers }: MatrixInfo,
+): WeightFormat {
+  if (level === "stored") return stored;
+  if (level === "q8" || part !== "text") return q8;
+  if (level === "q4") return q4;
+  return role === "head" || isSensitive(name, layers) ? q8 : q4;
+}
+
+/**
+ * The choice of llama.cpp's Q4_K_M: values and the last product of the feed-forward part, in the first
+ * and the last eighth of the layers, and in every third between.
+ */
+function isSensitive(name: string, layers: number): boolean {
+  const [, number] = /\blayers\.(\d+)\..*\b(?:v_proj|down_proj|w2)\.weight$/.exec(name) ?? [];
+  if (number === undefined) return false;
+  const eighth = Math.floor(layers / 8);
+  const i = Number(number);
+  return i < eighth || i >= layers - eighth || (i - eighth) % 3 === 2;
+}
+
+/** @returns the layers of the stack that a tensor is in, by the names of all tensors; 0 outside of one */
+export function countLayers(name: string, all: Iterable<string>): number {
+  const [prefix] = /^.*?\blayers\.(?=\d)/.exec(name) ?? [];
+  if (prefix === undefined) return 0;
+  let count = 0;
+  for (const other of all) {
+    if (other.startsWith(prefix)) count = Math.max(count, parseInt(other.slice(prefix.length)) + 1);
+  }
+  return count;
 }

@@ -3,7 +3,7 @@ import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
 import { stackRows, tensorsOf, type Weight, weightBytes } from "../gpu/weight.ts";
 import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { chooseFormat } from "./choose-format.ts";
+import { type Quantization, chooseFormat, countLayers, widestLevel } from "./choose-format.ts";
 import {
   findMatrix,
   findVector,
@@ -13,14 +13,13 @@ import {
 } from "./find-tensors.ts";
 import { hasRows, type StoredMatrix, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
-import type { FormatName } from "./formats/registry.ts";
 import { type LoadTensorsOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
 import { WeightWriter } from "./weight-writer.ts";
 import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
 
 export interface GpuWeightsOptions {
-  /** The format of all matrices, or "auto", which chooses by the checkpoint's size. */
-  readonly quantization?: FormatName | "auto" | undefined;
+  /** Default and "auto": its widest level for the checkpoint's size. */
+  readonly quantization?: Quantization | "auto" | undefined;
   /** The names that a tensor may have in a checkpoint, by the model's name. Default: that one alone. */
   readonly storedNames?: ((name: string) => readonly string[]) | undefined;
 }
@@ -49,7 +48,7 @@ export class GpuWeights implements Weights {
   readonly #gpu: Gpu;
   readonly #checkpoint: NamedTensors["checkpoint"] & Pick<Checkpoint, "weightBytes">;
   readonly #tensors: NamedTensors;
-  readonly #quantization: FormatName | "auto";
+  readonly #quantization: Quantization;
   readonly #matrices = new Map<string, Recorded<Weight>>();
   readonly #vectors = new Map<string, Recorded<Tensor>>();
   /** What fills each matrix and vector, given the writer of a load. */
@@ -64,7 +63,8 @@ export class GpuWeights implements Weights {
     this.#gpu = gpu;
     this.#checkpoint = checkpoint;
     this.#tensors = { checkpoint, storedNames };
-    this.#quantization = quantization;
+    this.#quantization =
+      quantization === "auto" ? { auto: widestLevel(checkpoint.weightBytes) } : quantization;
   }
 
   under(prefix: string): Weights {
@@ -162,7 +162,7 @@ export class GpuWeights implements Weights {
     const key = names.join(" ");
     let recorded = this.#matrices.get(key);
     if (!recorded) {
-      recorded = { ...this.#recordMatrix(names, role, D), part, role };
+      recorded = { ...this.#recordMatrix(names, part, role, D), part, role };
       this.#matrices.set(key, recorded);
     }
     return recorded.value;
@@ -180,6 +180,7 @@ export class GpuWeights implements Weights {
 
   #recordMatrix(
     names: readonly string[],
+    part: ModelPart,
     role: WeightRole,
     inputWidth?: number,
   ): Pick<Recorded<Weight>, "value" | "tensors"> {
@@ -196,15 +197,13 @@ export class GpuWeights implements Weights {
       throw new TypeError(`matrix: rows of different lengths can't be stacked: ${shapes}`);
     }
     const elements = new Set(stored.map(({ format }) => format).filter((one) => one.elements));
-    const formats = stored.map(({ format }) =>
-      chooseFormat({
-        quantization: this.#quantization,
-        stored: format.elements && elements.size > 1 ? f32 : format,
-        D,
-        checkpointBytes: this.#checkpoint.weightBytes,
-        role,
-      }),
-    );
+    const formats = stored.map(({ format, tensors: [tensor] }) => {
+      const name = tensor?.name ?? "";
+      const layers = countLayers(name, this.#checkpoint.tensors.keys());
+      const unified = format.elements && elements.size > 1 ? f32 : format;
+      const matrix = { part, role, name, layers, stored: unified, D };
+      return chooseFormat(this.#quantization, matrix);
+    });
     const weights = runsOf(stored, formats).map(([begin, end]) =>
       this.#allocate(names.slice(begin, end), stored.slice(begin, end), formats[begin]!),
     );

@@ -7,7 +7,7 @@ export type ModelPart = "text" | "vision" | "connector";
 /**
  * What a matrix does: `layer` multiplies activations inside the model, `embedding` turns inputs
  * (token ids, patches, positions) into hidden states, and `head` turns hidden states into logits.
- * "auto" quantization gives the last two more bits.
+ * "auto" quantization tells them apart.
  */
 export type WeightRole = "layer" | "embedding" | "head";
 

@@ -6,5 +6,8 @@ const refuse = async (): Promise<never> => {
   throw new PackedWorkerNeeded();
 };
 
-/** The script of the model's worker. It knows no packed formats, which few models need. */
-exposeModel(modelLoader({ packedFormats: refuse, gguf: refuse }));
+/**
+ * The script of the model's worker. What few pages need is in the other worker: packed formats, GGUF
+ * files, and plans without a model.
+ */
+exposeModel({ load: modelLoader({ packedFormats: refuse, gguf: refuse }), plan: refuse });

@@ -1,4 +1,4 @@
-/** The checkpoint is quantized or a GGUF file, and only the worker of `packed-worker.ts` can read it. */
+/** Only the worker of `packed-worker.ts` can do it: read a packed checkpoint or a GGUF file, or plan. */
 export class PackedWorkerNeeded extends Error {
   override name = "PackedWorkerNeeded";
 

@@ -116,6 +116,9 @@ function ModelForm() {
             ))}
           </select>
         </label>
+        {model.value.status === "ready" && model.value.auto && (
+          <p class="hint">The loaded model: {model.value.auto}.</p>
+        )}
       </details>
       <FolderChoice />
       <p class="hint">

@@ -15,14 +15,14 @@ export const WEIGHT_FORMATS = [...QUANTIZATION_FORMATS, ...STORED_FORMATS] as co
 
 export type FormatName = (typeof WEIGHT_FORMATS)[number]["name"];
 
-/** The values of the `quantization` option: a format, or "auto", which chooses by the checkpoint's size. */
+/** The values of the `quantization` option: a format, or "auto", which takes as many bits as fit the device. */
 export const QUANTIZATIONS = [...QUANTIZATION_FORMATS.map(({ name }) => name), "auto"] as const;
 export type QuantizationName = (typeof QUANTIZATIONS)[number];
 
 /** What each value of the `quantization` option means, in a few words. */
 export const QUANTIZATION_SUMMARIES = {
   ...Object.fromEntries(QUANTIZATION_FORMATS.map(({ name, summary }) => [name, summary])),
-  auto: "by the size of the checkpoint",
+  auto: "as many bits as fit this device",
 } as Readonly<Record<QuantizationName, string>>;
 
 /** A format whose one part is a tensor of the checkpoint, byte for byte. */

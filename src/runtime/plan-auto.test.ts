@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { PUBLISHED_REPOSITORIES, publishedRepository } from "../../tests/published-repositories.ts";
+import { elementCount } from "../gpu/tensor.ts";
+import { OutOfMemoryError } from "../platform/device-error.ts";
+import { type RecordedModel, planAuto, recordModel } from "./plan-auto.ts";
+
+const GIB = 2 ** 30;
+/** Memory of simulated devices, in GiB. */
+const DEVICES = [2, 4, 8, 16];
+
+/** The table of docs/design/weight-formats.md: a row for each model, a cell for each device. */
+const TABLE = new Map(
+  readFileSync(join(import.meta.dirname, "../../docs/design/weight-formats.md"), "utf8")
+    .split("\n")
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .filter((cells) => cells.length === 7 && cells[1]?.includes("/"))
+    .map(([, name = "", ...cells]) => [name, cells.slice(0, 4)] as const),
+);
+
+/** Records a model once for each level and context length. */
+function remembering() {
+  const recorded = new Map<string, Promise<RecordedModel>>();
+  const record: typeof recordModel = (checkpoint, options, quantization) => {
+    const key = JSON.stringify([options.contextLength, quantization]);
+    const known = recorded.get(key) ?? recordModel(checkpoint, options, quantization);
+    recorded.set(key, known);
+    return known;
+  };
+  return { recorded, record };
+}
+
+type Tensors = ReadonlyMap<string, { readonly shape: readonly number[] }>;
+
+/** @returns bits of a parameter, for each matrix outside of the text model */
+function towerBits({ weights }: RecordedModel, tensors: Tensors): number[] {
+  return weights.allocated
+    .filter(({ part, role }) => part !== "text" && role)
+    .map(({ bytes, tensors: names }) => {
+      const parameters = names.map((name) => elementCount(tensors.get(name)!.shape));
+      return (bytes * 8) / parameters.reduce((sum, count) => sum + count, 0);
+    });
+}
+
+test("the table in the docs has every model", () => {
+  expect([...TABLE.keys()].sort()).toEqual([...PUBLISHED_REPOSITORIES].sort());
+});
+
+describe.each(PUBLISHED_REPOSITORIES)("%s", (name) => {
+  const { checkpoint } = publishedRepository(name);
+  const { recorded, record } = remembering();
+
+  test("is planned for each device as in the docs, and no tower has less than 8 bits", async () => {
+    const cells: string[] = [];
+    for (const gibibytes of DEVICES) {
+      const device = { memoryBytes: gibibytes * GIB };
+      const plan = await planAuto(checkpoint, { device }, record);
+      const size = (plan.gpuBytes / GIB).toFixed(1);
+      const context = plan.reason.includes("a context of") ? `, ${plan.contextLength}` : "";
+      cells.push(plan.fits ? `${plan.level}${context}: ${size}` : `too large: ${size}`);
+    }
+    for (const model of recorded.values()) {
+      expect(Math.min(...towerBits(await model, checkpoint.tensors))).toBeGreaterThanOrEqual(8);
+    }
+    expect(cells).toEqual(TABLE.get(name));
+  });
+});
+
+test("memoryBytes is a limit, and the error says what is needed", async () => {
+  const { checkpoint } = publishedRepository("HuggingFaceTB/SmolVLM2-256M-Video-Instruct");
+  const plan = await planAuto(checkpoint, { memoryBytes: 4 * GIB });
+  expect(plan).toMatchObject({ level: "q8", fits: true, budgetBytes: 4 * GIB });
+  expect(plan.reason).toMatch(/^q8 takes [\d.]+ GiB of 4\.00 GiB \(memoryBytes\)$/);
+  const tight = planAuto(checkpoint, { memoryBytes: GIB / 10 });
+  await expect(tight).rejects.toThrow(OutOfMemoryError);
+  await expect(tight).rejects.toThrow(/needs 0\.\d+ GiB .* memoryBytes allows 0\.10 GiB/);
+});
