@@ -1,4 +1,5 @@
 import { defineConfig } from "vite";
+import { minifyScript } from "./scripts/minify-script.ts";
 import { minifyShaders } from "./scripts/minify-shaders.ts";
 
 /**
@@ -6,10 +7,10 @@ import { minifyShaders } from "./scripts/minify-shaders.ts";
  * only some requests need is in files beside it, which the page imports when a request needs them.
  */
 export default defineConfig({
-  plugins: [minifyShaders()],
+  plugins: [minifyShaders(), minifyScript()],
   worker: {
     format: "es",
-    plugins: () => [minifyShaders()],
+    plugins: () => [minifyShaders(), minifyScript()],
     // No bundler looks into the worker, which is a string by then.
     rolldownOptions: { output: { comments: { annotation: false } } },
   },

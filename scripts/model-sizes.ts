@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openModel } from "../src/cli/open-model.ts";
 import { OFFERS, type Offer, SAMPLE, type Sizes } from "../src/demo/catalogue.ts";
+import { createModel } from "../src/models/registry.ts";
 import { planCheckpoint } from "../src/runtime/plan-checkpoint.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
 import { QUANTIZATIONS } from "../src/weights/formats/registry.ts";
@@ -30,7 +31,7 @@ async function sizesOf({ source, downloadBytes, gpuBytes }: Offer): Promise<Size
     console.log(`${source}: unchanged`);
     return { downloadBytes, gpuBytes };
   }
-  const { gpu, ...plan } = await planCheckpoint(checkpoint);
+  const { gpu, ...plan } = await planCheckpoint(createModel, checkpoint);
   const totals = QUANTIZATIONS.map((name) => [name, gpu[name].total] as const);
   return { downloadBytes: plan.downloadBytes, gpuBytes: Object.fromEntries(totals) };
 }

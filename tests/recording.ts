@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Model } from "../src/models/model.ts";
+import { createModel } from "../src/models/registry.ts";
 import { assemble } from "../src/runtime/assemble.ts";
 import { countingGpu } from "../src/runtime/counting-device.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
@@ -56,7 +57,7 @@ export async function recordingOf(checkpoint: Checkpoint, contextLength = 512) {
     written.push(`${offset} ${Buffer.from(data as ArrayBuffer, begin, size).toString("base64")}`);
   };
   const options = { quantization: "f32", contextLength } as const;
-  const { model, weights, engine } = assemble(gpu, checkpoint, options);
+  const { model, weights, engine } = assemble(createModel, gpu, checkpoint, options);
   await engine.prepare();
   expect(kernels.length).toBeGreaterThan(20);
   expect(written.length).toBeGreaterThan(0);

@@ -1,4 +1,5 @@
 import { totalmem } from "node:os";
+import { createModel } from "../models/registry.ts";
 import type { RuntimeOptions } from "../runtime/options.ts";
 import {
   type GpuPlan,
@@ -24,7 +25,7 @@ export interface InspectCommandOptions extends RuntimeOptions {
  */
 export async function inspectCommand(options: InspectCommandOptions): Promise<number> {
   const checkpoint = await openModel(options.model, { weights: false });
-  const plan = await planCheckpoint(checkpoint, {
+  const plan = await planCheckpoint(createModel, checkpoint, {
     device: { memoryBytes: totalmem() },
     ...options,
   });

@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { compileGrammar } from "../grammar/compile-grammar.ts";
+import { createModel } from "../models/registry.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { isSoftware } from "../platform/software-adapter.ts";
 import { type LoadCheckpointOptions, loadCheckpoint } from "../runtime/load-checkpoint.ts";
@@ -7,7 +8,10 @@ import type { LoadedModel } from "../runtime/loaded-model.ts";
 import { openModel } from "./open-model.ts";
 import type { Terminal } from "./terminal.ts";
 
-export interface LoadForCommandOptions extends Omit<LoadCheckpointOptions, "compileGrammar"> {
+export interface LoadForCommandOptions extends Omit<
+  LoadCheckpointOptions,
+  "compileGrammar" | "createModel"
+> {
   /** As for `openModel`. */
   readonly model?: string | undefined;
 }
@@ -39,5 +43,6 @@ export function loadForCommand(
   };
   const open = () => openModel(options.model, { signal, onProgress, onDownload });
   const device = { memoryBytes: totalmem() };
-  return loadCheckpoint(open, { device, ...options, compileGrammar }, platform, onProgress, signal);
+  const all = { device, ...options, compileGrammar, createModel };
+  return loadCheckpoint(open, all, platform, onProgress, signal);
 }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { WHOLE_MODELS } from "../../tests/families.ts";
 import { randomCheckpoint } from "../../tests/shapes/random-checkpoint.ts";
 import { openModel } from "../cli/open-model.ts";
+import { createModel } from "../models/registry.ts";
 import { type ModelPlan, planCheckpoint } from "../runtime/plan-checkpoint.ts";
 import { OFFERS, SAMPLE, type Sizes } from "./catalogue.ts";
 import SIZES from "./model-sizes.json";
@@ -25,7 +26,7 @@ function expectSizes(source: string, { downloadBytes, gpu }: ModelPlan): void {
 
 test("the sample's sizes are those of its files", async () => {
   const folder = join(import.meta.dirname, "../../public/models/sample");
-  expectSizes(SAMPLE, await planCheckpoint(await openModel(folder)));
+  expectSizes(SAMPLE, await planCheckpoint(createModel, await openModel(folder)));
 });
 
 // Three kinds of memory: tiles in the prompt, one large image, and cross-attention.
@@ -35,5 +36,5 @@ test.each([
   "meta-llama/Llama-3.2-11B-Vision-Instruct",
 ])("the sizes of %s are those of its shapes", async (source) => {
   const shape = WHOLE_MODELS[source] ?? expect.fail("no such shapes");
-  expectSizes(source, await planCheckpoint(randomCheckpoint(shape())));
+  expectSizes(source, await planCheckpoint(createModel, randomCheckpoint(shape())));
 });

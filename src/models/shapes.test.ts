@@ -4,6 +4,7 @@ import { randomCheckpoint } from "../../tests/shapes/random-checkpoint.ts";
 import { Graph } from "../gpu/graph.ts";
 import { assemble } from "../runtime/assemble.ts";
 import { countingGpu } from "../runtime/counting-device.ts";
+import { createModel } from "./registry.ts";
 
 /** WebGPU's default limits, which every device has. */
 const DEFAULT_LIMITS = {
@@ -36,7 +37,7 @@ describe.each(SHAPES)("$name", ({ make, cut, image, contextLength, crossAttentio
   test("its plans can be bound within the default limits", async () => {
     const { size, detail = "auto", tokens } = image;
     const { gpu, bindings } = smallestCountingGpu();
-    const { model, engine } = assemble(gpu, randomCheckpoint(make(cut)), {
+    const { model, engine } = assemble(createModel, gpu, randomCheckpoint(make(cut)), {
       quantization: "q4",
       contextLength: contextLength ?? tokens + 64,
       maxImageTokens: 1e6,

@@ -1,10 +1,10 @@
 import ModelWorker from "../worker/entry.ts?worker&inline";
-import { PackedWorkerNeeded } from "../worker/packed-worker-needed.ts";
+import { FullWorkerNeeded } from "../worker/full-worker-needed.ts";
 
 /**
- * Starts a worker for a model, and uses it. A quantized checkpoint turns out to be one only when it is
- * opened; it is then opened again in a worker that knows the packed formats. An inlined worker can't
- * import them.
+ * Starts a worker for a model, and uses it. Whether the checkpoint is quantized or of a rare family turns
+ * out when it is opened; it is then opened again in a worker whose script knows everything. An inlined
+ * worker can't import what it lacks.
  *
  * @param caller name of the function that needs it, for the error
  * @param use terminates the worker when it fails
@@ -22,8 +22,8 @@ export async function withModelWorker<T>(
   try {
     return await use(new ModelWorker());
   } catch (error) {
-    if (!PackedWorkerNeeded.is(error)) throw error;
-    const { default: PackedWorker } = await import("../worker/packed-worker.ts?worker&inline");
-    return use(new PackedWorker());
+    if (!FullWorkerNeeded.is(error)) throw error;
+    const { default: FullWorker } = await import("../worker/full-worker.ts?worker&inline");
+    return use(new FullWorker());
   }
 }

@@ -3,7 +3,7 @@ import type { PreparedImage } from "../engine/generation.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { preparePatches } from "../image/preprocess.ts";
 import type { Model } from "../models/model.ts";
-import { createModel } from "../models/registry.ts";
+import type { CreateModel } from "../models/registered-family.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { Quantization } from "../weights/choose-format.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
@@ -27,6 +27,7 @@ export interface AssembledModel {
  *   larger than the device allows
  */
 export function assemble(
+  createModel: CreateModel,
   gpu: Gpu,
   checkpoint: Checkpoint,
   options: RuntimeOptions,

@@ -2,6 +2,7 @@ import { chatModel } from "../chat/model.ts";
 import { openGpu } from "../gpu/device.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import { checkResizes } from "../image/image-limits.ts";
+import type { CreateModel } from "../models/registered-family.ts";
 import { createHandler } from "../openai/handler.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -21,6 +22,7 @@ export interface LoadCheckpointOptions extends RuntimeOptions {
   readonly fetchImage?: typeof fetch | undefined;
   /** Compiles the formats that answers must match. */
   readonly compileGrammar: CompileGrammar;
+  readonly createModel: CreateModel;
 }
 
 /**
@@ -38,18 +40,21 @@ export async function loadCheckpoint(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
-  const { base, fetchImage, compileGrammar, quantization, strictMaxTokens } = options;
+  const { base, fetchImage, compileGrammar, createModel, quantization, strictMaxTokens } = options;
   const gpu = await openGpu(await platform.requestAdapter());
   try {
     const checkpoint = await open();
     const { maxBufferSize: maxBufferBytes } = gpu.device.limits;
     const planned = { ...options, device: { maxBufferBytes, ...options.device } };
     const auto =
-      (quantization ?? "auto") === "auto" ? await planAuto(checkpoint, planned) : undefined;
+      (quantization ?? "auto") === "auto"
+        ? await planAuto(createModel, checkpoint, planned)
+        : undefined;
     const chosen = auto && { contextLength: auto.contextLength };
     gpu.device.pushErrorScope("out-of-memory");
     const assembled = { ...options, ...chosen };
     const { model, weights, engine } = assemble(
+      createModel,
       gpu,
       checkpoint,
       assembled,

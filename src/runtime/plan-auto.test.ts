@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PUBLISHED_REPOSITORIES, publishedRepository } from "../../tests/published-repositories.ts";
 import { elementCount } from "../gpu/tensor.ts";
+import { createModel } from "../models/registry.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import { type RecordedModel, planAuto, recordModel } from "./plan-auto.ts";
 
@@ -22,9 +23,9 @@ const TABLE = new Map(
 /** Records a model once for each level and context length. */
 function remembering() {
   const recorded = new Map<string, Promise<RecordedModel>>();
-  const record: typeof recordModel = (checkpoint, options, quantization) => {
+  const record: typeof recordModel = (create, checkpoint, options, quantization) => {
     const key = JSON.stringify([options.contextLength, quantization]);
-    const known = recorded.get(key) ?? recordModel(checkpoint, options, quantization);
+    const known = recorded.get(key) ?? recordModel(create, checkpoint, options, quantization);
     recorded.set(key, known);
     return known;
   };
@@ -55,7 +56,7 @@ describe.each(PUBLISHED_REPOSITORIES)("%s", (name) => {
     const cells: string[] = [];
     for (const gibibytes of DEVICES) {
       const device = { memoryBytes: gibibytes * GIB };
-      const plan = await planAuto(checkpoint, { device }, record);
+      const plan = await planAuto(createModel, checkpoint, { device }, record);
       const size = (plan.gpuBytes / GIB).toFixed(1);
       const context = plan.reason.includes("a context of") ? `, ${plan.contextLength}` : "";
       cells.push(plan.fits ? `${plan.level}${context}: ${size}` : `too large: ${size}`);
@@ -69,10 +70,10 @@ describe.each(PUBLISHED_REPOSITORIES)("%s", (name) => {
 
 test("memoryBytes is a limit, and the error says what is needed", async () => {
   const { checkpoint } = publishedRepository("HuggingFaceTB/SmolVLM2-256M-Video-Instruct");
-  const plan = await planAuto(checkpoint, { memoryBytes: 4 * GIB });
+  const plan = await planAuto(createModel, checkpoint, { memoryBytes: 4 * GIB });
   expect(plan).toMatchObject({ level: "q8", fits: true, budgetBytes: 4 * GIB });
   expect(plan.reason).toMatch(/^q8 takes [\d.]+ GiB of 4\.00 GiB \(memoryBytes\)$/);
-  const tight = planAuto(checkpoint, { memoryBytes: GIB / 10 });
+  const tight = planAuto(createModel, checkpoint, { memoryBytes: GIB / 10 });
   await expect(tight).rejects.toThrow(OutOfMemoryError);
   await expect(tight).rejects.toThrow(/needs 0\.\d+ GiB .* memoryBytes allows 0\.10 GiB/);
 });

@@ -1,5 +1,6 @@
 import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { elementCount } from "../gpu/tensor.ts";
+import type { CreateModel } from "../models/registered-family.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import {
@@ -39,12 +40,13 @@ export interface RecordedModel extends AssembledModel {
 
 /** Records a model's plans, with the code that loads it. */
 export async function recordModel(
+  createModel: CreateModel,
   checkpoint: Checkpoint,
   options: Omit<RuntimeOptions, "quantization">,
   quantization: Quantization,
 ): Promise<RecordedModel> {
   const gpu = countingGpu();
-  const assembled = assemble(gpu, checkpoint, options, quantization);
+  const assembled = assemble(createModel, gpu, checkpoint, options, quantization);
   await assembled.engine.prepare();
   return { ...assembled, deviceBytes: gpu.bytes };
 }
@@ -57,6 +59,7 @@ export async function recordModel(
  *   device itself says whether it has the memory.
  */
 export async function planAuto(
+  createModel: CreateModel,
   checkpoint: Checkpoint,
   options: RuntimeOptions,
   record = recordModel,
@@ -73,7 +76,7 @@ export async function planAuto(
   };
   let last: RecordedModel | undefined;
   for (const level of levels) {
-    last = await record(checkpoint, options, { auto: level });
+    last = await record(createModel, checkpoint, options, { auto: level });
     const need = gigabytes(last.deviceBytes);
     const more = tried.length > 0 ? `; ${tried.join(", ")}` : "";
     if (last.deviceBytes <= bytes)
@@ -84,6 +87,7 @@ export async function planAuto(
   const context = options.contextLength === undefined ? contextWithin(whole, bytes) : undefined;
   if (context !== undefined) {
     const shorter = await record(
+      createModel,
       checkpoint,
       { ...options, contextLength: context },
       { auto: "q4" },

@@ -5,6 +5,7 @@ import { FOLDERS } from "../../tests/families.ts";
 import { UNPACKED } from "../../tests/goldens/paths.ts";
 import { openModel } from "../cli/open-model.ts";
 import { elementCount } from "../gpu/tensor.ts";
+import { createModel } from "../models/registry.ts";
 import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { assemble } from "./assemble.ts";
 import { countingGpu } from "./counting-device.ts";
@@ -14,7 +15,7 @@ const golden = (name: string) => openModel(join(import.meta.dirname, "../..", UN
 
 test.each(FOLDERS)("%s", async (name) => {
   const checkpoint = await golden(name);
-  const plan = await planCheckpoint(checkpoint, { contextLength: 512 });
+  const plan = await planCheckpoint(createModel, checkpoint, { contextLength: 512 });
   expect(plan.contextLength).toBe(512);
 
   expect(plan.downloadBytes).toBe(checkpoint.weightBytes);
@@ -40,11 +41,11 @@ test.each(FOLDERS)("%s", async (name) => {
 
 test("a dtype that is not known may be of a tensor that nothing reads", async () => {
   const checkpoint = await golden("smolvlm");
-  const plan = await planCheckpoint(checkpoint);
+  const plan = await planCheckpoint(createModel, checkpoint);
   const name = "model.connector.modality_projection.proj.weight";
   const info = checkpoint.tensors.get(name) ?? expect.fail();
   const add = (other: string) =>
-    planCheckpoint({
+    planCheckpoint(createModel, {
       ...checkpoint,
       tensors: new Map([...checkpoint.tensors, [other, { ...info, dtype: "F4" }]]),
     });
@@ -75,8 +76,8 @@ describe.each(ORDERS)("%s", (_, folders, order) => {
       }),
     );
     expect(tensors.size).toBe(checkpoint.tensors.size);
-    const { gpu } = await planCheckpoint({ ...checkpoint, tensors });
-    expect(gpu.f32).toEqual((await planCheckpoint(checkpoint)).gpu.f32);
+    const { gpu } = await planCheckpoint(createModel, { ...checkpoint, tensors });
+    expect(gpu.f32).toEqual((await planCheckpoint(createModel, checkpoint)).gpu.f32);
   });
 });
 
@@ -85,8 +86,8 @@ test("a head that the checkpoint stores is used, whatever config.json says of ti
   const [embeddings, info] = [...checkpoint.tensors].find(([name]) => /embed_tokens/.test(name))!;
   expect(checkpoint.files["config.json"]).toMatchObject({ tie_word_embeddings: true });
   const tensors = new Map([...checkpoint.tensors, ["lm_head.weight", info]]);
-  const added = await planCheckpoint({ ...checkpoint, tensors });
-  const { gpu } = await planCheckpoint(checkpoint);
+  const added = await planCheckpoint(createModel, { ...checkpoint, tensors });
+  const { gpu } = await planCheckpoint(createModel, checkpoint);
   expect(embeddings).toBe("model.embed_tokens.weight");
   expect(added.gpu.f32.weights.embedding).toBe(2 * gpu.f32.weights.embedding);
 });
@@ -104,7 +105,9 @@ test.each([
       info,
     ]),
   );
-  await expect(planCheckpoint({ ...checkpoint, files, tensors })).rejects.toThrow(message);
+  await expect(planCheckpoint(createModel, { ...checkpoint, files, tensors })).rejects.toThrow(
+    message,
+  );
 });
 
 test("the model says to which part a tensor belongs, whatever the tensor's name", async () => {
@@ -112,45 +115,45 @@ test("the model says to which part a tensor belongs, whatever the tensor's name"
   const checkpoint = await golden("internvl");
   const tensors = [...checkpoint.tensors].filter(([name]) => /^multi_modal_projector/.test(name));
   const parameters = tensors.map(([, { shape }]) => elementCount(shape));
-  const { disk } = await planCheckpoint(checkpoint);
+  const { disk } = await planCheckpoint(createModel, checkpoint);
   expect(disk.connector.parameters).toBe(parameters.reduce((sum, count) => sum + count, 0));
 });
 
 test("a tensor that the model does not use counts to the part with the most similar path", async () => {
   const checkpoint = await golden("smolvlm");
   const added = { dtype: "F32", shape: [8], file: "model.safetensors", begin: 0, end: 32 };
-  const { disk } = await planCheckpoint(checkpoint);
+  const { disk } = await planCheckpoint(createModel, checkpoint);
   for (const [name, part] of [
     ["model.vision_model.encoder.layers.99.mlp.fc1.bias", "vision"],
     ["model.connector.other.weight", "connector"],
     ["other", "text"],
   ] as const) {
     const tensors = new Map([...checkpoint.tensors, [name, added]]);
-    const plan = await planCheckpoint({ ...checkpoint, tensors });
+    const plan = await planCheckpoint(createModel, { ...checkpoint, tensors });
     expect(plan.disk[part].bytes).toBe(disk[part].bytes + 32);
   }
 });
 
 test("the context length is the model's own, and the processor counts the tokens of images", async () => {
-  const plan = await planCheckpoint(await openModel(undefined));
+  const plan = await planCheckpoint(createModel, await openModel(undefined));
   expect([plan.contextLength, plan.maxContextLength]).toEqual([2048, 2048]);
   expect(plan.kvBytesPerToken).toBe(4096);
   expect(new Set(plan.imageTokens.map(({ tokens }) => tokens))).toEqual(new Set([16]));
 });
 
 test("a cross-attention image takes one token of the context, and memory of its own", async () => {
-  const plan = await planCheckpoint(await golden("mllama"), { contextLength: 512 });
+  const plan = await planCheckpoint(createModel, await golden("mllama"), { contextLength: 512 });
   expect(plan.maxImages).toBe(16);
   // Keys and values of two layers, 64 channels, for four tiles of 17 rows.
   expect(plan.gpu.f16.images).toBe(16 * 4 * 17 * 4 * 64 * 4);
   expect(new Set(plan.imageTokens.map(({ tokens }) => tokens))).toEqual(new Set([1]));
-  expect((await planCheckpoint(await golden("smolvlm"))).maxImages).toBeUndefined();
+  expect((await planCheckpoint(createModel, await golden("smolvlm"))).maxImages).toBeUndefined();
 });
 
 test("a model_type that is not supported is rejected", async () => {
   const checkpoint = await golden("smolvlm");
   const files = { ...checkpoint.files, "config.json": { model_type: "bert" } };
-  await expect(planCheckpoint({ ...checkpoint, files })).rejects.toThrow(
+  await expect(planCheckpoint(createModel, { ...checkpoint, files })).rejects.toThrow(
     /"bert", supported: smolvlm/,
   );
 });
@@ -158,7 +161,7 @@ test("a model_type that is not supported is rejected", async () => {
 test("matrices take the bytes that their format promises", async () => {
   const checkpoint = await golden("smolvlm");
   const bytesIn = async (quantization: QuantizationName): Promise<number> => {
-    const { engine, weights } = assemble(countingGpu(), checkpoint, { quantization });
+    const { engine, weights } = assemble(createModel, countingGpu(), checkpoint, { quantization });
     await engine.prepare();
     const matrices = weights.allocated.filter(({ role }) => role);
     return matrices.reduce((sum, { bytes }) => sum + bytes, 0);

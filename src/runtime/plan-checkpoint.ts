@@ -1,5 +1,6 @@
 import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { byteSize, elementCount } from "../gpu/tensor.ts";
+import type { CreateModel } from "../models/registered-family.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
 import type { AllocatedTensor } from "../weights/gpu-weights.ts";
@@ -80,16 +81,19 @@ export const IMAGE_SIZES = [
  * @throws Error when the checkpoint can't be used
  */
 export async function planCheckpoint(
+  createModel: CreateModel,
   checkpoint: Checkpoint,
   options: Omit<RuntimeOptions, "quantization"> = {},
 ): Promise<ModelPlan> {
   const gpu = {} as Record<QuantizationName, GpuPlan>;
-  const auto = await planAuto(checkpoint, options);
+  const auto = await planAuto(createModel, checkpoint, options);
   for (const name of QUANTIZATIONS) {
-    if (name !== "auto") gpu[name] = planGpu(await recordModel(checkpoint, options, name));
+    if (name !== "auto") {
+      gpu[name] = planGpu(await recordModel(createModel, checkpoint, options, name));
+    }
   }
   const chosen = { ...options, contextLength: auto.contextLength };
-  const recorded = await recordModel(checkpoint, chosen, { auto: auto.level });
+  const recorded = await recordModel(createModel, checkpoint, chosen, { auto: auto.level });
   gpu.auto = planGpu(recorded);
   const { model, engine, weights } = recorded;
   const { model_type } = checkpoint.files["config.json"] as { model_type: string };

@@ -30,7 +30,9 @@ describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
   const { processor, text } = model;
 
   test("is planned, and every tensor in the file is known", async () => {
-    const { engine, weights } = assemble(countingGpu(), checkpoint, { quantization: "q4" });
+    const { engine, weights } = assemble(createModel, countingGpu(), checkpoint, {
+      quantization: "q4",
+    });
     await engine.prepare();
     const read = new Set(weights.allocated.flatMap(({ tensors }) => tensors));
     const unread = [...checkpoint.tensors.keys()].filter((tensor) => !read.has(tensor));

@@ -1,5 +1,5 @@
 /** The disk has too little room for a model. What was stored before stays. */
-export class StorageFullError extends Error {
+class StorageFullError extends Error {
   override name = "StorageFullError";
 }
 

@@ -1,21 +1,21 @@
+import type { CreateModel } from "../models/registered-family.ts";
 import { browserPlatform } from "../platform/browser.ts";
 import { loadCheckpoint } from "../runtime/load-checkpoint.ts";
 import { openSource } from "../runtime/open-source.ts";
 import type { OpenOptions } from "../weights/checkpoint.ts";
 import type { ModelLoader } from "./expose-model.ts";
 
-/**
- * Loads models in a worker of a page.
- *
- * @param packed reads checkpoints whose weights are packed
- */
-export function modelLoader(
-  packed: Pick<OpenOptions, "packedFormats" | "gguf">,
-): ModelLoader["load"] {
+/** What a worker's script contains. */
+export interface WorkerContents extends Pick<OpenOptions, "packedFormats" | "gguf"> {
+  readonly createModel: CreateModel;
+}
+
+/** Loads models in a worker of a page. */
+export function modelLoader({ createModel, ...packed }: WorkerContents): ModelLoader["load"] {
   return (source, options, compileGrammar, onProgress, signal) => {
     const opening = { onProgress, signal, ...packed };
     const open = () => openSource(source, options, browserPlatform, opening);
-    const all = { ...options, compileGrammar };
+    const all = { ...options, compileGrammar, createModel };
     return loadCheckpoint(open, all, browserPlatform, onProgress, signal);
   };
 }

@@ -58,7 +58,7 @@ describe.each(GGUF_GOLDENS)("%s", async (name) => {
   });
 
   test("takes at most 5 % more on the GPU than in the file, and every tensor is known", async () => {
-    const { engine, weights } = assemble(countingGpu(), checkpoint, {});
+    const { engine, weights } = assemble(createModel, countingGpu(), checkpoint, {});
     await engine.prepare();
     const read = new Set(weights.allocated.flatMap(({ tensors }) => tensors));
     expect([...checkpoint.tensors.keys()].filter((tensor) => !read.has(tensor))).toEqual([]);

@@ -1,4 +1,5 @@
 import { ggufReader } from "../models/gguf/reader.ts";
+import { createModel } from "../models/registry.ts";
 import { browserPlatform } from "../platform/browser.ts";
 import { openSource } from "../runtime/open-source.ts";
 import { planCheckpoint } from "../runtime/plan-checkpoint.ts";
@@ -9,12 +10,13 @@ import { modelLoader } from "./model-loader.ts";
 const packed = { packedFormats: async () => PACKED_FORMATS, gguf: async () => ggufReader };
 
 /**
- * The script of a worker for quantized checkpoints, GGUF files and plans. A page fetches it when it
- * is needed.
+ * The script of a worker for everything: quantized checkpoints, GGUF files, rare families and plans too.
+ * A page fetches it when its first worker asks for it.
  */
 exposeModel({
-  load: modelLoader(packed),
+  load: modelLoader({ ...packed, createModel }),
   async plan(source, options) {
-    return planCheckpoint(await openSource(source, options, browserPlatform, packed), options);
+    const checkpoint = await openSource(source, options, browserPlatform, packed);
+    return planCheckpoint(createModel, checkpoint, options);
   },
 });
