@@ -1,3 +1,4 @@
+import { withAdvice } from "./advice.ts";
 import {
   type Manifest,
   type WeightCache,
@@ -8,7 +9,7 @@ import {
 import type { ByteRange } from "./fetch-chunks.ts";
 import type { Http } from "./http.ts";
 import { fileTag } from "./remote.ts";
-import type { RetryOptions } from "./retry.ts";
+import { HttpError, type RetryOptions } from "./retry.ts";
 import { type Source, fileUrl } from "./source.ts";
 import { checkRoom } from "./storage-room.ts";
 import {
@@ -115,6 +116,8 @@ export async function* streamWeights(
     // A new chunk in a complete store is verified by the next load.
     const neededBytes = bytesOf(parts.flatMap(({ chunks }) => chunks));
     await writeManifest(cache, { ...manifest, neededBytes, complete: !complete });
+  } catch (error) {
+    throw error instanceof HttpError ? withAdvice(source, error) : error;
   } finally {
     unlock?.();
   }
