@@ -41,7 +41,8 @@ export class Gpu {
   /** Set once the device is gone. */
   lost: DeviceLostError | undefined;
   #failure: Error | undefined;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  /** By code, then by constants: code is long, and plans ask for each of their dispatches. */
+  readonly #pipelines = new Map<string, Map<string, Promise<GPUComputePipeline>>>();
   readonly #constants = new Map<string, Tensor>();
 
   constructor(device: GPUDevice, adapter: GPUAdapterInfo) {
@@ -70,7 +71,7 @@ export class Gpu {
 
   /** Number of distinct pipelines so far. */
   get pipelineCount(): number {
-    return this.#pipelines.size;
+    return [...this.#pipelines.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
@@ -181,13 +182,15 @@ export class Gpu {
    * @throws Error with the compiler's messages, when the kernel does not compile
    */
   pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
-    const key = JSON.stringify([kernel.code, kernel.constants ?? {}]);
-    let pipeline = this.#pipelines.get(key);
+    let pipelines = this.#pipelines.get(kernel.code);
+    if (!pipelines) this.#pipelines.set(kernel.code, (pipelines = new Map()));
+    const key = JSON.stringify(kernel.constants ?? {});
+    let pipeline = pipelines.get(key);
     if (!pipeline) {
       pipeline = compile(this.device, kernel);
-      this.#pipelines.set(key, pipeline);
+      pipelines.set(key, pipeline);
       // A failure must not be kept: a later call may succeed.
-      pipeline.catch(() => this.#pipelines.delete(key));
+      pipeline.catch(() => pipelines.delete(key));
     }
     return pipeline;
   }

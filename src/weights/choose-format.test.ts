@@ -4,7 +4,7 @@ import {
   type AutoLevel,
   type MatrixInfo,
   chooseFormat,
-  countLayers,
+  layerCounter,
   widestLevel,
 } from "./choose-format.ts";
 import { bf16 } from "./formats/bf16.ts";
@@ -89,7 +89,8 @@ test.each<[number, AutoLevel]>([
 
 test("layers are counted within the stack of a tensor", () => {
   const names = ["vision.layers.30.a", "model.layers.0.a", "model.layers.11.b", "model.norm"];
-  expect(countLayers("model.layers.3.mlp.weight", names)).toBe(12);
-  expect(countLayers("vision.layers.0.a", names)).toBe(31);
-  expect(countLayers("model.norm", names)).toBe(0);
+  const layersOf = layerCounter(names);
+  expect(layersOf("model.layers.3.mlp.weight")).toBe(12);
+  expect(layersOf("vision.layers.0.a")).toBe(31);
+  expect(layersOf("model.norm")).toBe(0);
 });

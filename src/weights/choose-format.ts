@@ -82,13 +82,23 @@ function isSensitive(name: string, layers: number): boolean {
   return i < eighth || i >= layers - eighth || (i - eighth) % 3 === 2;
 }
 
-/** @returns the layers of the stack that a tensor is in, by the names of all tensors; 0 outside of one */
-export function countLayers(name: string, all: Iterable<string>): number {
-  const [prefix] = /^.*?\blayers\.(?=\d)/.exec(name) ?? [];
-  if (prefix === undefined) return 0;
-  let count = 0;
-  for (const other of all) {
-    if (other.startsWith(prefix)) count = Math.max(count, parseInt(other.slice(prefix.length)) + 1);
-  }
-  return count;
+/**
+ * @param all the names of all tensors
+ * @returns the layers of the stack that a tensor is in, by its name; 0 outside of one
+ */
+export function layerCounter(all: readonly string[]): (name: string) => number {
+  const counts = new Map<string, number>();
+  return (name) => {
+    const [prefix] = /^.*?\blayers\.(?=\d)/.exec(name) ?? [];
+    if (prefix === undefined) return 0;
+    let count = counts.get(prefix);
+    if (count === undefined) {
+      const own = all.filter((other) => other.startsWith(prefix));
+      count = own.reduce((most, other) => {
+        return Math.max(most, parseInt(other.slice(prefix.length)) + 1);
+      }, 0);
+      counts.set(prefix, count);
+    }
+    return count;
+  };
 }

@@ -3,7 +3,7 @@ import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
 import { stackRows, tensorsOf, type Weight, weightBytes } from "../gpu/weight.ts";
 import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Quantization, chooseFormat, countLayers, widestLevel } from "./choose-format.ts";
+import { type Quantization, chooseFormat, layerCounter, widestLevel } from "./choose-format.ts";
 import {
   findMatrix,
   findVector,
@@ -49,6 +49,8 @@ export class GpuWeights implements Weights {
   readonly #checkpoint: NamedTensors["checkpoint"] & Pick<Checkpoint, "weightBytes">;
   readonly #tensors: NamedTensors;
   readonly #quantization: Quantization;
+  /** The layers of the stack that a tensor is in. */
+  readonly #layersOf: (name: string) => number;
   readonly #matrices = new Map<string, Recorded<Weight>>();
   readonly #vectors = new Map<string, Recorded<Tensor>>();
   /** What fills each matrix and vector, given the writer of a load. */
@@ -62,6 +64,7 @@ export class GpuWeights implements Weights {
   ) {
     this.#gpu = gpu;
     this.#checkpoint = checkpoint;
+    this.#layersOf = layerCounter([...checkpoint.tensors.keys()]);
     this.#tensors = { checkpoint, storedNames };
     this.#quantization =
       quantization === "auto" ? { auto: widestLevel(checkpoint.weightBytes) } : quantization;
@@ -199,7 +202,7 @@ export class GpuWeights implements Weights {
     const elements = new Set(stored.map(({ format }) => format).filter((one) => one.elements));
     const formats = stored.map(({ format, tensors: [tensor] }) => {
       const name = tensor?.name ?? "";
-      const layers = countLayers(name, this.#checkpoint.tensors.keys());
+      const layers = this.#layersOf(name);
       const unified = format.elements && elements.size > 1 ? f32 : format;
       const matrix = { part, role, name, layers, stored: unified, D };
       return chooseFormat(this.#quantization, matrix);
