@@ -252,6 +252,58 @@ test("answers in a plain page, after one import of one file from another origin"
   });
 });
 
+/** Checkpoints that the first worker can't read. Their cases say what the reference answers. */
+const PACKED = [
+  {
+    model: "e2e/goldens/packed/mlx-qwen2_5_vl-4bit",
+    cases: "e2e/goldens/packed/mlx-qwen2_5_vl-4bit/cases.json",
+    name: "image",
+  },
+  {
+    model: ".cache/goldens/gguf/smolvlm/TinySmolVLM-Q4_K_M.gguf",
+    cases: "e2e/goldens/gguf/smolvlm/cases.json",
+    name: "text",
+  },
+];
+
+test("answers of a quantized checkpoint and of a GGUF file, in the full worker", async () => {
+  const asked = await Promise.all(
+    PACKED.map(async ({ model, cases, name }) => {
+      const all = JSON.parse(await readFile(join(ROOT, cases), "utf8")) as Case[];
+      const { messages, max_tokens, output_ids } = all.find((one) => one.name === name) as Case;
+      const absolute = JSON.stringify(messages).replace("wide.png", "/e2e/goldens/packed/wide.png");
+      return { model: `/${model}`, messages: JSON.parse(absolute), max_tokens, output_ids };
+    }),
+  );
+  const read = async (path: string) => {
+    if (path === "/") return plainHtml("/webvlm.js");
+    const isModel = /^\/(e2e|\.cache)\//.test(path);
+    return readFile(isModel ? join(ROOT, path) : join(installed, "dist", "lib", path));
+  };
+  const answers = await onSite(read, async (page) => {
+    await page.waitForFunction(() => "webvlm" in window);
+    return page.evaluate(async (requests) => {
+      const ids: unknown[] = [];
+      for (const { model, messages, max_tokens } of requests) {
+        const vlm = await window.webvlm.load(model, { contextLength: 256, quantization: "f32" });
+        const options = { temperature: 0, return_token_ids: true };
+        const { choices } = await vlm.generate({ messages, max_tokens, ...options });
+        ids.push(choices[0]?.token_ids);
+        vlm.dispose();
+      }
+      return ids;
+    }, asked);
+  });
+  expect(answers).toEqual(asked.map(({ output_ids }) => output_ids));
+});
+
+interface Case {
+  readonly name: string;
+  readonly messages: Parameters<webvlm.Vlm["generate"]>[0]["messages"];
+  readonly max_tokens: number;
+  readonly output_ids: readonly number[];
+}
+
 test.each([...Object.keys(BUNDLERS)])(
   "answers in a page, bundled by %s, which warns of nothing",
   async (name) => {

@@ -36,7 +36,11 @@ export function listen(
       "content-type": TYPES[extname(pathname)] ?? "application/octet-stream",
     };
     read(pathname).then(
-      (body) => response.writeHead(200, headers).end(body),
+      (body) => {
+        response
+          .writeHead(200, { ...headers, "content-length": Buffer.byteLength(body) })
+          .end(body);
+      },
       () => response.writeHead(404).end(),
     );
   });

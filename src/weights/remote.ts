@@ -49,9 +49,12 @@ function remoteFiles(
       let position = 0;
       const pieces = download(http, url, begin, end, (response) => {
         if (isPage(response.headers)) throw new HttpError(url, 404);
+        const { headers, redirected, status } = response;
+        const whole = status === 200 && headers.get("content-length");
         answered = {
-          ...fileTag(source, response.headers, response.redirected),
-          ranges: response.status === 206,
+          ...(whole && { bytes: Number(whole) }),
+          ...fileTag(source, headers, redirected),
+          ranges: status === 206,
         };
       });
       for await (const piece of pieces) {
