@@ -380,7 +380,7 @@ describe("webvlm serve of a model with M-RoPE and DeepStack, for others", () => 
   test("a second signal ends it at once", async () => {
     const { body } = await post(serving.url, LONG, { headers: key });
     await (body as ReadableStream<Uint8Array>).getReader().read();
-    serving.signal("SIGINT");
+    serving.signal("SIGTERM");
     await expect
       .poll(() =>
         fetch(`${serving.url}/health`).then(

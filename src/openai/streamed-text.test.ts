@@ -72,8 +72,9 @@ function idsByBytes(tokenizer: Tokenizer): Map<string, number> {
   const ids = new Map<string, number>();
   for (let id = 0; id < 200_000; id++) {
     const bytes = latin1(tokenizer.bytes(id));
+    if (bytes === "") continue;
     const special = tokenizer.decode([id]) !== tokenizer.decode([id], { skipSpecialTokens: false });
-    if (bytes !== "" && !special) ids.set(bytes, id);
+    if (!special) ids.set(bytes, id);
   }
   return ids;
 }
