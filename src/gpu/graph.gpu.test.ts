@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { smallestGpu, testGpu } from "../../tests/support.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Gpu, Kernel } from "./device.ts";
@@ -67,7 +67,9 @@ describe("Graph", () => {
   });
 
   test("tells the kernel's name, the compiler's message and the line", async () => {
-    const gpu = await testGpu();
+    // The device keeps the failure, which belongs to no other test.
+    const gpu = await smallestGpu();
+    onTestFinished(() => gpu.destroy());
     const g = new Graph(gpu);
     const code = ADD_ONE.code.replace("x[id.x] + 1.0", "x[id.x] + true");
     const y = g.scratch([4]);

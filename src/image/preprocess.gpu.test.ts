@@ -18,12 +18,13 @@ function processorOf(family: string): ImageProcessor {
   const published: { preprocessor_config: object; image_seq_len?: number } =
     settings[family as keyof typeof settings];
   const { preprocessor_config, image_seq_len } = published;
-  const { size, max_image_size, ...own } = preprocessor_config as {
+  const { size, crop_size, max_image_size, ...own } = preprocessor_config as {
+    crop_size?: { height: number };
     size?: { height?: number };
     max_image_size?: { longest_edge: number };
     patch_size?: number;
   };
-  const image_size = size?.height ?? max_image_size?.longest_edge ?? 512;
+  const image_size = crop_size?.height ?? size?.height ?? max_image_size?.longest_edge ?? 512;
   // PaliGemma's settings count the tokens, which are patches of 14 pixels.
   const patch_size = own.patch_size ?? (family === "paligemma" ? 14 : PATCH_SIZE);
   const files = {

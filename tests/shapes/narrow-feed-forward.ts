@@ -19,10 +19,13 @@ export function feedForwardWidth({ tensors }: CheckpointShape): number {
  */
 export function narrowFeedForward(shape: CheckpointShape): CheckpointShape {
   const F = feedForwardWidth(shape) / 8;
-  const config = shape.files["config.json"] as { text_config?: object; intermediate_size?: number };
+  const config = shape.files["config.json"] as { text_config?: object };
+  // Where the config does not say the width, as LFM2's, the weights do.
+  const narrow = <T extends object>(text: T): T =>
+    "intermediate_size" in text ? { ...text, intermediate_size: F } : text;
   const narrowed = config.text_config
-    ? { ...config, text_config: { ...config.text_config, intermediate_size: F } }
-    : { ...config, intermediate_size: F };
+    ? { ...config, text_config: narrow(config.text_config) }
+    : narrow(config);
   return {
     ...shape,
     files: { ...shape.files, "config.json": narrowed },
