@@ -236,7 +236,10 @@ async function send(
 
 /** Writes a body as fast as it is read, with the given faults. */
 async function pour(response: ServerResponse, body: Buffer, faults: Faults): Promise<void> {
-  const dies = faults.dieAfterBytes !== undefined && faults.deaths !== 0;
+  const dies =
+    faults.dieAfterBytes !== undefined && faults.dieAfterBytes < body.length && faults.deaths !== 0;
+  // Counted now: other connections are open at the same time.
+  if (dies && faults.deaths !== undefined) faults.deaths--;
   const stalls = !dies && faults.stallAfterBytes !== undefined;
   const limit = Math.min(
     (dies ? faults.dieAfterBytes : faults.stallAfterBytes) ?? Infinity,
@@ -261,7 +264,6 @@ async function pour(response: ServerResponse, body: Buffer, faults: Faults): Pro
     faults.stallAfterBytes = undefined;
     return;
   }
-  if (faults.deaths !== undefined) faults.deaths--;
   // The written bytes must arrive before the connection is closed.
   await sleep(5);
   response.destroy();

@@ -11,7 +11,7 @@ const NAME = "org/model";
 const CHUNK = 64 << 10;
 const SEEDS = 50;
 /** Loads that one model may need: each ends in an error that says what is wrong, and keeps what came. */
-const MOST_LOADS = 3;
+const MOST_LOADS = 5;
 
 const json = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 const tensor = (count: number, seed: number) => {
@@ -81,7 +81,7 @@ test.concurrent.for(Array.from({ length: SEEDS }, (_, seed) => seed))(
       return new Response(response.body.pipeThrough(count), { status, headers });
     };
     const options: OpenOptions = {
-      ...{ store, fetch: counted, chunkBytes: CHUNK, stallMs: 200, sleep: async () => {} },
+      ...{ store, fetch: counted, chunkBytes: CHUNK, stallMs: 400, sleep: async () => {} },
     };
     hub.faults.draw = faultsOf(hub, seed);
     const source = resolveSource(NAME, { hub: hub.url });
