@@ -7,8 +7,8 @@ import { resolveSource } from "../weights/source.ts";
 import type { SourceOptions } from "./options.ts";
 
 /**
- * Opens a checkpoint by the name or address that a user gave, or the folder that a user chose. Its small files are read; its weights
- * are not.
+ * Opens a checkpoint by the name or address that a user gave, or a folder that a user chose. Its small
+ * files are read; its weights are not.
  *
  * @throws as `resolveSource` and `openCheckpoint` do
  */
