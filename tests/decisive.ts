@@ -1,13 +1,14 @@
 import type { ChatMessage } from "../src/chat/messages.ts";
-import { chatModel } from "../src/chat/model.ts";
+import { type ChatModel, chatModel } from "../src/chat/model.ts";
 import { buildPrompt } from "../src/chat/prompt.ts";
 import { compileGrammar } from "../src/grammar/compile-grammar.ts";
-import type { CheckpointFiles, Resize } from "../src/models/model.ts";
+import type { CheckpointFiles, ImageProcessor, Model, Resize } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { checkImageToken } from "../src/runtime/check-image-token.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
 import { ScriptedGenerator, decodePng, readJson } from "./chat-support.ts";
-import { recordingOf } from "./recording.ts";
+import { type RecordingOptions, recordingOf } from "./recording.ts";
+import { type FieldChange, watchedFiles } from "./watched-files.ts";
 
 /** The image of the case `image` of every golden folder, in pixels. */
 const IMAGE = [96, 64] as const;
@@ -21,17 +22,45 @@ export function imageMessages(family: string): readonly ChatMessage[] {
   return cases.find(({ name }) => name === "image")?.messages ?? [];
 }
 
+/** Makes a chat model of a folder's files; the default for tests reads them anew for each call. */
+export type MakeChat = (files: CheckpointFiles, processor: ImageProcessor) => ChatModel;
+
+const makeChat: MakeChat = (files, processor) => {
+  const generator = new ScriptedGenerator();
+  return chatModel(files, { generator, processor, decodeImage: decodePng, compileGrammar });
+};
+
+/**
+ * A `MakeChat` for many changes of one folder. A change of a field that no chat model read needs no new
+ * one, since two runs that read the same do the same.
+ *
+ * @returns the `MakeChat` of a change; without one, which must be called first, of the folder itself
+ */
+export function sharedChat(files: CheckpointFiles): (change?: FieldChange) => MakeChat {
+  const watched = watchedFiles(files);
+  let shared: ChatModel | undefined;
+  return (change) => (changed, processor) => {
+    shared ??= makeChat(watched.files, processor);
+    const isSame = shared.processor.chatTemplate === processor.chatTemplate;
+    return isSame && !(change && watched.wasRead(change))
+      ? { ...shared, processor }
+      : makeChat(changed, processor);
+  };
+}
+
 /**
  * What decides the answer to a golden folder's case `image`, apart from the plans: the prompt, the image's
  * layout and pixels, and the defaults of generation. Throws Error where the files are refused.
  */
-export function decisiveSettings(files: CheckpointFiles, messages: readonly ChatMessage[]) {
-  const { processor } = createModel(files);
+export function decisiveSettings(
+  files: CheckpointFiles,
+  messages: readonly ChatMessage[],
+  chat = makeChat,
+  { processor }: Model = createModel(files),
+) {
   const [width, height] = IMAGE;
   const layout = processor.layout(width, height, "auto");
-  const generator = new ScriptedGenerator();
-  const options = { generator, processor, decodeImage: decodePng, compileGrammar };
-  const chatting = chatModel(files, options);
+  const chatting = chat(files, processor);
   checkImageToken(processor, chatting.tokenizer);
   const image = { decoded: { width, height, source: new Uint8Array() }, layout };
   const { ids } = buildPrompt(chatting, messages, [image]);
@@ -54,12 +83,12 @@ export function decisiveSettings(files: CheckpointFiles, messages: readonly Chat
 /** All that decides the answer to that case. Throws Error where the files are refused. */
 export async function decisive(
   checkpoint: Checkpoint,
-  files: CheckpointFiles,
   messages: readonly ChatMessage[],
-  contextLength?: number,
+  { chat, ...recorded }: RecordingOptions & { readonly chat?: MakeChat } = {},
 ) {
-  const settings = decisiveSettings(files, messages);
-  const recording = await recordingOf({ ...checkpoint, files }, contextLength);
+  const model = createModel(checkpoint.files);
+  const settings = decisiveSettings(checkpoint.files, messages, chat, model);
+  const recording = await recordingOf(checkpoint, { model, ...recorded });
   // Layouts of other images may differ.
   return { ...recording, layouts: [], positions: [], ...settings };
 }

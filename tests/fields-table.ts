@@ -1,16 +1,12 @@
 import { readJson } from "./chat-support.ts";
+import type { FieldChange } from "./watched-files.ts";
 
 /** What the reference did: the same, an error, or another prompt or answer. */
 export type FieldOutcome =
   "same" | "refuses" | { readonly prompt: number; readonly ids: readonly number[] };
 
 /** A row of e2e/goldens/fields.json: a field of a golden folder with another value, or left out. */
-export interface FieldRow {
-  readonly file: string;
-  /** The path within the file. */
-  readonly field: string;
-  /** Absent where the field is left out. */
-  readonly value?: unknown;
+export interface FieldRow extends FieldChange {
   readonly outcome: FieldOutcome;
 }
 

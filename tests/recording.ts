@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { Engine } from "../src/engine/engine.ts";
 import type { Model } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { assemble } from "../src/runtime/assemble.ts";
@@ -25,12 +26,24 @@ const SIZES = [
   [2000, 100],
 ] as const;
 
+export interface RecordingOptions {
+  /** Default 512. */
+  readonly contextLength?: number;
+  /** The checkpoint's model, if it is made already. */
+  readonly model?: Model;
+  /** Whether to record the step of one token, which is the same function of other kernels. Default true. */
+  readonly steps?: boolean;
+}
+
 /**
  * Records what decides a checkpoint's answers, without a GPU: the kernels with their constants in order,
  * the buffers bound to them, the bytes written to the device, where each weight is in the files, and the layout of images.
  * Checkpoints with equal recordings answer alike.
  */
-export async function recordingOf(checkpoint: Checkpoint, contextLength = 512) {
+export async function recordingOf(
+  checkpoint: Checkpoint,
+  { contextLength = 512, model: made, steps = true }: RecordingOptions = {},
+) {
   const gpu = countingGpu();
   const kernels: unknown[] = [];
   const written: string[] = [];
@@ -57,8 +70,14 @@ export async function recordingOf(checkpoint: Checkpoint, contextLength = 512) {
     written.push(`${offset} ${Buffer.from(data as ArrayBuffer, begin, size).toString("base64")}`);
   };
   const options = { quantization: "f32", contextLength } as const;
-  const { model, weights, engine } = assemble(createModel, gpu, checkpoint, options);
-  await engine.prepare();
+  const { model, weights, engine } = assemble(
+    made ? () => made : createModel,
+    gpu,
+    checkpoint,
+    options,
+  );
+  if (steps) await engine.prepare();
+  else await prepareFirstToken(engine);
   expect(kernels.length).toBeGreaterThan(20);
   expect(written.length).toBeGreaterThan(0);
   const { processor } = model;
@@ -82,4 +101,14 @@ export async function recordingOf(checkpoint: Checkpoint, contextLength = 512) {
     layouts,
     positions: model.promptPositions?.(ids, layouts),
   };
+}
+
+/** What `Engine.prepare` records for a prompt and its first token. */
+async function prepareFirstToken({ decoder, vision }: Engine): Promise<void> {
+  const { preparedRows } = decoder.limits;
+  await Promise.all([
+    decoder.forward(preparedRows),
+    decoder.sampler({ greedy: true }),
+    vision.prepare(),
+  ]);
 }

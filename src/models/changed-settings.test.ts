@@ -42,14 +42,17 @@ const FAMILIES = [...new Set(CHANGED_SETTINGS.map(({ family }) => family))];
 describe.each(FAMILIES)("%s: a changed setting does what it does in the reference", (family) => {
   const open = openModel(join(import.meta.dirname, "../..", UNPACKED, family));
   const messages = imageMessages(family);
-  const plain = open.then((checkpoint) => decisive(checkpoint, checkpoint.files, messages));
+  const plain = open.then((checkpoint) => decisive(checkpoint, messages));
   const entries = CHANGED_SETTINGS.filter((entry) => entry.family === family);
 
   test.each(entries)("$id, $file: $set, without $remove", async (entry) => {
     const checkpoint = await open;
     let outcome: Awaited<ReturnType<typeof decisive>>;
     try {
-      outcome = await decisive(checkpoint, changed(checkpoint.files, entry), messages);
+      outcome = await decisive(
+        { ...checkpoint, files: changed(checkpoint.files, entry) },
+        messages,
+      );
     } catch (error) {
       expectNamed(error as Error, entry);
       return;

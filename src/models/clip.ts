@@ -2,6 +2,7 @@ import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, reshape } from "../gpu/tensor.ts";
 import { add } from "../ops/add.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
+import { checkSizes } from "./config.ts";
 import { type EncoderConfig, encoder } from "./encoder.ts";
 import { embedPatches, norm } from "./layers.ts";
 import type { VisionPass, VisionTable, VisionTensors, Weights } from "./model.ts";
@@ -55,6 +56,7 @@ export function clip(
 ): Tensor {
   const e = w.under("embeddings");
   const embedded = embedPatches(g, e.under("patch_embedding"), patches); // [P, D]
+  checkSizes("vision_config", c, { hidden_size: embedded.shape[1] });
   const ofClass = reshape(e.vector("class_embedding"), [1, c.hidden_size]);
   const all = gatherRows(g, embedded, tables.patches, { more: ofClass }); // [tiles + P, D]
   const positions = "position_embedding.weight";

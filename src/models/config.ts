@@ -25,12 +25,13 @@ export function parseProcessor<T extends z.ZodMiniType>(
  * @param name file and field
  * @param value null or undefined: not given
  * @param expected what the other settings give
+ * @param by the names of those
  */
-export function checkSame(name: string, value: unknown, expected: unknown): void {
+export function checkSame(name: string, value: unknown, expected: unknown, by: string): void {
   if (value === undefined || value === null) return;
   const [given, wanted] = [value, expected].map((part) => JSON.stringify(part));
   if (given === wanted) return;
-  throw new Error(`${name} is ${given}, expected ${wanted}, as the other settings say`);
+  throw new Error(`${name} is ${given}, expected ${wanted}, by ${by}`);
 }
 
 /**
@@ -51,6 +52,27 @@ export function checkSizes<Field extends string>(
       `config.json: ${part ? `${part}.` : ""}${field} is ${asked}, but the weights have ${found}`,
     );
   }
+}
+
+/** Heads of queries and of keys, and the channels of each. */
+interface Heads {
+  readonly H: number;
+  readonly K: number;
+  readonly C: number;
+}
+
+/**
+ * Throws Error naming the fields of `text_config` that give other heads than the weights have.
+ *
+ * @param rows of the stacked projections of queries, keys and values
+ * @param mixed channels that the output's projection takes
+ */
+export function checkProjections({ H, K, C }: Heads, rows: number, mixed: number): void {
+  if (rows === (H + 2 * K) * C && mixed === H * C) return;
+  throw new Error(
+    `config.json: text_config: num_attention_heads ${H}, num_key_value_heads ${K} and head_dim ${C} ` +
+      `don't give the channels of the weights: ${mixed} of queries, ${(rows - mixed) / 2} of keys`,
+  );
 }
 
 /** The largest head that attention takes, in channels. */

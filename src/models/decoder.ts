@@ -5,7 +5,7 @@ import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { type Rope, ropeAppend } from "../ops/rope-append.ts";
-import { checkSizes } from "./config.ts";
+import { checkProjections, checkSizes } from "./config.ts";
 import { dense, gatedMlp, mlpSizes, stackedDense } from "./layers.ts";
 import type { TextShape, Weights } from "./model.ts";
 import type { RopeSettings } from "./rope.ts";
@@ -50,6 +50,8 @@ export function decoderLayer(
   const a = w.under("self_attn");
   const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), eps);
   const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
+  const output = a.matrix("o_proj.weight").shape[1];
+  checkProjections(heads, qkv.shape[1] as number, output);
   const norms = a.has("q_norm.weight")
     ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps }
     : {};

@@ -51,6 +51,7 @@ export function encoderLayer(
   rows: Tensor,
   x: Tensor,
 ): Tensor {
+  checkSizes("vision_config", c, { hidden_size: x.shape[1] });
   const eps = c.layer_norm_eps;
   const H = c.num_attention_heads;
   const C = c.hidden_size / H;

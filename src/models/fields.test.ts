@@ -1,11 +1,20 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
-import { decisive, decisiveSettings, imageMessages } from "../../tests/decisive.ts";
-import { FIELD_FAMILIES, type FieldRow, fieldRows } from "../../tests/fields-table.ts";
+import {
+  type MakeChat,
+  decisive,
+  decisiveSettings,
+  imageMessages,
+  sharedChat,
+} from "../../tests/decisive.ts";
+import { FIELD_FAMILIES, fieldRows } from "../../tests/fields-table.ts";
 import { UNPACKED } from "../../tests/goldens/paths.ts";
 import { changed } from "../../tests/settings-table.ts";
+import type { FieldChange } from "../../tests/watched-files.ts";
 import { openModel } from "../cli/open-model.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { CheckpointFiles } from "./model.ts";
 
 const SRC = join(import.meta.dirname, "..");
@@ -41,6 +50,10 @@ const REPEATED = [
   ...["num_additional_image_tokens", "vision_feature_select_strategy"],
 ];
 
+/** Fields that count or list layers. Of more than there are, the first tensor that is missing is named. */
+const LAYERS = /^(num_(hidden|global)_layers|depth|cross_attention_layers)$/;
+const MISSING_LAYER = /has no tensor \S+\.(layers?|blocks)\.\d+\./;
+
 /** All code of the library: a field that it does not name is not read. */
 const SOURCE = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts"))
@@ -53,61 +66,75 @@ const CONTEXT = 64;
 /** The rows of generation_config.json are of a folder that samples. */
 const SAMPLED = { file: "generation_config.json", set: { do_sample: true, top_k: 0 } };
 
-function withField(files: CheckpointFiles, row: FieldRow): CheckpointFiles {
+function withField(files: CheckpointFiles, row: FieldChange): CheckpointFiles {
   const { file, field } = row;
   const change = "value" in row ? { set: { [field]: row.value } } : { remove: [field] };
   return changed(files, { file, ...change });
 }
 
 /** What decides the answer, apart from the context's length, which other tests compare. */
-async function decisiveOf(files: CheckpointFiles, { file }: FieldRow, family: string) {
+async function decisiveOf(checkpoint: Checkpoint, file: string, family: string, chat: MakeChat) {
   const messages = imageMessages(family);
-  if (file !== "config.json") return decisiveSettings(files, messages);
-  const checkpoint = await open(family);
-  const { text, ...rest } = await decisive({ ...checkpoint, files }, files, messages, CONTEXT);
+  if (file !== "config.json") return decisiveSettings(checkpoint.files, messages, chat);
+  const options = { contextLength: CONTEXT, steps: false, chat };
+  const { text, ...rest } = await decisive(checkpoint, messages, options);
   return { ...rest, text: text.filter(([field]) => field !== "max_position_embeddings") };
 }
 
-const opened = new Map<string, ReturnType<typeof openModel>>();
-
-function open(family: string): ReturnType<typeof openModel> {
+/** A golden folder, unchanged, for the rows of one file. */
+async function open(family: string, file: string) {
   const folder = join(import.meta.dirname, "../..", UNPACKED, family);
-  const checkpoint = opened.get(family) ?? openModel(folder);
-  opened.set(family, checkpoint);
-  return checkpoint;
+  const opened = await openModel(folder);
+  const files = file === SAMPLED.file ? changed(opened.files, SAMPLED) : opened.files;
+  const checkpoint = { ...opened, files };
+  const chats = sharedChat(files);
+  return { checkpoint, chats, plain: await decisiveOf(checkpoint, file, family, chats()) };
 }
 
-describe.each(FIELD_FAMILIES)("%s: any field does what it does in the reference", (family) => {
-  const plain = new Map<string, ReturnType<typeof decisiveOf>>();
+/** Throws unless an error says which setting it is about. */
+function expectNamed({ message }: Error, name: string): void {
+  const isNamed = message.includes(name) || (LAYERS.test(name) && MISSING_LAYER.test(message));
+  expect(isNamed, message).toBe(true);
+}
 
-  test.each(fieldRows(family))("$file: $field $value", async (row) => {
-    const { file, field, outcome } = row;
-    const name = field.split(".").at(-1) as string;
-    if (DIFFERENT[name]) return;
-    const isRepeated = outcome === "refuses" && !("value" in row) && REPEATED.includes(name);
-    if (file === "config.json" && !SOURCE.includes(name)) {
-      if (!isRepeated) expect(outcome).toBe("same");
-      return;
-    }
-    const { files } = await open(family);
-    const base = file === SAMPLED.file ? changed(files, SAMPLED) : files;
-    const unchanged = plain.get(file) ?? decisiveOf(base, row, family);
-    plain.set(file, unchanged);
-    let ours: Awaited<typeof unchanged>;
-    try {
-      ours = await decisiveOf(withField(base, row), row, family);
-    } catch (error) {
-      if (outcome === "refuses") return;
-      // Of more layers than there are, the first tensor that is missing is named.
-      const { message } = error as Error;
-      expect(message.includes(name) || message.includes("has no tensor"), message).toBe(true);
-      return;
-    }
-    if (outcome === "same" || isRepeated) expect(ours).toEqual(await unchanged);
-    else {
-      expect(outcome).not.toBe("refuses");
-      expect(ours).not.toEqual(await unchanged);
-      expect(outcome).toMatchObject({ prompt: ours.ids.length });
-    }
+const FILES = FIELD_FAMILIES.flatMap((family) => {
+  const rows = fieldRows(family);
+  return [...new Set(rows.map(({ file }) => file))].map((file) => {
+    return { family, file, rows: rows.filter((row) => row.file === file) };
   });
 });
+
+describe.each(FILES)(
+  "$family, $file: any field does what it does in the reference",
+  ({ family, file, rows }) => {
+    let folder: ReturnType<typeof open> | undefined;
+
+    test.each(rows)("$field $value", async (row) => {
+      const { field, outcome } = row;
+      const name = field.split(".").at(-1) as string;
+      if (DIFFERENT[name]) return;
+      const isRepeated = outcome === "refuses" && !("value" in row) && REPEATED.includes(name);
+      if (file === "config.json" && !SOURCE.includes(name)) {
+        if (!isRepeated) expect(outcome).toBe("same");
+        return;
+      }
+      const { checkpoint, chats, plain } = await (folder ??= open(family, file));
+      const files = withField(checkpoint.files, row);
+      let ours: typeof plain;
+      try {
+        ours = await decisiveOf({ ...checkpoint, files }, file, family, chats(row));
+      } catch (error) {
+        expectNamed(error as Error, name);
+        return;
+      }
+      const isSame = isDeepStrictEqual(ours, plain);
+      if (outcome === "same" || isRepeated) {
+        if (!isSame) expect(ours).toEqual(plain);
+      } else {
+        expect(outcome).not.toBe("refuses");
+        expect(isSame).toBe(false);
+        expect(outcome).toMatchObject({ prompt: ours.ids.length });
+      }
+    });
+  },
+);

@@ -13,6 +13,7 @@ import {
   StoredSize,
   activation,
   checkHeads,
+  checkProjections,
   checkSizes,
   supportsOnly,
   parseConfig,
@@ -103,7 +104,7 @@ export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
     forward(g, w, rows, [images], cache) {
       const decoder = w.under(prefix);
       const scale = Math.sqrt(c.hidden_size);
-      const table = tokenEmbeddings(decoder, c.vocab_size);
+      const table = tokenEmbeddings(decoder, c);
       let x = g.capture("embeds", embed(g, rows, table, images, { scale }));
       cache.forEach((layerCache, i) => {
         const own = c.layers[i] as GemmaLayer;
@@ -158,6 +159,8 @@ function gemmaLayer(
   const a = c.attention_bias ? own : hiddenWeights(own, /\.bias$/);
   const h = norm(x, "input_layernorm");
   const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
+  const output = a.matrix("o_proj.weight").shape[1];
+  checkProjections(heads, qkv.shape[1] as number, output);
   const headNorms = a.has("q_norm.weight")
     ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps, ...OFFSET }
     : {};

@@ -52,7 +52,12 @@ export function gemma3Processor(
   const { width, height } = settings.size;
   const tileTokens = config.mm_tokens_per_image;
   const { image_seq_length } = parseProcessor(Processor, files);
-  checkSame("processor_config.json: image_seq_length", image_seq_length, tileTokens);
+  checkSame(
+    "processor_config.json: image_seq_length",
+    image_seq_length,
+    tileTokens,
+    "mm_tokens_per_image",
+  );
   const affordable = Math.floor(maxImageTokens / tileTokens) - 1;
   const crops = cropRules(settings, affordable);
   const start = namedToken(files, "boi_token", "<start_of_image>");

@@ -34,7 +34,8 @@ export const gemma3: Family<"rows"> = (files, options) => {
   const block = side / Math.sqrt(mm_tokens_per_image); // patches along the edge of an image row
   if (!Number.isInteger(block)) {
     throw new Error(
-      `config.json: mm_tokens_per_image: ${side} x ${side} patches can't become ${mm_tokens_per_image}`,
+      `config.json: vision_config.image_size and patch_size give ${side} x ${side} patches, which ` +
+        `can't become ${mm_tokens_per_image}, mm_tokens_per_image`,
     );
   }
   return {

@@ -22,7 +22,7 @@ test.each([
   const checkpoint = await openModel(join(import.meta.dirname, "../..", UNPACKED, family));
   const set = { [field]: value };
   const files = changed(checkpoint.files, { file: "config.json", set });
-  const recording = recordingOf({ ...checkpoint, files }, 64);
+  const recording = recordingOf({ ...checkpoint, files }, { contextLength: 64 });
   await expect(recording).rejects.toThrow(/config\.json: .*heads of [\d.]+ channels, supported/);
   await expect(recording).rejects.toThrow(named);
 });

@@ -47,6 +47,9 @@ const Settings = z.object({
   ...normalizationFields(CLIP_MEAN, CLIP_STD),
 });
 
+/** What gives the tokens of a tile. */
+const TOKENS = "size, vision_config.patch_size and downsample_ratio";
+
 export interface InternvlProcessor extends ImageProcessor {
   /** Patches along a tile's edge. */
   readonly side: number;
@@ -71,7 +74,7 @@ export function internvlProcessor(
   const grid = [Math.floor(height / patchSize), Math.floor(width / patchSize)] as const;
   const tileTokens = grid[0] * grid[1] * downsample_ratio ** 2;
   const { image_seq_length } = parseProcessor(Processor, files);
-  checkSame("processor_config.json: image_seq_length", image_seq_length, tileTokens);
+  checkSame("processor_config.json: image_seq_length", image_seq_length, tileTokens, TOKENS);
   const maxTiles = Math.floor(maxImageTokens / tileTokens);
   const grids = tileGrids(settings.min_patches, settings.max_patches).filter(
     ({ cols, rows }) => cols * rows + 1 <= maxTiles,

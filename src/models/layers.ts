@@ -62,7 +62,15 @@ export function embedPatches(
   patches: Tensor,
   options: DenseOptions = {},
 ): Tensor {
-  return affine(g, w.embedding("weight"), w, ["bias"], patches, options);
+  const matrix = w.embedding("weight");
+  const [given, stored] = [patches.shape[1], matrix.shape[1]];
+  if (given !== stored) {
+    throw new Error(
+      `config.json: vision_config.patch_size gives patches of ${given} values, ` +
+        `but the weights have ${stored}`,
+    );
+  }
+  return affine(g, matrix, w, ["bias"], patches, options);
 }
 
 function affine(

@@ -51,6 +51,8 @@ const Settings = z.object({
 });
 type Settings = z.output<typeof Settings>;
 
+const FILE = "preprocessor_config.json";
+
 /**
  * The image processing of LFM2-VL. An image is resized to between 64 and 256 tokens and keeps its
  * proportions. A larger image is also resized to the grid of tiles with the closest aspect ratio, and
@@ -68,9 +70,14 @@ export function lfm2VlProcessor(
   const settings = readSettings(files);
   const { encoder_patch_size, downsample_factor, tile_size, use_thumbnail } = settings;
   const factor = encoder_patch_size * downsample_factor; // pixels along the edge of a token
-  checkSame("config.json: downsample_factor", config.downsample_factor, downsample_factor);
+  checkSame("config.json: downsample_factor", config.downsample_factor, downsample_factor, FILE);
   const { patch_size } = config.vision_config ?? {};
-  checkSame("config.json: vision_config.patch_size", patch_size, encoder_patch_size);
+  checkSame(
+    "config.json: vision_config.patch_size",
+    patch_size,
+    encoder_patch_size,
+    `encoder_patch_size in ${FILE}`,
+  );
   if (tile_size % factor !== 0) {
     throw new Error(
       `preprocessor_config.json: tile_size ${tile_size}, expected a multiple of ${factor}`,

@@ -42,6 +42,8 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
 
     vision(g, w, patches, tables) {
       const v = w.under("model.vision_tower.vision_model");
+      const positions = v.vector("embeddings.position_embedding.weight");
+      checkSizes("vision_config", tower, { num_patches: positions.shape[0] });
       const x = siglip2(g, v, tower, patches, tables); // [P, vision D]
       const states = g.capture("connector_in", postLayernorm(g, v, tower, x));
       const blocks = mergeBlocks(states, merge); // [P / merge², merge² * vision D]
@@ -51,9 +53,6 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
       const normed = isNormed
         ? norm(g, projector.under("layer_norm"), blocks, PROJECTOR_EPS)
         : blocks;
-      checkSizes("vision_config", tower, {
-        num_patches: v.vector("embeddings.position_embedding.weight").shape[0],
-      });
       const projector_hidden_size = projector.matrix("linear_1.weight").shape[0];
       checkSizes("", config, { projector_hidden_size });
       return [mlp(g, projector, ["linear_1", "linear_2"], normed, config.projector_hidden_act)];

@@ -5,10 +5,17 @@ import { type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { shortConv } from "../ops/short-conv.ts";
-import { Positive, StoredSize, checkHeads, supportsOnly, parseConfig } from "./config.ts";
+import {
+  Positive,
+  StoredSize,
+  checkHeads,
+  checkSizes,
+  supportsOnly,
+  parseConfig,
+} from "./config.ts";
 import { type DecoderLayerConfig, decoderLayer, feedForward } from "./decoder.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
-import { dense } from "./layers.ts";
+import { dense, mlpSizes } from "./layers.ts";
 import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
@@ -43,7 +50,15 @@ const Config = z.object({
 interface Lfm2Config extends DecoderLayerConfig {
   readonly layer_types: readonly ("conv" | "full_attention")[];
   readonly rope: RopeSettings;
+  readonly conv_L_cache: number;
+  /** Within a layer's MLP. */
+  readonly channels: number | null | undefined;
 }
+
+/** The fields that give `channels`. */
+const CHANNELS =
+  "intermediate_size, or block_ff_dim, with block_auto_adjust_ff_dim, block_ffn_dim_multiplier and " +
+  "block_multiple_of,";
 
 function lfm2Config(files: CheckpointFiles): Lfm2Config {
   const { text_config } = parseConfig(Config, files);
@@ -54,7 +69,8 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
   const num_kv_layers = types.filter((type) => type === "full_attention").length;
   if (types.length !== layers.length) {
     throw new Error(
-      `config.json: text_config.layer_types: ${types.length} layers, expected ${layers.length}`,
+      `config.json: text_config.layer_types: ${types.length} layers, expected num_hidden_layers, ` +
+        `${layers.length}`,
     );
   }
   const head_dim = text.head_dim ?? text.hidden_size / text.num_attention_heads;
@@ -62,7 +78,8 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
   return {
     ...text,
     rms_norm_eps: norm_eps,
-    intermediate_size: mlpChannels(text_config),
+    intermediate_size: undefined,
+    channels: mlpChannels(text_config),
     head_dim,
     rope: ropeSettings(text, head_dim),
     layer_types: types,
@@ -123,10 +140,12 @@ function layers(
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.rope) };
   const [caches, states] = [cache.values(), convolutions.values()];
-  let x = g.capture("embeds", embed(g, rows, tokenEmbeddings(w, c.vocab_size), images));
+  let x = g.capture("embeds", embed(g, rows, tokenEmbeddings(w, c), images));
   c.layer_types.forEach((type, i) => {
     const own = w.under(`layers.${i}`);
     const layer = renamedWeights(hiddenWeights(own, /\.bias$/), lfm2Name);
+    const { intermediate_size } = mlpSizes(layer.under("mlp"));
+    checkSizes("text_config", { [CHANNELS]: c.channels }, { [CHANNELS]: intermediate_size });
     x =
       type === "conv"
         ? convLayer(g, layer, c, rows, states.next().value as ConvCache, x)
@@ -152,7 +171,9 @@ function convLayer(
 ): Tensor {
   const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), c.rms_norm_eps);
   const bcx = dense(g, w.under("conv.in_proj"), h); // [T, 3D]
-  const mixed = shortConv(g, rows, bcx, w.vector("conv.conv.weight"), state);
+  const kernel = w.vector("conv.conv.weight"); // [D, 1, conv_L_cache]
+  checkSizes("text_config", c, { conv_L_cache: kernel.shape[2] });
+  const mixed = shortConv(g, rows, bcx, kernel, state);
   x = dense(g, w.under("conv.out_proj"), mixed, { residual: x });
   return feedForward(g, w, c, x);
 }

@@ -62,7 +62,7 @@ function layers(
   cache: readonly LayerCache[],
 ): Tensor {
   const inputs = { rows, rope: rope(g, c.rope) };
-  let x = g.capture("embeds", embed(g, rows, tokenEmbeddings(w, c.vocab_size), images));
+  let x = g.capture("embeds", embed(g, rows, tokenEmbeddings(w, c), images));
   cache.forEach((layerCache, i) => {
     const own = w.under(`layers.${i}`);
     checkBiases(own, c);

@@ -157,6 +157,9 @@ export function onevisionProcessor(
   };
 }
 
+/** What gives the tokens of a tile. */
+const TOWER = "size and vision_config.patch_size";
+
 /** Throws Error when settings that stand in several files differ. */
 function checkSettings(
   files: CheckpointFiles,
@@ -166,16 +169,22 @@ function checkSettings(
 ): void {
   const processor = parseProcessor(Processor, files);
   const ours = (field: string) => `processor_config.json: ${field}`;
-  checkSame(ours("num_image_tokens"), processor.num_image_tokens, side ** 2);
+  checkSame(ours("num_image_tokens"), processor.num_image_tokens, side ** 2, TOWER);
   const { vision_aspect_ratio } = processor;
-  checkSame(ours("vision_aspect_ratio"), vision_aspect_ratio, config.vision_aspect_ratio);
+  checkSame(
+    ours("vision_aspect_ratio"),
+    vision_aspect_ratio,
+    config.vision_aspect_ratio,
+    "config.json",
+  );
   const pinpoints = "config.json: image_grid_pinpoints";
-  checkSame(pinpoints, config.image_grid_pinpoints, image_grid_pinpoints);
+  checkSame(pinpoints, config.image_grid_pinpoints, image_grid_pinpoints, "the image processor");
   const { image_size } = config.vision_config;
   checkSame(
     "preprocessor_config.json: size",
     [size.height, size.width],
     [image_size ?? size.height, image_size ?? size.height],
+    "vision_config.image_size",
   );
 }
 

@@ -53,6 +53,9 @@ const Settings = z.object({
   do_center_crop: supportsOnly(true),
 });
 
+/** Where the tower's settings are. */
+const TOWER = "vision_config";
+
 /** Pixels along an edge of the resized image. Longer ones take seconds, and the reference gigabytes. */
 const MAX_EDGE = 2 ** 23;
 
@@ -72,16 +75,16 @@ export function llavaProcessor(files: CheckpointFiles): ImageProcessor {
   const { width: cropWidth, height: cropHeight } = settings.crop_size;
   // The tower has learned positions for one square.
   for (const edge of [cropHeight, cropWidth]) {
-    checkSame("config.json: vision_config.image_size", image_size, edge);
+    checkSame("config.json: vision_config.image_size", image_size, edge, "crop_size");
   }
   const tile = { width: cropWidth, height: cropHeight };
   const grid = [Math.floor(cropHeight / patch_size), Math.floor(cropWidth / patch_size)] as const;
   const tokenCount = grid[0] * grid[1];
   const processor = parseProcessor(Processor, files);
-  checkSame("processor_config.json: patch_size", processor.patch_size, patch_size);
+  checkSame("processor_config.json: patch_size", processor.patch_size, patch_size, TOWER);
   // The class token.
   const added = processor.num_additional_image_tokens;
-  checkSame("processor_config.json: num_additional_image_tokens", added, 1);
+  checkSame("processor_config.json: num_additional_image_tokens", added, 1, TOWER);
   const image = namedToken(files, "image_token", "<image>");
   return {
     placeholder: image,

@@ -3,7 +3,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { linear } from "../ops/linear.ts";
 import { checkSizes } from "./config.ts";
-import type { Weights } from "./model.ts";
+import type { TextShape, Weights } from "./model.ts";
 
 /** The tensor of a decoder that holds its token embeddings `[V, D]`. */
 const EMBEDDINGS = "embed_tokens.weight";
@@ -12,11 +12,16 @@ const EMBEDDINGS = "embed_tokens.weight";
  * The token embeddings `[V, D]`.
  *
  * @param w the decoder's weights
- * @throws Error naming `vocab_size` when it is not V; the ids from there on stand for image rows
+ * @throws Error naming `vocab_size` when it is not V, since the ids from there on stand for image rows,
+ *   or `hidden_size` when it is not D
  */
-export function tokenEmbeddings(w: Weights, vocab_size: number): Weight {
+export function tokenEmbeddings(
+  w: Weights,
+  text: Pick<TextShape, "vocab_size" | "hidden_size">,
+): Weight {
   const table = w.embedding(EMBEDDINGS);
-  checkSizes("text_config", { vocab_size }, { vocab_size: table.shape[0] });
+  const [vocab_size, hidden_size] = table.shape;
+  checkSizes("text_config", text, { vocab_size, hidden_size });
   return table;
 }
 

@@ -9,6 +9,7 @@ import { joinChannels } from "../ops/join-channels.ts";
 import { linear } from "../ops/linear.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 import { scatterRows } from "../ops/scatter-rows.ts";
+import { checkSizes } from "./config.ts";
 import { type EncoderConfig, encoderLayer } from "./encoder.ts";
 import { embedPatches, norm } from "./layers.ts";
 import type { VisionPass, VisionTable, VisionTensors, Weights } from "./model.ts";
@@ -139,6 +140,7 @@ export function mllamaTower(
   tables: VisionTensors<MllamaTable>,
 ): TowerStates {
   const embedded = embedPatches(g, w.under("patch_embedding"), patches); // [P, D]
+  checkSizes("vision_config", c, { hidden_size: embedded.shape[1] });
   const positioned = addPositions(g, w, c, embedded, tables);
   const normed = norm(g, w.under("layernorm_pre"), positioned, NORM_EPS);
   let x = gatherRows(g, normed, tables.kept, { more: zeros(g, c) });

@@ -95,7 +95,7 @@ export const mllama: Family<MllamaTable> = (files) => {
   const grids = canvasGrids(max_num_tiles);
   checkRatios(vision_config.supported_aspect_ratios, grids);
   const field = "config.json: vision_config.max_aspect_ratio_id";
-  checkSame(field, vision_config.max_aspect_ratio_id, grids.length);
+  checkSame(field, vision_config.max_aspect_ratio_id, grids.length, "max_num_tiles");
   checkLayers("text_config.cross_attention_layers", crossLayers, text.num_hidden_layers);
   const { intermediate_layers_indices: captured, num_hidden_layers } = vision_config;
   checkLayers("vision_config.intermediate_layers_indices", captured, num_hidden_layers);
@@ -142,7 +142,8 @@ export const mllama: Family<MllamaTable> = (files) => {
     forward(g, w, inputRows, images, cache) {
       const decoder = w.under(DECODER);
       const inputs = { rows: inputRows, rope: rope(g, text.rope) };
-      let x = embed(g, inputRows, tokenEmbeddings(decoder, text.vocab_size + MORE_EMBEDDINGS));
+      const vocab_size = text.vocab_size + MORE_EMBEDDINGS;
+      let x = embed(g, inputRows, tokenEmbeddings(decoder, { ...text, vocab_size }));
       let [next, nextCross] = [0, 0];
       for (let i = 0; i < text.num_hidden_layers; i++) {
         const layer = decoder.under(`layers.${i}`);
@@ -221,6 +222,6 @@ function checkRatios(
   const expected = grids.map(({ rows, cols }) => [rows, cols]);
   if (!ratios || JSON.stringify(ratios) === JSON.stringify(expected)) return;
   throw new Error(
-    `config.json: vision_config.supported_aspect_ratios: expected ${JSON.stringify(expected)}`,
+    `config.json: vision_config.supported_aspect_ratios: expected ${JSON.stringify(expected)}, by max_num_tiles`,
   );
 }

@@ -52,7 +52,12 @@ export function paligemmaProcessor(files: CheckpointFiles): ImageProcessor {
   const { width, height } = settings.size;
   const tokenCount = grid[0] * grid[1];
   const field = "preprocessor_config.json: image_seq_length";
-  checkSame(field, settings.image_seq_length, tokenCount);
+  checkSame(
+    field,
+    settings.image_seq_length,
+    tokenCount,
+    "vision_config.image_size and patch_size",
+  );
   const image = namedToken(files, "image_token", "<image>");
   const bos = namedToken(files, "bos_token", "<bos>");
   return {

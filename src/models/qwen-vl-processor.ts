@@ -66,10 +66,11 @@ export function qwenVlProcessor(
   const settings = parseImageSettings(Settings, files);
   const { patch_size, merge_size, temporal_patch_size } = settings;
   const { vision_config: tower = {} } = config;
-  const theirs = (field: string) => `config.json: vision_config.${field}`;
-  checkSame(theirs("patch_size"), tower.patch_size, patch_size);
-  checkSame(theirs("temporal_patch_size"), tower.temporal_patch_size, temporal_patch_size);
-  checkSame(theirs("spatial_merge_size"), tower.spatial_merge_size, merge_size);
+  const pairs = { patch_size, temporal_patch_size, spatial_merge_size: merge_size };
+  for (const [field, value] of Object.entries(pairs)) {
+    const name = `config.json: vision_config.${field}`;
+    checkSame(name, tower[field as keyof typeof pairs], value, "preprocessor_config.json");
+  }
   const filter = resizeFilter(settings.resample);
   // What the chat templates write between <|vision_start|> and <|vision_end|>.
   const image = namedToken(files, "image_token", "<|image_pad|>");

@@ -176,8 +176,8 @@ function axesOf(
     const axes = sections.flatMap((count, i) => new Array<number>(count).fill(i % 3));
     if (axes.length === pairs) return axes;
     throw new Error(
-      `config.json: ${name}: mrope_section is [${sections}], expected a sum of ${pairs}, ` +
-        `half of the head size`,
+      `config.json: ${name}: mrope_section is [${sections}], expected a sum of ${pairs}, half of ` +
+        `head_dim, or of hidden_size / num_attention_heads; see rope_scaling or rope_parameters`,
     );
   }
   // M-RoPE of Qwen3-VL: height and width take every third pair until their sections are used up.

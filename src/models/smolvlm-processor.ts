@@ -49,6 +49,10 @@ const Settings = z.object({
 });
 type Settings = z.output<typeof Settings>;
 
+/** What gives a tile's patches, and its tokens. */
+const TOWER = "vision_config.image_size and patch_size";
+const TOKENS = `${TOWER}, and scale_factor`;
+
 /** Longest edge of the first resize's result. */
 const MAX_IMAGE_SIZE = 4096;
 
@@ -78,9 +82,9 @@ export function smolvlmProcessor(
   const side = Math.floor(vision_config.image_size / vision_config.patch_size);
   const image_seq_len = Math.floor(side ** 2 / scale_factor ** 2);
   const { image_seq_len: said } = parseProcessor(Processor, files);
-  checkSame("processor_config.json: image_seq_len", said, image_seq_len);
+  checkSame("processor_config.json: image_seq_len", said, image_seq_len, TOKENS);
   const edge = Math.floor(settings.max_image_size.longest_edge / vision_config.patch_size);
-  checkSame("preprocessor_config.json: max_image_size.longest_edge, in patches", edge, side);
+  checkSame("preprocessor_config.json: max_image_size.longest_edge, in patches", edge, side, TOWER);
   return {
     placeholder: tokens.image_token,
     imageTokenId: imageTokenId(config, 128_257),
