@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect } from "vitest";
+import { nodeHash } from "../src/platform/node-hash.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint } from "../src/weights/checkpoint.ts";
 import { resolveSource } from "../src/weights/source.ts";
 import { type StoredTensor, safetensors } from "./checkpoint.ts";
@@ -43,7 +44,7 @@ export function startHubs(): void {
 }
 
 export function open(options: OpenOptions = {}, source = NAME): Promise<Checkpoint> {
-  const defaults = { chunkBytes: CHUNK, retries: 3, sleep: async () => {} };
+  const defaults = { hash: nodeHash, chunkBytes: CHUNK, retries: 3, sleep: async () => {} };
   return openCheckpoint(resolveSource(source, { hub: hub.url }), { ...defaults, ...options });
 }
 

@@ -1,5 +1,3 @@
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { PreparedImage } from "../engine/generation.ts";
 import type { ImageLayout, ImageProcessor, PixelRange } from "../models/model.ts";
 import type { DecodedImage } from "../platform/platform.ts";
@@ -55,7 +53,7 @@ export async function prepareImages(
     const decoded = await decode(file, options);
     const layout = layOut(processor, decoded, detail, parts.length, pixels);
     checkLayout(layout, options);
-    return { decoded, key: imageKey(file.bytes, layout), layout };
+    return { decoded, key: await imageKey(file.bytes, layout), layout };
   };
   try {
     return await Promise.all(
@@ -74,9 +72,14 @@ export async function prepareImages(
 }
 
 /** A key for what the model sees: a hash of the file and its layout. */
-function imageKey(file: Uint8Array, layout: ImageLayout): string {
-  const layoutBytes = utf8ToBytes(JSON.stringify(layout));
-  return bytesToHex(sha256.create().update(file).update(layoutBytes).digest());
+async function imageKey(file: BufferSource, layout: ImageLayout): Promise<string> {
+  const text = (await sha256(file)) + JSON.stringify(layout);
+  return sha256(new TextEncoder().encode(text));
+}
+
+async function sha256(bytes: BufferSource): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function imageParts(

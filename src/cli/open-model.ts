@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ggufReader } from "../models/gguf/reader.ts";
+import { nodeHash } from "../platform/node-hash.ts";
 import { openNodeStore } from "../platform/node-store.ts";
 import { withAdvice } from "../weights/advice.ts";
 import { STORE } from "../weights/cache.ts";
@@ -56,6 +57,7 @@ export async function openModel(
   return openCheckpoint(source, {
     store: options.weights === false ? undefined : openNodeStore(STORE),
     token: environment.token,
+    hash: nodeHash,
     ...opening,
     revalidate: options.refresh,
     ...(retryDelayMs !== undefined && { retryDelayMs }),

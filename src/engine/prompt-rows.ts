@@ -1,5 +1,3 @@
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Model, PromptPositions } from "../models/model.ts";
 import { IDLE_ROW, ROW_WORDS, writeRow } from "../ops/row.ts";
 import { bidirectionalEnds } from "./bidirectional-blocks.ts";
@@ -131,6 +129,6 @@ export function promptContents(
   const contents = ids.map((id) => (id === imageTokenId ? (imageContents[next++] ?? id) : id));
   if (bidirectional !== "prompt") return contents;
   const unknown = contents.find((content) => typeof content === "symbol");
-  const whole = unknown ?? bytesToHex(sha256(new TextEncoder().encode(JSON.stringify(contents))));
+  const whole = unknown ?? JSON.stringify(contents);
   return contents.map(() => whole);
 }

@@ -30,6 +30,14 @@ export interface LockOptions {
   readonly onWait?: ((wait?: object) => void) | undefined;
 }
 
+/** Computes the SHA-256 of bytes as they come. */
+export interface Hash {
+  /** Resolves when the next bytes may be passed. */
+  update(bytes: Uint8Array): void | Promise<void>;
+  /** @returns the hash of all bytes, in hexadecimal */
+  digest(): string | Promise<string>;
+}
+
 /** The things that differ between a browser and Node. */
 export interface Platform {
   /** @throws NoGpuError without WebGPU */

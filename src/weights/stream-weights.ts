@@ -1,3 +1,4 @@
+import type { Hash } from "../platform/platform.ts";
 import { withAdvice } from "./advice.ts";
 import {
   type Manifest,
@@ -12,15 +13,7 @@ import { fileTag } from "./remote.ts";
 import { HttpError, type RetryOptions } from "./retry.ts";
 import { type Source, fileUrl } from "./source.ts";
 import { checkRoom } from "./storage-room.ts";
-import {
-  ChangedError,
-  type Chunk,
-  type Hash,
-  type Piece,
-  chunksOf,
-  readWeightFile,
-  slowHash,
-} from "./weight-file.ts";
+import { ChangedError, type Chunk, type Piece, chunksOf, readWeightFile } from "./weight-file.ts";
 
 /** How files are requested from their server. */
 export interface NetworkOptions extends Partial<Omit<RetryOptions, "onWait">> {
@@ -33,7 +26,7 @@ export interface NetworkOptions extends Partial<Omit<RetryOptions, "onWait">> {
   readonly chunkBytes?: number;
   /** Requests at a time for the chunks of a file. Default 4. */
   readonly connections?: number;
-  /** Hashes whole files. Default: on the same thread. */
+  /** Computes hashes of whole files. Files from a hub need it. */
   readonly hash?: (() => Hash) | undefined;
 }
 
@@ -61,7 +54,7 @@ export async function* streamWeights(
   options: NetworkOptions & StreamWeightsOptions,
 ): AsyncGenerator<Piece, void, void> {
   const { folder, commit, weights } = opened;
-  const { chunkBytes = 8 << 20, connections = 4, hash = slowHash, wanted } = options;
+  const { chunkBytes = 8 << 20, connections = 4, hash, wanted } = options;
   const http = httpOf(source, options);
   const parts = weights.map((file) => {
     const all = chunksOf(folder, file, chunkBytes);
@@ -106,6 +99,7 @@ export async function* streamWeights(
       };
       const url = fileUrl(source, file.name, commit);
       const verify = !complete && chunks.length === all.length;
+      if (verify && file.sha256 && !hash) throw new Error("streamWeights: options.hash is missing");
       yield* readWeightFile(file, chunks, {
         ...{ http, cache, folder, url, connections, stored, check },
         hash: verify ? hash : undefined,

@@ -1,5 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import type { Hash } from "../platform/platform.ts";
 import { type WeightCache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
 import { type FetchOptions, type ByteRange, type ReadInto, fetchChunks } from "./fetch-chunks.ts";
 import { InterruptedError } from "./retry.ts";
@@ -18,20 +17,12 @@ export interface Piece {
   readonly network: boolean;
 }
 
-/** Hashes bytes as they come. */
-export interface Hash {
-  /** Resolves when the next bytes may be passed. */
-  update(bytes: Uint8Array): void | Promise<void>;
-  /** @returns the SHA-256, in hexadecimal */
-  digest(): string | Promise<string>;
-}
-
 export interface ReadOptions extends Pick<FetchOptions, "http" | "url" | "connections" | "check"> {
   readonly cache: WeightCache;
   readonly folder: string;
   /** The keys that the cache has. */
   readonly stored: ReadonlySet<string>;
-  /** Compares the hash of all chunks with the hub's, if given. */
+  /** Computes the hash of all chunks, to compare it with the hub's. Undefined where that is not wanted. */
   readonly hash: (() => Hash) | undefined;
   /** Called when a chunk was fetched, unless it has the hash that the cache has of it. */
   readonly onNewChunk?: () => void;
@@ -54,12 +45,6 @@ export function chunksOf(folder: string, file: WeightFile, chunkBytes: number): 
     chunks.push({ key: chunkKey(folder, file, begin, end), begin, end });
   }
   return chunks;
-}
-
-/** The default: plain JavaScript, on the same thread. */
-export function slowHash(): Hash {
-  const hash = sha256.create();
-  return { update: (bytes) => void hash.update(bytes), digest: () => bytesToHex(hash.digest()) };
 }
 
 /**
@@ -155,7 +140,8 @@ async function mend(
   chunks: readonly Chunk[],
   options: ReadOptions,
 ): Promise<boolean> {
-  const { cache, hash = slowHash } = options;
+  const { cache, hash } = options;
+  if (!hash) return false;
   const fetchOne = async (chunk: Chunk, fetch: ReadInto, signal: AbortSignal) => {
     return { chunk, bytes: await fetchSealed(chunk, fetch, signal) };
   };

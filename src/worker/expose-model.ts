@@ -1,12 +1,14 @@
 import * as comlink from "comlink";
 import { GrammarError } from "../grammar/grammar-error.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
+import type { Hash } from "../platform/platform.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { LocalFolder } from "../weights/blob-files.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { fetchService } from "./fetch-service.ts";
 import type { WorkerService } from "./protocol.ts";
+import { remoteHashes } from "./remote-hash.ts";
 
 /** What a worker does for its page. */
 export interface ModelLoader {
@@ -21,6 +23,7 @@ export interface ModelLoader {
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,
     signal: AbortSignal,
+    hash: () => Hash,
   ): Promise<LoadedModel>;
   readonly plan: WorkerService["plan"];
 }
@@ -42,10 +45,12 @@ export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): v
   const calls = fetchService((request) => loaded().fetch(request));
 
   const service: WorkerService = {
-    async load(source, options, compileGrammar, onProgress) {
+    async load(source, options, compileGrammar, onProgress, connectHashes) {
       if (model) throw new Error(`worker: ${model.id} is loaded already`);
       const compile = withGrammarErrors(compileGrammar);
-      model = await loader.load(source, options, compile, onProgress, disposed.signal);
+      const { signal } = disposed;
+      const hash = remoteHashes(connectHashes);
+      model = await loader.load(source, options, compile, onProgress, signal, hash);
       return model.id;
     },
 

@@ -28,16 +28,31 @@ export async function loadInWorker(
   onProgress: OnProgress = () => {},
   signal?: AbortSignal,
 ): Promise<LoadedModel> {
-  const { service, lost } = connect(worker);
+  const { service, lost, fail } = connect(worker);
+  let hashes: Worker | undefined;
+  const connectHashes = async (): Promise<MessagePort> => {
+    const { default: HashWorker } = await import("./hash-worker.ts?worker&inline");
+    hashes = new HashWorker();
+    hashes.addEventListener("error", fail);
+    const port = await comlink.wrap(hashes)[comlink.createEndpoint]();
+    return comlink.transfer(port, [port]);
+  };
   let id: string;
   try {
     signal?.throwIfAborted();
-    const compile = comlink.proxy(compileGrammar);
-    const loading = service.load(source, options, compile, comlink.proxy(reportErrors(onProgress)));
+    const loading = service.load(
+      source,
+      options,
+      comlink.proxy(compileGrammar),
+      comlink.proxy(reportErrors(onProgress)),
+      comlink.proxy(connectHashes),
+    );
     id = await untilAborted(loading, signal ? AbortSignal.any([signal, lost.signal]) : lost.signal);
   } catch (error) {
     worker.terminate();
     throw reviveDeviceError(error);
+  } finally {
+    hashes?.terminate();
   }
 
   const fetch = remoteFetch(service, lost.signal);
@@ -90,10 +105,14 @@ export async function withWorker<T>(
   }
 }
 
-/** @returns the worker's service, and a controller that aborts when the worker fails */
+/**
+ * @returns the worker's service, a controller that aborts when the worker fails, and a listener to the
+ *   errors of others that are as bad
+ */
 function connect(worker: WorkerLike): {
   service: comlink.Remote<WorkerService>;
   lost: AbortController;
+  fail: (event: Event) => void;
 } {
   const lost = new AbortController();
   const fail = (event: Event): void => {
@@ -105,7 +124,7 @@ function connect(worker: WorkerLike): {
   };
   worker.addEventListener("error", fail as EventListener);
   worker.addEventListener("messageerror", fail as EventListener);
-  return { service: comlink.wrap<WorkerService>(worker), lost };
+  return { service: comlink.wrap<WorkerService>(worker), lost, fail };
 }
 
 /**

@@ -36,6 +36,7 @@ export interface WorkerService extends FetchService {
    * Loads the model that `fetch` asks.
    *
    * @param compileGrammar runs in the page, so that the worker's script does not contain it
+   * @param connectHashes returns the port of a `HashService` in another worker
    * @returns the model's id
    */
   load(
@@ -43,6 +44,7 @@ export interface WorkerService extends FetchService {
     options: SourceOptions,
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,
+    connectHashes: () => Promise<MessagePort>,
   ): Promise<string>;
   /** Computes the memory that a model needs. Nothing is loaded. */
   plan(source: string | LocalFolder, options: PlanOptions): Promise<ModelPlan>;
