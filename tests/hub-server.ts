@@ -96,7 +96,7 @@ export function readFolder(folder: string): Record<string, Uint8Array> {
 /** The commit hash of a repository: here, a hash of all its files. */
 export function commitOf(files: Readonly<Record<string, Uint8Array>>): string {
   const hash = createHash("sha1");
-  for (const name of Object.keys(files).sort()) hash.update(name).update(files[name] as Uint8Array);
+  for (const name of Object.keys(files).sort()) hash.update(name).update(sha1(files[name]!));
   return hash.digest("hex");
 }
 
@@ -270,8 +270,15 @@ async function pour(response: ServerResponse, body: Buffer, faults: Faults): Pro
 }
 
 const isLarge = (path: string) => path.endsWith(".safetensors");
-const digest = (algorithm: string) => (bytes: Uint8Array) =>
-  createHash(algorithm).update(bytes).digest("hex");
+/** @returns a function that computes the hash of a file once */
+function digest(algorithm: string): (bytes: Uint8Array) => string {
+  const known = new WeakMap<Uint8Array, string>();
+  return (bytes) => {
+    const hash = known.get(bytes) ?? createHash(algorithm).update(bytes).digest("hex");
+    known.set(bytes, hash);
+    return hash;
+  };
+}
 const sha256 = digest("sha256");
 const sha1 = digest("sha1");
 const md5 = digest("md5");

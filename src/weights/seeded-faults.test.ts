@@ -96,7 +96,7 @@ test.concurrent.for(Array.from({ length: SEEDS }, (_, seed) => seed))(
         hash: nodeHash,
         fetch: counted,
         chunkBytes: CHUNK,
-        stallMs: 400,
+        stallMs: STALL_MS,
         sleep: async () => {},
       },
     };
