@@ -2,7 +2,13 @@ import type { ChatMessage } from "../src/chat/messages.ts";
 import { type ChatModel, chatModel } from "../src/chat/model.ts";
 import { buildPrompt } from "../src/chat/prompt.ts";
 import { compileGrammar } from "../src/grammar/compile-grammar.ts";
-import type { CheckpointFiles, ImageProcessor, Model, Resize } from "../src/models/model.ts";
+import type {
+  CheckpointFiles,
+  ImageLayout,
+  ImageProcessor,
+  Model,
+  Resize,
+} from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { checkImageToken } from "../src/runtime/check-image-token.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
@@ -61,9 +67,7 @@ export function decisiveSettings(
   const [width, height] = IMAGE;
   const layout = processor.layout(width, height, "auto");
   const chatting = chat(files, processor);
-  checkImageToken(processor, chatting.tokenizer);
-  const image = { decoded: { width, height, source: new Uint8Array() }, layout };
-  const { ids } = buildPrompt(chatting, messages, [image]);
+  const ids = promptIds(chatting, messages, layout);
   // A resize to the image's own size changes nothing.
   const isKept = ({ from, width: w, height: h }: Resize) => from > 0 || w !== width || h !== height;
   const resizes = layout.resizes.filter(isKept);
@@ -91,4 +95,32 @@ export async function decisive(
   const recording = await recordingOf(checkpoint, { model, ...recorded });
   // Layouts of other images may differ.
   return { ...recording, layouts: [], positions: [], ...settings };
+}
+
+const prompts = new WeakMap<ChatModel["tokenizer"], Map<string, readonly number[]>>();
+
+/** The ids of a prompt with one image. Those of one tokenizer are remembered. */
+function promptIds(
+  chatting: ChatModel,
+  messages: readonly ChatMessage[],
+  layout: ImageLayout,
+): readonly number[] {
+  const { processor, tokenizer } = chatting;
+  const { placeholder, imageTokenId, patchSize, merge, frame } = processor;
+  const write = () => {
+    checkImageToken(processor, tokenizer);
+    const decoded = { width: 0, height: 0, source: new Uint8Array() };
+    return buildPrompt(chatting, messages, [{ decoded, layout }]).ids;
+  };
+  // A frame is the processor's own code.
+  if (frame) return write();
+  const known = prompts.get(tokenizer) ?? new Map<string, readonly number[]>();
+  prompts.set(tokenizer, known);
+  const edge = 16 * patchSize * merge; // What `checkImageToken` looks at.
+  const square = processor.layout(edge, edge, "auto");
+  const parts = [layout, square].map(({ prompt, tokenCount }) => [prompt, tokenCount]);
+  const key = JSON.stringify([placeholder, imageTokenId, messages, parts]);
+  const ids = known.get(key) ?? write();
+  known.set(key, ids);
+  return ids;
 }

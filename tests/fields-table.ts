@@ -1,9 +1,9 @@
 import { readJson } from "./chat-support.ts";
 import type { FieldChange } from "./watched-files.ts";
 
-/** What the reference did: the same, an error, or another prompt or answer. */
+/** What the reference did: the same, an error, or another answer, perhaps to another prompt. */
 export type FieldOutcome =
-  "same" | "refuses" | { readonly prompt: number; readonly ids: readonly number[] };
+  "same" | "refuses" | { readonly ids: readonly number[]; readonly prompt?: readonly number[] };
 
 /** A row of e2e/goldens/fields.json: a field of a golden folder with another value, or left out. */
 export interface FieldRow extends FieldChange {

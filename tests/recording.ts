@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { Engine } from "../src/engine/engine.ts";
 import type { Model } from "../src/models/model.ts";
+import type { CreateModel } from "../src/models/registered-family.ts";
 import { createModel } from "../src/models/registry.ts";
 import { assemble } from "../src/runtime/assemble.ts";
 import { countingGpu } from "../src/runtime/counting-device.ts";
@@ -70,12 +71,11 @@ export async function recordingOf(
     written.push(`${offset} ${Buffer.from(data as ArrayBuffer, begin, size).toString("base64")}`);
   };
   const options = { quantization: "f32", contextLength } as const;
-  const { model, weights, engine } = assemble(
-    made ? () => made : createModel,
-    gpu,
-    checkpoint,
-    options,
-  );
+  const create: CreateModel = (files, options) => {
+    const model = made ?? createModel(files, options);
+    return { ...model, ...(model.storedNames && { storedNames: remembered(model.storedNames) }) };
+  };
+  const { model, weights, engine } = assemble(create, gpu, checkpoint, options);
   if (steps) await engine.prepare();
   else await prepareFirstToken(engine);
   expect(kernels.length).toBeGreaterThan(20);
@@ -100,6 +100,21 @@ export async function recordingOf(
     pixels: [processor.rescale, processor.mean, processor.std],
     layouts,
     positions: model.promptPositions?.(ids, layouts),
+  };
+}
+
+type StoredNames = NonNullable<Model["storedNames"]>;
+
+const namesOf = new WeakMap<StoredNames, Map<string, readonly string[]>>();
+
+/** The same function, which remembers its results over all recordings. */
+function remembered(storedNames: StoredNames): StoredNames {
+  const known = namesOf.get(storedNames) ?? new Map<string, readonly string[]>();
+  namesOf.set(storedNames, known);
+  return (name) => {
+    const names = known.get(name) ?? storedNames(name);
+    known.set(name, names);
+    return names;
   };
 }
 

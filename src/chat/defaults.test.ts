@@ -43,10 +43,16 @@ describe("stop tokens", () => {
     ["a number", { "generation_config.json": { eos_token_id: 5 } }, tokenizer, [5]],
     ["a list", { "generation_config.json": { eos_token_id: [5, 6] } }, tokenizer, [5, 6]],
     [
-      "from all sources",
-      { "generation_config.json": { eos_token_id: [5, 2] }, "config.json": { eos_token_id: 7 } },
+      "from generation_config.json and the tokenizer",
+      { "generation_config.json": { eos_token_id: 5 }, "config.json": { eos_token_id: 7 } },
       withEos,
-      [5, 2, 7],
+      [5, 2],
+    ],
+    [
+      "from config.json where generation_config.json has none",
+      { "generation_config.json": {}, "config.json": { eos_token_id: [7, 8] } },
+      tokenizer,
+      [7, 8],
     ],
     ["from the tokenizer only", {}, withEos, [2]],
     [

@@ -71,10 +71,9 @@ const TOP_K = 50;
  * Reads generation_config.json as Hugging Face does: without `do_sample` sampling is greedy, and
  * `repetition_penalty` applies either way.
  *
- * An answer ends at any end-of-sequence token of generation_config.json, config.json or the
- * tokenizer, and at the special token that the chat template writes after an answer. The one of
- * `text_config` counts only if neither file has another, since it is often left at the default of its
- * class.
+ * An answer ends at any end-of-sequence token of generation_config.json and of the tokenizer, and at the
+ * special token that the chat template writes after an answer. Those of config.json count only if
+ * generation_config.json has none, and those of `text_config` only if neither has.
  *
  * @param afterAnswer what the chat template writes between an answer and the next message
  * @throws Error naming a setting that is not supported
@@ -87,8 +86,8 @@ export function generationDefaults(
   const generation = (files["generation_config.json"] ?? {}) as GenerationConfig;
   checkSupported(generation);
   const config = (files["config.json"] ?? {}) as Config;
-  const named = [...idList(generation.eos_token_id), ...idList(config.eos_token_id)];
-  const ids = named.length > 0 ? named : idList(config.text_config?.eos_token_id);
+  const places = [generation, config, config.text_config];
+  const ids = places.map((place) => idList(place?.eos_token_id)).find(({ length }) => length > 0);
   const isSampled = generation.do_sample === true;
   const { eos_token: eos } = tokenizer.namedTokens;
   const tokenizerEos = eos === undefined ? undefined : tokenizer.id(eos);
@@ -104,7 +103,7 @@ export function generationDefaults(
     ...(generation.max_length && { maxLength: generation.max_length }),
     ...(forbidsTokens(generation) && { forbidden: forbiddenOf(generation) }),
     stopTokenIds: [
-      ...new Set([...ids, ...idList(tokenizerEos), ...idList(endOfTurn(tokenizer, afterAnswer))]),
+      ...new Set([...(ids ?? []), ...idList(tokenizerEos), ...idList(endOfTurn(tokenizer, afterAnswer))]),
     ],
   };
 }

@@ -1,6 +1,7 @@
 import type { TokenGenerator } from "../engine/generation.ts";
 import { type CompileGrammar, GrammarCompiler } from "../grammar/grammar.ts";
 import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
+import { tokenizerSettings } from "../models/tokenizer-settings.ts";
 import { type ChatTemplate, chatTemplate } from "../text/template.ts";
 import { tokenizerJson } from "../text/tokenizer-files.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
@@ -37,7 +38,7 @@ export function chatModel(files: CheckpointFiles, options: ChatModelOptions): Ch
   const { generator, processor, compileGrammar, strictMaxTokens, ...images } = options;
   const json = tokenizerJson(files);
   if (!json) throw new Error("chatModel: the checkpoint has no tokenizer.json");
-  const tokenizer = new Tokenizer(json, files["tokenizer_config.json"] ?? {});
+  const tokenizer = new Tokenizer(json, tokenizerSettings(files));
   const template = chatTemplate(files, tokenizer.namedTokens, processor.chatTemplate);
   return {
     generator,

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { Positive, supportsOnly, parse } from "./config.ts";
 import type { CheckpointFiles, ImageProcessor, ResizeFilter, Size } from "./model.ts";
+import { tokenizerSettings } from "./tokenizer-settings.ts";
 
 /**
  * Reads the image processor's settings by a family's schema. They are `image_processor` in
@@ -165,12 +166,9 @@ export function imageTokenId(
  * @param otherwise the default of the family's processor
  */
 export function namedToken(files: CheckpointFiles, name: string, otherwise: string): string {
-  for (const file of [
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-    "processor_config.json",
-  ]) {
-    const value = (files[file] as Record<string, unknown> | undefined)?.[name];
+  const processor = files["processor_config.json"] as Readonly<Record<string, unknown>> | undefined;
+  for (const settings of [tokenizerSettings(files), processor]) {
+    const value = settings?.[name];
     const content = typeof value === "object" ? (value as { content?: unknown })?.content : value;
     if (typeof content === "string") return content;
   }

@@ -160,8 +160,8 @@ function contentOf(token: unknown): string | undefined {
 
 function namedTokens(config: object): Record<string, string> {
   const tokens: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config)) {
-    const content = name.endsWith("_token") ? contentOf(value) : undefined;
+  for (const name of Object.keys(config).filter((name) => name.endsWith("_token"))) {
+    const content = contentOf((config as Readonly<Record<string, unknown>>)[name]);
     if (content !== undefined) tokens[name] = content;
   }
   return tokens;

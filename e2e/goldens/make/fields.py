@@ -1,6 +1,6 @@
 """Records what the reference does when any one field of a golden folder's settings is changed or left out.
 
-    python e2e/goldens/make/fields.py [FAMILY ...]
+    python e2e/goldens/make/fields.py [FAMILY ...] [--file NAME]
 
 Reads the unpacked folders (`.cache/goldens`, made by the tests) and writes e2e/goldens/fields.json. The fields are
 
@@ -10,30 +10,30 @@ Reads the unpacked folders (`.cache/goldens`, made by the tests) and writes e2e/
   classes, and those in the file.
 
 A row is [field, value, outcome], or [field, outcome] for a field that is left out. The outcome is "same" (prompt, answer,
-text, logits and probabilities), "refuses" (an error, or needed weights that no file has), or {"prompt": tokens, "ids": answer}.
+text, logits and probabilities), "refuses" (an error, or needed weights that no file has), or {"ids": answer}, which has
+the prompt's ids, too, where they differ from the folder's own.
 """
 
+import argparse
 import ast
-import copy
 import inspect
 import json
 import sys
-import tempfile
-import warnings
 from collections import defaultdict
 from pathlib import Path
 
 import torch
-from mutations import CASE, GOLDENS, UNPACKED, change
-from reference import to_hugging_face
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 from transformers.configuration_utils import PreTrainedConfig
-from transformers.utils import logging
+
+from changes import GOLDENS, MAX_TOKENS, UNPACKED, change, copied, image_case, inputs_of, quiet
 
 TABLE = GOLDENS / "fields.json"
-MAX_TOKENS = 8
 FAMILIES = ("smolvlm", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava_onevision", "llava", "internvl", "lfm2_vl",
             "gemma3", "paligemma", "paligemma2", "mllama")  # fmt: skip
+
+# Families whose generation_config.json is looked at: one that is greedy, and one that samples and has several end tokens.
+GENERATION = ("smolvlm", "mllama")
 
 # Names of objects and files of Python, of several devices, of other tasks' heads; what a caller gets back.
 NOT_SETTINGS = {
@@ -232,16 +232,7 @@ def answer(folder, case, file, seed=0):
             raise ValueError(f"no weights for {min(info['missing_keys'])}")
         return made
     processor = AutoProcessor.from_pretrained(folder)
-    messages, images = to_hugging_face(case["messages"], GOLDENS)
-    if getattr(processor, "chat_template", None):
-        text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        # As `apply_chat_template` does where it tokenizes.
-        bos = processor.tokenizer.bos_token
-        add_special_tokens = bos is None or not text.startswith(bos)
-        inputs = processor(text=text, images=images or None, return_tensors="pt", add_special_tokens=add_special_tokens)
-    else:
-        text = next(part["text"] for part in messages[0]["content"] if part["type"] == "text")
-        inputs = processor(text="<image>" * len(images) + text, images=images, return_tensors="pt")
+    inputs = inputs_of(processor, case)
     greedy = {} if file == "generation_config.json" else {"do_sample": False}
     # A limit of the length is the caller's, except where the file's own is looked at.
     given = json.loads((folder / "generation_config.json").read_text())
@@ -280,11 +271,12 @@ def outcome(folder, file, config, plain, case):
         path.write_text(before) if before is not None else path.unlink()
     if alike(made, plain):
         return "same", ""
-    return {"prompt": len(made["prompt"]), "ids": made["ids"]}, ""
+    prompt = {} if made["prompt"] == plain["prompt"] else {"prompt": made["prompt"]}
+    return {**prompt, "ids": made["ids"]}, ""
 
 
-def record(family):
-    case = next(case for case in json.loads((GOLDENS / family / "cases.json").read_text()) if case["name"] == CASE)
+def record(family, only):
+    case = image_case(family)
     source = UNPACKED / family
     with Reads() as names:
         answer(source, case, "")
@@ -303,20 +295,15 @@ def record(family):
     plan[images] = {("image_processor." if nested else "") + name: value for name, value in image_fields(processor.image_processor)}
     plan["processor_config.json"].update(class_fields(processor, inspect.signature(type(processor).__init__).parameters))
     plan["tokenizer_config.json"] = {name: processor.tokenizer.init_kwargs.get(name) for name in TOKENIZER_FIELDS}
-    if family == "smolvlm":
+    if family in GENERATION:
         defaults = GenerationConfig().to_dict()
         plan["generation_config.json"] = {name: defaults.get(name) for name in sorted({*defaults, *read("generation_config.json")} - NOT_SETTINGS)}
 
     rows = defaultdict(list)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / family
-        folder.mkdir()
-        for path in source.iterdir():
-            if path.suffix != ".json" or path.name in ("tokenizer.json", "weights.json"):
-                (folder / path.name).symlink_to(path)
-            else:
-                (folder / path.name).write_text(path.read_text())
+    with copied(source) as folder:
         for file, fields in plan.items():
+            if only not in (None, file):
+                continue
             base = {**read(file), **(SAMPLED if file == "generation_config.json" else {})}
             (folder / file).write_text(json.dumps(base))
             plain = answer(folder, case, file)
@@ -354,8 +341,12 @@ def record(family):
 
 def main():
     table = json.loads(TABLE.read_text()) if TABLE.exists() else {}
-    for family in sys.argv[1:] or FAMILIES:
-        table[family] = record(family)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("families", nargs="*", default=FAMILIES)
+    parser.add_argument("--file", help="the rows of this file alone")
+    options = parser.parse_args()
+    for family in options.families:
+        table[family] = {**table.get(family, {}), **record(family, options.file)}
         parts = []
         for family, files in table.items():
             inner = ",\n".join(
@@ -367,8 +358,5 @@ def main():
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore")
+    quiet()
     main()

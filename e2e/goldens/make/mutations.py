@@ -6,56 +6,23 @@ Reads e2e/goldens/mutations.json, changes each entry's file in a copy of the unp
 tests), and writes what came to the entry: `same`, `output_ids`, or `refuses`.
 """
 
-import copy
 import json
-import shutil
 import sys
-import tempfile
-import warnings
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.utils import logging
 
-from reference import to_hugging_face
+from changes import GOLDENS, MAX_TOKENS, UNPACKED, change, copied, image_case, inputs_of, quiet
 
-GOLDENS = Path(__file__).resolve().parent.parent
-UNPACKED = GOLDENS.parent.parent / ".cache" / "goldens"
 TABLE = GOLDENS / "mutations.json"
-CASE = "image"
-MAX_TOKENS = 8
-
-
-def change(config: dict, entry: dict) -> dict:
-    """The config with the entry's paths set and removed."""
-    config = copy.deepcopy(config)
-    for path, value in entry.get("set", {}).items():
-        *parents, name = path.split(".")
-        part = config
-        for parent in parents:
-            part = part.setdefault(parent, {})
-        part[name] = value
-    for path in entry.get("remove", []):
-        *parents, name = path.split(".")
-        part = config
-        for parent in parents:
-            part = part[parent]
-        part.pop(name, None)
-    return config
 
 
 def answer(folder: Path, case: dict) -> dict:
     """The prompt's length, the answer and the first step's logits."""
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
     processor = AutoProcessor.from_pretrained(folder)
-    messages, images = to_hugging_face(case["messages"], GOLDENS)
-    if getattr(processor, "chat_template", None):
-        text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        inputs = processor(text=text, images=images or None, return_tensors="pt", add_special_tokens=case["add_special_tokens"])
-    else:
-        text = next(part["text"] for part in messages[0]["content"] if part["type"] == "text")
-        inputs = processor(text="<image>" * len(images) + text, images=images, return_tensors="pt")
+    inputs = inputs_of(processor, case)
     with torch.no_grad():
         made = model.generate(
             **inputs, do_sample=False, max_new_tokens=MAX_TOKENS, return_dict_in_generate=True, output_logits=True
@@ -69,10 +36,7 @@ def answer(folder: Path, case: dict) -> dict:
 
 
 def record(entry: dict, plain: dict, case: dict) -> dict:
-    source = UNPACKED / entry["family"]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / entry["family"]
-        shutil.copytree(source, folder)
+    with copied(UNPACKED / entry["family"]) as folder:
         path = folder / entry["file"]
         config = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(change(config, entry)))
@@ -89,8 +53,7 @@ def main() -> None:
     entries = json.loads(TABLE.read_text())
     families = sys.argv[1:] or list(dict.fromkeys(entry["family"] for entry in entries))
     for family in families:
-        cases = json.loads((GOLDENS / family / "cases.json").read_text())
-        case = next(case for case in cases if case["name"] == CASE)
+        case = image_case(family)
         plain = answer(UNPACKED / family, case)
         if plain["ids"] != case["output_ids"][:MAX_TOKENS]:
             sys.exit(f"{family}: {plain['ids']} without a change, cases.json has {case['output_ids'][:MAX_TOKENS]}")
@@ -106,8 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore")
+    quiet()
     main()
