@@ -56,6 +56,8 @@ export interface HubServer {
   readonly faults: Faults;
   /** All requests so far. Empty it with `length = 0`. */
   readonly requests: SeenRequest[];
+  /** Bytes of weights that were sent so far. */
+  readonly sentBytes: number;
   close(): Promise<void>;
 }
 
@@ -68,10 +70,11 @@ export async function startHub(
 ): Promise<HubServer> {
   const faults: Faults = {};
   const requests: SeenRequest[] = [];
+  const sent = { bytes: 0 };
   const server = createServer((request, response) => {
     const { method = "GET", url: path = "/", headers } = request;
     requests.push({ method, path, range: headers.range, authorization: headers.authorization });
-    answer({ repositories, faults }, request, response).catch(() => response.destroy());
+    answer({ repositories, faults, sent }, request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -79,6 +82,9 @@ export async function startHub(
     repositories,
     faults,
     requests,
+    get sentBytes() {
+      return sent.bytes;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -100,13 +106,16 @@ export function commitOf(files: Readonly<Record<string, Uint8Array>>): string {
   return hash.digest("hex");
 }
 
-type State = Pick<HubServer, "repositories" | "faults">;
+interface State extends Pick<HubServer, "repositories" | "faults"> {
+  readonly sent: { bytes: number };
+}
 
 async function answer(
-  { repositories, faults }: State,
+  { repositories, ...state }: State,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { faults } = state;
   response.setHeader("Access-Control-Allow-Origin", request.headers.origin ?? "*");
   response.setHeader("Access-Control-Expose-Headers", EXPOSED);
   if (request.method === "OPTIONS") {
@@ -128,7 +137,7 @@ async function answer(
   const [, cdnRepository = "", cdnFile = ""] = /^\/cdn\/([^/]+\/[^/]+)\/([^/]+)$/.exec(path) ?? [];
   const cdnBytes = repositories[cdnRepository]?.[cdnFile];
   // The content network has its own ETags, and needs no token, because its links are signed.
-  if (cdnBytes) return send(request, response, cdnBytes, `"cdn-${md5(cdnBytes)}"`, faults);
+  if (cdnBytes) return send(request, response, cdnBytes, `"cdn-${md5(cdnBytes)}"`, state);
 
   const { authorization } = request.headers;
   if (faults.token && authorization !== `Bearer ${faults.token}`) {
@@ -147,7 +156,7 @@ async function answer(
   if (repositories[tree]) return sendJson(request, response, treeOf(repositories[tree]));
   const [, folder = "", plain = ""] = /^\/folders\/([^/]+\/[^/]+)\/(.+)$/.exec(path) ?? [];
   const plainBytes = repositories[folder]?.[plain];
-  if (plainBytes) return send(request, response, plainBytes, `W/"${md5(plainBytes)}"`, faults);
+  if (plainBytes) return send(request, response, plainBytes, `W/"${md5(plainBytes)}"`, state);
 
   const [, repository = "", file = ""] =
     /^\/([^/]+\/[^/]+)\/resolve\/.+?\/((?:additional_chat_templates\/)?[^/]+)$/.exec(path) ?? [];
@@ -156,7 +165,7 @@ async function answer(
   const bytes = files[file];
   if (!bytes) return void refuse(404, "EntryNotFound");
   response.setHeader("X-Repo-Commit", commitOf(files));
-  if (!isLarge(file)) return send(request, response, bytes, `"${sha1(bytes)}"`, faults);
+  if (!isLarge(file)) return send(request, response, bytes, `"${sha1(bytes)}"`, state);
   if (!faults.noHashes) {
     response.setHeader("X-Linked-Size", bytes.length);
     response.setHeader("X-Linked-ETag", `"${sha256(bytes)}"`);
@@ -204,7 +213,7 @@ async function send(
   response: ServerResponse,
   file: Uint8Array,
   etag: string,
-  known: Faults,
+  { faults: known, sent }: Omit<State, "repositories">,
 ): Promise<void> {
   const large = isLarge(new URL(request.url ?? "/", "http://hub").pathname);
   const faults = large && known.draw ? { ...known, ...known.draw() } : known;
@@ -231,11 +240,17 @@ async function send(
   const stalls = large && begin < stallAtByte && stallAtByte < end;
   if (stalls) known.stallAtByte = undefined;
   const more = stalls && { stallAfterBytes: stallAtByte - begin };
-  await pour(response, body, large ? (more ? { ...faults, ...more } : faults) : {});
+  const onPiece = (bytes: number) => void (large && (sent.bytes += bytes));
+  await pour(response, body, large ? (more ? { ...faults, ...more } : faults) : {}, onPiece);
 }
 
 /** Writes a body as fast as it is read, with the given faults. */
-async function pour(response: ServerResponse, body: Buffer, faults: Faults): Promise<void> {
+async function pour(
+  response: ServerResponse,
+  body: Buffer,
+  faults: Faults,
+  onPiece: (bytes: number) => void,
+): Promise<void> {
   const dies =
     faults.dieAfterBytes !== undefined && faults.dieAfterBytes < body.length && faults.deaths !== 0;
   // Counted now: other connections are open at the same time.
@@ -248,6 +263,7 @@ async function pour(response: ServerResponse, body: Buffer, faults: Faults): Pro
   const cut = (dies || stalls) && limit < body.length;
   for (let begin = 0; begin < limit && !response.destroyed; begin += PIECE_BYTES) {
     const piece = body.subarray(begin, Math.min(begin + PIECE_BYTES, limit));
+    onPiece(piece.length);
     if (!response.write(piece)) {
       await new Promise<void>((resolve) => {
         const go = (): void => {
