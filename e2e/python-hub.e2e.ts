@@ -49,6 +49,7 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     const args = [command, "inspect", REPOSITORY];
     return run(process.execPath, args, { env: environment() });
   };
+  const pull = () => run(process.execPath, [command, "pull", REPOSITORY], { env: environment() });
   const ask = (more?: NodeJS.ProcessEnv) => {
     const words = [IMAGE, "What is in this image?", "--temperature", "0"];
     return run(process.execPath, [command, "ask", ...words, "--model", REPOSITORY], {
@@ -88,6 +89,30 @@ describe.skipIf(withoutPython)(`the cache of Python's huggingface_hub${withoutPy
     const bodies = hub.requests.filter(({ method, path }) => method === "GET" && isWeights(path));
     expect(bodies).toEqual([]);
   });
+
+  test.each(["Python", "the command"])("while %s downloads, the other waits", async (first) => {
+    const download = () => snapshotDownload("revision='main'");
+    const both = first === "Python" ? [download, pull] : [pull, download];
+    hub.faults.pieceDelayMs = 8;
+    const before = hub.sentBytes;
+    const begun = both[0]!();
+    await expect.poll(() => isBegun(home), { timeout: 60_000, interval: 5 }).toBe(true);
+    for (const { code, stderr } of await Promise.all([begun, both[1]!()]))
+      expect(code, stderr).toBe(0);
+    hub.faults.pieceDelayMs = 0;
+    const { length } = hub.repositories[REPOSITORY]!["model.safetensors"] as Uint8Array;
+    expect(hub.sentBytes - before).toBeGreaterThanOrEqual(length);
+    // The command reads the header once more.
+    expect(hub.sentBytes - before).toBeLessThan(1.01 * length);
+    const offline = await snapshotDownload("local_files_only=True", { HF_HUB_OFFLINE: "1" });
+    expect(offline.code, offline.stderr).toBe(0);
+  });
 });
+
+/** The file that is downloaded, before it has its name. */
+async function isBegun(home: string): Promise<boolean> {
+  const names = await readdir(join(home, "hub"), { recursive: true }).catch(() => []);
+  return names.some((name) => name.endsWith(".incomplete"));
+}
 
 const isWeights = (path: string) => path.includes(".safetensors");
