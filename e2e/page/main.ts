@@ -48,6 +48,9 @@ async function makeClient(through: Through): Promise<OpenAI> {
 /** Other clients, which are large: loaded by the tests of them alone. */
 export const otherClients = () => import("./clients.ts");
 
+/** The store below the library. */
+export const storage = () => import("./storage.ts");
+
 /** Resolves once no request runs or waits, to the number of steps so far. */
 export async function stepsWhenIdle(): Promise<number> {
   const vlm = await loadSample();

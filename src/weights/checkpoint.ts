@@ -103,7 +103,8 @@ export async function openCheckpoint(
   const onWait = (wait?: Wait) =>
     onProgress?.({ ...NO_BYTES, stage: wait ? "waiting" : "files", waitSeconds: wait?.seconds });
   onWait();
-  const cache = openCache(options.cache === false ? undefined : options.store);
+  const store = options.cache === false ? undefined : options.store;
+  const cache = openCache(store);
   const http = httpOf(source, { ...options, onWait });
   const manifest = await readManifest(cache, source.folder);
   const kept = manifest?.complete ? await openKept(manifest, cache) : undefined;
@@ -117,8 +118,9 @@ export async function openCheckpoint(
     }
   }
   http.signal?.throwIfAborted();
-  const now = new TextEncoder().encode(`${Date.now()}`);
-  await cache.set(usedKey(source.folder), now as Uint8Array<ArrayBuffer>);
+  const now = new TextEncoder().encode(`${Date.now()}`) as Uint8Array<ArrayBuffer>;
+  // On a full disk, what is stored already still counts as stored.
+  await store?.set(usedKey(source.folder), now).catch(() => {});
   return withPackedFormats(checkpointOf(source, opened as Opened, cache, options, gguf), options);
 }
 
