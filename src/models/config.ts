@@ -54,6 +54,16 @@ export function checkSizes<Field extends string>(
   }
 }
 
+/**
+ * Throws Error naming the fields that give a number of channels that kernels don't take.
+ *
+ * @param fields such as "text_config.hidden_size"
+ */
+export function checkWidth(fields: string, channels: number): void {
+  if (channels % 4 === 0) return;
+  throw new Error(`config.json: ${fields} is ${channels}, supported: multiples of 4`);
+}
+
 /** Heads of queries and of keys, and the channels of each. */
 interface Heads {
   readonly H: number;
@@ -68,6 +78,12 @@ interface Heads {
  * @param mixed channels that the output's projection takes
  */
 export function checkProjections({ H, K, C }: Heads, rows: number, mixed: number): void {
+  if (H % K !== 0) {
+    throw new Error(
+      `config.json: text_config.num_attention_heads is ${H}, expected a multiple of ` +
+        `num_key_value_heads, ${K}`,
+    );
+  }
   if (rows === (H + 2 * K) * C && mixed === H * C) return;
   throw new Error(
     `config.json: text_config: num_attention_heads ${H}, num_key_value_heads ${K} and head_dim ${C} ` +

@@ -4,7 +4,7 @@ import type { Activation } from "../ops/activation.ts";
 import { addGated } from "../ops/add-gated.ts";
 import { addScaled } from "../ops/add-scaled.ts";
 import { attention } from "../ops/attention.ts";
-import { checkHeads, checkSizes } from "./config.ts";
+import { checkHeads, checkSizes, checkWidth } from "./config.ts";
 import { dense, norm, stackedDense } from "./layers.ts";
 import type { Weights } from "./model.ts";
 
@@ -66,6 +66,7 @@ export function encoderLayer(
   const m = norm(g, w.under("layer_norm2"), x, eps);
   const f = dense(g, w.under("mlp.fc1"), m, { activation: c.hidden_act }); // [T, F]
   checkSizes("vision_config", c, { intermediate_size: f.shape[1] });
+  checkWidth("vision_config.intermediate_size", f.shape[1] as number);
   return addDense(g, w.under("mlp.fc2"), x, f, multiplier(w, "lambda_2", "gate_ffn"));
 }
 

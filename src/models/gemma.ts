@@ -15,6 +15,7 @@ import {
   checkHeads,
   checkProjections,
   checkSizes,
+  checkWidth,
   supportsOnly,
   parseConfig,
 } from "./config.ts";
@@ -98,6 +99,7 @@ const OFFSET = { offset: 1 } as const;
  * @param prefix name of the decoder among the weights
  */
 export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
+  checkWidth("text_config.hidden_size", c.hidden_size);
   checkHeads("text_config.head_dim", c.head_dim, 8);
   return {
     text: c,

@@ -5,6 +5,7 @@ import type { Activation } from "../ops/activation.ts";
 import { glu } from "../ops/glu.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { type LinearOptions, linear } from "../ops/linear.ts";
+import { checkWidth } from "./config.ts";
 import type { Weights } from "./model.ts";
 
 /** Options of a layer whose bias is in the checkpoint. */
@@ -70,6 +71,7 @@ export function embedPatches(
         `but the weights have ${stored}`,
     );
   }
+  checkWidth("vision_config.hidden_size (or embed_dim)", matrix.shape[0]);
   return affine(g, matrix, w, ["bias"], patches, options);
 }
 
@@ -118,6 +120,7 @@ export function gatedMlp(
   residual?: Tensor,
 ): Tensor {
   const gateUp = stackedDense(g, w, ["gate_proj", "up_proj"], x); // [T, 2F]
+  checkWidth("intermediate_size", (gateUp.shape[1] as number) / 2);
   return dense(g, w.under("down_proj"), glu(g, gateUp, activation), { residual });
 }
 

@@ -10,6 +10,7 @@ import {
   StoredSize,
   checkHeads,
   checkSizes,
+  checkWidth,
   supportsOnly,
   parseConfig,
 } from "./config.ts";
@@ -74,6 +75,7 @@ function lfm2Config(files: CheckpointFiles): Lfm2Config {
     );
   }
   const head_dim = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  checkWidth("text_config.hidden_size", text.hidden_size);
   checkHeads("text_config.hidden_size / num_attention_heads", head_dim, 8);
   return {
     ...text,

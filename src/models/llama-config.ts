@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Activation } from "../ops/activation.ts";
-import { StoredSize, activation, checkHeads, parse, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkHeads, checkWidth, parse, parseConfig } from "./config.ts";
 import type { DecoderLayerConfig } from "./decoder.ts";
 import { SlidingFields, slidingLayers } from "./layer-types.ts";
 import type { CheckpointFiles } from "./model.ts";
@@ -76,6 +76,7 @@ export function llamaConfig(
   // The classes of Qwen2-VL have no such field.
   const given = /^qwen2(_5)?_vl/.test(model_type) ? undefined : text.head_dim;
   const head_dim = given ?? text.hidden_size / H;
+  checkWidth("text_config.hidden_size", text.hidden_size);
   checkHeads("text_config.head_dim, or hidden_size / num_attention_heads,", head_dim, 8);
   const { types, sliding_window } = slidingLayers(text, model_type);
   return {

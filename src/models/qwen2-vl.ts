@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkSizes, checkWidth, parseConfig } from "./config.ts";
 import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
@@ -45,6 +45,7 @@ export const qwen2Vl: Family<"rows"> = (files, options) => {
         const f = dense(g, b.under("mlp.fc1"), m, { activation: tower.hidden_act }); // [P, F]
         const [D, F] = [x, f].map(({ shape }) => shape[1] as number) as [number, number];
         checkSizes("vision_config", tower, { embed_dim: D, mlp_ratio: F / D });
+        checkWidth("vision_config.embed_dim * mlp_ratio", F);
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.fc2"), f, { residual: x }));
       }
       const merger = v.part("connector").under("merger");

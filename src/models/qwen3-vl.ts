@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { Tensor } from "../gpu/tensor.ts";
 import { interpolateRows } from "../ops/interpolate-rows.ts";
-import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
+import { StoredSize, activation, checkSizes, checkWidth, parseConfig } from "./config.ts";
 import { dense, embedPatches, mlp, norm } from "./layers.ts";
 import type { Family, ImageLayout, VisionTable } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
@@ -64,6 +64,7 @@ export const qwen3Vl: Family<Table> = (files, options) => {
         x = towerAttention(g, b.under("attn"), rows, x, h, tower);
         const m = norm(g, b.under("norm2"), x, EPS);
         const f = dense(g, b.under("mlp.linear_fc1"), m, { activation: tower.hidden_act }); // [P, F]
+        checkWidth("vision_config.intermediate_size", f.shape[1] as number);
         x = g.capture(`vision.${i}`, dense(g, b.under("mlp.linear_fc2"), f, { residual: x }));
         const [hidden_size, intermediate_size] = [x.shape[1], f.shape[1]];
         checkSizes("vision_config", tower, { hidden_size, intermediate_size });

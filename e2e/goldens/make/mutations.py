@@ -19,7 +19,7 @@ TABLE = GOLDENS / "mutations.json"
 
 
 def answer(folder: Path, case: dict) -> dict:
-    """The prompt's length, the answer and the first step's logits."""
+    """The prompt's ids, the answer's, and the logits of each step."""
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
     processor = AutoProcessor.from_pretrained(folder)
     inputs = inputs_of(processor, case)
@@ -29,7 +29,7 @@ def answer(folder: Path, case: dict) -> dict:
         )
     length = inputs["input_ids"].shape[1]
     return {
-        "prompt": length,
+        "prompt": inputs["input_ids"][0].tolist(),
         "ids": made.sequences[0, length:].tolist(),
         "logits": torch.cat(made.logits),
     }
@@ -46,7 +46,7 @@ def record(entry: dict, plain: dict, case: dict) -> dict:
             return {"refuses": f"{type(error).__name__}: {error}".split("\n")[0][:120]}
     equal = made["prompt"] == plain["prompt"] and made["ids"] == plain["ids"]
     same = equal and torch.allclose(made["logits"], plain["logits"], atol=1e-4)
-    return {"prompt_tokens": made["prompt"], "output_ids": made["ids"], "same": same}
+    return {"prompt_tokens": len(made["prompt"]), "output_ids": made["ids"], "same": same}
 
 
 def main() -> None:
