@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { slowDawnPolling } from "./dawn-polling.ts";
 import { NoGpuError } from "./device-error.ts";
 import { importOptional } from "./node-optional.ts";
 import { isSoftware } from "./software-adapter.ts";
@@ -28,6 +29,7 @@ const ICD_FOLDERS = [
 export async function requestAdapter(): Promise<GPUAdapter> {
   const { create, globals } = await importOptional("webgpu", () => import("webgpu"));
   Object.assign(globalThis, globals);
+  slowDawnPolling();
   const request = (flags: string[]): Promise<GPUAdapter | null> => {
     const gpu = create(flags);
     instances.push(gpu);
