@@ -3,7 +3,7 @@
 // The variance is computed from x - mean in a second pass, because mean(x^2) - mean^2 cancels when the
 // mean is large.
 
-const LANES = 64u;
+override LANES: u32;  // a power of two
 override D: u32;  // row width, a multiple of 4
 override EPS: f32;
 

@@ -1,6 +1,6 @@
 // y[t] = x[t] / sqrt(mean(x[t]^2) + EPS) * (weight + OFFSET). One workgroup per row.
 
-const LANES = 64u;
+override LANES: u32;  // a power of two
 override D: u32;  // row width, a multiple of 4
 override EPS: f32;
 override OFFSET: f32;  // 1 for checkpoints that store weight - 1

@@ -16,14 +16,16 @@ function reference(x: Float32Array, weight: Float32Array, bias: Float32Array, ep
 
 describe("layerNorm", () => {
   test.each([
-    { T: 1, D: 4, shift: 0, tolerance: 1e-5 },
-    { T: 1, D: 768, shift: 0, tolerance: 1e-5 },
-    { T: 7, D: 260, shift: 0, tolerance: 1e-5 },
-    { T: 65, D: 1152, shift: 0, tolerance: 1e-5 },
-    { T: 65_600, D: 4, shift: 0, tolerance: 1e-5 },
+    { T: 1, D: 4, shift: 0, tolerance: 1e-5, lanes: 64 },
+    { T: 1, D: 768, shift: 0, tolerance: 1e-5, lanes: 64 },
+    { T: 7, D: 260, shift: 0, tolerance: 1e-5, lanes: 64 },
+    { T: 7, D: 260, shift: 0, tolerance: 1e-5, lanes: 4 },
+    { T: 65, D: 1152, shift: 0, tolerance: 1e-5, lanes: 64 },
+    { T: 65_600, D: 4, shift: 0, tolerance: 1e-5, lanes: 4 },
     // f32 holds 1000 + v to 3e-5 of v; the one-pass variance would be wrong by 1e-1.
-    { T: 5, D: 768, shift: 1000, tolerance: 3e-4 },
-  ])("[$T, $D] around $shift", async ({ T, D, shift, tolerance }) => {
+    { T: 5, D: 768, shift: 1000, tolerance: 3e-4, lanes: 64 },
+    { T: 5, D: 768, shift: 1000, tolerance: 3e-4, lanes: 4 },
+  ] as const)("[$T, $D] around $shift, $lanes lanes", async ({ T, D, shift, tolerance, lanes }) => {
     const gpu = await testGpu();
     const x = random(T * D, 1).map((value) => value + shift);
     const weight = random(D, 2);
@@ -35,6 +37,7 @@ describe("layerNorm", () => {
         gpu.tensor("weight", [D], "f32", weight),
         gpu.tensor("bias", [D], "f32", bias),
         1e-6,
+        lanes,
       ),
     );
     expectClose(y, reference(x, weight, bias, 1e-6), tolerance);

@@ -3,6 +3,7 @@ import reduce from "../../shaders/lib/reduce.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
+import { normLanes } from "./norm-lanes.ts";
 
 /**
  * y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias, for each row x.
@@ -10,10 +11,18 @@ import { fold } from "./grid.ts";
  * @param x `[T, D]`, D a multiple of 4
  * @param weight `[D]`
  * @param bias `[D]`
+ * @param lanes by default what suits the adapter
  * @returns `[T, D]`
  * @throws TypeError when the shapes don't fit
  */
-export function layerNorm(g: Graph, x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+export function layerNorm(
+  g: Graph,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  eps: number,
+  lanes = normLanes(g.gpu.adapter),
+): Tensor {
   const [T, D] = x.shape as [number, number];
   if (D % 4 !== 0) throw new TypeError(`layerNorm: D is ${D}, expected a multiple of 4`);
   if (elementCount(weight.shape) !== D || elementCount(bias.shape) !== D) {
@@ -23,7 +32,7 @@ export function layerNorm(g: Graph, x: Tensor, weight: Tensor, bias: Tensor, eps
   }
   const y = g.scratch([T, D], "layer-norm");
   g.dispatch(
-    { name: "layer-norm", code: shader + reduce, constants: { D, EPS: eps } },
+    { name: "layer-norm", code: shader + reduce, constants: { LANES: lanes, D, EPS: eps } },
     [[x, weight, bias, y]],
     fold(T),
   );

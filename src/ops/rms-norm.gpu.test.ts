@@ -14,23 +14,32 @@ function reference(x: Float32Array, weight: Float32Array, eps: number, offset: n
 
 describe("rmsNorm", () => {
   test.each([
-    { T: 1, D: 4, eps: 1e-5, offset: 0 },
-    { T: 1, D: 576, eps: 1e-5, offset: 0 },
-    { T: 7, D: 260, eps: 1e-6, offset: 1 },
-    { T: 3, D: 2048, eps: 0.5, offset: 0 },
-    { T: 65, D: 100, eps: 1e-6, offset: 0 },
-    { T: 65_600, D: 4, eps: 1e-6, offset: 0 },
-  ] as const)("[$T, $D] eps $eps offset $offset", async ({ T, D, eps, offset }) => {
-    const gpu = await testGpu();
-    const x = random(T * D, 1);
-    const weight = random(D, 2);
-    const y = await runOp(gpu, (g) =>
-      rmsNorm(g, gpu.tensor("x", [T, D], "f32", x), gpu.tensor("weight", [D], "f32", weight), eps, {
-        offset,
-      }),
-    );
-    expectClose(y, reference(x, weight, eps, offset), 1e-5);
-  });
+    { T: 1, D: 4, eps: 1e-5, offset: 0, lanes: 64 },
+    { T: 1, D: 576, eps: 1e-5, offset: 0, lanes: 64 },
+    { T: 7, D: 260, eps: 1e-6, offset: 1, lanes: 64 },
+    { T: 7, D: 260, eps: 1e-6, offset: 1, lanes: 4 },
+    { T: 3, D: 2048, eps: 0.5, offset: 0, lanes: 64 },
+    { T: 3, D: 2048, eps: 0.5, offset: 0, lanes: 4 },
+    { T: 65, D: 100, eps: 1e-6, offset: 0, lanes: 64 },
+    { T: 65_600, D: 4, eps: 1e-6, offset: 0, lanes: 4 },
+  ] as const)(
+    "[$T, $D] eps $eps offset $offset, $lanes lanes",
+    async ({ T, D, eps, ...options }) => {
+      const gpu = await testGpu();
+      const x = random(T * D, 1);
+      const weight = random(D, 2);
+      const y = await runOp(gpu, (g) =>
+        rmsNorm(
+          g,
+          gpu.tensor("x", [T, D], "f32", x),
+          gpu.tensor("weight", [D], "f32", weight),
+          eps,
+          options,
+        ),
+      );
+      expectClose(y, reference(x, weight, eps, options.offset), 1e-5);
+    },
+  );
 
   test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();

@@ -3,10 +3,13 @@ import shader from "../../shaders/rms-norm.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import { fold } from "./grid.ts";
+import { type NormLanes, normLanes } from "./norm-lanes.ts";
 
 export interface RmsNormOptions {
   /** Added to the weight. 1 for checkpoints that store weight - 1, as Gemma's do. Default 0. */
   readonly offset?: 0 | 1;
+  /** Default: what suits the adapter. */
+  readonly lanes?: NormLanes;
 }
 
 /**
@@ -22,7 +25,7 @@ export function rmsNorm(
   x: Tensor,
   weight: Tensor,
   eps: number,
-  { offset = 0 }: RmsNormOptions = {},
+  { offset = 0, lanes = normLanes(g.gpu.adapter) }: RmsNormOptions = {},
 ): Tensor {
   const [T, D] = x.shape as [number, number];
   if (D % 4 !== 0) throw new TypeError(`rmsNorm: D is ${D}, expected a multiple of 4`);
@@ -30,10 +33,7 @@ export function rmsNorm(
     throw new TypeError(`rmsNorm: weight is [${weight.shape}], expected [${D}]`);
   }
   const y = g.scratch([T, D], "rms-norm");
-  g.dispatch(
-    { name: "rms-norm", code: shader + reduce, constants: { D, EPS: eps, OFFSET: offset } },
-    [[x, weight, y]],
-    fold(T),
-  );
+  const constants = { LANES: lanes, D, EPS: eps, OFFSET: offset };
+  g.dispatch({ name: "rms-norm", code: shader + reduce, constants }, [[x, weight, y]], fold(T));
   return y;
 }

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 const INTERVAL_MS = 1;
 
 const { setImmediate } = globalThis;
+const __promisify__ = promisify(setImmediate);
 
 /**
  * Makes Dawn wait a millisecond between two looks at what the GPU has finished.
@@ -13,18 +14,23 @@ const { setImmediate } = globalThis;
  * schedules compiled functions; calls with functions of JavaScript stay as they are.
  */
 export function slowDawnPolling(): void {
-  const custom = { [promisify.custom]: setImmediate[promisify.custom] };
-  globalThis.setImmediate = Object.assign(schedule, custom) as typeof setImmediate;
+  globalThis.setImmediate = Object.assign(schedule, {
+    __promisify__,
+    [promisify.custom]: __promisify__,
+  });
 }
 
-function schedule<T extends unknown[]>(callback: (...args: T) => void, ...args: T): object {
-  return isCompiled(callback)
-    ? setTimeout(callback, INTERVAL_MS, ...args)
-    : setImmediate(callback, ...args);
+function schedule<T extends unknown[]>(
+  callback: (...args: T) => void,
+  ...args: T
+): NodeJS.Immediate {
+  if (!isCompiled(callback)) return setImmediate(callback, ...args);
+  // Dawn ignores what it gets back.
+  return setTimeout(callback, INTERVAL_MS, ...args) as unknown as NodeJS.Immediate;
 }
 
 /** @returns whether a function is neither JavaScript nor made by `bind` */
-function isCompiled(callback: (...args: never[]) => void): boolean {
+function isCompiled(callback: { readonly name: string }): boolean {
   const source = Function.prototype.toString.call(callback);
   return source.endsWith("{ [native code] }") && !callback.name.startsWith("bound ");
 }
