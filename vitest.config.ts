@@ -34,7 +34,8 @@ export default defineConfig({
         test: {
           name: "gpu",
           globalSetup,
-          // One kind after another: at the same time, each takes more than twice as long.
+          // After the tests in Node, which use all cores. The two kinds with a browser run at the same
+          // time, since each leaves half a core idle.
           sequence: { groupOrder: 1 },
           include: ["{src,tests}/**/*.gpu.test.ts"],
           fileParallelism: false,
@@ -55,7 +56,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           globalSetup: [...globalSetup, "e2e/global-setup.ts"],
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           include: ["e2e/**/*.e2e.ts"],
           // One file after another in one process, so that they share a page and its loaded model.
           fileParallelism: false,
