@@ -57,7 +57,7 @@ export async function measureLoad(name: string, hub: string): Promise<LoadResult
     () =>
       openCheckpoint(resolveSource(name, { hub }), {
         ...{ store, onProgress, fetch: countingFetch },
-        hash: remoteHashes(async () => worker),
+        ...remoteHashes(async () => worker),
       }),
     { createModel, compileGrammar: () => Promise.reject(new Error("bench: no grammars")) },
     browserPlatform,

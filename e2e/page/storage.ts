@@ -20,7 +20,7 @@ export async function download(name: string, hub: string, chunkBytes: number): P
   try {
     const checkpoint = await openCheckpoint(resolveSource(name, { hub }), {
       store: browserPlatform.openStore(STORE),
-      hash: remoteHashes(async () => worker),
+      ...remoteHashes(async () => worker),
       chunkBytes,
     });
     const parts: Uint8Array<ArrayBuffer>[] = [];

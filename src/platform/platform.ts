@@ -33,9 +33,17 @@ export interface LockOptions {
 /** Computes the SHA-256 of bytes as they come. */
 export interface Hash {
   /** Resolves when the next bytes may be passed. */
-  update(bytes: Uint8Array): void | Promise<void>;
+  update(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
   /** @returns the hash of all bytes, in hexadecimal */
   digest(): string | Promise<string>;
+}
+
+/** A file that other sites may use too, where the browser lets sites share files. */
+export interface SharedFile {
+  /** In hexadecimal. */
+  readonly sha256: string;
+  /** Whether it is public. */
+  readonly everyone: boolean;
 }
 
 /** The things that differ between a browser and Node. */

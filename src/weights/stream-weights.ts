@@ -1,4 +1,4 @@
-import type { Hash } from "../platform/platform.ts";
+import type { Hash, SharedFile } from "../platform/platform.ts";
 import { withAdvice } from "./advice.ts";
 import {
   type Manifest,
@@ -27,7 +27,9 @@ export interface NetworkOptions extends Partial<Omit<RetryOptions, "onWait">> {
   /** Requests at a time for the chunks of a file. Default 4. */
   readonly connections?: number;
   /** Computes hashes of whole files. Files from a hub need it. */
-  readonly hash?: (() => Hash) | undefined;
+  readonly hash?: ((share?: SharedFile) => Hash) | undefined;
+  /** Finds a file that another site has stored, by its SHA-256. It is read instead of downloaded. */
+  readonly findShared?: ((sha256: string) => Promise<Blob | undefined>) | undefined;
 }
 
 export interface StreamWeightsOptions extends Pick<RetryOptions, "signal" | "onWait"> {
@@ -88,6 +90,11 @@ export async function* streamWeights(
     if (manifest.complete && !complete)
       await writeManifest(cache, { ...manifest, complete: false });
     let isNew = false;
+    const findFile = async ({ sha256, bytes }: WeightFile, chunks: readonly Chunk[]) => {
+      if (!cache.works || !sha256 || chunks.every(({ key }) => stored.has(key))) return undefined;
+      const shared = await options.findShared?.(sha256);
+      return shared?.size === bytes ? shared : undefined;
+    };
     for (const { file, all, chunks } of parts) {
       const check = (response: Response) => {
         // The files of a commit never change. The servers that a hub redirects to have other tags.
@@ -103,6 +110,8 @@ export async function* streamWeights(
       yield* readWeightFile(file, chunks, {
         ...{ http, cache, folder, url, connections, stored, check },
         hash: verify ? hash : undefined,
+        shared: await findFile(file, chunks),
+        everyone: !http.token,
         onNewChunk: () => (isNew = true),
       });
     }

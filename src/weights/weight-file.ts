@@ -1,4 +1,4 @@
-import type { Hash } from "../platform/platform.ts";
+import type { Hash, SharedFile } from "../platform/platform.ts";
 import { type WeightCache, type WeightFile, chunkKey, dropWeights } from "./cache.ts";
 import { type FetchOptions, type ByteRange, type ReadInto, fetchChunks } from "./fetch-chunks.ts";
 import { InterruptedError } from "./retry.ts";
@@ -23,7 +23,11 @@ export interface ReadOptions extends Pick<FetchOptions, "http" | "url" | "connec
   /** The keys that the cache has. */
   readonly stored: ReadonlySet<string>;
   /** Computes the hash of all chunks, to compare it with the hub's. Undefined where that is not wanted. */
-  readonly hash: (() => Hash) | undefined;
+  readonly hash: ((share?: SharedFile) => Hash) | undefined;
+  /** The whole file, if another site has stored it. */
+  readonly shared?: Blob | undefined;
+  /** Whether any site may have the file, if this one is the first. */
+  readonly everyone?: boolean | undefined;
   /** Called when a chunk was fetched, unless it has the hash that the cache has of it. */
   readonly onNewChunk?: () => void;
 }
@@ -88,7 +92,10 @@ async function* readHashed(
   chunks: readonly Chunk[],
   options: ReadOptions,
 ): AsyncGenerator<Piece, string | undefined, void> {
-  const hash = file.sha256 && options.hash?.();
+  const { cache, shared, everyone = false } = options;
+  const share =
+    file.sha256 && cache.works && !shared ? { sha256: file.sha256, everyone } : undefined;
+  const hash = file.sha256 && options.hash?.(share);
   const read = (chunk: Chunk, fetch: ReadInto, signal: AbortSignal) =>
     readChunk(file, chunk, options, fetch, signal);
   for await (const piece of fetchChunks(fetchOptions(file, options), chunks, read)) {
@@ -105,7 +112,7 @@ function fetchOptions({ bytes, ranges }: WeightFile, options: ReadOptions): Fetc
 async function readChunk(
   file: WeightFile,
   chunk: Chunk,
-  { cache, stored, onNewChunk }: ReadOptions,
+  { cache, stored, shared, onNewChunk }: ReadOptions,
   fetch: ReadInto,
   signal: AbortSignal,
 ): Promise<Piece> {
@@ -113,10 +120,21 @@ async function readChunk(
   const sealed = stored.has(key) ? await cache.get(key) : undefined;
   const kept = sealed?.length === end - begin + SEAL_BYTES ? await unseal(sealed) : undefined;
   if (kept) return { file: file.name, begin, bytes: kept, network: false };
-  const bytes = await fetchSealed(chunk, fetch, signal);
+  let network = true;
+  const read: ReadInto = async (range, target, signal) => {
+    // Undefined when the browser has deleted it meanwhile.
+    const own = await shared
+      ?.slice(begin, end)
+      .arrayBuffer()
+      .catch(() => undefined);
+    network = own === undefined;
+    if (own) target.set(new Uint8Array(own));
+    else await fetch(range, target, signal);
+  };
+  const bytes = await fetchSealed(chunk, read, signal);
   await cache.set(key, bytes);
   if (!sameSeal(sealed, bytes)) onNewChunk?.();
-  return { file: file.name, begin, bytes: bytes.subarray(0, -SEAL_BYTES), network: true };
+  return { file: file.name, begin, bytes: bytes.subarray(0, -SEAL_BYTES), network };
 }
 
 async function fetchSealed(

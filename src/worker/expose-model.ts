@@ -1,14 +1,13 @@
 import * as comlink from "comlink";
 import { GrammarError } from "../grammar/grammar-error.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
-import type { Hash } from "../platform/platform.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { LocalFolder } from "../weights/blob-files.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import { fetchService } from "./fetch-service.ts";
 import type { WorkerService } from "./protocol.ts";
-import { remoteHashes } from "./remote-hash.ts";
+import { type FileOptions, remoteHashes } from "./remote-hash.ts";
 
 /** What a worker does for its page. */
 export interface ModelLoader {
@@ -23,7 +22,7 @@ export interface ModelLoader {
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,
     signal: AbortSignal,
-    hash: () => Hash,
+    files: FileOptions,
   ): Promise<LoadedModel>;
   readonly plan: WorkerService["plan"];
 }
@@ -49,8 +48,8 @@ export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): v
       if (model) throw new Error(`worker: ${model.id} is loaded already`);
       const compile = withGrammarErrors(compileGrammar);
       const { signal } = disposed;
-      const hash = remoteHashes(connectHashes);
-      model = await loader.load(source, options, compile, onProgress, signal, hash);
+      const files = remoteHashes(connectHashes);
+      model = await loader.load(source, options, compile, onProgress, signal, files);
       return model.id;
     },
 

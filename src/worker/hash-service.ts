@@ -1,30 +1,51 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import * as comlink from "comlink";
+import type { SharedFile } from "../platform/platform.ts";
+import { type SharedWriter, findShared, writeShared } from "./shared-files.ts";
 
-/** Hashes in another worker. */
+/** Hashes, and files that sites share, in another worker. */
 export interface HashService {
-  /** @param id of the hash, numbered by the caller */
-  update(id: number, bytes: Uint8Array): void;
+  /**
+   * Begins a hash.
+   *
+   * @param id of the hash, numbered by the caller
+   * @param share the file that its bytes are written to for other sites
+   */
+  begin(id: number, share?: SharedFile): void;
+  update(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Ends a hash. */
-  digest(id: number): string;
+  digest(id: number): Promise<string>;
+  findShared(sha256: string): Promise<Blob | undefined>;
+}
+
+interface Running {
+  readonly hash: ReturnType<typeof sha256.create>;
+  readonly share?: SharedFile | undefined;
+  readonly writer: Promise<SharedWriter> | undefined;
 }
 
 /** Computes hashes for whoever has the other end of `endpoint`. */
 export function exposeHashes(endpoint?: comlink.Endpoint): void {
-  const hashes = new Map<number, ReturnType<typeof sha256.create>>();
-  const open = (id: number) => {
-    const hash = hashes.get(id) ?? sha256.create();
-    hashes.set(id, hash);
-    return hash;
-  };
+  const all = new Map<number, Running>();
   const service: HashService = {
-    update: (id, bytes) => void open(id).update(bytes),
-    digest(id) {
-      const hash = bytesToHex(open(id).digest());
-      hashes.delete(id);
-      return hash;
+    begin(id, share) {
+      const writer = share && writeShared(share.sha256, share.everyone);
+      all.set(id, { hash: sha256.create(), share, writer });
     },
+    async update(id, bytes) {
+      const { hash, writer } = all.get(id) as Running;
+      hash.update(bytes);
+      await (await writer)?.write(bytes);
+    },
+    async digest(id) {
+      const { hash, share, writer } = all.get(id) as Running;
+      all.delete(id);
+      const hex = bytesToHex(hash.digest());
+      await (await writer)?.end(hex === share?.sha256);
+      return hex;
+    },
+    findShared,
   };
   comlink.expose(service, endpoint);
 }

@@ -18,11 +18,11 @@ function connect(expose: (port: MessagePort) => void): MessagePort {
 
 test("two files at a time have the hashes that Node computes, over one connection", async () => {
   let connections = 0;
-  const open = remoteHashes(async () => {
+  const { hash: open } = remoteHashes(async () => {
     connections++;
     return connect(exposeHashes);
   });
-  const files = [1, 2].map((seed) => new Uint8Array(random(5000, seed).buffer));
+  const files = [1, 2].map((seed) => new Uint8Array(random(5000, seed).buffer as ArrayBuffer));
   const hashes = files.map(() => ({ remote: open(), own: nodeHash() }));
   for (let begin = 0; begin < 20_000; begin += 777) {
     for (const [i, { remote, own }] of hashes.entries()) {
@@ -39,8 +39,8 @@ test("two files at a time have the hashes that Node computes, over one connectio
 test("passes two pieces on and waits for the first before it takes a third", async () => {
   const done: (() => void)[] = [];
   const update = () => new Promise<void>((resolve) => done.push(resolve));
-  const open = remoteHashes(async () => connect((port) => comlink.expose({ update }, port)));
-  const hash = open();
+  const fake = { begin() {}, update };
+  const hash = remoteHashes(async () => connect((port) => comlink.expose(fake, port))).hash();
   const taken: number[] = [];
   const piece = new Uint8Array(8);
   const feeding = (async () => {
@@ -59,7 +59,7 @@ test("passes two pieces on and waits for the first before it takes a third", asy
 });
 
 test("a worker that can't be started fails the load", async () => {
-  const open = remoteHashes(() => Promise.reject(new Error("no worker")));
+  const { hash: open } = remoteHashes(() => Promise.reject(new Error("no worker")));
   await expect(open().update(new Uint8Array(1))).rejects.toThrow("no worker");
   await expect(open().digest()).rejects.toThrow("no worker");
 });
