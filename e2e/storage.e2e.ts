@@ -85,7 +85,9 @@ test("after the browser was killed, the next load loses a chunk per connection a
     const page = await open();
     hub.faults.pieceDelayMs = 20;
     const killed = expect(download(page, "org/one")).rejects.toThrow();
-    await expect.poll(() => hub.sentBytes - before, { interval: 5 }).toBeGreaterThan(BYTES / 2);
+    await expect
+      .poll(() => hub.sentBytes - before, { timeout: 60_000, interval: 5 })
+      .toBeGreaterThan(BYTES / 2);
     const [child] = children as [ChildProcess];
     const ended = new Promise((resolve) => child.on("exit", resolve));
     child.kill("SIGKILL");
