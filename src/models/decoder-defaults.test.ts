@@ -14,11 +14,11 @@ function withText(folder: string, changes: object) {
 const FOLDERS = ["smolvlm", "internvl", "llava", "llava_onevision"];
 
 describe.each(FOLDERS)("%s", (folder) => {
-  test.each(["granite", "mistral", "qwen2_moe"])(
+  test.each(["granite", "mixtral", "qwen2_moe"])(
     "a decoder of type %s is refused",
     (model_type) => {
       expect(() => createModel(withText(folder, { model_type }))).toThrow(
-        `text_config.model_type is "${model_type}", supported: llama, qwen2, qwen3`,
+        `text_config.model_type is "${model_type}", supported: llama, qwen2, qwen3, mistral`,
       );
     },
   );
@@ -27,12 +27,32 @@ describe.each(FOLDERS)("%s", (folder) => {
     ["llama", 2048],
     ["qwen2", 32_768],
     ["qwen3", 32_768],
+    ["mistral", 131_072],
   ])("a decoder of type %s has the defaults of its class", (model_type, context) => {
     const absent = { max_position_embeddings: undefined, head_dim: undefined };
     const { text } = createModel(withText(folder, { model_type, ...absent }));
     expect(text.max_position_embeddings).toBe(context);
     if (model_type === "qwen3") expect(text.head_dim).toBe(128);
     else expect(text.head_dim).toBeLessThan(128);
+  });
+});
+
+describe("Mistral's windows", () => {
+  const window = (fields: object) =>
+    createModel(withText("llava", { model_type: "mistral", ...fields })).text.sliding_window;
+
+  test.each([
+    ["as llava-hf/bakLlava-v1-hf says", { sliding_window: 4096 }, 4096],
+    ["absent", { sliding_window: undefined }, 4096],
+    ["null", { sliding_window: null }, undefined],
+  ])("%s", (_, fields, expected) => {
+    expect(window(fields)).toBe(expected);
+  });
+
+  test("absent heads of keys are 8", () => {
+    const model = () =>
+      createModel(withText("llava", { model_type: "mistral", num_key_value_heads: undefined }));
+    expect(model().text.num_key_value_heads).toBe(8);
   });
 });
 

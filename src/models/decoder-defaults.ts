@@ -15,6 +15,7 @@ const DECODERS = {
   llama: LLAMA_DEFAULTS,
   qwen2: QWEN,
   qwen3: { ...QWEN, head_dim: 128 },
+  mistral: { ...LLAMA_DEFAULTS, num_key_value_heads: 8, max_position_embeddings: 131_072 },
 } satisfies Record<string, LlamaDefaults>;
 
 /** A `text_config.model_type` that `llama` runs. */
@@ -27,7 +28,7 @@ const Config = z.object({
 /**
  * What the class of a checkpoint's decoder has for absent fields of `text_config`. A decoder of another
  * type may have the same weight names, and answers plausibly and wrongly if run as Llama: Granite
- * multiplies states, Mistral attends to a window.
+ * multiplies states.
  *
  * @param otherwise the family's default of `model_type`
  * @throws Error naming a `model_type` that is not supported

@@ -67,7 +67,7 @@ interface SlidingSettings extends LayerSettings {
   readonly max_position_embeddings: number;
 }
 
-/** The defaults of transformers' Qwen2 and Qwen3 classes; no file leaves the second out. */
+/** The defaults of transformers' classes; no file leaves the second out. */
 const SLIDING_WINDOW = 4096;
 const MAX_WINDOW_LAYERS = 28;
 
@@ -80,25 +80,31 @@ export interface SlidingLayers {
 }
 
 /**
- * The layers of a decoder like Llama's. Qwen2 and Qwen3 have a window in the layers from
+ * The layers of a decoder like Llama's. Mistral has a window in all layers, Qwen2 and Qwen3 in those from
  * `max_window_layers` on, if `use_sliding_window` says so. The other types have none.
  *
  * @param modelType `model_type` of the decoder
  * @throws Error naming the field that asks for a window that the type does not have
  */
 export function slidingLayers(settings: SlidingSettings, modelType: string): SlidingLayers {
+  const isMistral = modelType === "mistral";
   const isQwen = /^qwen(2|3)$|^qwen2(_5)?_vl/.test(modelType);
   const { use_sliding_window, sliding_window = SLIDING_WINDOW } = settings;
   const { max_window_layers, max_position_embeddings } = settings;
   // A window that is as long as the context has no effect.
-  if (!isQwen && settings.sliding_window && settings.sliding_window < max_position_embeddings) {
+  if (
+    !isQwen &&
+    !isMistral &&
+    settings.sliding_window &&
+    settings.sliding_window < max_position_embeddings
+  ) {
     throw new Error(
       `config.json: text_config.sliding_window is ${settings.sliding_window}, ` +
         `expected null, for a decoder of type ${modelType}`,
     );
   }
-  const window = isQwen && use_sliding_window ? sliding_window : null;
-  const first = max_window_layers ?? MAX_WINDOW_LAYERS;
+  const window = isMistral || (isQwen && use_sliding_window) ? sliding_window : null;
+  const first = isMistral ? 0 : (max_window_layers ?? MAX_WINDOW_LAYERS);
   const types = layerTypes(settings, (i) =>
     window && i >= first ? "sliding_attention" : "full_attention",
   );
