@@ -25,7 +25,7 @@ describe("webvlm ask", () => {
     [["missing.png", "What is it?"], /^webvlm: There is no file missing.png\.$/m],
     [[join(IMAGES, "red-circle.png")], /^webvlm: Say what you want to know/m],
     [["Hello!", "--max-tokens", "0"], /max-tokens.*Expected an integer, at least 1/],
-    [["Hello!", "--quantization", "q3"], /Allowed choices are f32, f16, q8, q4, auto/],
+    [["Hello!", "--quantization", "q3"], /Allowed choices are f32, f16, q8, q6, q4, auto/],
     [[], /missing required argument 'words'/],
   ])("%j is refused before anything is loaded", async (words, message) => {
     const { code, stdout, stderr } = await webvlm(["ask", ...words]);
@@ -61,7 +61,7 @@ describe("webvlm inspect", () => {
   test("prints a table", async () => {
     const { stdout } = await webvlm(["inspect", join(ROOT, UNPACKED, "qwen2_5_vl")]);
     expect(stdout).toMatch(/^qwen2_5_vl: qwen2_5_vl, stored as BF16$/m);
-    expect(stdout).toMatch(/parameters +on disk +f32 +f16 +q8 +q4 +auto$/m);
+    expect(stdout).toMatch(/parameters +on disk +f32 +f16 +q8 +q6 +q4 +auto$/m);
     for (const row of ["text", "embedding", "vision", "connector", "keys and values", "total"]) {
       expect(stdout).toMatch(new RegExp(`^ +${row} .*\\d [KMG]?B$`, "m"));
     }

@@ -7,6 +7,7 @@ import { planCheckpoint } from "../src/runtime/plan-checkpoint.ts";
 import type { Checkpoint } from "../src/weights/checkpoint.ts";
 import { QUANTIZATIONS } from "../src/weights/formats/registry.ts";
 import { WHOLE_MODELS } from "../tests/families.ts";
+import { PUBLISHED_REPOSITORIES, publishedRepository } from "../tests/published-repositories.ts";
 import { randomCheckpoint } from "../tests/shapes/random-checkpoint.ts";
 
 const FILE = join(import.meta.dirname, "../src/demo/model-sizes.json");
@@ -14,7 +15,7 @@ const FILE = join(import.meta.dirname, "../src/demo/model-sizes.json");
 /**
  * `npm run model-sizes`: updates the sizes that the demo page shows for its models. They are read from
  * the hub, as by `webvlm inspect`. If the hub can't be reached, they are computed from the shapes that
- * the tests know; a model without known shapes keeps its numbers.
+ * the tests know; a model of unknown shapes keeps its numbers.
  *
  * @returns the exit code
  */
@@ -43,6 +44,9 @@ async function open(source: string): Promise<Checkpoint | undefined> {
   } catch (error) {
     console.log(`${source}: ${(error as Error).message}`);
     const shape = WHOLE_MODELS[source];
-    return shape && randomCheckpoint(shape());
+    if (shape) return randomCheckpoint(shape());
+    return PUBLISHED_REPOSITORIES.includes(source)
+      ? publishedRepository(source).checkpoint
+      : undefined;
   }
 }

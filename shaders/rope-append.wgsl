@@ -1,5 +1,5 @@
 // Norms query and key heads (heads/*.wgsl), rotates them by RoPE (lib/rope.wgsl), and appends keys and
-// values to the cache. One lane per four channel pairs of one head of a row; heads are H queries,
+// values to the cache (kept/*.wgsl). One lane per four channel pairs of one head of a row; heads are H queries,
 // K keys, K values.
 
 const LANES = 64u;
@@ -15,8 +15,8 @@ override MAX_PAGES: u32;  // pages per sequence in the page table
 @group(0) @binding(3) var<storage, read> axes: array<vec4u>;                 // [C/2 / 4]
 @group(0) @binding(4) var<storage, read> page_table: array<u32>;             // [sequences, MAX_PAGES]
 @group(0) @binding(5) var<storage, read_write> q: array<vec4f>;              // [T, H * C/4]
-@group(0) @binding(6) var<storage, read_write> keys: array<vec4f>;           // [pages * 64, K * C/4]
-@group(0) @binding(7) var<storage, read_write> values: array<vec4f>;         // [pages * 64, K * C/4]
+@group(0) @binding(6) var<storage, read_write> keys: array<Kept>;            // [pages * 64, K * C/4]
+@group(0) @binding(7) var<storage, read_write> values: array<Kept>;          // [pages * 64, K * C/4]
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -36,8 +36,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
   if (head >= H + K) {
     let value = (slot + head - H - K) * (C / 4u) + c;
-    values[value] = a;
-    values[value + C / 8u] = b;
+    values[value] = kept(a);
+    values[value + C / 8u] = kept(b);
     return;
   }
 
@@ -50,8 +50,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     q[query + C / 8u] = y.b;
   } else {
     let key = (slot + head - H) * (C / 4u) + c;
-    keys[key] = y.a;
-    keys[key + C / 8u] = y.b;
+    keys[key] = kept(y.a);
+    keys[key + C / 8u] = kept(y.b);
   }
 }
 

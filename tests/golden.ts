@@ -6,8 +6,8 @@ import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { decodeImage } from "../src/platform/decode-image.ts";
 import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
+import type { Quantization } from "../src/weights/choose-format.ts";
 import { PACKED_FORMATS } from "../src/weights/formats/packed.ts";
-import type { QuantizationName } from "../src/weights/formats/registry.ts";
 import { GpuWeights } from "../src/weights/gpu-weights.ts";
 import { headerBytes, parseHeader } from "../src/weights/safetensors.ts";
 import { resolveSource } from "../src/weights/source.ts";
@@ -130,7 +130,7 @@ export async function requestOf(
 export async function openEngine(
   gpu: Gpu,
   checkpoint: Checkpoint,
-  quantization: QuantizationName,
+  quantization: Quantization | "auto",
   options: EngineOptions = {},
 ): Promise<{ engine: Engine; model: Model; weights: GpuWeights }> {
   const model = createModel(checkpoint.files);
@@ -166,4 +166,25 @@ export async function generate(
   const tokens = engine.generate({ ...input, stopTokenIds, sampling: GREEDY });
   for await (const { token } of tokens) ids.push(token);
   return ids;
+}
+
+/**
+ * Teacher forcing: each recorded token is asked for after the prompt and the recorded ones before it.
+ *
+ * @returns for each recorded token, whether the engine gives it
+ */
+export async function tokensKept(
+  engine: Engine,
+  case_: GoldenCase,
+  model: Model,
+): Promise<boolean[]> {
+  const request = await requestOf(case_, model);
+  const kept: boolean[] = [];
+  for (const [i, expected] of case_.output_ids.entries()) {
+    const ids = [...case_.input_ids, ...case_.output_ids.slice(0, i)];
+    for await (const { token } of engine.generate({ ...request, ids, maxTokens: 1 })) {
+      kept.push(token === expected);
+    }
+  }
+  return kept;
 }

@@ -40,6 +40,25 @@ export function random(count: number, seed = 1): Float32Array {
   });
 }
 
+/** Seeded numbers of the standard normal distribution (Box-Muller). */
+export function normal(count: number, seed = 1): Float32Array {
+  const uniform = random(2 * count, seed).map((value) => (value + 1) / 2);
+  return Float32Array.from({ length: count }, (_, i) => {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform[2 * i]!));
+    return radius * Math.cos(2 * Math.PI * uniform[2 * i + 1]!);
+  });
+}
+
+/** @returns the root of the mean squared error, as a share of the expected values' rms */
+export function rmsError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [error, size] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    error += (actual[i]! - expected[i]!) ** 2;
+    size += expected[i]! ** 2;
+  }
+  return Math.sqrt(error / size);
+}
+
 /** Records, compiles, runs and reads one op's output. */
 export async function runOp(gpu: Gpu, record: (g: Graph) => Tensor): Promise<Float32Array> {
   const g = new Graph(gpu);

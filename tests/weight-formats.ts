@@ -6,6 +6,7 @@ import {
   type WritableWeight,
 } from "../src/weights/allocate-weight.ts";
 import type { FormatReference, WeightFormat } from "../src/weights/format.ts";
+import { affineReference } from "../src/weights/formats/affine.ts";
 import { bf16, bf16Reference } from "../src/weights/formats/bf16.ts";
 import { f16, f16Reference } from "../src/weights/formats/f16.ts";
 import { f32, f32Reference } from "../src/weights/formats/f32.ts";
@@ -14,8 +15,9 @@ import { fp8Format, fp8Reference } from "../src/weights/formats/fp8.ts";
 import { intFormat, intReference, type Zeros } from "../src/weights/formats/int.ts";
 import { mlxFormat, mlxReference } from "../src/weights/formats/mlx.ts";
 import { nf4Format, nf4Reference } from "../src/weights/formats/nf4.ts";
-import { q4, q4InBlocksOf, q4Reference } from "../src/weights/formats/q4.ts";
-import { q8, q8Reference } from "../src/weights/formats/q8.ts";
+import { q4 } from "../src/weights/formats/q4.ts";
+import { q6 } from "../src/weights/formats/q6.ts";
+import { q8 } from "../src/weights/formats/q8.ts";
 import { WeightWriter } from "../src/weights/weight-writer.ts";
 import { GGML_CASES } from "./ggml-formats.ts";
 
@@ -31,12 +33,13 @@ export interface FormatCase {
 /** Every format, one line each, and the layouts that only some checkpoints have. */
 export const FORMAT_CASES: readonly FormatCase[] = [
   { title: "f32", format: f32, reference: f32Reference, error: 0 },
-  // Half a step: of a mantissa, of 2/511, of 2/15, and what 16 bits of scale add.
+  // Half a step: of a mantissa, or of 2/255, and what 16 bits of scale add.
   { title: "f16", format: f16, reference: f16Reference, error: 2 ** -12 },
   { title: "bf16", format: bf16, reference: bf16Reference, error: 2 ** -9 },
-  { title: "q8", format: q8, reference: q8Reference, error: 1 / 511 + 5e-4 },
-  { title: "q4/32", format: q4, reference: q4Reference, error: 1 / 15 + 2e-3 },
-  { title: "q4/64", format: q4InBlocksOf(64), reference: q4Reference, error: 1 / 15 + 2e-3 },
+  { title: "q8", format: q8, reference: affineReference, error: 1 / 255 + 2e-4 },
+  // A whole step: where scales are searched, the largest weights may be cut by half a step.
+  { title: "q6", format: q6, reference: affineReference, error: 2 / 63 },
+  { title: "q4", format: q4, reference: affineReference, error: 2 / 15 },
   mlxCase(4, 64, "BF16"),
   mlxCase(4, 32, "F16"),
   mlxCase(8, 32, "BF16"),

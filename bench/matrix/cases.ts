@@ -1,6 +1,6 @@
 /** A product y[T, O] = x[T, D] W[O, D]ᵀ to time. */
 export interface Product {
-  readonly format: "f32" | "q8" | "q4";
+  readonly format: "f32" | "q8" | "q6" | "q4";
   readonly D: number;
   readonly O: number;
   readonly T: number;
@@ -23,7 +23,7 @@ const SHAPES = [
 /** All row counts of a matrix are measured together, so that it is uploaded once. */
 export const ROWS = [1, 8, 64] as const;
 
-export const MATRICES = (["f32", "q8", "q4"] as const).flatMap((format) =>
+export const MATRICES = (["f32", "q8", "q6", "q4"] as const).flatMap((format) =>
   SHAPES.map((shape) => ({ format, ...shape })),
 );
 export type Matrix = (typeof MATRICES)[number];

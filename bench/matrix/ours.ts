@@ -5,13 +5,14 @@ import type { Weight } from "../../src/gpu/weight.ts";
 import { linear } from "../../src/ops/linear.ts";
 import { f32 } from "../../src/weights/formats/f32.ts";
 import { q4 } from "../../src/weights/formats/q4.ts";
+import { q6 } from "../../src/weights/formats/q6.ts";
 import { q8 } from "../../src/weights/formats/q8.ts";
 import { makeWeight } from "../../tests/weight-formats.ts";
 import type { Matrix } from "./cases.ts";
 import type { Contender } from "./timing.ts";
 import type { Source } from "./weights.ts";
 
-const FORMATS = { f32, q8, q4 };
+const FORMATS = { f32, q8, q6, q4 };
 
 export async function openOurs(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();

@@ -3,8 +3,8 @@ import type { Matrix } from "./cases.ts";
 /** Number of weights that share a scale. */
 export const BLOCK = 32;
 
-/** Bits of the codes that onnxruntime-web reads. */
-export const CODE_BITS = { q8: 8, q4: 4 } as const;
+/** Bits of the codes that onnxruntime-web reads. It has none of 6. */
+export const CODE_BITS = { q8: 8, q6: 8, q4: 4 } as const;
 
 /** A matrix in the formats of both sides. */
 export interface Source {
@@ -28,8 +28,8 @@ export function randomValues(count: number): Float32Array<ArrayBuffer> {
 }
 
 /**
- * @returns weights whose products can be compared. In q4 both sides represent them exactly. In q8 our codes
- *   have nine bits and theirs eight, so the values differ slightly.
+ * @returns weights whose products can be compared. In q4 both sides represent them exactly. In q8 our
+ *   scales are of 64 weights, and in q6 our codes are narrower, so the values differ slightly.
  */
 export function makeSource({ format, O, D }: Matrix): Source {
   const values = randomValues(O * D);

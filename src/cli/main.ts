@@ -176,6 +176,12 @@ function modelOptions(command: Command): Command {
   return command
     .option("--model <model>", "repository, folder or URL (default: the sample model)")
     .option("--context-length <tokens>", "longest prompt and answer together", number(1))
+    .addOption(
+      new Option(
+        "--kv-cache <type>",
+        'how keys and values are kept (default: f32, or as "auto" says)',
+      ).choices(["f32", "f16"]),
+    )
     .option("--memory-bytes <size>", 'GPU memory that "auto" may use, such as 4g', size)
     .option("--max-image-tokens <tokens>", "most tokens for one image", number(1))
     .showHelpAfterError("(see --help)");

@@ -18,6 +18,7 @@ function written(isTTY: boolean): string {
   terminal.onDownload(progress({ stage: "waiting", waitSeconds: 299.5 }));
   terminal.onDownload(progress({ loadedBytes: 2.8e9, ...fast, secondsLeft: 60 }));
   terminal.onProgress(progress({ stage: "waiting" }));
+  terminal.onProgress(progress({ stage: "files", auto: "q8 takes …" }));
   terminal.onProgress(progress({ loadedBytes: 4e9, ...fast, secondsLeft: 0 }));
   terminal.note("GPU: x");
   return text;
@@ -29,6 +30,7 @@ test("a log has a line per tenth, and one for each wait", () => {
     "waiting 300 s: the server or the network does not answer",
     "downloading: 70% of 4.0 GB, 20.0 MB/s, 60 s left",
     "waiting for another process that downloads the same file",
+    "auto: q8 takes …",
     "loading: 100% of 4.0 GB",
     "GPU: x",
     "",
@@ -42,6 +44,6 @@ test("a terminal has one line that changes", () => {
     "waiting 300 s: the server or the network does not answer",
     "downloading: 70% of 4.0 GB, 20.0 MB/s, 60 s left",
     "waiting for another process that downloads the same file",
-    "loading: 100% of 4.0 GB\nGPU: x\n",
+    "auto: q8 takes …\nloading: 100% of 4.0 GB\nGPU: x\n",
   ]);
 });

@@ -46,6 +46,7 @@ export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Termi
     },
     onDownload: (progress) => show("downloading", progress),
     onProgress(progress) {
+      if (progress.auto) print(`auto: ${progress.auto}`, false);
       if (["weights", "waiting"].includes(progress.stage)) show("loading", progress);
     },
   };

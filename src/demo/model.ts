@@ -5,15 +5,18 @@ import { resolveFolder } from "./local.ts";
 import { say } from "./notice.ts";
 import { settings } from "./settings.ts";
 
-/** The state of the page's model. `source` is what the user entered. */
+/**
+ * The state of the page's model. `source` is what the user entered, `auto` what "auto" has chosen for the
+ * device.
+ */
 export type ModelState =
   | { readonly status: "none" }
   | {
       readonly status: "loading";
       readonly source: string;
       readonly progress: Progress | undefined;
+      readonly auto?: string | undefined;
     }
-  /** `auto` says what "auto" has chosen for the device. */
   | {
       readonly status: "ready";
       readonly source: string;
@@ -65,7 +68,8 @@ export async function loadModel(source: string, cache = true): Promise<void> {
 function showProgress(progress: Progress): void {
   const state = model.value;
   if (state.status !== "loading") return;
-  model.value = { ...state, progress };
+  const auto = progress.auto ?? state.auto;
+  model.value = { ...state, progress, auto };
 }
 
 export function cancelLoad(): void {

@@ -1,6 +1,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { ELEMENT_BYTES, type Tensor } from "../gpu/tensor.ts";
 import type { CrossAttentionShape, Model, PatchSource, Weights } from "../models/model.ts";
+import type { KvType } from "../ops/cache.ts";
 import {
   CrossAttentionCache,
   crossAttentionContents,
@@ -25,6 +26,8 @@ import { type OnPass, Vision, typicalLayout } from "./vision.ts";
 export interface EngineOptions {
   /** Tokens of prompt and answer together. Default: what `affordableContext` returns. */
   readonly contextLength?: number;
+  /** How keys and values of tokens are kept. Those of cross-attention are f32. Default "f32". */
+  readonly kvCache?: KvType;
   /** Token rows of the largest prefill chunk, unless a bidirectional block is larger. */
   readonly prefillRows?: number;
   /** Requests that may wait while one runs. Default 64. */
@@ -76,6 +79,7 @@ export interface EngineStats {
 /** Runs one model's requests, one at a time. */
 export class Engine implements TokenGenerator {
   readonly contextLength: number;
+  readonly kvCache: KvType;
   readonly maxImages: number | undefined;
   readonly decoder: Decoder;
   readonly vision: Vision;
@@ -101,12 +105,13 @@ export class Engine implements TokenGenerator {
     const longest = model.text.max_position_embeddings;
     const affordable = affordableContext(kvBytesPerToken(model.text), longest);
     this.contextLength = Math.min(options.contextLength ?? affordable, longest);
+    this.kvCache = options.kvCache ?? "f32";
     this.#gpu = gpu;
     this.#model = model;
     this.#preprocess = preprocess;
     this.#options = options;
     this.#queue = new RequestQueue(options.queueLength ?? 64);
-    this.#cache = new KvCache(gpu, model.text, this.contextLength);
+    this.#cache = new KvCache(gpu, model.text, this.contextLength, this.kvCache);
     const { crossAttention, imageStates } = model;
     this.maxImages = crossAttention && maxImagesOf(gpu, imageStates, crossAttention);
     const N =

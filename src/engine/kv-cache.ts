@@ -1,6 +1,13 @@
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, bufferOf } from "../gpu/tensor.ts";
-import { type ConvCache, type LayerCache, PAGE_TOKENS, convStateRows } from "../ops/cache.ts";
+import {
+  type ConvCache,
+  type KvType,
+  type LayerCache,
+  PAGE_TOKENS,
+  convStateRows,
+  kvTensor,
+} from "../ops/cache.ts";
 import { type PageCopy, PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
 
 /** The fields of `TextShape` that decide what a sequence keeps. */
@@ -38,20 +45,20 @@ function widthsOf(shape: KvCacheShape): Widths {
  * @returns bytes that one token takes in all layers: keys, values, and its share of the page's
  *   convolution states
  */
-export function kvBytesPerToken(shape: KvCacheShape): number {
+export function kvBytesPerToken(shape: KvCacheShape, type: KvType = "f32"): number {
   const { kvLayers, kvWidth, convLayers, convWidth, convRows } = widthsOf(shape);
   const states = (convLayers * convWidth * convRows) / PAGE_TOKENS;
-  return (kvLayers * 2 * kvWidth + states) * 4;
+  return kvLayers * 2 * kvWidth * (type === "f32" ? 4 : 2) + states * 4;
 }
 
-/** Bytes that keys and values may take by default ... */
+/** Bytes that keys and values in f32 may take by default ... */
 const KV_BYTES = 512 * 2 ** 20;
 
 /** ... but a conversation about an image needs this many tokens. */
 const MIN_CONTEXT = 4096;
 
 /**
- * @param tokenBytes as `kvBytesPerToken` returns it
+ * @param tokenBytes as `kvBytesPerToken` returns it for f32; f16 halves the cache, and keeps the context
  * @param longest the longest context of the model
  * @returns the default context length
  */
@@ -72,19 +79,26 @@ export class KvCache {
   readonly pageTable: Tensor;
   readonly #gpu: Gpu;
   readonly #prefixes: PrefixCache;
-  /** `[PAGE_TOKENS, K * C]`, between two pages: a buffer can't be copied to itself. */
+  /** One page of keys or values, between two pages: a buffer can't be copied to itself. */
   readonly #copied: Tensor;
 
-  /** @param tokens the context length */
-  constructor(gpu: Gpu, shape: KvCacheShape, tokens: number) {
+  /**
+   * @param tokens the context length
+   * @param type of keys and values; states of convolutions are f32
+   */
+  constructor(gpu: Gpu, shape: KvCacheShape, tokens: number, type: KvType = "f32") {
     const pages = Math.ceil(tokens / PAGE_TOKENS);
     const { kvLayers, kvWidth: width, convLayers, convWidth, convRows } = widthsOf(shape);
     this.#gpu = gpu;
     this.#prefixes = new PrefixCache(pages, { wholePages: convLayers > 0 });
     this.pageTable = gpu.tensor("page table", [1, pages], "u32");
+    const kept = (label: string, rows: number): Tensor => {
+      const { shape, dtype } = kvTensor(type, rows, width);
+      return gpu.tensor(label, shape, dtype);
+    };
     this.layers = Array.from({ length: kvLayers }, (_, i) => ({
-      keys: gpu.tensor(`keys ${i}`, [pages * PAGE_TOKENS, width]),
-      values: gpu.tensor(`values ${i}`, [pages * PAGE_TOKENS, width]),
+      keys: kept(`keys ${i}`, pages * PAGE_TOKENS),
+      values: kept(`values ${i}`, pages * PAGE_TOKENS),
       pageTable: this.pageTable,
     }));
     this.convolutions = Array.from({ length: convLayers }, (_, i) => ({
@@ -92,7 +106,7 @@ export class KvCache {
       kept: convRows,
       pageTable: this.pageTable,
     }));
-    this.#copied = gpu.tensor("copied page", [PAGE_TOKENS, width]);
+    this.#copied = kept("copied page", PAGE_TOKENS);
   }
 
   /** Begins a sequence, which becomes the running one; see `PrefixCache.begin`. */

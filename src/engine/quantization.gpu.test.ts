@@ -3,10 +3,12 @@ import {
   type Golden,
   type GoldenCase,
   buildEngine,
+  caseOf,
   generate,
   openEngine,
   openGolden,
   prepareImages,
+  tokensKept,
 } from "../../tests/golden.ts";
 import { expectClose, testGpu } from "../../tests/support.ts";
 import { referenceOf } from "../../tests/weight-formats.ts";
@@ -15,6 +17,7 @@ import type { Weight } from "../gpu/weight.ts";
 import type { Weights } from "../models/model.ts";
 import { allocateWeight } from "../weights/allocate-weight.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
+import type { Quantization } from "../weights/choose-format.ts";
 import type { WeightFormat } from "../weights/format.ts";
 import { f32 } from "../weights/formats/f32.ts";
 import { resolveSource } from "../weights/source.ts";
@@ -39,7 +42,7 @@ function replaceMatrices(weights: Weights, replace: (weight: Weight) => Weight):
     has: (name) => weights.has(name),
     vector: (names) => weights.vector(names),
     matrix: (names, D) => replace(weights.matrix(names, D)),
-    embedding: (names) => replace(weights.embedding(names)),
+    embedding: (names, cut) => replace(weights.embedding(names, cut)),
     head: (names) => replace(weights.head(names)),
   };
 }
@@ -67,9 +70,19 @@ async function logitsOf(engine: Engine, name: string): Promise<Float32Array> {
   return gpu.read(engine.decoder.lastLogits ?? expect.fail("no logits"));
 }
 
-describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) => {
+const FORMATS: readonly (readonly [Quantization, formats: readonly string[]])[] = [
+  ...(["q8", "q6", "q4", "f16"] as const).map((format) => [format, [format]] as const),
+  [{ auto: "mixed" }, ["q4", "q6", "q8"]],
+];
+
+describe.each(FORMATS)("quantized to %o on load", (quantization, expected) => {
   test("logits are those of the dequantized weights in f32", async () => {
-    const { engine, model, weights } = await openEngine(gpu, golden.checkpoint, format, OPTIONS);
+    const { engine, model, weights } = await openEngine(
+      gpu,
+      golden.checkpoint,
+      quantization,
+      OPTIONS,
+    );
     const seen = new Set<Weight>();
     const watched = replaceMatrices(weights, (weight) => {
       seen.add(weight);
@@ -79,7 +92,7 @@ describe.each(["q8", "q4", "f16"] as const)("quantized to %s on load", (format) 
     const formats = new Set(
       [...seen].flatMap(({ slices }) => slices.map(({ format }) => format.name)),
     );
-    expect([...formats]).toEqual([format]);
+    expect([...formats].sort()).toEqual(expected);
 
     const plain = new Map<Weight, Weight>();
     for (const weight of seen) plain.set(weight, await toF32(weight));
@@ -117,34 +130,31 @@ test("in q8 the sample model gives its f32 answers where its margin is large", a
   }
 });
 
-/** The greedy ids of each case in q8. */
-async function answersOf({ checkpoint, cases }: Golden): Promise<number[][]> {
-  const { engine, model, weights } = await openEngine(gpu, checkpoint, "q8", OPTIONS);
-  const all: number[][] = [];
-  for (const case_ of cases) {
-    const images = await prepareImages(case_, model, "/e2e/goldens");
-    const input = { ids: case_.input_ids, images, maxTokens: case_.max_tokens };
-    all.push(await generate(engine, input, checkpoint.files));
+/**
+ * Each token after the recorded ones before it. The reference's best logits lead by as little as 0.12, and in
+ * q8 the logits of these random models change by about as much. `npm run bench -- levels` measures all
+ * levels.
+ */
+test("in q8 at least 95 of 100 tokens are the recorded ones", async () => {
+  const matches: boolean[] = [];
+  for (const folder of ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]) {
+    const { checkpoint, cases } = await openGolden(folder);
+    const { engine, model, weights } = await openEngine(gpu, checkpoint, "q8", OPTIONS);
+    for (const name of ["text", "image"]) {
+      matches.push(...(await tokensKept(engine, caseOf({ cases }, name), model)));
+    }
+    weights.dispose();
+  }
+  expect(matches.length).toBeGreaterThan(80);
+  expect(matches.filter(Boolean).length).toBeGreaterThanOrEqual(0.95 * matches.length);
+}, 300_000);
+
+test("keys and values in f16 keep windows, blocks in both directions and cached prefixes", async () => {
+  const { checkpoint, cases } = await openGolden("gemma3");
+  const options = { ...OPTIONS, kvCache: "f16" } as const;
+  const { engine, model, weights } = await openEngine(gpu, checkpoint, "f32", options);
+  for (const name of ["image", "text"]) {
+    expect(await tokensKept(engine, caseOf({ cases }, name), model)).not.toContain(false);
   }
   weights.dispose();
-  return all;
-}
-
-/**
- * In q8 the logits of these random models change by about 0.06. The reference's best logits lead by as
- * little as 0.12, so an answer may differ there.
- */
-test("in q8 at least 9 of 10 answers equal the recorded ones", async () => {
-  const forks: string[] = [];
-  let count = 0;
-  for (const folder of ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]) {
-    const golden = await openGolden(folder);
-    const all = await answersOf(golden);
-    for (const [i, { name, output_ids }] of golden.cases.entries()) {
-      if (all[i]?.join() !== output_ids.join()) forks.push(`${folder}: ${name}`);
-    }
-    count += golden.cases.length;
-  }
-  expect(count).toBeGreaterThan(20);
-  expect(forks.length, forks.join(", ")).toBeLessThanOrEqual(0.1 * count);
-}, 300_000);
+});

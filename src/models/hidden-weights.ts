@@ -12,7 +12,7 @@ export function hiddenWeights(w: Weights, hidden: RegExp, prefix = ""): Weights 
     part: (part) => hiddenWeights(w.part(part), hidden, prefix),
     has: (name) => !hidden.test(prefix + name) && w.has(name),
     matrix: (names, D) => w.matrix(names, D),
-    embedding: (names) => w.embedding(names),
+    embedding: (names, cut) => w.embedding(names, cut),
     head: (names) => w.head(names),
     vector: (names) => w.vector(names),
   };

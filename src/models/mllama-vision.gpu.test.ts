@@ -10,6 +10,7 @@ import type { WeightFormat } from "../weights/format.ts";
 import { f16 } from "../weights/formats/f16.ts";
 import { f32 } from "../weights/formats/f32.ts";
 import { q4 } from "../weights/formats/q4.ts";
+import { q6 } from "../weights/formats/q6.ts";
 import { q8 } from "../weights/formats/q8.ts";
 import { projectStates } from "./mllama-vision.ts";
 import type { Weights } from "./model.ts";
@@ -36,26 +37,29 @@ test("the projector gives the same however many rows it computes at a time", asy
   for (const maxRows of [1, 5, 18, 19]) expectClose(await projected(maxRows), whole, 1e-6);
 });
 
-test.each([f32, f16, q8, q4])("weight rows split into shorter ones, in $name", async (format) => {
-  const gpu = await testGpu();
-  const [O, count, D] = [5, 3, 64];
-  // The limit cuts the matrix into slices.
-  const options = { maxBytes: 2 * count * D * 4 };
-  const values = random(O * count * D, 4);
-  const wide = await makeWeight(gpu, values, [O, count * D], format, options);
-  const narrow = await makeWeight(gpu, values, [O * count, D], format);
-  const words = new Uint32Array(O * count * ROW_WORDS);
-  for (let i = 0; i < O * count; i++) writeRow(words, i, { ...IDLE_ROW, token: i });
-  const rows = gpu.tensor("rows", [O * count, ROW_WORDS], "u32", words);
-  const lookedUp = async (table: Weight): Promise<Float32Array> => {
-    const g = new Graph(gpu);
-    const y = g.keep(embed(g, rows, table));
-    const plan = await g.compile();
-    plan.submit();
-    return gpu.read(y);
-  };
-  expect(await lookedUp(splitRows(wide, D))).toEqual(await lookedUp(narrow));
-});
+test.each([f32, f16, q8, q6, q4])(
+  "weight rows split into shorter ones, in $name",
+  async (format) => {
+    const gpu = await testGpu();
+    const [O, count, D] = [5, 3, 64];
+    // The limit cuts the matrix into slices.
+    const options = { maxBytes: 2 * count * D * 4 };
+    const values = random(O * count * D, 4);
+    const wide = await makeWeight(gpu, values, [O, count * D], format, options);
+    const narrow = await makeWeight(gpu, values, [O * count, D], format);
+    const words = new Uint32Array(O * count * ROW_WORDS);
+    for (let i = 0; i < O * count; i++) writeRow(words, i, { ...IDLE_ROW, token: i });
+    const rows = gpu.tensor("rows", [O * count, ROW_WORDS], "u32", words);
+    const lookedUp = async (table: Weight): Promise<Float32Array> => {
+      const g = new Graph(gpu);
+      const y = g.keep(embed(g, rows, table));
+      const plan = await g.compile();
+      plan.submit();
+      return gpu.read(y);
+    };
+    expect(await lookedUp(splitRows(wide, D))).toEqual(await lookedUp(narrow));
+  },
+);
 
 test("weight rows are not split within a block", async () => {
   const gpu = await testGpu();

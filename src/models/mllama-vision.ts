@@ -187,7 +187,8 @@ function addPositions(
   x = add(g, x, gatherRows(g, ofClass, tables.classes, orZeros));
   const inTile = gatherRows(g, position.vector("embedding"), tables.positions);
   x = addGated(g, x, inTile, gate, { complement: true });
-  const table = splitRows(position.embedding("tile_embedding.weight"), c.hidden_size);
+  const tiles = position.embedding("tile_embedding.weight", c.hidden_size);
+  const table = splitRows(tiles, c.hidden_size);
   return addGated(g, x, embed(g, tables.rows, table), gate);
 }
 

@@ -12,7 +12,7 @@ export function renamedWeights(w: Weights, rename: (name: string) => string, pre
     part: (part) => renamedWeights(w.part(part), rename, prefix),
     has: (name) => w.has(rename(prefix + name)),
     matrix: (names, D) => w.matrix(all(names), D),
-    embedding: (names) => w.embedding(all(names)),
+    embedding: (names, cut) => w.embedding(all(names), cut),
     head: (names) => w.head(all(names)),
     vector: (names) => w.vector(all(names)),
   };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { keptTensor } from "../../tests/kept-tensor.ts";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
 import { type AttentionOptions, type KeySource, attention } from "./attention.ts";
-import { PAGE_TOKENS } from "./cache.ts";
+import { type KvType, PAGE_TOKENS } from "./cache.ts";
 import { IDLE_ROW, ROW_WORDS, type Row, writeRow } from "./row.ts";
 
 type Sizes = Omit<AttentionOptions, "scale">;
@@ -67,7 +68,12 @@ async function check(
 const SEQUENCES = 3;
 
 /** Attention to a cache with shuffled pages, whose unused rows hold NaN. */
-async function checkPaged(rows: readonly Row[], sizes: Sizes, maxPages: number) {
+async function checkPaged(
+  rows: readonly Row[],
+  sizes: Sizes,
+  maxPages: number,
+  type: KvType = "f32",
+) {
   const gpu = await testGpu();
   const { H, K, C } = sizes;
   const options = { ...sizes, scale: 2.5 * C ** -0.5 };
@@ -90,9 +96,10 @@ async function checkPaged(rows: readonly Row[], sizes: Sizes, maxPages: number) 
     keys.fill(NaN, slot * K * C, (slot + 1) * K * C);
     values.fill(NaN, slot * K * C, (slot + 1) * K * C);
   }
+  const kept = (data: Float32Array, label: string) => keptTensor(gpu, label, data, K * C, type);
   const cache = {
-    keys: gpu.tensor("keys", [pages * PAGE_TOKENS, K * C], "f32", keys),
-    values: gpu.tensor("values", [pages * PAGE_TOKENS, K * C], "f32", values),
+    keys: kept(keys, "keys"),
+    values: kept(values, "values"),
     pageTable: gpu.tensor("pageTable", [SEQUENCES, maxPages], "u32", pageTable),
   };
   const lookup =
@@ -255,6 +262,30 @@ describe("attention", () => {
     { softcap: 0.01, T: 30 },
   ])("$T rows whose scores are capped by $softcap", async ({ softcap, T }) => {
     await checkPaged(causal(1, 90, T), { ...heads, softcap }, 5);
+  });
+
+  test.each(HEADS.slice(2, 5))(
+    "$H/$K heads of $C attend to keys in pages that are kept in f16",
+    async (heads) => {
+      await checkPaged(causal(1, 199, 1), heads, 5, "f16");
+      await checkPaged(causal(2, 50, 33), heads, 5, "f16");
+    },
+  );
+
+  test("shapes of keys that don't fit their type are refused", async () => {
+    const gpu = await testGpu();
+    const pageTable = gpu.tensor("pages", [1, 1], "u32");
+    const cache = {
+      keys: gpu.tensor("k", [64, 8]),
+      values: gpu.tensor("v", [64, 4], "u32"),
+      pageTable,
+    };
+    const rows = gpu.tensor("rows", [1, ROW_WORDS], "u32");
+    const q = gpu.tensor("q", [1, 8]);
+    const run = runOp(gpu, (g) =>
+      attention(g, rows, q, { kind: "paged", cache }, { H: 1, K: 1, C: 8, scale: 1 }),
+    );
+    await expect(run).rejects.toThrow("expected rows of 8 f32, or of 4 u32 with two f16");
   });
 
   test("many pages", async () => {

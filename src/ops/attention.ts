@@ -9,7 +9,7 @@ import keyRange from "../../shaders/lib/key-range.wgsl?raw";
 import row from "../../shaders/lib/row.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { type LayerCache, PAGE_TOKENS } from "./cache.ts";
+import { type LayerCache, keptCode, PAGE_TOKENS } from "./cache.ts";
 
 /** Where the keys and values of an attention layer lie. */
 export type KeySource =
@@ -125,18 +125,20 @@ function keyReader(source: KeySource, fusedWidth: number, cacheWidth: number): K
     const pages = Math.ceil((qkv.shape[0] as number) / PAGE_TOKENS);
     return { code: flat, constants: {}, parts: [qkv], pages };
   }
-  const { keys, values } = source.kind === "paged" ? source.cache : source;
+  if (source.kind === "paged") {
+    const { cache } = source;
+    const { keys, values, pageTable } = cache;
+    const code = keptCode("attention", cache, cacheWidth) + paged;
+    const pages = pageTable.shape[1] as number;
+    return { code, constants: { MAX_PAGES: pages }, parts: [keys, values, pageTable], pages };
+  }
+  const { keys, values } = source;
   if (keys.shape[1] !== cacheWidth || values.shape[1] !== cacheWidth) {
     throw new TypeError(
       `attention: keys are [${keys.shape}] and values [${values.shape}], ` +
         `expected rows of ${cacheWidth}`,
     );
   }
-  if (source.kind === "cross-attention") {
-    const pages = Math.ceil((2 * (keys.shape[0] as number)) / PAGE_TOKENS);
-    return { code: crossAttention, constants: {}, parts: [keys, values], pages };
-  }
-  const { pageTable } = source.cache;
-  const pages = pageTable.shape[1] as number;
-  return { code: paged, constants: { MAX_PAGES: pages }, parts: [keys, values, pageTable], pages };
+  const pages = Math.ceil((2 * (keys.shape[0] as number)) / PAGE_TOKENS);
+  return { code: crossAttention, constants: {}, parts: [keys, values], pages };
 }

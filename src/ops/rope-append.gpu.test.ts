@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { keptTensor, readKept } from "../../tests/kept-tensor.ts";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
 import { Gpu } from "../gpu/device.ts";
 import { Graph } from "../gpu/graph.ts";
-import { PAGE_TOKENS } from "./cache.ts";
+import { type KvType, PAGE_TOKENS } from "./cache.ts";
 import { type HeadNorms, type Heads, ropeAppend } from "./rope-append.ts";
 import { IDLE_ROW, NOWHERE, ROW_WORDS, type Row, writeRow } from "./row.ts";
 
@@ -71,12 +72,19 @@ function at(
   return { ...IDLE_ROW, sequence, position, rope };
 }
 
+interface CheckOptions {
+  readonly gpu?: Gpu;
+  readonly eps?: number;
+  readonly offset?: 0 | 1;
+  readonly type?: KvType;
+}
+
 async function check(
   heads: Heads,
   rows: readonly Row[],
   theta: number,
   axisOf: (c: number) => number,
-  { gpu, eps, offset = 0 }: { gpu?: Gpu; eps?: number; offset?: 0 | 1 } = {},
+  { gpu, eps, offset = 0, type = "f32" }: CheckOptions = {},
 ) {
   gpu ??= await testGpu();
   const { H, K, C } = heads;
@@ -99,8 +107,8 @@ async function check(
   rows.forEach((row, t) => writeRow(words, t, row));
 
   const cache = {
-    keys: gpu.tensor("keys", [pages * PAGE_TOKENS, K * C], "f32", keys),
-    values: gpu.tensor("values", [pages * PAGE_TOKENS, K * C], "f32", values),
+    keys: keptTensor(gpu, "keys", keys, K * C, type),
+    values: keptTensor(gpu, "values", values, K * C, type),
     pageTable: gpu.tensor("pageTable", [sequences, maxPages], "u32", pageTable),
   };
   const g = new Graph(gpu);
@@ -138,8 +146,10 @@ async function check(
     norms,
   );
   expectClose(await gpu.read(q), expected, norms ? 1e-5 : 1e-6);
-  expectClose(await gpu.read(cache.keys), keys, norms ? 1e-5 : 1e-6);
-  expectClose(await gpu.read(cache.values), values, 0);
+  // Rounding to f16 changes a number below 4 by 2^-10 at most.
+  const [keyError, valueError] = type === "f32" ? [norms ? 1e-5 : 1e-6, 0] : [2e-3, 1e-3];
+  expectClose(await readKept(gpu, cache.keys), keys, keyError);
+  expectClose(await readKept(gpu, cache.values), values, valueError);
 }
 
 describe("ropeAppend", () => {
@@ -153,6 +163,12 @@ describe("ropeAppend", () => {
     { heads: { H: 8, K: 1, C: 256 }, T: 9 },
   ])("$heads.H/$heads.K heads of $heads.C, $T rows", async ({ heads, T }) => {
     await check(heads, consecutive(T), 1e4, () => 0);
+  });
+
+  test("keys and values are kept in f16", async () => {
+    const rows = [at(2, 63), at(0, 64), IDLE_ROW, at(1, 0)];
+    await check({ H: 6, K: 2, C: 72 }, rows, 1e5, () => 0, { type: "f16" });
+    await check({ H: 4, K: 1, C: 8 }, rows, 1e5, () => 0, { type: "f16", eps: 1e-6 });
   });
 
   test("several sequences, idle rows, ends of pages", async () => {
@@ -227,7 +243,7 @@ describe("ropeAppend", () => {
     await expect(run(8, 24, 4, 8)).rejects.toThrow("qkv is [2,24], expected [2,32]");
     await expect(run(8, 32, 8, 8)).rejects.toThrow("[8] and axes [4], expected [4]");
     await expect(run(8, 32, 4, 16)).rejects.toThrow(
-      "keys are [64,16] and values [64,16], expected rows of 8",
+      "keys are [64,16] f32 and values [64,16] f32, expected rows of 8 f32",
     );
     await expect(run(8, 32, 4, 8, { qNorm: weight(8), kNorm: weight(4) })).rejects.toThrow(
       "ropeAppend: qNorm is [8] and kNorm [4], expected [8]",

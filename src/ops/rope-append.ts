@@ -7,7 +7,7 @@ import normShader from "../../shaders/rope-append-norm.wgsl?raw";
 import shader from "../../shaders/rope-append.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
-import type { LayerCache } from "./cache.ts";
+import { type LayerCache, keptCode } from "./cache.ts";
 import { fold } from "./grid.ts";
 
 /** The heads of an attention layer. */
@@ -57,20 +57,16 @@ export function ropeAppend(
   rows: Tensor,
   qkv: Tensor,
   rope: Rope,
-  { keys, values, pageTable }: LayerCache,
+  cache: LayerCache,
   heads: Heads,
   norms: HeadNorms = {},
 ): Tensor {
   checkRope("ropeAppend", rows, qkv, rope, heads);
   const { H, K, C } = heads;
   const [T] = qkv.shape as [number];
+  const { keys, values, pageTable } = cache;
   const [, maxPages] = pageTable.shape as [number, number];
-  if (keys.shape[1] !== K * C || values.shape[1] !== K * C) {
-    throw new TypeError(
-      `ropeAppend: keys are [${keys.shape}] and values [${values.shape}], ` +
-        `expected rows of ${K * C}`,
-    );
-  }
+  const kept = keptCode("ropeAppend", cache, K * C);
   let norm = normGroup(norms, C);
   const { maxStorageBuffersPerShaderStage } = g.gpu.device.limits;
   if (norm && maxStorageBuffersPerShaderStage < BUFFERS_WITH_NORMS) {
@@ -81,7 +77,7 @@ export function ropeAppend(
   g.dispatch(
     {
       name: "rope-append",
-      code: shader + rotation + row + sinCos + (norm ? rmsNorm : noNorm),
+      code: shader + kept + rotation + row + sinCos + (norm ? rmsNorm : noNorm),
       constants: { H, K, C, MAX_PAGES: maxPages, ...norm?.constants },
     },
     [

@@ -7,7 +7,7 @@ import { createHandler } from "../openai/handler.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
-import type { OnProgress } from "../weights/progress.ts";
+import { NO_BYTES, type OnProgress } from "../weights/progress.ts";
 import { assemble } from "./assemble.ts";
 import { checkImageToken } from "./check-image-token.ts";
 import type { LoadedModel } from "./loaded-model.ts";
@@ -48,9 +48,10 @@ export async function loadCheckpoint(
     const planned = { ...options, device: { maxBufferBytes, ...options.device } };
     const auto =
       (quantization ?? "auto") === "auto"
-        ? await planAuto(createModel, checkpoint, planned)
+        ? (await planAuto(createModel, checkpoint, planned)).plan
         : undefined;
-    const chosen = auto && { contextLength: auto.contextLength };
+    if (auto) onProgress({ stage: "files", ...NO_BYTES, auto: auto.reason });
+    const chosen = auto && { contextLength: auto.contextLength, kvCache: auto.kvCache };
     gpu.device.pushErrorScope("out-of-memory");
     const assembled = { ...options, ...chosen };
     const { model, weights, engine } = assemble(

@@ -39,7 +39,7 @@ export function memoryBudget(asked: number | undefined, device: DeviceMemory): M
   const { memoryBytes, mobile = false, maxBufferBytes = Infinity } = device;
   const bounds = [
     memoryBytes === undefined
-      ? { bytes: DESKTOP_BYTES, source: "a device that doesn't reveal its memory" }
+      ? { bytes: DESKTOP_BYTES, source: "assumed, for the device doesn't reveal its memory" }
       : { bytes: memoryBytes / 2, source: `half of ${memoryBytes / GIB} GiB` },
     ...(mobile ? [{ bytes: MOBILE_BYTES, source: "a phone or tablet" }] : []),
     { bytes: BUFFERS * maxBufferBytes, source: "the GPU's buffer limit" },

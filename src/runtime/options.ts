@@ -1,3 +1,4 @@
+import type { KvType } from "../ops/cache.ts";
 import type { QuantizationName } from "../weights/formats/registry.ts";
 import type { DeviceMemory } from "./memory-budget.ts";
 
@@ -12,6 +13,11 @@ export interface RuntimeOptions {
   readonly memoryBytes?: number;
   /** What is known of this device's memory, for that estimate. */
   readonly device?: DeviceMemory;
+  /**
+   * How keys and values of tokens are kept: "f16" takes half of the memory, and rounds each number to 11
+   * bits. Default: "f32", or what "auto" chooses.
+   */
+  readonly kvCache?: KvType;
   /** Most tokens of prompt and answer together. The model's own limit is the upper bound. */
   readonly contextLength?: number;
   /** Most prompt tokens for one image. A larger image is shrunk. Default 2048. */

@@ -24,7 +24,7 @@ const TABLE = new Map(
 function remembering() {
   const recorded = new Map<string, Promise<RecordedModel>>();
   const record: typeof recordModel = (create, checkpoint, options, quantization) => {
-    const key = JSON.stringify([options.contextLength, quantization]);
+    const key = JSON.stringify([options.contextLength, options.kvCache, quantization]);
     const known = recorded.get(key) ?? recordModel(create, checkpoint, options, quantization);
     recorded.set(key, known);
     return known;
@@ -56,10 +56,11 @@ describe.each(PUBLISHED_REPOSITORIES)("%s", (name) => {
     const cells: string[] = [];
     for (const gibibytes of DEVICES) {
       const device = { memoryBytes: gibibytes * GIB };
-      const plan = await planAuto(createModel, checkpoint, { device }, record);
+      const { plan } = await planAuto(createModel, checkpoint, { device }, record);
       const size = (plan.gpuBytes / GIB).toFixed(1);
       const context = plan.reason.includes("a context of") ? `, ${plan.contextLength}` : "";
-      cells.push(plan.fits ? `${plan.level}${context}: ${size}` : `too large: ${size}`);
+      const step = plan.kvCache === "f32" ? plan.level : `${plan.level} f16`;
+      cells.push(plan.fits ? `${step}${context}: ${size}` : `too large: ${size}`);
     }
     for (const model of recorded.values()) {
       expect(Math.min(...towerBits(await model, checkpoint.tensors))).toBeGreaterThanOrEqual(8);
@@ -70,9 +71,17 @@ describe.each(PUBLISHED_REPOSITORIES)("%s", (name) => {
 
 test("memoryBytes is a limit, and the error says what is needed", async () => {
   const { checkpoint } = publishedRepository("HuggingFaceTB/SmolVLM2-256M-Video-Instruct");
-  const plan = await planAuto(createModel, checkpoint, { memoryBytes: 4 * GIB });
+  const { plan } = await planAuto(createModel, checkpoint, { memoryBytes: 4 * GIB });
   expect(plan).toMatchObject({ level: "q8", fits: true, budgetBytes: 4 * GIB });
   expect(plan.reason).toMatch(/^q8 takes [\d.]+ GiB of 4\.00 GiB \(memoryBytes\)$/);
+  const half = await planAuto(createModel, checkpoint, { memoryBytes: plan.gpuBytes - 1 });
+  expect(half.plan).toMatchObject({ level: "q8", kvCache: "f16", fits: true });
+  expect(half.plan.reason).toMatch(
+    /^q8 with keys and values in f16 takes .* \(memoryBytes\); q8 would take [\d.]+ GiB$/,
+  );
+  const wanted = { memoryBytes: plan.gpuBytes - 1, kvCache: "f32" } as const;
+  const narrower = await planAuto(createModel, checkpoint, wanted);
+  expect(narrower.plan).toMatchObject({ level: "q6", kvCache: "f32", fits: true });
   const tight = planAuto(createModel, checkpoint, { memoryBytes: GIB / 10 });
   await expect(tight).rejects.toThrow(OutOfMemoryError);
   await expect(tight).rejects.toThrow(/needs 0\.\d+ GiB .* memoryBytes allows 0\.10 GiB/);

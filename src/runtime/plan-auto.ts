@@ -1,6 +1,7 @@
 import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { elementCount } from "../gpu/tensor.ts";
 import type { CreateModel } from "../models/registered-family.ts";
+import type { KvType } from "../ops/cache.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import {
@@ -10,6 +11,7 @@ import {
   widestLevel,
 } from "../weights/choose-format.ts";
 import { type AssembledModel, assemble } from "./assemble.ts";
+import { ADVICE, excessOf, reasonOf } from "./auto-reason.ts";
 import { countingGpu } from "./counting-device.ts";
 import { memoryBudget } from "./memory-budget.ts";
 import type { RuntimeOptions } from "./options.ts";
@@ -18,6 +20,8 @@ import type { RuntimeOptions } from "./options.ts";
 export interface AutoPlan {
   /** How matrices are stored; the tower and the connector never have fewer than 8 bits. */
   readonly level: AutoLevel;
+  /** How keys and values are kept. */
+  readonly kvCache: KvType;
   readonly contextLength: number;
   /** GPU memory of the whole model, in bytes. */
   readonly gpuBytes: number;
@@ -51,8 +55,25 @@ export async function recordModel(
   return { ...assembled, deviceBytes: gpu.bytes };
 }
 
+/** A way to store the model. */
+interface Step {
+  readonly level: AutoLevel;
+  readonly kvCache: KvType;
+}
+
+/** A step that was tried, and what it takes. */
+export interface Attempt extends Step {
+  readonly recorded: RecordedModel;
+}
+
+/** A plan, and the model that was recorded for it. */
+export interface ChosenModel {
+  readonly plan: AutoPlan;
+  readonly recorded: RecordedModel;
+}
+
 /**
- * Chooses the widest level that fits the device, and a shorter context if none does.
+ * Chooses the first step that fits the device, and a shorter context if none does.
  *
  * @param record replaced by tests
  * @throws OutOfMemoryError when nothing fits the option `memoryBytes`. A mere estimate is exceeded: the
@@ -63,46 +84,52 @@ export async function planAuto(
   checkpoint: Checkpoint,
   options: RuntimeOptions,
   record = recordModel,
-): Promise<AutoPlan> {
-  const { bytes, source, strict } = memoryBudget(options.memoryBytes, options.device ?? {});
-  const limit = `${gigabytes(bytes)} (${source})`;
-  const widest = widestLevel(checkpoint.weightBytes);
-  const levels = AUTO_LEVELS.slice(AUTO_LEVELS.indexOf(widest));
-  const tried: string[] = [];
-  const plan = (recorded: RecordedModel, level: AutoLevel, reason: string): AutoPlan => {
-    const { engine, deviceBytes: gpuBytes } = recorded;
-    const { contextLength } = engine;
-    return { level, contextLength, gpuBytes, budgetBytes: bytes, fits: gpuBytes <= bytes, reason };
+): Promise<ChosenModel> {
+  const budget = memoryBudget(options.memoryBytes, options.device ?? {});
+  const attempt = async (step: Step, more: Partial<RuntimeOptions> = {}): Promise<Attempt> => {
+    const { level, kvCache } = step;
+    const all = { ...options, ...more, kvCache };
+    return { ...step, recorded: await record(createModel, checkpoint, all, { auto: level }) };
   };
-  let last: RecordedModel | undefined;
-  for (const level of levels) {
-    last = await record(createModel, checkpoint, options, { auto: level });
-    const need = gigabytes(last.deviceBytes);
-    const more = tried.length > 0 ? `; ${tried.join(", ")}` : "";
-    if (last.deviceBytes <= bytes)
-      return plan(last, level, `${level} takes ${need} of ${limit}${more}`);
-    tried.push(`${level} would take ${need}`);
+  const fits = ({ recorded }: Attempt) => recorded.deviceBytes <= budget.bytes;
+  const chosen = (one: Attempt, reason: string): ChosenModel => {
+    const { level, kvCache, recorded } = one;
+    const { deviceBytes: gpuBytes, engine } = recorded;
+    const sizes = { contextLength: engine.contextLength, gpuBytes, budgetBytes: budget.bytes };
+    return { plan: { level, kvCache, ...sizes, fits: fits(one), reason }, recorded };
+  };
+
+  const tried: Attempt[] = [];
+  for (const step of stepsFrom(widestLevel(checkpoint.weightBytes), options.kvCache)) {
+    const next = await attempt(step);
+    if (fits(next)) return chosen(next, reasonOf(next, budget, tried));
+    tried.push(next);
   }
-  const whole = last!;
-  const context = options.contextLength === undefined ? contextWithin(whole, bytes) : undefined;
-  if (context !== undefined) {
-    const shorter = await record(
-      createModel,
-      checkpoint,
-      { ...options, contextLength: context },
-      { auto: "q4" },
-    );
-    const reason = `q4 and a context of ${context} tokens take ${gigabytes(shorter.deviceBytes)} of ${limit}; ${tried.join(", ")}`;
-    const planned = plan(shorter, "q4", reason);
-    if (planned.fits || !strict) return planned;
+  const last = tried.at(-1)!;
+  const contextLength =
+    options.contextLength === undefined ? contextWithin(last.recorded, budget.bytes) : undefined;
+  if (contextLength !== undefined) {
+    const shorter = await attempt(last, { contextLength });
+    if (fits(shorter) || !budget.strict) {
+      return chosen(shorter, reasonOf(shorter, budget, tried, contextLength));
+    }
   }
-  const message = `${checkpoint.id} needs ${gigabytes(whole.deviceBytes)} of GPU memory in q4`;
-  if (strict) {
-    throw new OutOfMemoryError(
-      `${message}, and memoryBytes allows ${gigabytes(bytes)}. Try a smaller model or a shorter contextLength.`,
-    );
-  }
-  return plan(whole, "q4", `${message}, more than ${limit}`);
+  const excess = excessOf(checkpoint.id, last, budget);
+  if (budget.strict) throw new OutOfMemoryError(`${excess}. ${ADVICE}`);
+  return chosen(last, excess);
+}
+
+/**
+ * Keys and values in f16 come before narrower matrices: they are off by a 2048th at most, and a weight
+ * in q8 by ten times as much.
+ *
+ * @param kvCache what the caller wants
+ * @returns what is tried, in order
+ */
+function stepsFrom(widest: AutoLevel, kvCache: KvType | undefined): readonly Step[] {
+  const levels = AUTO_LEVELS.slice(AUTO_LEVELS.indexOf(widest));
+  const narrow = levels.map((level) => ({ level, kvCache: kvCache ?? "f16" }));
+  return kvCache ? narrow : [{ level: widest, kvCache: "f32" }, ...narrow];
 }
 
 /** @returns the longest context that fits; undefined when even the least doesn't, or none is shorter */
@@ -114,14 +141,13 @@ function contextWithin(
     // Embeddings have a row for each token; keys and values of cross-attention don't.
     return shape[0] === engine.contextLength ? (elementCount(shape) / shape[0]) * 4 : 0;
   });
-  const perToken = states.reduce((sum, size) => sum + size, kvBytesPerToken(model.text));
+  const perToken = states.reduce(
+    (sum, size) => sum + size,
+    kvBytesPerToken(model.text, engine.kvCache),
+  );
   const excess = Math.ceil((deviceBytes - bytes) / perToken);
   const context = Math.floor((engine.contextLength - excess) / STEP) * STEP;
   const least = Math.min(LEAST_CONTEXT, engine.contextLength);
   if (context >= engine.contextLength) return undefined;
   return context >= least ? context : undefined;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }

@@ -86,14 +86,12 @@ export async function planCheckpoint(
   options: Omit<RuntimeOptions, "quantization"> = {},
 ): Promise<ModelPlan> {
   const gpu = {} as Record<QuantizationName, GpuPlan>;
-  const auto = await planAuto(createModel, checkpoint, options);
+  const { plan: auto, recorded } = await planAuto(createModel, checkpoint, options);
   for (const name of QUANTIZATIONS) {
     if (name !== "auto") {
       gpu[name] = planGpu(await recordModel(createModel, checkpoint, options, name));
     }
   }
-  const chosen = { ...options, contextLength: auto.contextLength };
-  const recorded = await recordModel(createModel, checkpoint, chosen, { auto: auto.level });
   gpu.auto = planGpu(recorded);
   const { model, engine, weights } = recorded;
   const { model_type } = checkpoint.files["config.json"] as { model_type: string };
@@ -107,7 +105,7 @@ export async function planCheckpoint(
     gpu,
     contextLength: engine.contextLength,
     maxContextLength: model.text.max_position_embeddings,
-    kvBytesPerToken: kvBytesPerToken(model.text),
+    kvBytesPerToken: kvBytesPerToken(model.text, engine.kvCache),
     maxImages: engine.maxImages,
     imageTokens: IMAGE_SIZES.map(([width, height]) => {
       return { width, height, tokens: model.processor.layout(width, height, "auto").tokenCount };
@@ -118,7 +116,7 @@ export async function planCheckpoint(
 function planGpu({ model, weights, engine, deviceBytes: total }: RecordedModel): GpuPlan {
   const parts = forEachPart(() => 0);
   for (const tensor of weights.allocated) parts[partOf(tensor)] += tensor.bytes;
-  const kvCache = kvBytesPerToken(model.text) * engine.contextLength;
+  const kvCache = kvBytesPerToken(model.text, engine.kvCache) * engine.contextLength;
   const images = engine.imageStates.reduce((sum, state) => sum + byteSize(state), 0);
   const counted = Object.values(parts).reduce((sum, bytes) => sum + bytes, kvCache + images);
   return { weights: parts, kvCache, images, buffers: total - counted, total };
@@ -135,13 +133,17 @@ function partSizes(
   allocated: readonly AllocatedTensor[],
 ): Record<PlanPart, PartSize> {
   const used = new Map<string, PlanPart>();
+  const parameters = new Map<string, number>();
   for (const tensor of allocated) {
-    for (const name of tensor.tensors) used.set(name, partOf(tensor));
+    tensor.tensors.forEach((name, i) => {
+      used.set(name, partOf(tensor));
+      parameters.set(name, tensor.parameters[i]!);
+    });
   }
   const sizes = forEachPart(() => ({ parameters: 0, bytes: 0 }));
   for (const [name, { shape, begin, end }] of tensors) {
     const size = sizes[used.get(name) ?? partOfSimilar(name, used)];
-    size.parameters += elementCount(shape);
+    size.parameters += parameters.get(name) ?? elementCount(shape);
     size.bytes += end - begin;
   }
   return sizes;

@@ -1,6 +1,7 @@
 import { formatFits, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
 import { q4 } from "./formats/q4.ts";
+import { q6 } from "./formats/q6.ts";
 import { q8 } from "./formats/q8.ts";
 import { type FormatName, WEIGHT_FORMATS } from "./formats/registry.ts";
 import type { ModelPart, WeightRole } from "./weights.ts";
@@ -10,13 +11,15 @@ import type { ModelPart, WeightRole } from "./weights.ts";
  *
  * - `stored`: as in the checkpoint.
  * - `q8`: all in q8.
- * - `mixed`: layers and embeddings of the text model in q4; its head, and of half of its layers the
- *   matrices whose errors count most, in q8.
- * - `q4`: all matrices of the text model in q4.
+ * - `q6`: the text model in q6. Token embeddings that only look rows up are in q4: each token has the
+ *   error of one row, which no product adds to others.
+ * - `mixed`: the text model in q4; its head, and of half of its layers the matrices whose errors count
+ *   most, in q6.
+ * - `q4`: the text model in q4.
  *
  * The tower and the connector keep 8 bits: with 4, small models no longer see what is in an image.
  */
-export const AUTO_LEVELS = ["stored", "q8", "mixed", "q4"] as const;
+export const AUTO_LEVELS = ["stored", "q8", "q6", "mixed", "q4"] as const;
 export type AutoLevel = (typeof AUTO_LEVELS)[number];
 
 /** One format for all matrices, or a level of "auto". */
@@ -38,36 +41,39 @@ export interface MatrixInfo {
   readonly name: string;
   /** The number of layers that the matrix's stack has. */
   readonly layers: number;
+  /** Whether the token embeddings are the head, too. */
+  readonly isTied: boolean;
   /** The format that keeps the matrix as the checkpoint stores it. */
   readonly stored: WeightFormat;
   /** Weights in a row. */
   readonly D: number;
+  /** Rows will be cut to this many weights. Default: they stay whole. */
+  readonly cut?: number | undefined;
 }
 
 /**
  * Chooses the format of a matrix on the GPU: the one that was asked for, where it can hold rows of
- * `D` weights, else its fallback, else the stored one, else f32.
+ * `D` weights that can be cut, else its fallback, else the stored one, else f32.
  */
 export function chooseFormat(quantization: Quantization, matrix: MatrixInfo): WeightFormat {
-  const { stored, D } = matrix;
+  const { stored, D, cut = 0 } = matrix;
+  const holds = (one: WeightFormat) => formatFits(one, D) && cut % one.blockSize === 0;
   // A packed matrix is kept as it is: packing it anew would add a second error to its first.
   if (!stored.elements) return stored;
   let format: WeightFormat | undefined =
     typeof quantization === "string"
       ? WEIGHT_FORMATS.find(({ name }) => name === quantization)
       : automatic(quantization.auto, matrix);
-  while (format && !formatFits(format, D)) format = format.fallback;
-  return format ?? (formatFits(stored, D) ? stored : f32);
+  while (format && !holds(format)) format = format.fallback;
+  return format ?? (holds(stored) ? stored : f32);
 }
 
-function automatic(
-  level: AutoLevel,
-  { stored, part, role, name, layers }: MatrixInfo,
-): WeightFormat {
+function automatic(level: AutoLevel, matrix: MatrixInfo): WeightFormat {
+  const { stored, part, role, name, layers, isTied } = matrix;
   if (level === "stored") return stored;
   if (level === "q8" || part !== "text") return q8;
-  if (level === "q4") return q4;
-  return role === "head" || isSensitive(name, layers) ? q8 : q4;
+  if (level === "q4" || (role === "embedding" && !isTied)) return q4;
+  return level === "q6" || role !== "layer" || isSensitive(name, layers) ? q6 : q4;
 }
 
 /**
@@ -75,11 +81,17 @@ function automatic(
  * and the last eighth of the layers, and in every third between.
  */
 function isSensitive(name: string, layers: number): boolean {
-  const [, number] = /\blayers\.(\d+)\..*\b(?:v_proj|down_proj|w2)\.weight$/.exec(name) ?? [];
+  const matrix = /\b(?:layers|blk)\.(\d+)\..*\b(?:v_proj|down_proj|w2|attn_v|ffn_down)\.weight$/;
+  const [, number] = matrix.exec(name) ?? [];
   if (number === undefined) return false;
   const eighth = Math.floor(layers / 8);
   const i = Number(number);
-  return i < eighth || i >= layers - eighth || (i - eighth) % 3 === 2;
+  return i < eighth || i >= Math.floor((7 * layers) / 8) || (i - eighth) % 3 === 2;
+}
+
+/** @returns whether no tensor is a head of its own, by the names of all tensors */
+export function isHeadTied(all: readonly string[]): boolean {
+  return !all.some((name) => /\blm_head\.|^output\.weight$/.test(name));
 }
 
 /**
@@ -89,7 +101,7 @@ function isSensitive(name: string, layers: number): boolean {
 export function layerCounter(all: readonly string[]): (name: string) => number {
   const counts = new Map<string, number>();
   return (name) => {
-    const [prefix] = /^.*?\blayers\.(?=\d)/.exec(name) ?? [];
+    const [prefix] = /^.*?\b(?:layers|blk)\.(?=\d)/.exec(name) ?? [];
     if (prefix === undefined) return 0;
     let count = counts.get(prefix);
     if (count === undefined) {

@@ -105,6 +105,8 @@ export interface Packer {
   readonly code: string;
   /** @returns the units in a row of D weights */
   readonly rowUnits: (D: number) => number;
+  /** Another one whenever the same weights are packed into other words: stored words are then stale. */
+  readonly version: number;
 }
 
 /** An element type of a checkpoint. */

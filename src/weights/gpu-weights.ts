@@ -3,13 +3,20 @@ import { type Tensor, bufferOf, elementCount } from "../gpu/tensor.ts";
 import { stackRows, tensorsOf, type Weight, weightBytes } from "../gpu/weight.ts";
 import { allocateWeight } from "./allocate-weight.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Quantization, chooseFormat, layerCounter, widestLevel } from "./choose-format.ts";
+import {
+  type Quantization,
+  chooseFormat,
+  isHeadTied,
+  layerCounter,
+  widestLevel,
+} from "./choose-format.ts";
 import {
   findMatrix,
   findVector,
   hasTensor,
   type NamedTensors,
   stackedParts,
+  type StoredVector,
 } from "./find-tensors.ts";
 import { hasRows, type StoredMatrix, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
@@ -28,6 +35,8 @@ export interface GpuWeightsOptions {
 export interface AllocatedTensor {
   /** The checkpoint's tensors that fill it, by their names in the files. */
   readonly tensors: readonly string[];
+  /** Weights that each of them stands for: 0 for scales and the like. */
+  readonly parameters: readonly number[];
   /** As the model first asked for it. */
   readonly part: ModelPart;
   /** Undefined for a vector. */
@@ -40,6 +49,8 @@ interface Recorded<T> extends Omit<AllocatedTensor, "bytes"> {
   readonly value: T;
 }
 
+type Filled<T> = Pick<Recorded<T>, "value" | "tensors" | "parameters">;
+
 /**
  * A checkpoint's tensors on the GPU. They are allocated when a model, while it is recorded, asks for
  * them. `load` then fills all of them in one pass over the files.
@@ -51,6 +62,7 @@ export class GpuWeights implements Weights {
   readonly #quantization: Quantization;
   /** The layers of the stack that a tensor is in. */
   readonly #layersOf: (name: string) => number;
+  readonly #isTied: boolean;
   readonly #matrices = new Map<string, Recorded<Weight>>();
   readonly #vectors = new Map<string, Recorded<Tensor>>();
   /** What fills each matrix and vector, given the writer of a load. */
@@ -64,7 +76,9 @@ export class GpuWeights implements Weights {
   ) {
     this.#gpu = gpu;
     this.#checkpoint = checkpoint;
-    this.#layersOf = layerCounter([...checkpoint.tensors.keys()]);
+    const all = [...checkpoint.tensors.keys()];
+    this.#layersOf = layerCounter(all);
+    this.#isTied = isHeadTied(all);
     this.#tensors = { checkpoint, storedNames };
     this.#quantization =
       quantization === "auto" ? { auto: widestLevel(checkpoint.weightBytes) } : quantization;
@@ -86,8 +100,8 @@ export class GpuWeights implements Weights {
     return this.#matrix([names].flat(), "text", "layer", D);
   }
 
-  embedding(names: TensorNames): Weight {
-    return this.#matrix([names].flat(), "text", "embedding");
+  embedding(names: TensorNames, cut?: number): Weight {
+    return this.#matrix([names].flat(), "text", "embedding", undefined, cut);
   }
 
   head(names: TensorNames): Weight {
@@ -155,17 +169,23 @@ export class GpuWeights implements Weights {
       part: (other) => this.#scope(prefix, other),
       has: (name) => this.has(prefix + name),
       matrix: (names, D) => this.#matrix(full(names), part, "layer", D),
-      embedding: (names) => this.#matrix(full(names), part, "embedding"),
+      embedding: (names, cut) => this.#matrix(full(names), part, "embedding", undefined, cut),
       head: (names) => this.#matrix(full(names), part, "head"),
       vector: (names) => this.#vector(full(names), part),
     };
   }
 
-  #matrix(names: readonly string[], part: ModelPart, role: WeightRole, D?: number): Weight {
+  #matrix(
+    names: readonly string[],
+    part: ModelPart,
+    role: WeightRole,
+    D?: number,
+    cut?: number,
+  ): Weight {
     const key = names.join(" ");
     let recorded = this.#matrices.get(key);
     if (!recorded) {
-      recorded = { ...this.#recordMatrix(names, part, role, D), part, role };
+      recorded = { ...this.#recordMatrix(names, part, role, D, cut), part, role };
       this.#matrices.set(key, recorded);
     }
     return recorded.value;
@@ -186,7 +206,8 @@ export class GpuWeights implements Weights {
     part: ModelPart,
     role: WeightRole,
     inputWidth?: number,
-  ): Pick<Recorded<Weight>, "value" | "tensors"> {
+    cut?: number,
+  ): Filled<Weight> {
     this.#checkOpen(names);
     names = names.flatMap((name) => stackedParts(this.#tensors, name));
     const stored = names.map((name) => findMatrix(this.#tensors, name, inputWidth));
@@ -204,15 +225,15 @@ export class GpuWeights implements Weights {
       const name = tensor?.name ?? "";
       const layers = this.#layersOf(name);
       const unified = format.elements && elements.size > 1 ? f32 : format;
-      const matrix = { part, role, name, layers, stored: unified, D };
-      return chooseFormat(this.#quantization, matrix);
+      const info = { part, role, name, layers, isTied: this.#isTied, stored: unified, D, cut };
+      return chooseFormat(this.#quantization, info);
     });
     const weights = runsOf(stored, formats).map(([begin, end]) =>
       this.#allocate(names.slice(begin, end), stored.slice(begin, end), formats[begin]!),
     );
     return {
       value: weights.length === 1 ? weights[0]! : stackRows(names.join(" "), weights),
-      tensors: stored.flatMap(({ tensors }) => tensors.map(({ name }) => name)),
+      ...contentsOf(stored),
     };
   }
 
@@ -237,7 +258,7 @@ export class GpuWeights implements Weights {
     return weight;
   }
 
-  #recordVector(names: readonly string[]): Pick<Recorded<Tensor>, "value" | "tensors"> {
+  #recordVector(names: readonly string[]): Filled<Tensor> {
     this.#checkOpen(names);
     names = names.flatMap((name) => stackedParts(this.#tensors, name));
     const stored = names.map((name) => findVector(this.#tensors, name));
@@ -253,7 +274,7 @@ export class GpuWeights implements Weights {
     });
     return {
       value: tensor,
-      tensors: stored.flatMap(({ tensors }) => tensors.map(({ name }) => name)),
+      ...contentsOf(stored),
     };
   }
 
@@ -263,6 +284,16 @@ export class GpuWeights implements Weights {
       `${names.join(", ")}: asked for after the weights of ${this.#checkpoint.id} were loaded`,
     );
   }
+}
+
+/** @returns the tensors of stored matrices or vectors, and the weights that each stands for */
+function contentsOf(
+  stored: readonly Pick<StoredVector, "shape" | "tensors">[],
+): Pick<AllocatedTensor, "tensors" | "parameters"> {
+  const all = stored.flatMap(({ shape, tensors }) =>
+    tensors.map(({ name }, i) => [name, i === 0 ? elementCount(shape) : 0] as const),
+  );
+  return { tensors: all.map(([name]) => name), parameters: all.map(([, count]) => count) };
 }
 
 /** @returns the ranges `begin ..< end` of matrices that are stacked in one piece */

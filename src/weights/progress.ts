@@ -20,6 +20,11 @@ export interface Progress {
    * the next load downloads them again. Undefined otherwise.
    */
   readonly stored?: false | undefined;
+  /**
+   * What `quantization: "auto"` has chosen for this device, and why: once, before the first weights.
+   * Where the device doesn't reveal its memory, it says what was assumed.
+   */
+  readonly auto?: string | undefined;
   /** While `waiting` for a server or the network: time until the next try. */
   readonly waitSeconds?: number | undefined;
 }

@@ -8,6 +8,7 @@ import { bf16 } from "./formats/bf16.ts";
 import { f16 } from "./formats/f16.ts";
 import { f32 } from "./formats/f32.ts";
 import { q4 } from "./formats/q4.ts";
+import { q6 } from "./formats/q6.ts";
 import { q8 } from "./formats/q8.ts";
 import { ELEMENT_FORMATS } from "./formats/registry.ts";
 import { WeightWriter } from "./weight-writer.ts";
@@ -121,8 +122,8 @@ describe("WeightWriter", () => {
     const bytes = new Uint8Array(64);
     await expect(writer.pack(weight, 3, 2, bytes, f32)).rejects.toThrow("rows 3 to 5");
     await expect(writer.pack(weight, 0, 3, bytes, f32)).rejects.toThrow("expected 96");
-    await expect(writer.copy(weight, 0, 3, bytes)).rejects.toThrow("rows 3 to 5");
-    await expect(writer.copy(weight, 0, 0, bytes.subarray(4))).rejects.toThrow("rows of 32");
+    await expect(writer.copy(weight, 0, 3, bytes.subarray(0, 16))).rejects.toThrow("rows 3 to 5");
+    await expect(writer.copy(weight, 0, 0, bytes.subarray(4))).rejects.toThrow("rows of 8");
     const { packer, ...stored } = bf16;
     expect(packer).toBeDefined();
     const unpackable = allocateWeight(gpu, "w", [4, 8], stored);
@@ -133,10 +134,10 @@ describe("WeightWriter", () => {
 describe("allocateWeight", () => {
   test("takes fewer bytes in each narrower format", async () => {
     const gpu = await testGpu();
-    const bytes = [f32, f16, q8, q4].map((format) =>
+    const bytes = [f32, f16, q8, q6, q4].map((format) =>
       weightBytes(allocateWeight(gpu, "w", [64, 256], format)),
     );
-    expect(bytes).toEqual([65536, 32768, 16384 + 4096, 8192 + 2048]);
+    expect(bytes).toEqual([65536, 32768, 17408, 13312, 10240]);
   });
 
   test("refuses impossible shapes and rows", async () => {

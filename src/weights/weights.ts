@@ -36,8 +36,10 @@ export interface Weights {
   /**
    * A matrix whose rows are looked up, such as the token embeddings `[V, D]`, or that embeds
    * patches `[O, patch values]`.
+   *
+   * @param cut weights of the rows that the model will cut the rows to; no block of weights reaches over
    */
-  embedding(names: TensorNames): Weight;
+  embedding(names: TensorNames, cut?: number): Weight;
   /** The language-model head `[V, D]`. A tied head has the name of the token embeddings. */
   head(names: TensorNames): Weight;
   /** A tensor in f32, in its own shape. Several names are concatenated to one vector. */

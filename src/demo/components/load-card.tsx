@@ -40,6 +40,7 @@ function Loading({ state }: { state: Of<"loading"> }) {
         value={total && progress?.loadedBytes}
       />
       <p class="load-detail">{detailOf(state)}</p>
+      {state.auto && <p class="load-detail">auto: {state.auto}.</p>}
     </section>
   );
 }

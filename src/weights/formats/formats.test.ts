@@ -1,15 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { random } from "../../../tests/support.ts";
+import { normal, random, rmsError } from "../../../tests/support.ts";
 import { FORMAT_CASES } from "../../../tests/weight-formats.ts";
 import { formatFits, rowBytes } from "../format.ts";
 import { GGML_FORMATS } from "../gguf/types.ts";
 import { fromBf16, fromF16, toBf16, toF16 } from "../half-floats.ts";
+import { affineReference } from "./affine.ts";
 import { bf16 } from "./bf16.ts";
 import { f16 } from "./f16.ts";
 import { f32 } from "./f32.ts";
 import { PACKED_FORMATS } from "./packed.ts";
 import { q4 } from "./q4.ts";
-import { q8, q8Reference } from "./q8.ts";
+import { q6 } from "./q6.ts";
+import { q8 } from "./q8.ts";
 import { QUANTIZATIONS, WEIGHT_FORMATS } from "./registry.ts";
 
 test("every format has a line in the table of format cases", () => {
@@ -19,7 +21,7 @@ test("every format has a line in the table of format cases", () => {
 });
 
 test("users can ask for the formats of QUANTIZATION_FORMATS and for auto", () => {
-  expect(QUANTIZATIONS).toEqual(expect.arrayContaining(["f32", "f16", "q8", "q4", "auto"]));
+  expect(QUANTIZATIONS).toEqual(expect.arrayContaining(["f32", "f16", "q8", "q6", "q4", "auto"]));
   expect(QUANTIZATIONS).not.toContain("bf16");
 });
 
@@ -63,22 +65,34 @@ test.each(FORMAT_CASES)("$title is undone to within half a step", (c) => {
   values.forEach((value, i) => expect(Math.abs(value - back[i]!)).toBeLessThanOrEqual(error));
 });
 
-test.each([1e-30, 1e-5, 1, 1e30])("q8 is as exact for weights of %d", (size) => {
-  const values = random(320, 6).map((value) => value * size);
-  const back = q8Reference.unpack(q8Reference.pack(values, 64, q8), [5, 64], q8);
-  const errors = values.map((value, i) => Math.abs(value - back[i]!));
-  expect(Math.max(...errors)).toBeLessThan((1 / 511 + 5e-4) * size);
+describe.each([q8, q6, q4])("$name", (format) => {
+  const packed = (values: Float32Array, D: number) =>
+    affineReference.unpack(affineReference.pack(values, D, format), [values.length / D, D], format);
+
+  test.each([1e-30, 1e-5, 1e30])("is as exact for weights of %d as for those of 1", (size) => {
+    const values = random(320, 6);
+    const scaled = values.map((value) => value * size);
+    const error = rmsError(packed(values, 64), values);
+    expect(rmsError(packed(scaled, 64), scaled) / error).toBeCloseTo(1, 1);
+  });
+
+  test("the error of normally distributed weights", () => {
+    const values = normal(2 ** 15);
+    // The least and the largest weight of each group as the first and last code: 0.54, 2.13 and 7.8 %.
+    const limits = { q8: 0.0055, q6: 0.0202, q4: 0.071 };
+    expect(rmsError(packed(values, 256), values)).toBeLessThan(limits[format.name]);
+  });
 });
 
 test("formatFits", () => {
-  expect([4, 588].every((D) => formatFits(q8, D) && formatFits(bf16, D))).toBe(true);
+  expect([4, 588].every((D) => [q8, q6, bf16].every((one) => formatFits(one, D)))).toBe(true);
   expect([200, 1096].every((D) => formatFits(q4, D))).toBe(true);
   expect([588, 6, 0].some((D) => formatFits(q4, D))).toBe(false);
   expect([6, 0].some((D) => formatFits(f32, D))).toBe(false);
 });
 
 test("rowBytes", () => {
-  expect([f32, f16, bf16, q8, q4].map((format) => rowBytes(format, 640))).toEqual([
-    2560, 1280, 1280, 800, 400,
+  expect([f32, f16, bf16, q8, q6, q4].map((format) => rowBytes(format, 640))).toEqual([
+    2560, 1280, 1280, 680, 520, 400,
   ]);
 });

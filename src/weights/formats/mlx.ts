@@ -6,10 +6,9 @@ import type {
   WriteRows,
 } from "../format.ts";
 import { fromBf16, fromF16, toBf16, toF16 } from "../half-floats.ts";
-import { codeAt, codeWords, putCode } from "./codes.ts";
-import codes from "./codes.wgsl?raw";
+import { affineCode, unpackAffine } from "./affine.ts";
+import { codeWords, putCode } from "./codes.ts";
 import { type HalfType, halfType, halvesOf } from "./float-halves.ts";
-import code from "./mlx.wgsl?raw";
 import { expectShape, memoized, pathOf } from "./packed-tensors.ts";
 
 const BITS = [2, 3, 4, 5, 6, 8];
@@ -27,7 +26,7 @@ export const mlxFormat = memoized((bits: number, group: number, type: HalfType):
   const constants = { BITS: bits, GROUP: group, IS_F16: Number(type === "F16") };
   return {
     name: "mlx",
-    code: codes + code,
+    code: affineCode,
     constants,
     blockSize: group,
     rowMultiple: group,
@@ -36,7 +35,7 @@ export const mlxFormat = memoized((bits: number, group: number, type: HalfType):
       { name: "affine", dtype: "u32", rowWords: (D) => D / group },
     ],
     // Early versions of mlx-vlm quantized the positions of towers, too.
-    decode: (parts, shape) => unpack(parts, shape, { constants }),
+    decode: (parts, shape) => unpackAffine(parts, shape, { constants }),
   };
 });
 
@@ -122,7 +121,7 @@ function interleaved(
   return [take(0), take(1)];
 }
 
-export const mlxReference: FormatReference = { pack, unpack };
+export const mlxReference: FormatReference = { pack, unpack: unpackAffine };
 
 /** A group's scale and bias are those of its least and largest weight. */
 function pack(values: Float32Array, D: number, { constants }: WeightFormat): Uint32Array[] {
@@ -149,23 +148,4 @@ function pack(values: Float32Array, D: number, { constants }: WeightFormat): Uin
     });
   }
   return [words, affine];
-}
-
-function unpack(
-  [words = new Uint32Array(), affine = new Uint32Array()]: readonly Uint32Array[],
-  [O, D]: readonly [O: number, D: number],
-  { constants }: Pick<WeightFormat, "constants">,
-): Float32Array {
-  const {
-    BITS: bits,
-    GROUP: group,
-    IS_F16,
-  } = constants as { BITS: number; GROUP: number; IS_F16: number };
-  const from = IS_F16 ? fromF16 : fromBf16;
-  return Float32Array.from({ length: O * D }, (_, at) => {
-    const o = Math.floor(at / D);
-    const pair = affine[Math.floor(at / group)]!;
-    const q = codeAt(words, o * codeWords(D, bits), at - o * D, bits);
-    return from(pair & 0xffff) * q + from(pair >>> 16);
-  });
 }

@@ -3,10 +3,11 @@ import { bf16 } from "./bf16.ts";
 import { f16 } from "./f16.ts";
 import { f32 } from "./f32.ts";
 import { q4 } from "./q4.ts";
+import { q6 } from "./q6.ts";
 import { q8 } from "./q8.ts";
 
 /** Formats that users can ask for, the widest first. */
-const QUANTIZATION_FORMATS = [f32, f16, q8, q4] as const;
+const QUANTIZATION_FORMATS = [f32, f16, q8, q6, q4] as const;
 
 /** Formats in which matrices stay only if the checkpoint stores them so. */
 const STORED_FORMATS = [bf16] as const;

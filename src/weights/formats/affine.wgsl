@@ -1,14 +1,14 @@
-// w[o, k] = s[o, k/GROUP] * q[o, k] + b[o, k/GROUP], linked with codes.wgsl. s and b are 16-bit floats as
-// the checkpoint stores them, so nothing is rounded.
+// w[o, k] = s[o, k/GROUP] * q[o, k] + b[o, k/GROUP], linked with codes.wgsl.
 
-@group(1) @binding(1) var<storage, read> w_affine: array<u32>;  // [O, D/GROUP] s and b
+@group(1) @binding(1) var<storage, read> w_affine: array<u32>;  // [O, ceil(D/GROUP)] s and b
 
-override GROUP: u32;    // a multiple of 32 that divides D
-override IS_F16: bool;  // else bfloat16
+override GROUP: u32;    // a multiple of 32
+override IS_F16: bool;  // else s and b are bfloat16
+override GROUPS: u32 = (D + GROUP - 1u) / GROUP;
 
 /// s and b of a group of row o.
 fn affine(o: u32, group: u32) -> vec2f {
-  let pair = w_affine[o * (D / GROUP) + group];
+  let pair = w_affine[o * GROUPS + group];
   if (IS_F16) { return unpack2x16float(pair); }
   return bitcast<vec2f>(vec2u(pair << 16u, pair & 0xffff0000u));
 }
