@@ -152,7 +152,12 @@ function expected(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_union") {
     return issue.errors.flatMap(([first]) => (first ? [expected(first)] : [])).join(" or ");
   }
-  return issue.code === "custom" && issue.message ? issue.message : "another value";
+  if (issue.code === "invalid_format") return `text like ${issue.pattern ?? issue.format}`;
+  if (issue.code === "not_multiple_of") return `a multiple of ${issue.divisor}`;
+  if (issue.code === "unrecognized_keys") return `no field ${issue.keys.join(", ")}`;
+  if (issue.code === "custom") return issue.message;
+  const [inner] = issue.issues; // of a record's key, or a map's value
+  return inner ? expected(inner) : issue.code;
 }
 
 /** Schema of a positive integer. */

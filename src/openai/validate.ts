@@ -128,8 +128,12 @@ function rangeOf(issue: Issue): string {
       return `at most ${issue.maximum}`;
     case "invalid_value":
       return oneOf(issue.values as readonly string[]);
+    case "not_multiple_of":
+      return `a multiple of ${issue.divisor}`;
+    case "invalid_format":
+      return `text like ${issue.pattern ?? issue.format}`;
     default:
-      return "another value";
+      return issue.code.replaceAll("_", " ");
   }
 }
 

@@ -94,7 +94,12 @@ test("a head that the checkpoint stores is used, whatever config.json says of ti
 
 test.each([
   [{ quantization_config: { quant_method: "awq" } }, "(awq): load the repository"],
-  [{ quantization: { bits: 4, group_size: 64 } }, "(mlx): load the repository"],
+  [
+    { quantization_config: { quant_method: "awq", version: "gemv", bits: 4 } },
+    "(awq, gemv, 4 bits):",
+  ],
+  [{ quantization_config: { quant_method: "mxfp4" } }, "(mxfp4): load the repository"],
+  [{ quantization: { bits: 4, group_size: 64 } }, "(mlx, 4 bits): load the repository"],
 ])("a quantized checkpoint is refused by its method: %j", async (config, message) => {
   const checkpoint = await golden("qwen2_5_vl");
   const files = { ...checkpoint.files };

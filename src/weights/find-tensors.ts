@@ -176,17 +176,32 @@ function findElements(tensors: NamedTensors, asked: string) {
 }
 
 /** What users call the packed formats. */
-const PACKED_NAMES = "MLX, GPTQ, AWQ, FP8, compressed-tensors or bitsandbytes (4 bits)";
+const PACKED_NAMES =
+  "MLX (2 to 8 bits), GPTQ (4 or 8 bits), AWQ (gemm), FP8, compressed-tensors (pack-quantized) or " +
+  "bitsandbytes (4 bits)";
+
+/** What tells the schemes of a method apart. */
+interface Scheme {
+  /** Of AWQ: "gemm" or "gemv", for example. */
+  readonly version?: string;
+  /** Of compressed-tensors. */
+  readonly format?: string;
+  /** Of MLX. */
+  readonly mode?: string;
+  readonly bits?: number;
+}
 
 /** @returns what to add to an error of a checkpoint whose config.json says how it was quantized, or "" */
 function quantizationHint({ files }: NamedTensors["checkpoint"]): string {
   const { quantization_config, quantization } = (files?.["config.json"] ?? {}) as {
-    readonly quantization_config?: { readonly quant_method?: string };
-    readonly quantization?: object;
+    readonly quantization_config?: Scheme & { readonly quant_method?: string };
+    readonly quantization?: Scheme;
   };
   const method = quantization_config?.quant_method ?? (quantization && "mlx");
+  const { version, format, mode, bits } = quantization ?? quantization_config ?? {};
+  const scheme = [method, version, format, mode, bits && `${bits} bits`].filter(Boolean).join(", ");
   return method
-    ? `. config.json says that the weights are quantized (${method}): load the repository ` +
+    ? `. config.json says that the weights are quantized (${scheme}): load the repository ` +
         `that they were made from, or one in ${PACKED_NAMES}`
     : "";
 }

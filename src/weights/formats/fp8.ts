@@ -106,6 +106,7 @@ export const fp8Reference: FormatReference = { pack, unpack };
 const VALUES = Float32Array.from({ length: 256 }, (_, bits) => {
   const exponent = (bits >> 3) & 15;
   const mantissa = bits & 7;
+  if ((bits & 0x7f) === 0x7f) return NaN;
   const magnitude = exponent ? (8 + mantissa) * 2 ** (exponent - 10) : mantissa * 2 ** -9;
   return bits & 0x80 ? -magnitude : magnitude;
 });

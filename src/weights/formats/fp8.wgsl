@@ -12,13 +12,15 @@ fn weight_rows() -> u32 {
   return arrayLength(&w) / (D / 4u);
 }
 
-/// The values of four codes. The largest code of each sign, which is no number, gives 480.
+/// The values of four codes. The largest code of each sign is no number.
 fn e4m3(word: u32) -> vec4f {
   let codes = (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu);
   let magnitudes = codes & vec4u(0x7fu);
   // The exponent's bias becomes 127. Codes without exponent are multiples of 2^-9.
   let normal = bitcast<vec4f>((magnitudes << vec4u(20u)) + vec4u(120u << 23u));
-  let values = select(normal, vec4f(magnitudes) * 0x1p-9, magnitudes < vec4u(8u));
+  let numbers = select(normal, vec4f(magnitudes) * 0x1p-9, magnitudes < vec4u(8u));
+  // A constant NaN is an error, and arithmetic on bits that may be one is not.
+  let values = select(numbers, bitcast<vec4f>((magnitudes << vec4u(20u)) | vec4u(0x7f800000u)), magnitudes == vec4u(0x7fu));
   return select(values, -values, codes >= vec4u(0x80u));
 }
 

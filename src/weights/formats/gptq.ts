@@ -36,7 +36,10 @@ function findMatrix(
   };
   const { bits = 4, group_size = 128 } = config;
   if (bits !== 4 && bits !== 8) {
-    throw new Error(`${name}: GPTQ with ${bits} bits is not supported, expected 4 or 8`);
+    throw new Error(
+      `${name}: GPTQ with ${bits} bits is not supported, expected 4 or 8: ` +
+        `load the repository that it was made from, or one in 4 or 8 bits`,
+    );
   }
   const [words = 0, O = 0] = codes.info.shape;
   const [groups = 0] = scales.info.shape;

@@ -69,7 +69,13 @@ function findMatrix(...[name, { tensors }, D]: Parameters<FindMatrix>): StoredMa
     .map(named)
     .filter((one) => one !== undefined);
   const count = 2 * elementCount(codes.info.shape);
-  if (!D || count % D !== 0) {
+  if (!D) {
+    throw new Error(
+      `${name}: bitsandbytes' 4 bits are supported in layers, not in a head or in embeddings: ` +
+        `load the repository that it was made from`,
+    );
+  }
+  if (count % D !== 0) {
     throw new Error(
       `${name} is not supported in ${codes.info.dtype}: it has ${count} weights, in rows of ${D}`,
     );

@@ -7,6 +7,7 @@ import { FORMAT_CASES } from "../../../tests/weight-formats.ts";
 import { linear } from "../../ops/linear.ts";
 import { formatFits } from "../format.ts";
 import { GpuWeights } from "../gpu-weights.ts";
+import { fp8Format, fp8Reference } from "./fp8.ts";
 
 /** GGUF's are in ggml.gpu.test.ts. */
 const packed = FORMAT_CASES.filter(({ format }) => !format.packer && !("blocks" in format));
@@ -21,6 +22,16 @@ describe.each(packed)("$title", ({ format, reference }) => {
     expect(rows).toEqual(values);
     expect(columns).toEqual(values.map((_, i) => values[(i % O) * D + Math.floor(i / O)]!));
   });
+});
+
+test("codes of FP8 that are no numbers give none", async () => {
+  const words = Uint32Array.of(0xff7f7e38, 0x38383838);
+  const parts = [words, new Uint32Array(Float32Array.of(2).buffer)];
+  const format = fp8Format(128);
+  const expected = [2, 896, NaN, NaN, 2, 2, 2, 2];
+  expect([...fp8Reference.unpack(parts, [1, 8], format)]).toEqual(expected);
+  const { rows } = await decodeWeight(await testGpu(), format, [1, 8], parts);
+  expect([...rows]).toEqual(expected);
 });
 
 test("a stack of matrices in several formats, one of them with columns of its own order", async () => {

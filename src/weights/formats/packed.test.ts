@@ -29,6 +29,17 @@ describe.each(PACKED_MATRICES)("$title", (matrix) => {
   });
 });
 
+test("scales are no parameters", () => {
+  for (const matrix of PACKED_MATRICES) {
+    const weights = new GpuWeights(countingGpu(), packedCheckpoint([matrix]));
+    weights.matrix(matrix.name, matrix.shape[1]);
+    const [{ tensors, parameters } = expect.fail()] = weights.allocated;
+    expect(tensors.length).toBe(parameters.length);
+    const count = parameters.reduce((sum, one) => sum + one, 0);
+    expect(count, matrix.title).toBe(matrix.shape[0] * matrix.shape[1]);
+  }
+});
+
 test("a compressed matrix whose width the model does not say has that of config.json's bits", () => {
   const matrix = matrixOf("compressed-qwen2_5_vl");
   const weights = new GpuWeights(countingGpu(), packedCheckpoint([matrix]));
