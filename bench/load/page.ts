@@ -64,6 +64,8 @@ export async function measureLoad(name: string, hub: string): Promise<LoadResult
     onProgress,
     new AbortController().signal,
   );
+  enter("store");
+  await model.stored;
   enter("end");
   model.dispose();
   worker.terminate();

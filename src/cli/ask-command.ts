@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { readEvents } from "../net/event-stream.ts";
 import type {
@@ -77,6 +78,8 @@ export async function askCommand(
     } else {
       await print(response.body as ReadableStream<Uint8Array>);
     }
+    // The next start is faster. An interrupt ends the wait, not the answer.
+    await Promise.race([model.stored, once(stop.signal, "abort")]);
     return 0;
   } catch (error) {
     if (stop.signal.aborted) return 130;

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ggufReader } from "../models/gguf/reader.ts";
 import { nodeHash } from "../platform/node-hash.ts";
@@ -10,7 +10,7 @@ import { type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/ch
 import { PACKED_FORMATS } from "../weights/formats/packed.ts";
 import { isGguf } from "../weights/gguf-names.ts";
 import type { Http } from "../weights/http.ts";
-import { openFolder } from "../weights/open-folder.ts";
+import { type OpenFolderOptions, openFolder } from "../weights/open-folder.ts";
 import { NO_BYTES, type OnProgress } from "../weights/progress.ts";
 import { InterruptedError } from "../weights/retry.ts";
 import { type Repository, type Source, resolveSource } from "../weights/source.ts";
@@ -52,7 +52,12 @@ export async function openModel(
     ? await snapshotOf(source, options, environment)
     : local && fileURLToPath(source.folder);
   const opening = { signal, onProgress, packedFormats, gguf: async () => ggufReader };
-  if (folder) return openFolder(await folderFiles(folder, source.id), opening, source.gguf);
+  if (folder) {
+    const files = await folderFiles(folder, source.id);
+    // The Python client's cache stays as it is. Folders of the user's own are read in place.
+    const packed = local || options.weights === false ? undefined : packedStoreOf(folder);
+    return openFolder(files, { ...opening, packed }, source.gguf);
+  }
   // A hub that reveals no commits is read like any folder on a server.
   return openCheckpoint(source, {
     store: options.weights === false ? undefined : openNodeStore(STORE),
@@ -129,4 +134,14 @@ async function snapshotOf(
     throw withAdvice(source, error);
   }
 }
+
+/** @returns where the packed weights of a snapshot are stored */
+function packedStoreOf(snapshot: string): OpenFolderOptions["packed"] {
+  return {
+    store: openNodeStore(STORE),
+    folder: `${pathToFileURL(snapshot)}/`,
+    commit: basename(snapshot),
+  };
+}
+
 const packedFormats = async () => PACKED_FORMATS;

@@ -47,7 +47,9 @@ export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Termi
     onDownload: (progress) => show("downloading", progress),
     onProgress(progress) {
       if (progress.auto) print(`auto: ${progress.auto}`, false);
-      if (["weights", "waiting"].includes(progress.stage)) show("loading", progress);
+      const { stage, storedAs } = progress;
+      const label = storedAs ? `downloading again, stored as ${storedAs.join(", ")}` : "loading";
+      if (["weights", "waiting"].includes(stage)) show(label, progress);
     },
   };
 }

@@ -90,11 +90,19 @@ export async function loadCheckpoint(
     const done = { loadedBytes: total, totalBytes: total, networkBytes: 0 };
     const lost = checkpoint.storing?.() === false && { stored: false as const };
     onProgress({ stage: "ready", ...done, ...lost });
+    const stop = new AbortController();
+    const stored = weights.store(checkpoint, stop.signal).catch((error: unknown) => {
+      console.warn("webvlm: the weights were not stored as they are on the GPU:", error);
+    });
     return {
       id: served.id,
       fetch: createHandler({ model: () => served }),
       stats: async () => ({ ...engine.stats, auto }),
-      dispose: () => gpu.destroy(),
+      stored,
+      dispose() {
+        stop.abort();
+        gpu.destroy();
+      },
     };
   } catch (error) {
     const lost = gpu.lost;

@@ -22,6 +22,8 @@ export interface LoadedModel {
   /** Answers a request of OpenAI's API. */
   readonly fetch: FetchHandler;
   stats(): Promise<Stats>;
+  /** Resolves when the weights are stored in the form in which they are used. Requests need not wait. */
+  readonly stored?: Promise<void> | undefined;
   /** Frees the model and its GPU memory. Running requests fail. */
   dispose(): void;
 }

@@ -1,4 +1,5 @@
 import type { ByteStore } from "../platform/platform.ts";
+import type { ByteRange } from "./fetch-chunks.ts";
 
 /** Name of the store that keeps checkpoints between visits. */
 export const STORE = "webvlm";
@@ -84,6 +85,42 @@ export function chunkKey(
   return `chunk ${folder} ${encode(name)} ${encode(tag)} ${begin}-${end}`;
 }
 
+/** @returns the key of the index of a bundle of packed tensors, and of the formats that it has */
+export function bundleKey(folder: string, tag: string, bundle: string, formats: string): string {
+  return `packed ${folder} ${tag} ${bundle} ${formats}`;
+}
+
+/** @returns the key of the bytes `begin ..< end` of a bundle */
+export function partKey(
+  folder: string,
+  tag: string,
+  bundle: string,
+  { begin, end }: ByteRange,
+): string {
+  return `part ${folder} ${tag} ${bundle} ${begin}-${end}`;
+}
+
+/** @returns the range at the end of the key of a chunk, or of a part */
+export function chunkRange(range: string): ByteRange {
+  const [begin, end] = range.split("-");
+  return { begin: Number(begin), end: Number(end) };
+}
+
+/**
+ * @returns what identifies the version of a checkpoint's weight files that bundles are made of. Raising
+ *   the number in front forgets the bundles that earlier versions of this code have stored.
+ */
+export function weightsTag(weights: readonly WeightFile[]): Promise<string> {
+  const files = weights.map(({ name, tag, bytes }) => [name, tag, bytes]);
+  return shortHash(new TextEncoder().encode(`1 ${JSON.stringify(files)}`));
+}
+
+/** @returns 16 hexadecimal digits */
+export async function shortHash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = new DataView(await crypto.subtle.digest("SHA-256", bytes));
+  return hash.getBigUint64(0).toString(16).padStart(16, "0");
+}
+
 /** @returns the key of the time when a folder was last opened, in ms since 1970, as text */
 export function usedKey(folder: string): string {
   return `used ${folder}`;
@@ -118,9 +155,12 @@ export async function dropStale(store: ByteStore, manifest: Manifest): Promise<v
     Object.entries(files).map(([name, tag]) => `${encode(name)} ${encode(tag)}`),
   );
   for (const { name, tag } of weights) current.add(`${encode(name)} ${encode(tag)}`);
+  const packed = await weightsTag(weights);
   const stale = (await store.keys()).filter((key) => {
     const [kind, of, name, tag] = key.split(" ");
-    return (kind === "file" || kind === "chunk") && of === folder && !current.has(`${name} ${tag}`);
+    if (of !== folder) return false;
+    if (kind === "packed" || kind === "part") return name !== packed;
+    return (kind === "file" || kind === "chunk") && !current.has(`${name} ${tag}`);
   });
   await store.delete(stale);
 }

@@ -12,6 +12,7 @@ import {
 } from "./cache.ts";
 import type { ElementType, WeightFormat } from "./format.ts";
 import type { Http } from "./http.ts";
+import { type PackedStore, packedStore, streamPacked } from "./packed-store.ts";
 import { NO_BYTES, type OnProgress } from "./progress.ts";
 import type { GgufHeaders, OpenedGguf } from "./read-files.ts";
 import { openRemote } from "./remote.ts";
@@ -70,6 +71,8 @@ export interface Checkpoint {
    * the disk is full, for example: the next load needs the network again.
    */
   readonly storing?: () => boolean;
+  /** Where weights are stored as they lie on the GPU. Undefined where they are not stored so. */
+  readonly packed?: PackedStore | undefined;
   /** The tensors that a model's tensor is stacked of by rows, where the files have them apart. */
   readonly stacked?: ReadonlyMap<string, readonly string[]> | undefined;
   /** How tensors are read as numbers. Default: as their `dtype` says. */
@@ -107,13 +110,13 @@ export async function openCheckpoint(
   const cache = openCache(store);
   const http = httpOf(source, { ...options, onWait });
   const manifest = await readManifest(cache, source.folder);
-  const kept = manifest?.complete ? await openKept(manifest, cache) : undefined;
+  const kept = manifest && (await openKept(manifest, cache));
   let opened = kept;
-  if (!kept || options.revalidate || kept.manifest.version === 1) {
+  if (!kept?.manifest.complete || options.revalidate || kept.manifest.version === 1) {
     try {
       opened = await openFresh(source, http, cache, manifest, gguf);
     } catch (error) {
-      // Offline, the stored checkpoint is used.
+      // Offline, the stored checkpoint is used. Its packed weights may be all that is needed.
       if (!kept || !(error instanceof InterruptedError)) throw withAdvice(source, error);
     }
   }
@@ -220,11 +223,22 @@ function checkpointOf(
   options: OpenOptions,
   gguf: GgufReader | undefined,
 ): Checkpoint {
+  const isStored = options.store !== undefined && options.cache !== false;
+  const isVerified = async () => {
+    const { weights, complete } = (await readManifest(cache, manifest.folder)) ?? {};
+    return complete === true && JSON.stringify(weights) === JSON.stringify(manifest.weights);
+  };
+  const { chunkBytes } = options;
+  const packed = isStored ? packedStore(cache, manifest, { isVerified, chunkBytes }) : undefined;
   return {
     ...parseCheckpoint(source.id, { files, headers, owners: manifest.owners }, gguf),
-    ...(options.store && options.cache !== false && { storing: () => cache.works }),
-    stream: ({ signal = options.signal, ...more } = {}) =>
-      streamWeights(source, manifest, cache, { ...options, signal, ...more }),
+    ...(isStored && { storing: () => cache.works }),
+    packed,
+    stream({ signal = options.signal, ...more } = {}) {
+      const own: Checkpoint["stream"] = (rest) =>
+        streamWeights(source, manifest, cache, { ...options, ...rest });
+      return streamPacked(packed, own, { signal, ...more });
+    },
   };
 }
 

@@ -10,6 +10,11 @@ import type { TensorInfo } from "./safetensors.ts";
 export interface WeightFormat<Name extends string = string> extends WeightLayout {
   /** What users call the format. */
   readonly name: Name;
+  /**
+   * Raised when parts that an earlier version has stored would be read wrongly, or deserve to be packed
+   * anew. Default 1.
+   */
+  readonly version?: number;
   /** The buffers of a matrix, in the order in which `code` binds them. */
   readonly parts: readonly FormatPart[];
   /** A row of weights must be a multiple of this. */

@@ -10,6 +10,7 @@ import {
   layerCounter,
   widestLevel,
 } from "./choose-format.ts";
+import { type Fill, matrixFill, vectorFill } from "./fill.ts";
 import {
   findMatrix,
   findVector,
@@ -20,7 +21,9 @@ import {
 } from "./find-tensors.ts";
 import { hasRows, type StoredMatrix, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
-import { type LoadTensorsOptions, loadTensors, type WantedTensor } from "./load-tensors.ts";
+import { type LoadTensorsOptions, loadTensors } from "./load-tensors.ts";
+import { DamagedBundleError } from "./packed-store.ts";
+import { storePacked } from "./store-packed.ts";
 import { WeightWriter } from "./weight-writer.ts";
 import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
 
@@ -65,8 +68,8 @@ export class GpuWeights implements Weights {
   readonly #isTied: boolean;
   readonly #matrices = new Map<string, Recorded<Weight>>();
   readonly #vectors = new Map<string, Recorded<Tensor>>();
-  /** What fills each matrix and vector, given the writer of a load. */
-  readonly #fills: ((writer: WeightWriter) => WantedTensor[])[] = [];
+  /** What fills each matrix and vector. */
+  readonly #fills: Fill[] = [];
   #closed = false;
 
   constructor(
@@ -113,21 +116,21 @@ export class GpuWeights implements Weights {
   }
 
   /**
-   * Fills all matrices and vectors in one pass over the files; resolves when the GPU has them. New
-   * ones can't be asked for from then on. It can be called again after a failure.
+   * Fills all matrices and vectors in one pass over the files, and over what is stored in packed form;
+   * resolves when the GPU has them. New ones can't be asked for from then on. It can be called again after
+   * a failure.
    *
    * @throws DeviceLostError, the signal's reason, or what `checkpoint.stream` throws
    */
   async load(
-    checkpoint: Pick<Checkpoint, "stream" | "storing">,
+    checkpoint: Pick<Checkpoint, "stream" | "storing" | "packed">,
     options: LoadTensorsOptions = {},
   ): Promise<void> {
     if (this.#closed) throw new Error(`load: the weights of ${this.#checkpoint.id} were loaded`);
     this.#closed = true;
     const writer = new WeightWriter(this.#gpu);
     try {
-      const wanted = this.#fills.flatMap((fill) => fill(writer));
-      await loadTensors(checkpoint, wanted, options);
+      await this.#fill(checkpoint, writer, options);
       await writer.finish();
       options.signal?.throwIfAborted();
     } catch (error) {
@@ -136,6 +139,37 @@ export class GpuWeights implements Weights {
     } finally {
       writer.dispose();
     }
+  }
+
+  async #fill(
+    checkpoint: Pick<Checkpoint, "stream" | "storing" | "packed">,
+    writer: WeightWriter,
+    options: LoadTensorsOptions,
+  ): Promise<void> {
+    const { packed } = checkpoint;
+    const keys = this.#fills.flatMap((fill) => fill.packed?.key ?? []);
+    const kept = await packed?.find(new Set(keys));
+    const wanted = this.#fills.flatMap((fill) => {
+      const parts = fill.packed && kept?.parts.get(fill.packed.key);
+      return parts ? fill.packed.fromParts(parts, writer) : fill.fromCheckpoint(writer);
+    });
+    const storedAs = kept?.otherFormats;
+    try {
+      await loadTensors(checkpoint, wanted, { ...options, storedAs });
+    } catch (error) {
+      if (!(error instanceof DamagedBundleError)) throw error;
+      // Its tensors are packed again, from the checkpoint.
+      await packed?.drop((bundle) => bundle === error.bundle);
+      await this.#fill(checkpoint, writer, options);
+    }
+  }
+
+  /**
+   * Stores what was loaded as it lies on the GPU, and deletes the stored files of the checkpoint that are
+   * not needed any more.
+   */
+  store(checkpoint: Pick<Checkpoint, "packed">, signal: AbortSignal): Promise<void> {
+    return storePacked(this.#gpu, this.#fills, checkpoint.packed, signal);
   }
 
   /** Every matrix and vector that was asked for, in that order within its kind. */
@@ -248,12 +282,8 @@ export class GpuWeights implements Weights {
     const weight = allocateWeight(this.#gpu, names.join(" "), shape, format, {
       isReordered: stored[0]!.isReordered,
     });
-    stored.forEach(({ tensors, writeTo }, i) => {
-      const firstRow = sum(rows.slice(0, i));
-      this.#fills.push((writer) => {
-        const writes = writeTo(writer.target(weight, firstRow));
-        return tensors.map((tensor, t) => ({ ...tensor, write: writes[t]! }));
-      });
+    stored.forEach((matrix, i) => {
+      this.#fills.push(matrixFill(weight, sum(rows.slice(0, i)), matrix));
     });
     return weight;
   }
@@ -265,12 +295,8 @@ export class GpuWeights implements Weights {
     const counts = stored.map(({ shape }) => elementCount(shape));
     const shape = (stored.length === 1 && stored[0]?.shape) || [sum(counts)];
     const tensor = this.#gpu.tensor(names.join(" "), shape);
-    stored.forEach(({ tensors, writeTo }, i) => {
-      const offset = sum(counts.slice(0, i));
-      this.#fills.push(() => {
-        const writes = writeTo((first, values) => this.#gpu.write(tensor, values, offset + first));
-        return tensors.map((stored, t) => ({ ...stored, write: writes[t]! }));
-      });
+    stored.forEach((vector, i) => {
+      this.#fills.push(vectorFill(this.#gpu, tensor, sum(counts.slice(0, i)), vector));
     });
     return {
       value: tensor,

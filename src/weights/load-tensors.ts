@@ -13,6 +13,8 @@ export interface WantedTensor extends StoredTensor {
 export interface LoadTensorsOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** See `Progress.storedAs`. */
+  readonly storedAs?: readonly string[] | undefined;
 }
 
 /** A wanted tensor while its file is read. */
@@ -29,7 +31,7 @@ interface Loading extends WantedTensor {
 export async function loadTensors(
   checkpoint: Pick<Checkpoint, "stream" | "storing">,
   wanted: readonly WantedTensor[],
-  { signal, onProgress }: LoadTensorsOptions = {},
+  { signal, onProgress, storedAs = [] }: LoadTensorsOptions = {},
 ): Promise<void> {
   const byFile = new Map<string, Loading[]>();
   let totalBytes = 0;
@@ -46,7 +48,10 @@ export async function loadTensors(
   const rate = new Rate();
   const report = (more?: Partial<Progress>) =>
     onProgress?.({ stage: "weights", loadedBytes, totalBytes, networkBytes, ...stored(), ...more });
-  const stored = () => checkpoint.storing?.() === false && { stored: false as const };
+  const stored = () => ({
+    ...(checkpoint.storing?.() === false && { stored: false as const }),
+    ...(networkBytes > 0 && storedAs.length > 0 && { storedAs }),
+  });
   report(rate.add(0, totalBytes));
   const onWait = (wait?: Wait) => report(wait && { stage: "waiting", waitSeconds: wait.seconds });
   let last = { file: "", begin: 0, passedOn: 0 };

@@ -1,3 +1,5 @@
+import type { ByteStore } from "../platform/platform.ts";
+import { type Manifest, openCache } from "./cache.ts";
 import {
   type Checkpoint,
   type OpenOptions,
@@ -7,16 +9,28 @@ import {
 } from "./checkpoint.ts";
 import type { Folder } from "./folder.ts";
 import { soleGguf } from "./gguf-names.ts";
+import { inOrder } from "./in-order.ts";
+import { packedStore, streamPacked } from "./packed-store.ts";
 import { NO_BYTES } from "./progress.ts";
 import { type ReadFiles, readFiles } from "./read-files.ts";
 import type { GgufChoice } from "./source.ts";
-import { ChangedError, type Piece } from "./weight-file.ts";
+import { type StreamWeightsOptions, neededChunks } from "./stream-weights.ts";
+import { ChangedError, type Chunk, type Piece, chunksOf } from "./weight-file.ts";
 
 /** Bytes that are read at once. */
 const CHUNK_BYTES = 8 << 20;
 
+export interface OpenFolderOptions extends Pick<
+  OpenOptions,
+  "signal" | "onProgress" | "packedFormats" | "gguf"
+> {
+  /** Where its packed weights are stored. Default: nowhere. */
+  readonly packed?:
+    ({ readonly store: ByteStore } & Pick<Manifest, "folder" | "commit">) | undefined;
+}
+
 /**
- * Opens a checkpoint on the user's own disk. It is read in place, and nothing is stored.
+ * Opens a checkpoint on the user's own disk. It is read in place.
  *
  * @param choice the GGUF file that is meant. Default: the one that the folder has, if it has no
  *   checkpoint in safetensors
@@ -24,7 +38,7 @@ const CHUNK_BYTES = 8 << 20;
  */
 export async function openFolder(
   files: Folder,
-  options: Pick<OpenOptions, "signal" | "onProgress" | "packedFormats" | "gguf"> = {},
+  options: OpenFolderOptions = {},
   choice: GgufChoice | undefined = soleGguf([...(files.listing?.files.keys() ?? [])]),
 ): Promise<Checkpoint> {
   const { signal: stop, onProgress } = options;
@@ -39,31 +53,37 @@ export async function openFolder(
     owners,
   };
   const parsed = parseCheckpoint(files.id, read, gguf);
-  const stream: Checkpoint["stream"] = ({ signal = stop } = {}) =>
-    streamFolder(files, weights, signal);
-  return withPackedFormats({ ...parsed, stream }, options);
+  const { id } = files;
+  const packed =
+    options.packed &&
+    packedStore(openCache(options.packed.store), {
+      ...options.packed,
+      ...{ id, weights: weights.map(({ file }) => file) },
+    });
+  const stream: Checkpoint["stream"] = ({ signal = stop, ...more } = {}) =>
+    streamPacked(packed, (own) => streamFolder(files, weights, own), { signal, ...more });
+  return withPackedFormats({ ...parsed, packed, stream }, options);
 }
 
 async function* streamFolder(
   files: Folder,
   weights: ReadFiles["weights"],
-  signal: AbortSignal | undefined,
+  { wanted, signal }: StreamWeightsOptions,
 ): AsyncGenerator<Piece, void, void> {
   for (const { file } of weights) {
-    const read = (begin: number) => {
-      const end = Math.min(begin + CHUNK_BYTES, file.bytes);
-      return begin < end ? files.readRange(file.name, begin, end) : undefined;
-    };
+    const chunks = chunksOf("", file, CHUNK_BYTES);
+    const needed = wanted ? neededChunks(file, chunks, wanted) : chunks;
+    const read = (chunk: Chunk) => files.readRange(file.name, chunk.begin, chunk.end);
     // The next chunk is read while this one is processed.
-    let ahead = read(0);
-    for (let begin = 0; begin < file.bytes; begin += CHUNK_BYTES) {
-      signal?.throwIfAborted();
-      const { content: bytes, tag } = (await ahead)!;
+    for await (const [{ begin }, { content: bytes, tag }] of inOrder(
+      needed,
+      2,
+      async (chunk) => [chunk, await read(chunk)] as const,
+      signal,
+    )) {
       if (tag !== file.tag) {
         throw new ChangedError(`${file.name} changed on the disk: load again to read it anew`);
       }
-      ahead = read(begin + CHUNK_BYTES);
-      ahead?.catch(() => {}); // Thrown when it is awaited, unless the caller has stopped.
       yield { file: file.name, begin, bytes, network: false };
     }
   }

@@ -25,6 +25,11 @@ export interface Progress {
    * Where the device doesn't reveal its memory, it says what was assumed.
    */
   readonly auto?: string | undefined;
+  /**
+   * The formats in which weights are stored already, while they are downloaded again because another
+   * format was asked for. Undefined otherwise.
+   */
+  readonly storedAs?: readonly string[] | undefined;
   /** While `waiting` for a server or the network: time until the next try. */
   readonly waitSeconds?: number | undefined;
 }

@@ -35,6 +35,8 @@ export interface NetworkOptions extends Partial<Omit<RetryOptions, "onWait">> {
 export interface StreamWeightsOptions extends Pick<RetryOptions, "signal" | "onWait"> {
   /** The bytes that are needed of each file. Others may be left out. Default: all. */
   readonly wanted?: readonly (ByteRange & { readonly file: string })[] | undefined;
+  /** Called when the disk has too little room for what is missing. It may delete what is not used. */
+  readonly makeRoom?: (() => Promise<void> | undefined) | undefined;
 }
 
 const ADVICE =
@@ -56,23 +58,22 @@ export async function* streamWeights(
   options: NetworkOptions & StreamWeightsOptions,
 ): AsyncGenerator<Piece, void, void> {
   const { folder, commit, weights } = opened;
-  const { chunkBytes = 8 << 20, connections = 4, hash, wanted } = options;
+  const { chunkBytes = 8 << 20, connections = 4, hash, wanted, makeRoom } = options;
   const http = httpOf(source, options);
-  const parts = weights.map((file) => {
+  const files = weights.map((file) => {
     const all = chunksOf(folder, file, chunkBytes);
-    return { file, all, chunks: wanted ? neededChunks(file, all, wanted) : all };
+    return { file, all, needed: wanted ? neededChunks(file, all, wanted) : all };
   });
   const look = async () => {
     const stored = new Set(await cache.keys());
-    return {
-      stored,
-      whole: parts.every(({ chunks }) => chunks.every(({ key }) => stored.has(key))),
-    };
+    const isWhole = files.every(({ needed }) => needed.every(({ key }) => stored.has(key)));
+    return { stored, whole: isWhole };
   };
   let { stored, whole } = await look();
   let manifest = opened;
   let unlock: (() => void) | undefined;
-  if (!manifest.complete || !whole) {
+  const isIdle = files.every(({ needed }) => needed.length === 0);
+  if (!whole || (!manifest.complete && !isIdle)) {
     unlock = await cache.lock?.(folder, options);
     // Another tab may have stored the rest, and verified it.
     ({ stored, whole } = await look());
@@ -80,12 +81,18 @@ export async function* streamWeights(
     if (JSON.stringify(newer?.weights) === JSON.stringify(weights)) manifest = newer as Manifest;
   }
   try {
+    const complete = manifest.complete && whole;
+    // What was verified once need not be read whole again.
+    const parts = files.map(({ file, all, needed }) => {
+      return { file, all, chunks: complete ? needed : worthReading(file, all, needed) };
+    });
     const missing = parts.flatMap(({ chunks }) => chunks.filter(({ key }) => !stored.has(key)));
     // Without this check, a download would fill the disk and be stored in part, for nothing.
     if (missing.length > 0) {
-      checkRoom(source.id, bytesOf(missing), await cache.freeBytes?.(), ADVICE);
+      const bytes = bytesOf(missing);
+      if (bytes > ((await cache.freeBytes?.()) ?? Infinity)) await makeRoom?.();
+      checkRoom(source.id, bytes, await cache.freeBytes?.(), ADVICE);
     }
-    const complete = manifest.complete && whole;
     // Cleared until everything is stored again, so that the next load verifies it.
     if (manifest.complete && !complete)
       await writeManifest(cache, { ...manifest, complete: false });
@@ -117,7 +124,9 @@ export async function* streamWeights(
     }
     if (!cache.works || (complete && !isNew)) return;
     // A new chunk in a complete store is verified by the next load.
-    const neededBytes = bytesOf(parts.flatMap(({ chunks }) => chunks));
+    // Fewer where the rest is stored as it lies on the GPU.
+    const ownBytes = bytesOf(parts.flatMap(({ chunks }) => chunks));
+    const neededBytes = Math.max(ownBytes, manifest.neededBytes ?? 0);
     await writeManifest(cache, { ...manifest, neededBytes, complete: !complete });
   } catch (error) {
     throw error instanceof HttpError ? withAdvice(source, error) : error;
@@ -126,14 +135,22 @@ export async function* streamWeights(
   }
 }
 
-/** @returns the chunks with bytes that are wanted, or all of them if that saves little */
-function neededChunks(
+/** @returns the chunks with bytes that are wanted */
+export function neededChunks(
   file: WeightFile,
   all: readonly Chunk[],
   wanted: NonNullable<StreamWeightsOptions["wanted"]>,
 ): readonly Chunk[] {
   const own = wanted.filter((range) => range.file === file.name);
-  const needed = all.filter((chunk) => own.some((w) => w.begin < chunk.end && chunk.begin < w.end));
+  return all.filter((chunk) => own.some((w) => w.begin < chunk.end && chunk.begin < w.end));
+}
+
+/** @returns the chunks that are needed, or all of them if that saves little */
+function worthReading(
+  file: WeightFile,
+  all: readonly Chunk[],
+  needed: readonly Chunk[],
+): readonly Chunk[] {
   const skipped = file.bytes - bytesOf(needed);
   return skipped >= file.bytes * WORTH_SKIPPING ? needed : all;
 }

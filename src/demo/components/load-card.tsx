@@ -52,6 +52,8 @@ function detailOf({ progress }: Of<"loading">): string {
   if (stage === "ready" || loadedBytes >= totalBytes) return "Preparing the GPU…";
   const parts = [`Weights: ${bytes(loadedBytes)} of ${bytes(totalBytes)}`];
   if (networkBytes === 0) parts.push("from this device");
+  else if (progress.storedAs)
+    parts.push(`downloading again: stored as ${progress.storedAs.join(", ")}`);
   else if (networkBytes >= loadedBytes) parts.push("downloading");
   else parts.push(`${bytes(networkBytes)} of it downloaded, the rest from this device`);
   if (bytesPerSecond) parts.push(`${bytes(bytesPerSecond)}/s`);
