@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import type { UpstreamOptions } from "../net/upstream/address.ts";
 import { QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { askCommand } from "./ask-command.ts";
+import { CONVERT_FORMATS, convertCommand } from "./convert-command.ts";
 import { inspectCommand } from "./inspect-command.ts";
 import { packageVersion } from "./package-version.ts";
 import { serveCommand } from "./serve-command.ts";
@@ -55,6 +56,14 @@ are read.
 Examples:
   $ webvlm inspect HuggingFaceTB/SmolVLM2-500M-Video-Instruct
   $ webvlm inspect Qwen/Qwen2.5-VL-3B-Instruct --context-length 8192 --json`;
+
+const CONVERT_HELP = `
+q8 packs all matrices in 8 bits. mixed and q4 pack those of the text model in 4 bits, but for mixed the
+head and the most sensitive ones. The vision tower always has 8 bits.
+
+Examples:
+  $ webvlm convert HuggingFaceTB/SmolVLM2-500M-Video-Instruct ./smolvlm-q8 --format q8
+  $ webvlm ask --model ./smolvlm-q8 image.png "What's in this image?"`;
 
 /**
  * Runs the command `webvlm`.
@@ -127,6 +136,22 @@ export async function main(args: readonly string[]): Promise<number> {
     .addHelpText("after", INSPECT_HELP)
     .action(async (model: string | undefined, options) => {
       code = await inspectCommand({ ...options, model: model ?? options.model });
+    });
+
+  program
+    .command("convert")
+    .argument("<model>", "repository, folder or URL")
+    .argument("<folder>", "new folder to write")
+    .summary("write a model as a folder, quantized as it is used")
+    .description("Writes a model as a folder, quantized as it is used. It loads like any model.")
+    .addOption(
+      new Option("--format <format>", "how its matrices are stored")
+        .choices(CONVERT_FORMATS)
+        .default("mixed"),
+    )
+    .addHelpText("after", CONVERT_HELP)
+    .action(async (model: string, folder: string, options) => {
+      code = await convertCommand(model, folder, options);
     });
 
   program

@@ -7,6 +7,8 @@ export interface Terminal {
   /** Of a download into the Python client's cache. */
   readonly onDownload: OnProgress;
   readonly onProgress: OnProgress;
+  /** Of files that are written. */
+  readonly onWrite: OnProgress;
 }
 
 /** Progress between two lines of a log, in percent. */
@@ -45,6 +47,7 @@ export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Termi
       stream.write(`${text}\n`);
     },
     onDownload: (progress) => show("downloading", progress),
+    onWrite: (progress) => show("writing", progress),
     onProgress(progress) {
       if (progress.auto) print(`auto: ${progress.auto}`, false);
       const { stage, storedAs } = progress;

@@ -164,6 +164,11 @@ export class GpuWeights implements Weights {
     }
   }
 
+  /** What fills the matrices and vectors. */
+  get fills(): readonly Fill[] {
+    return this.#fills;
+  }
+
   /**
    * Stores what was loaded as it lies on the GPU, and deletes the stored files of the checkpoint that are
    * not needed any more.

@@ -5,6 +5,7 @@ import { fp8 } from "./fp8.ts";
 import { gptq } from "./gptq.ts";
 import { mlx } from "./mlx.ts";
 import { nf4 } from "./nf4.ts";
+import { webvlm } from "./webvlm.ts";
 
 /**
  * The formats that quantized checkpoints are stored in. They are loaded for such checkpoints alone, so
@@ -17,4 +18,5 @@ export const PACKED_FORMATS: readonly WeightFormat[] = [
   awq,
   gptq,
   nf4,
+  webvlm,
 ];
