@@ -103,7 +103,11 @@ export function generationDefaults(
     ...(generation.max_length && { maxLength: generation.max_length }),
     ...(forbidsTokens(generation) && { forbidden: forbiddenOf(generation) }),
     stopTokenIds: [
-      ...new Set([...(ids ?? []), ...idList(tokenizerEos), ...idList(endOfTurn(tokenizer, afterAnswer))]),
+      ...new Set([
+        ...(ids ?? []),
+        ...idList(tokenizerEos),
+        ...idList(endOfTurn(tokenizer, afterAnswer)),
+      ]),
     ],
   };
 }

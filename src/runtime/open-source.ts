@@ -16,7 +16,10 @@ export async function openSource(
   source: string | LocalFolder,
   { base, hub, token, cache, refresh }: SourceOptions,
   platform: Platform,
-  options: Pick<OpenOptions, "onProgress" | "signal" | "hash" | "findShared" | "packedFormats" | "gguf"> = {},
+  options: Pick<
+    OpenOptions,
+    "onProgress" | "signal" | "hash" | "findShared" | "packedFormats" | "gguf"
+  > = {},
 ): Promise<Checkpoint> {
   if (typeof source !== "string") return openFolder(blobFiles(source), options);
   const store = platform.openStore(STORE);
