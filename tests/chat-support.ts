@@ -55,6 +55,8 @@ export class ScriptedGenerator implements TokenGenerator {
   /** Tokens yielded so far, and calls that have ended. */
   given = 0;
   ended = 0;
+  /** Calls that have waited, or wait now, for their signal. */
+  stalled = 0;
   ids: readonly number[];
 
   constructor(ids: readonly number[] = []) {
@@ -76,10 +78,18 @@ export class ScriptedGenerator implements TokenGenerator {
         if (input.stopTokenIds.includes(id)) return;
       }
       if (this.failure !== undefined) throw this.failure;
-      if (this.stalls) await aborted(input.signal);
+      if (!this.stalls) return;
+      this.stalled++;
+      await aborted(input.signal);
     } finally {
       this.ended++;
     }
+  }
+
+  /** Aborts a request as soon as it waits for its signal. */
+  async abortStalled(controller: AbortController): Promise<void> {
+    while (this.stalled <= this.ended) await new Promise((resolve) => setTimeout(resolve, 1));
+    controller.abort();
   }
 
   /** The probability is 1/2 for the token, 1/4 for the next id, and so on. */

@@ -2,7 +2,6 @@ import { gemma3 } from "./gemma3.ts";
 import { internvl } from "./internvl.ts";
 import { lfm2Vl } from "./lfm2-vl.ts";
 import { llavaOnevision } from "./llava-onevision.ts";
-import { llava } from "./llava.ts";
 import { qwen25Vl } from "./qwen2-5-vl.ts";
 import { qwen2Vl } from "./qwen2-vl.ts";
 import { qwen3Vl } from "./qwen3-vl.ts";
@@ -16,7 +15,6 @@ export const COMMON_FAMILIES: readonly RegisteredFamily[] = [
   { name: "Qwen2.5-VL", modelTypes: ["qwen2_5_vl"], create: qwen25Vl },
   { name: "Qwen3-VL", modelTypes: ["qwen3_vl"], create: qwen3Vl },
   { name: "LLaVA-OneVision", modelTypes: ["llava_onevision"], create: llavaOnevision },
-  { name: "LLaVA-1.5", modelTypes: ["llava"], create: llava },
   { name: "InternVL3", modelTypes: ["internvl"], create: internvl },
   // The first checkpoints of LFM2-VL have the second name.
   { name: "LFM2-VL", modelTypes: ["lfm2_vl", "lfm2-vl"], create: lfm2Vl },

@@ -1,4 +1,5 @@
 import { COMMON_FAMILIES } from "./common-families.ts";
+import { llava } from "./llava.ts";
 import { mllama } from "./mllama.ts";
 import type { CheckpointFiles } from "./model.ts";
 import { paligemma } from "./paligemma.ts";
@@ -12,6 +13,7 @@ import {
 /** All model families: the common ones, and one line for each that only the full worker has. */
 export const FAMILIES: readonly RegisteredFamily[] = [
   ...COMMON_FAMILIES,
+  { name: "LLaVA-1.5", modelTypes: ["llava"], create: llava },
   { name: "PaliGemma", modelTypes: ["paligemma"], create: paligemma },
   { name: "Llama 3.2 Vision", modelTypes: ["mllama"], create: mllama },
 ];

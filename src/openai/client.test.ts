@@ -1,5 +1,5 @@
 import OpenAI from "openai";
-import { beforeEach, describe, expect, expectTypeOf, test } from "vitest";
+import { beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
 import { DeviceLostError } from "../platform/device-error.ts";
 import { createHandler } from "./handler.ts";
@@ -149,9 +149,9 @@ describe("OpenAI's own client", () => {
     const controller = new AbortController();
     const { signal } = controller;
     const answer = client.chat.completions.create({ model: "default", messages }, { signal });
-    setTimeout(() => controller.abort(), 20);
+    void generator.abortStalled(controller);
     await expect(answer).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
-    expect(generator.ended).toBe(1);
+    await vi.waitUntil(() => generator.ended === 1);
   });
 });
 

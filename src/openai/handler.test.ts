@@ -377,7 +377,7 @@ describe("stopping", () => {
     stalled("A");
     const controller = new AbortController();
     const response = post({ messages: HELLO }, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 20);
+    void generator.abortStalled(controller);
     await expect(response).rejects.toMatchObject({ name: "AbortError" });
     await expect(response).rejects.toBeInstanceOf(DOMException);
     expect(generator).toMatchObject({ given: 1, ended: 1 });
@@ -387,7 +387,7 @@ describe("stopping", () => {
     stalled("");
     const controller = new AbortController();
     const response = post({ messages: HELLO, stream: true }, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 20);
+    void generator.abortStalled(controller);
     await expect(response).rejects.toMatchObject({ name: "AbortError" });
     expect(generator.ended).toBe(1);
   });
@@ -405,7 +405,7 @@ describe("stopping", () => {
     const controller = new AbortController();
     const response = await post({ messages: HELLO, stream: true }, { signal: controller.signal });
     const text = response.text();
-    setTimeout(() => controller.abort(), 20);
+    void generator.abortStalled(controller);
     await expect(text).rejects.toMatchObject({ name: "AbortError" });
     expect(generator.ended).toBe(1);
   });

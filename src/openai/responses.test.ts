@@ -350,7 +350,7 @@ describe("stopping", () => {
       generator.ids = [];
       const controller = new AbortController();
       const response = post({ input: "Hello", stream }, { signal: controller.signal });
-      setTimeout(() => controller.abort(), 20);
+      void generator.abortStalled(controller);
       await expect(response).rejects.toMatchObject({ name: "AbortError" });
     }
     expect(generator.ended).toBe(2);
@@ -361,7 +361,7 @@ describe("stopping", () => {
     const { signal } = controller;
     const response = await post({ input: "Hello", stream: true }, { signal });
     const text = response.text();
-    setTimeout(() => controller.abort(), 20);
+    void generator.abortStalled(controller);
     await expect(text).rejects.toMatchObject({ name: "AbortError" });
     expect(generator.ended).toBe(1);
   });

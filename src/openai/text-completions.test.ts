@@ -245,7 +245,7 @@ describe("a stream of completions", () => {
     generator.ids = [];
     const controller = new AbortController();
     const response = post({ prompt: "a" }, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 20);
+    void generator.abortStalled(controller);
     await expect(response).rejects.toMatchObject({ name: "AbortError" });
     expect(generator.ended).toBe(1);
   });
