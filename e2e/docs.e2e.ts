@@ -68,7 +68,7 @@ function runs(path: string, { js = "page", page: options = {}, outputs = {} }: R
           expect(stderr).toContain("loading: 100%");
         }
         // Everything but the answer goes to stderr.
-        expect([code, stderr.replace(/^(GPU|This is|loading).*\n/gm, "")]).toEqual([0, ""]);
+        expect([code, stderr.replace(/^(GPU|This is|loading|auto).*\n/gm, "")]).toEqual([0, ""]);
         if (expected === undefined) expect(stdout.trim()).not.toBe("");
         else expect(stdout.trim()).toBe(expected);
       });

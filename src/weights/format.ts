@@ -11,8 +11,8 @@ export interface WeightFormat<Name extends string = string> extends WeightLayout
   /** What users call the format. */
   readonly name: Name;
   /**
-   * Raised when parts that an earlier version has stored would be read wrongly, or deserve to be packed
-   * anew. Default 1.
+   * Another one whenever the same weights are packed into other words, or read from them: words that are
+   * stored are stale then. Default 1.
    */
   readonly version?: number;
   /** The buffers of a matrix, in the order in which `code` binds them. */
@@ -110,8 +110,6 @@ export interface Packer {
   readonly code: string;
   /** @returns the units in a row of D weights */
   readonly rowUnits: (D: number) => number;
-  /** Another one whenever the same weights are packed into other words: stored words are then stale. */
-  readonly version: number;
 }
 
 /** An element type of a checkpoint. */

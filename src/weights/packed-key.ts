@@ -14,6 +14,6 @@ export function packedKey(
 }
 
 /** @returns the format's name and its version */
-export function formatKey({ name, packer, version = packer?.version ?? 1 }: WeightFormat): string {
+export function formatKey({ name, version = 1 }: WeightFormat): string {
   return `${name}.${version}`;
 }

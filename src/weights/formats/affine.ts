@@ -28,14 +28,14 @@ interface AffineConstants {
 export function affineFormat<Name extends string>(
   bits: number,
   group: number,
-  named: Pick<QuantizationFormat<Name>, "name" | "summary" | "rowMultiple" | "fallback"> & {
-    readonly version: number;
-  },
+  named: Pick<
+    QuantizationFormat<Name>,
+    "name" | "summary" | "version" | "rowMultiple" | "fallback"
+  >,
 ): QuantizationFormat<Name> {
   const groups = (D: number) => Math.ceil(D / group);
-  const { version, ...rest } = named;
   return {
-    ...rest,
+    ...named,
     code: affineCode,
     constants: { BITS: bits, GROUP: group, IS_F16: 0 },
     blockSize: group,
@@ -43,7 +43,7 @@ export function affineFormat<Name extends string>(
       { name: "codes", dtype: "u32", rowWords: (D) => codeWords(D, bits) },
       { name: "affine", dtype: "u32", rowWords: groups },
     ],
-    packer: { code: packer, rowUnits: groups, version },
+    packer: { code: packer, rowUnits: groups },
   };
 }
 

@@ -11,7 +11,7 @@ export const bf16: WeightFormat<"bf16"> = {
   blockSize: 4,
   rowMultiple: 4,
   parts: [{ name: "bf16", dtype: "u32", rowWords: (D) => D / 2 }],
-  packer: { code: packer, rowUnits: (D) => D / 4, version: 1 },
+  packer: { code: packer, rowUnits: (D) => D / 4 },
   elements: { dtype: "BF16", toFloat32 },
 };
 

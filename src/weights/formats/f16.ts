@@ -12,7 +12,7 @@ export const f16: QuantizationFormat<"f16"> = {
   blockSize: 4,
   rowMultiple: 4,
   parts: [{ name: "f16", dtype: "u32", rowWords: (D) => D / 2 }],
-  packer: { code: packer, rowUnits: (D) => D / 4, version: 1 },
+  packer: { code: packer, rowUnits: (D) => D / 4 },
   elements: {
     dtype: "F16",
     // A copy, because an array of halves must begin at a multiple of 2 bytes.

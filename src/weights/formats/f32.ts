@@ -11,7 +11,7 @@ export const f32: QuantizationFormat<"f32"> = {
   blockSize: 4,
   rowMultiple: 4,
   parts: [{ name: "f32", dtype: "f32", rowWords: (D) => D }],
-  packer: { code: packer, rowUnits: (D) => D / 4, version: 1 },
+  packer: { code: packer, rowUnits: (D) => D / 4 },
   elements: {
     dtype: "F32",
     // A copy, because an array of floats must begin at a multiple of 4 bytes.
