@@ -9,8 +9,9 @@ const executablePath = findChromium();
 const globalSetup = ["tests/goldens/unpack.ts"];
 
 /**
- * Three kinds of test, told apart by their names: `*.test.ts` runs in Node, `*.gpu.test.ts` in a
- * real Chromium, `e2e/*.e2e.ts` in Node with a Chromium that it drives.
+ * Four kinds of test, told apart by their names: `*.test.ts` runs in Node, `*.server.test.ts` too, with
+ * servers and processes that it starts and waits for, `*.gpu.test.ts` in a real Chromium,
+ * `e2e/*.e2e.ts` in Node with a Chromium that it drives.
  */
 export default defineConfig({
   test: {
@@ -20,12 +21,21 @@ export default defineConfig({
           name: "node",
           globalSetup,
           include: ["{src,tests,scripts}/**/*.test.ts"],
-          exclude: ["**/*.gpu.test.ts"],
+          exclude: ["**/*.gpu.test.ts", "**/*.server.test.ts"],
           // Vitest itself would leave one core to the user.
           maxWorkers: availableParallelism(),
           // The files share imported modules, which take as long as a third of the tests.
           isolate: false,
           // Some go through hundreds of cases; a busy machine is no failure.
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "server",
+          include: ["src/**/*.server.test.ts"],
+          maxWorkers: availableParallelism(),
+          isolate: false,
           testTimeout: 60_000,
         },
       },
