@@ -5,7 +5,7 @@ import type { LockOptions } from "../platform/platform.ts";
 
 /**
  * Programs that hold the lock of a file, as Python's `filelock` does, until their input ends. Node can't
- * lock files. A lock on a file that was deleted meanwhile is none.
+ * lock files. Another process may delete the file before it is locked; then a new one is locked.
  */
 const HOLDERS: readonly (readonly [program: string, ...args: string[]])[] = [
   [
