@@ -24,7 +24,7 @@ export interface SchemaContext {
   read(schema: JsonSchema, path: string): Expression;
   /** @returns the schema without references and `allOf` */
   flatten(schema: JsonSchema, path: string): JsonSchema;
-  /** Told about what can't be enforced. If it returns, that is ignored. */
+  /** Called with what can't be enforced. If it returns, that is ignored. */
   readonly cannot: Cannot;
 }
 

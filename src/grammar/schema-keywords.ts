@@ -63,7 +63,7 @@ export const KEYWORDS_OF: Readonly<Record<string, readonly (keyof SchemaObject)[
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
 };
 
-/** Told about what can't be enforced. It throws the error, or returns where that is to be ignored. */
+/** Called with what can't be enforced. It throws the error, or returns where that is to be ignored. */
 export type Cannot = (error: GrammarError) => void;
 
 /** Keywords that can't be enforced by restricting the next character. */

@@ -28,7 +28,7 @@ export function withoutAnnotations(schema: SchemaObject): SchemaObject {
  * Merges two schemas into one that accepts what both accept.
  *
  * @param path JSON pointer of `b`, for errors
- * @param cannot told where the two values of a keyword can't be merged. If it returns, that of `a` stays.
+ * @param cannot called where the two values of a keyword can't be merged. If it returns, that of `a` stays.
  */
 export function mergeSchemas(
   a: JsonSchema,

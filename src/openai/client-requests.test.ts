@@ -62,7 +62,7 @@ const SHAPES = dataUrl("e2e/goldens/images/shapes.png");
 /** The JSON of a schema with 10,000 schemas within one another. */
 const DEEP = `${'{"items":'.repeat(10_000)}{}${"}".repeat(10_000)}`;
 
-/** Sends a body, with pictures and schemas in the places of their names. */
+/** Sends a body, with images and schemas in the places of their names. */
 function post(body: object): Promise<Response> {
   const json = JSON.stringify(body)
     .replaceAll("{{shapes}}", SHAPES)

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { goldenImage } from "../../tests/images.ts";
-import { LARGE, PICTURES, expectPicture } from "../../tests/pictures.ts";
+import { LARGE, IMAGE_FILES, expectDecoded } from "../../tests/image-files.ts";
 import { testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import { uploadImage } from "../image/upload-image.ts";
@@ -12,15 +12,15 @@ test("an image is decoded upright", async () => {
 });
 
 // The same table as in node-image.test.ts: a page and Node agree.
-test.each(PICTURES)("$file is what Node makes of it", async (picture) => {
-  const url = new URL(`../../e2e/goldens/pictures/${picture.file}`, import.meta.url);
+test.each(IMAGE_FILES)("$file is what Node makes of it", async (golden) => {
+  const url = new URL(`../../e2e/goldens/image-files/${golden.file}`, import.meta.url);
   const image = await decodeImage(await (await fetch(url)).blob()).catch(() => undefined);
-  if (!image || image.width * image.height > LARGE) return expectPicture(picture, image);
+  if (!image || image.width * image.height > LARGE) return expectDecoded(golden, image);
   const gpu = await testGpu();
   const pixels = await uploadImage(gpu, image);
   const rgba = new Uint8Array(await gpu.readBytes(pixels));
   gpu.release(bufferOf(pixels));
-  expectPicture(picture, { ...image, rgba });
+  expectDecoded(golden, { ...image, rgba });
 });
 
 test("bytes that are not an image are rejected", async () => {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import images from "../../e2e/goldens/images.json";
-import { PICTURES, expectPicture, overWhite } from "../../tests/pictures.ts";
+import { IMAGE_FILES, expectDecoded, overWhite } from "../../tests/image-files.ts";
 import { decodeNodeImage } from "./node-image.ts";
 
 const GOLDENS = join(import.meta.dirname, "../../e2e/goldens");
@@ -22,9 +22,9 @@ test.each(images)("$file decodes to the reference's bytes", async (golden) => {
 });
 
 // The same table as in decode-image.gpu.test.ts: a page and Node agree.
-test.each(PICTURES)("$file is what a page makes of it", async (picture) => {
-  const image = await decodeFile(join(GOLDENS, "pictures", picture.file)).catch(() => undefined);
-  expectPicture(picture, image && { ...image, rgba: image.source });
+test.each(IMAGE_FILES)("$file is what a page makes of it", async (golden) => {
+  const image = await decodeFile(join(GOLDENS, "image-files", golden.file)).catch(() => undefined);
+  expectDecoded(golden, image && { ...image, rgba: image.source });
 });
 
 test("bytes that are not an image are rejected", async () => {
@@ -41,7 +41,7 @@ test("SVG is rejected, as in a browser", async () => {
 test.each(["bmp24.bmp", "ico_bmp.ico", "apng_part.png", "png_rgb.png"])(
   "the limit of pixels counts for %s",
   async (file) => {
-    const bytes = new Blob([await readFile(join(GOLDENS, "pictures", file))]);
+    const bytes = new Blob([await readFile(join(GOLDENS, "image-files", file))]);
     await expect(decodeNodeImage(bytes, 34)).rejects.toThrow(RangeError);
   },
 );

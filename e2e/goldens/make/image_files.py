@@ -1,8 +1,8 @@
-"""Records what Pillow makes of the files in e2e/goldens/pictures, and draws those that Pillow can't write.
+"""Records what Pillow makes of the files in e2e/goldens/image-files, and draws those that Pillow can't write.
 
-    python e2e/goldens/make/pictures.py [--draw]
+    python e2e/goldens/make/image_files.py [--draw]
 
-`pictures.json` has one entry a file: `reference` is what Pillow makes of it, as transformers would see it (null: it can't
+`image-files.json` has one entry a file: `reference` is what Pillow makes of it, as transformers would see it (null: it can't
 be read). `expected` is what a page and Node must make of it where that is something else (null: they refuse it), and
 `why` says so; both are kept as they are, for Chromium decides them. Samples may differ by `tolerance`. `--draw` also writes the files of `DRAWN` anew.
 """
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 GOLDENS = Path(__file__).resolve().parent.parent
-FOLDER = GOLDENS / "pictures"
+FOLDER = GOLDENS / "image-files"
 SAMPLED = 61  # of an image that is not exact, each of so many bytes is kept
 WIDTH, HEIGHT = 13, 9  # rows that are filled up to four bytes at every depth
 
@@ -260,7 +260,7 @@ def main() -> None:
     if "--draw" in sys.argv:
         for name, draw in DRAWN.items():
             (FOLDER / name).write_bytes(draw())
-    path = GOLDENS / "pictures.json"
+    path = GOLDENS / "image-files.json"
     kept = {entry["file"]: entry for entry in json.loads(path.read_text())} if path.exists() else {}
     entries = []
     for file in sorted(FOLDER.iterdir()):

@@ -1,7 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { expect } from "vitest";
-import recorded from "../e2e/goldens/pictures.json";
+import recorded from "../e2e/goldens/image-files.json";
 
 /** What a decoder makes of a file. */
 interface Decoded {
@@ -13,8 +13,8 @@ interface Decoded {
   readonly samples?: readonly number[];
 }
 
-/** A file of `e2e/goldens/pictures`, and what must come of it in a page and in Node. */
-interface Picture {
+/** A file of `e2e/goldens/image-files`, and what must come of it in a page and in Node. */
+interface ImageFile {
   readonly file: string;
   /** What Pillow makes of it. Null: it can't read the file. */
   readonly reference: Decoded | null;
@@ -27,19 +27,19 @@ interface Picture {
 
 const SAMPLED = 61;
 
-export const PICTURES = recorded as readonly Picture[];
+export const IMAGE_FILES = recorded as readonly ImageFile[];
 
-/** Pictures with more pixels are compared by their size alone, which saves seconds. */
+/** Images with more pixels are compared by their size alone, which saves seconds. */
 export const LARGE = 2 ** 24;
 
 /**
- * Checks what a decoder made of a picture.
+ * Checks what a decoder made of an image file.
  *
  * @param decoded its size and its RGBA, straight or blended with white; undefined if it was refused.
  *   Without RGBA, only the size is compared
  */
-export function expectPicture(
-  { reference, expected = reference, tolerance = 0, file }: Picture,
+export function expectDecoded(
+  { reference, expected = reference, tolerance = 0, file }: ImageFile,
   decoded: { width: number; height: number; rgba?: Uint8Array } | undefined,
 ): void {
   const size = (image: Decoded | null | undefined) => image && [image.width, image.height];
