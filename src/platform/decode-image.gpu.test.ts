@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { goldenImage } from "../../tests/images.ts";
 import { LARGE, IMAGE_FILES, expectDecoded } from "../../tests/image-files.ts";
+import { goldenImage } from "../../tests/images.ts";
 import { testGpu } from "../../tests/support.ts";
 import { bufferOf } from "../gpu/tensor.ts";
 import { uploadImage } from "../image/upload-image.ts";
