@@ -145,13 +145,16 @@ export class GpuWeights implements Weights {
     checkpoint: Pick<Checkpoint, "stream" | "storing" | "packed">,
     writer: WeightWriter,
     options: LoadTensorsOptions,
+    damaged: ReadonlySet<string> = new Set(),
   ): Promise<void> {
     const { packed } = checkpoint;
     const keys = this.#fills.flatMap((fill) => fill.packed?.key ?? []);
     const kept = await packed?.find(new Set(keys));
     const wanted = this.#fills.flatMap((fill) => {
       const parts = fill.packed && kept?.parts.get(fill.packed.key);
-      return parts ? fill.packed.fromParts(parts, writer) : fill.fromCheckpoint(writer);
+      return fill.packed && parts?.every(({ file }) => !damaged.has(file))
+        ? fill.packed.fromParts(parts, writer)
+        : fill.fromCheckpoint(writer);
     });
     const storedAs = kept?.otherFormats;
     try {
@@ -160,7 +163,7 @@ export class GpuWeights implements Weights {
       if (!(error instanceof DamagedBundleError)) throw error;
       // Its tensors are packed again, from the checkpoint.
       await packed?.drop((bundle) => bundle === error.bundle);
-      await this.#fill(checkpoint, writer, options);
+      await this.#fill(checkpoint, writer, options, new Set([...damaged, error.bundle]));
     }
   }
 

@@ -176,6 +176,16 @@ describe("weights that are stored as they lie on the GPU", () => {
     expect([last.packs, last.hash]).toEqual([0, hash]);
   });
 
+  test("are not read where they are damaged and can't be deleted", async () => {
+    const { hash } = await loadAndStore("q4");
+    const [key = "", part] = [...store.entries].find(([name]) => name.startsWith("part "))!;
+    store.entries.set(key, part.fill(0, 1000, 1100));
+    store.delete = () => Promise.reject(new Error("the disk is read-only"));
+    const mended = await load("q4");
+    expect(mended.hash).toBe(hash);
+    expect(mended.packs).toBeGreaterThan(0);
+  });
+
   test("another format is downloaded again, said so, and both are kept", async () => {
     const q4 = await loadAndStore("q4");
     const q8 = await loadAndStore("q8");
