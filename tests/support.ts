@@ -1,5 +1,7 @@
 import { type Gpu, openGpu } from "../src/gpu/device.ts";
 import { Graph } from "../src/gpu/graph.ts";
+import type { Kernels } from "../src/gpu/kernels.ts";
+import { loadShaders } from "../src/gpu/shaders/load-shaders.ts";
 import type { Tensor } from "../src/gpu/tensor.ts";
 
 let shared: Promise<Gpu> | undefined;
@@ -8,7 +10,7 @@ let shared: Promise<Gpu> | undefined;
 export function testGpu(): Promise<Gpu> {
   shared ??= navigator.gpu.requestAdapter().then((adapter) => {
     if (!adapter) throw new Error("testGpu: this browser has no WebGPU adapter");
-    return openGpu(adapter);
+    return openGpu(adapter, loadShaders);
   });
   return shared;
 }
@@ -18,12 +20,15 @@ export async function smallestGpu(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("smallestGpu: this browser has no WebGPU adapter");
   const { features, info } = adapter;
-  const gpu = await openGpu({
-    features,
-    info,
-    limits: {} as GPUSupportedLimits,
-    requestDevice: (wanted) => adapter.requestDevice(wanted),
-  } as GPUAdapter);
+  const gpu = await openGpu(
+    {
+      features,
+      info,
+      limits: {} as GPUSupportedLimits,
+      requestDevice: (wanted) => adapter.requestDevice(wanted),
+    } as GPUAdapter,
+    loadShaders,
+  );
   const { maxStorageBufferBindingSize } = gpu.device.limits;
   if (maxStorageBufferBindingSize === 2 ** 27) return gpu;
   throw new Error(`smallestGpu: bindings of ${maxStorageBufferBindingSize} bytes`);
@@ -59,9 +64,17 @@ export function rmsError(actual: ArrayLike<number>, expected: ArrayLike<number>)
   return Math.sqrt(error / size);
 }
 
-/** Records, compiles, runs and reads one op's output. */
-export async function runOp(gpu: Gpu, record: (g: Graph) => Tensor): Promise<Float32Array> {
-  const g = new Graph(gpu);
+/**
+ * Records, compiles, runs and reads one op's output.
+ *
+ * @param kernels default: the device's
+ */
+export async function runOp(
+  gpu: Gpu,
+  record: (g: Graph) => Tensor,
+  kernels?: Kernels,
+): Promise<Float32Array> {
+  const g = new Graph(gpu, { kernels });
   const output = g.keep(record(g));
   const plan = await g.compile();
   plan.submit();

@@ -1,4 +1,5 @@
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import { loadShaders } from "../../src/gpu/shaders/load-shaders.ts";
 import { openEngine, openGolden, tokensKept } from "../../tests/golden.ts";
 import type { Kept, Level } from "./levels.ts";
 
@@ -6,7 +7,7 @@ let gpu: Promise<Gpu> | undefined;
 
 /** @returns the tokens of a golden folder's cases that a level keeps */
 export async function measure(folder: string, level: Level): Promise<Kept> {
-  gpu ??= navigator.gpu.requestAdapter().then((adapter) => openGpu(adapter!));
+  gpu ??= navigator.gpu.requestAdapter().then((adapter) => openGpu(adapter!, loadShaders));
   const { checkpoint, cases } = await openGolden(folder);
   const { quantization, kvCache = "f32" } = level;
   const options = { contextLength: 1024, prefillRows: 128, kvCache };

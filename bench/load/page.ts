@@ -1,3 +1,4 @@
+import { loadShaders } from "../../src/gpu/shaders/load-shaders.ts";
 import { createModel } from "../../src/models/registry.ts";
 import { browserPlatform } from "../../src/platform/browser.ts";
 import type { ByteStore } from "../../src/platform/platform.ts";
@@ -59,7 +60,11 @@ export async function measureLoad(name: string, hub: string): Promise<LoadResult
         ...{ store, onProgress, fetch: countingFetch },
         ...remoteHashes(async () => worker),
       }),
-    { createModel, compileGrammar: () => Promise.reject(new Error("bench: no grammars")) },
+    {
+      createModel,
+      loadShaders,
+      compileGrammar: () => Promise.reject(new Error("bench: no grammars")),
+    },
     browserPlatform,
     onProgress,
     new AbortController().signal,

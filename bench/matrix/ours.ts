@@ -1,5 +1,6 @@
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import { Graph } from "../../src/gpu/graph.ts";
+import { loadShaders } from "../../src/gpu/shaders/load-shaders.ts";
 import { bufferOf } from "../../src/gpu/tensor.ts";
 import type { Weight } from "../../src/gpu/weight.ts";
 import { linear } from "../../src/ops/linear.ts";
@@ -17,7 +18,7 @@ const FORMATS = { f32, q8, q6, q4 };
 export async function openOurs(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("bench: this browser has no WebGPU adapter");
-  return openGpu(adapter);
+  return openGpu(adapter, loadShaders);
 }
 
 export function uploadWeight(gpu: Gpu, matrix: Matrix, source: Source): Promise<Weight> {

@@ -1,6 +1,7 @@
 import { Engine } from "../../src/engine/engine.ts";
 import type { GenerationInput } from "../../src/engine/generation.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import { loadShaders } from "../../src/gpu/shaders/load-shaders.ts";
 import type { ImageLayout } from "../../src/models/model.ts";
 import { createModel } from "../../src/models/registry.ts";
 import { openCheckpoint } from "../../src/weights/checkpoint.ts";
@@ -69,7 +70,7 @@ export async function measure(
   const checkpoint = await open();
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("bench: no WebGPU adapter");
-  const gpu = await openGpu(adapter);
+  const gpu = await openGpu(adapter, loadShaders);
   try {
     const model = createModel(checkpoint.files);
     const weights = new GpuWeights(gpu, checkpoint, {

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openGpu, type Gpu } from "../gpu/device.ts";
+import { loadShaders } from "../gpu/shaders/load-shaders.ts";
 import { createModel } from "../models/registry.ts";
 import { freeDiskBytes } from "../platform/node-store.ts";
 import { nodePlatform } from "../platform/node.ts";
@@ -31,7 +32,8 @@ export async function convertCommand(
   model: string,
   folder: string,
   { format }: { readonly format: AutoLevel },
-  openDevice: () => Promise<Gpu> = async () => openGpu(await nodePlatform.requestAdapter()),
+  openDevice: () => Promise<Gpu> = async () =>
+    openGpu(await nodePlatform.requestAdapter(), loadShaders),
 ): Promise<number> {
   const target = resolve(folder);
   const files = await readdir(target).catch((error: NodeJS.ErrnoException) => {

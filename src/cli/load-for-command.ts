@@ -1,4 +1,5 @@
 import { totalmem } from "node:os";
+import { loadShaders } from "../gpu/shaders/load-shaders.ts";
 import { compileGrammar } from "../grammar/compile-grammar.ts";
 import { createModel } from "../models/registry.ts";
 import { nodePlatform } from "../platform/node.ts";
@@ -10,7 +11,7 @@ import type { Terminal } from "./terminal.ts";
 
 export interface LoadForCommandOptions extends Omit<
   LoadCheckpointOptions,
-  "compileGrammar" | "createModel"
+  "compileGrammar" | "createModel" | "loadShaders"
 > {
   /** As for `openModel`. */
   readonly model?: string | undefined;
@@ -43,6 +44,6 @@ export function loadForCommand(
   };
   const open = () => openModel(options.model, { signal, onProgress, onDownload });
   const device = { memoryBytes: totalmem() };
-  const all = { device, ...options, compileGrammar, createModel };
+  const all = { device, ...options, compileGrammar, createModel, loadShaders };
   return loadCheckpoint(open, all, platform, onProgress, signal);
 }

@@ -1,4 +1,5 @@
 import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
+import { type Kernels, type LoadShaders, kernelsFor } from "./kernels.ts";
 import { type DType, type Tensor, bufferOf, byteSize, elementCount } from "./tensor.ts";
 
 /** WGSL, the values of its overrides, and a name for messages and profiles. */
@@ -14,9 +15,10 @@ const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as cons
  * Opens a device with all of the adapter's limits. WebGPU's default limits are too small: a binding
  * of 128 MiB does not hold the embeddings of a vocabulary.
  *
+ * @param loadShaders default: the plain kernels run
  * @throws Error when the adapter gives no device
  */
-export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
+export async function openGpu(adapter: GPUAdapter, loadShaders?: LoadShaders): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
   for (const name in adapter.limits) {
     const value = (adapter.limits as unknown as Record<string, unknown>)[name];
@@ -26,13 +28,19 @@ export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
     adapter.features.has(name),
   ) as GPUFeatureName[];
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-  return new Gpu(device, adapter.info);
+  const { info } = adapter;
+  return new Gpu(
+    device,
+    info,
+    loadShaders && (await kernelsFor(info, device.features, loadShaders)),
+  );
 }
 
 /** A device, its compiled pipelines, and a count of the bytes that its buffers take. */
 export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: GPUAdapterInfo;
+  readonly kernels: Kernels;
   /** Bytes of all live buffers that were made here, and their highest sum so far. */
   bytes = 0;
   peakBytes = 0;
@@ -45,9 +53,11 @@ export class Gpu {
   readonly #pipelines = new Map<string, Map<string, Promise<GPUComputePipeline>>>();
   readonly #constants = new Map<string, Tensor>();
 
-  constructor(device: GPUDevice, adapter: GPUAdapterInfo) {
+  /** @param kernels default: the plain ones */
+  constructor(device: GPUDevice, adapter: GPUAdapterInfo, kernels?: Kernels) {
     this.device = device;
     this.adapter = adapter;
+    this.kernels = kernels ?? { features: device.features };
     void device.lost.then(({ message }) => {
       this.lost = new DeviceLostError(`the GPU was lost: ${message || "no reason given"}`);
     });

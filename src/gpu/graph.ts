@@ -1,5 +1,6 @@
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Gpu, Kernel } from "./device.ts";
+import type { Kernels } from "./kernels.ts";
 import { Plan, type PlanStep } from "./plan.ts";
 import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
 
@@ -13,6 +14,8 @@ interface Dispatch {
 export interface GraphOptions {
   /** Keeps every tensor that the model captures, so that it can be read after a run. */
   readonly captures?: boolean;
+  /** What ops choose their kernels by. Default: the device's. */
+  readonly kernels?: Kernels | undefined;
 }
 
 /**
@@ -21,14 +24,16 @@ export interface GraphOptions {
  */
 export class Graph {
   readonly gpu: Gpu;
+  readonly kernels: Kernels;
   readonly #dispatches: Dispatch[] = [];
   readonly #scratch = new Set<Tensor>();
   readonly #kept = new Set<Tensor>();
   readonly #captures = new Map<string, Tensor>();
   readonly #keepCaptures: boolean;
 
-  constructor(gpu: Gpu, { captures = false }: GraphOptions = {}) {
+  constructor(gpu: Gpu, { captures = false, kernels = gpu.kernels }: GraphOptions = {}) {
     this.gpu = gpu;
+    this.kernels = kernels;
     this.#keepCaptures = captures;
   }
 

@@ -4,6 +4,8 @@ import { feedForwardWidth } from "../../tests/shapes/narrow-feed-forward.ts";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
 import { FORMAT_CASES, makeWeight, referenceOf } from "../../tests/weight-formats.ts";
 import { Gpu } from "../gpu/device.ts";
+import { kernelsFor } from "../gpu/kernels.ts";
+import { loadShaders } from "../gpu/shaders/load-shaders.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import type { AllocateOptions } from "../weights/allocate-weight.ts";
@@ -13,7 +15,6 @@ import { f32 } from "../weights/formats/f32.ts";
 import { q4 } from "../weights/formats/q4.ts";
 import type { Activation } from "./activation.ts";
 import { linear } from "./linear.ts";
-import type { MatmulVariant } from "./matmul-variant.ts";
 
 const FEED_FORWARD_WIDTHS = [
   ...new Set(SHAPES.map(({ make, cut }) => feedForwardWidth(make(cut)))),
@@ -61,30 +62,31 @@ describe("linear", () => {
     { D: 520, O: 300 },
   ];
   // Each number of rows up to 16 may be a kernel of its own, which takes longest to compile.
-  const rowsOf = (variant: MatmulVariant, D: number): readonly number[] => {
-    if (variant === "tiled") return [1, 3, 9, 65];
+  const rowsOf = (kernels: "direct" | "plain", D: number): readonly number[] => {
+    if (kernels === "plain") return [1, 3, 9, 65];
     return D === 200 || D === 216 ? [1, 2, 3, 4, 5, 8, 9, 17, 64, 65] : [1, 65];
   };
   const packable = FORMAT_CASES.filter(({ format }) => format.packer);
   const cases = packable.flatMap((one) => shapes.map((shape) => ({ ...one, ...shape })));
 
   const variants = [
-    ...cases.map((matrix) => ({ variant: "direct" as const, ...matrix })),
+    ...cases.map((matrix) => ({ kernels: "direct" as const, ...matrix })),
     // A software adapter takes seconds to compile workgroup memory, so these are fewer cases.
     ...cases
       .filter(({ D, title }) => D === 216 && /^(f32|q8|q6|q4)$/.test(title))
-      .map((m) => ({ variant: "tiled" as const, ...m })),
+      .map((m) => ({ kernels: "plain" as const, ...m })),
   ];
 
-  test.each(variants)("$variant $title [$O, $D], 1 to 65 rows", async (c) => {
-    const { variant, format, D, O } = c;
+  test.each(variants)("$kernels $title [$O, $D], 1 to 65 rows", async (c) => {
+    const { format, D, O } = c;
     const gpu = await testGpu();
     const { weight, values } = await testWeight(gpu, O, D, format);
     const x = random(65 * D, 5);
     const expected = product(x, values, D);
-    for (const T of rowsOf(variant, D)) {
+    const kernels = c.kernels === "plain" ? { features: gpu.device.features } : gpu.kernels;
+    for (const T of rowsOf(c.kernels, D)) {
       const rows = gpu.tensor("x", [T, D], "f32", x.subarray(0, T * D));
-      const y = await runOp(gpu, (g) => linear(g, rows, weight, { variant }));
+      const y = await runOp(gpu, (g) => linear(g, rows, weight), kernels);
       expectClose(y, expected.subarray(0, T * O), 1e-5);
     }
     release(gpu, weight);
@@ -121,15 +123,15 @@ describe("linear", () => {
 
   test("on a device without subgroups", async () => {
     const adapter = await navigator.gpu.requestAdapter();
-    const gpu = new Gpu(await adapter!.requestDevice(), adapter!.info);
+    const device = await adapter!.requestDevice();
+    const kernels = await kernelsFor(adapter!.info, device.features, loadShaders);
+    const gpu = new Gpu(device, adapter!.info, kernels);
     onTestFinished(() => gpu.destroy());
     const [O, D] = [70, 72];
     const { weight, values } = await testWeight(gpu, O, D, q4);
     for (const T of [1, 2, 7, 18]) {
       const x = random(T * D, T);
-      const y = await runOp(gpu, (g) =>
-        linear(g, gpu.tensor("x", [T, D], "f32", x), weight, { variant: "direct" }),
-      );
+      const y = await runOp(gpu, (g) => linear(g, gpu.tensor("x", [T, D], "f32", x), weight));
       expectClose(y, product(x, values, D), 1e-5);
     }
   });

@@ -4,19 +4,15 @@ import noActivation from "../../shaders/epilogue/no-activation.wgsl?raw";
 import noBias from "../../shaders/epilogue/no-bias.wgsl?raw";
 import noResidual from "../../shaders/epilogue/no-residual.wgsl?raw";
 import residual from "../../shaders/epilogue/residual.wgsl?raw";
-import matmulDirect from "../../shaders/matmul-direct.wgsl?raw";
-import matmulRowsSubgroups from "../../shaders/matmul-rows-subgroups.wgsl?raw";
-import matmulRows from "../../shaders/matmul-rows.wgsl?raw";
 import matmul from "../../shaders/matmul.wgsl?raw";
 import matvec from "../../shaders/matvec.wgsl?raw";
-import type { Gpu } from "../gpu/device.ts";
 import type { Graph } from "../gpu/graph.ts";
+import type { Kernels } from "../gpu/kernels.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { ACTIVATIONS, type Activation } from "./activation.ts";
 import { gatherColumns } from "./gather-columns.ts";
 import { fold } from "./grid.ts";
-import { type MatmulVariant, matmulVariant } from "./matmul-variant.ts";
 
 export interface LinearOptions {
   /** `[O]` */
@@ -24,8 +20,6 @@ export interface LinearOptions {
   readonly activation?: Activation;
   /** `[R, O]`, where R divides T: row t of the product adds row t mod R of this. */
   readonly residual?: Tensor;
-  /** Default: what suits the adapter. */
-  readonly variant?: MatmulVariant;
 }
 
 /** A shader of matrix products, and how its workgroups share the work. */
@@ -44,16 +38,17 @@ const MATVEC_ROWS = 8;
 /** The outputs that one workgroup of `matmul` and of `matmul-direct` computes. */
 const TILE_OUTPUTS = 64;
 
-function chooseKernel(gpu: Gpu, T: number, variant: MatmulVariant): MatmulKernel {
+function chooseKernel({ software, features }: Kernels, T: number): MatmulKernel {
   const tiles =
     (rowTile: number) =>
     (outputs: number): [number, number] => [
       Math.ceil(T / rowTile),
       Math.ceil(outputs / TILE_OUTPUTS),
     ];
-  if (variant === "direct") {
+  if (software) {
     const rowTile = Math.min(2 ** Math.ceil(Math.log2(T)), 16);
-    const rows = gpu.device.features.has("subgroups") ? matmulRowsSubgroups : matmulRows;
+    const { matmulDirect, matmulRows, matmulRowsSubgroups } = software;
+    const rows = features.has("subgroups") ? matmulRowsSubgroups : matmulRows;
     // WGSL wants `enable`, which `rows` may have, before everything else.
     const code = rows + matmulDirect;
     return { name: "matmul-direct", code, rowTile, grid: tiles(rowTile) };
@@ -85,8 +80,7 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
     ...(options.residual ? [[options.residual]] : []),
   ];
   const groups = options.bias || options.residual ? epilogueGroups : [];
-  const { variant = matmulVariant(g.gpu.adapter) } = options;
-  const { name, code, rowTile, grid } = chooseKernel(g.gpu, T, variant);
+  const { name, code, rowTile, grid } = chooseKernel(g.kernels, T);
   const finish = [
     options.bias ? bias : noBias,
     options.activation ? ACTIVATIONS[options.activation] : noActivation,

@@ -1,5 +1,6 @@
 import { chatModel } from "../chat/model.ts";
 import { openGpu } from "../gpu/device.ts";
+import type { LoadShaders } from "../gpu/kernels.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import { checkResizes } from "../image/image-limits.ts";
 import type { CreateModel } from "../models/registered-family.ts";
@@ -23,6 +24,8 @@ export interface LoadCheckpointOptions extends RuntimeOptions {
   /** Compiles the formats that answers must match. */
   readonly compileGrammar: CompileGrammar;
   readonly createModel: CreateModel;
+  /** Loads the shaders of this adapter's kind. */
+  readonly loadShaders: LoadShaders;
 }
 
 /**
@@ -41,7 +44,7 @@ export async function loadCheckpoint(
   signal: AbortSignal,
 ): Promise<LoadedModel> {
   const { base, fetchImage, compileGrammar, createModel, quantization, strictMaxTokens } = options;
-  const gpu = await openGpu(await platform.requestAdapter());
+  const gpu = await openGpu(await platform.requestAdapter(), options.loadShaders);
   try {
     const checkpoint = await open();
     const { maxBufferSize: maxBufferBytes } = gpu.device.limits;

@@ -1,4 +1,5 @@
 import * as comlink from "comlink";
+import type { LoadShaders } from "../gpu/kernels.ts";
 import { GrammarError } from "../grammar/grammar-error.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
@@ -19,6 +20,7 @@ export interface ModelLoader {
   load(
     source: string | LocalFolder,
     options: SourceOptions,
+    loadShaders: LoadShaders,
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,
     signal: AbortSignal,
@@ -44,12 +46,12 @@ export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): v
   const calls = fetchService((request) => loaded().fetch(request));
 
   const service: WorkerService = {
-    async load(source, options, compileGrammar, onProgress, connectHashes) {
+    async load(source, options, loadShaders, compileGrammar, onProgress, connectHashes) {
       if (model) throw new Error(`worker: ${model.id} is loaded already`);
       const compile = withGrammarErrors(compileGrammar);
       const { signal } = disposed;
       const files = remoteHashes(connectHashes);
-      model = await loader.load(source, options, compile, onProgress, signal, files);
+      model = await loader.load(source, options, loadShaders, compile, onProgress, signal, files);
       return model.id;
     },
 

@@ -69,7 +69,7 @@ function endless() {
 describe("load", () => {
   test("lets the worker compile grammars in the page, errors included", async () => {
     const seen: unknown[] = [];
-    const worker = fakeWorker(async (_source, _options, compile) => {
+    const worker = fakeWorker(async (_source, _options, _loadShaders, compile) => {
       seen.push(await compile({ type: "regex", pattern: "a{2,}" }));
       seen.push(await Promise.resolve(compile({ type: "regex", pattern: "(" })).catch((e) => e));
       return {
@@ -89,16 +89,18 @@ describe("load", () => {
   test("passes source, options and progress over the border", async () => {
     const seen: unknown[] = [];
     const progress: Progress = { stage: "weights", loadedBytes: 1, totalBytes: 2, networkBytes: 1 };
-    const worker = fakeWorker(async (source, options, _compileGrammar, onProgress) => {
-      seen.push(source, options);
-      onProgress(progress);
-      return {
-        id: "a/b",
-        fetch: async () => new Response(),
-        stats: async () => STATS,
-        dispose() {},
-      };
-    });
+    const worker = fakeWorker(
+      async (source, options, _loadShaders, _compileGrammar, onProgress) => {
+        seen.push(source, options);
+        onProgress(progress);
+        return {
+          id: "a/b",
+          fetch: async () => new Response(),
+          stats: async () => STATS,
+          dispose() {},
+        };
+      },
+    );
     const client = await loadInWorker(worker, "a/b", OPTIONS, (reported) => seen.push(reported));
     expect(client.id).toBe("a/b");
     expect(await client.stats()).toEqual(STATS);

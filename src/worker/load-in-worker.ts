@@ -1,4 +1,5 @@
 import * as comlink from "comlink";
+import { loadShaders } from "../gpu/shaders/load-shaders.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import { OpenAIError } from "../openai/errors.ts";
 import { withRequestId } from "../openai/request-id.ts";
@@ -43,6 +44,7 @@ export async function loadInWorker(
     const loading = service.load(
       source,
       options,
+      comlink.proxy(loadShaders),
       comlink.proxy(compileGrammar),
       comlink.proxy(reportErrors(onProgress)),
       comlink.proxy(connectHashes),

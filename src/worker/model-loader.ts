@@ -12,10 +12,10 @@ export interface WorkerContents extends Pick<OpenOptions, "packedFormats" | "ggu
 
 /** Loads models in a worker of a page. */
 export function modelLoader({ createModel, ...packed }: WorkerContents): ModelLoader["load"] {
-  return (source, options, compileGrammar, onProgress, signal, files) => {
+  return (source, options, loadShaders, compileGrammar, onProgress, signal, files) => {
     const opening = { onProgress, signal, ...files, ...packed };
     const open = () => openSource(source, options, browserPlatform, opening);
-    const all = { ...options, compileGrammar, createModel };
+    const all = { ...options, loadShaders, compileGrammar, createModel };
     return loadCheckpoint(open, all, browserPlatform, onProgress, signal);
   };
 }

@@ -1,3 +1,4 @@
+import type { LoadShaders } from "../gpu/kernels.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import type { Stats } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
@@ -35,6 +36,7 @@ export interface WorkerService extends FetchService {
   /**
    * Loads the model that `fetch` asks.
    *
+   * @param loadShaders runs in the page, which can import files, as an inlined worker can't
    * @param compileGrammar runs in the page, so that the worker's script does not contain it
    * @param connectHashes returns the port of a `HashService` in another worker
    * @returns the model's id
@@ -42,6 +44,7 @@ export interface WorkerService extends FetchService {
   load(
     source: string | LocalFolder,
     options: SourceOptions,
+    loadShaders: LoadShaders,
     compileGrammar: CompileGrammar,
     onProgress: OnProgress,
     connectHashes: () => Promise<MessagePort>,

@@ -1,0 +1,31 @@
+import { isSoftware } from "../platform/software-adapter.ts";
+import type { SoftwareShaders } from "./shaders/software.ts";
+
+/** WGSL beyond the plain kernels, which are in the ops' own files and run on every adapter. */
+export interface AdapterShaders {
+  /** For adapters that compute on the processor. */
+  readonly software?: SoftwareShaders;
+}
+
+/** What ops choose their kernels by. Without shaders they record the plain ones. */
+export interface Kernels extends AdapterShaders {
+  /** Names of the device's features that kernels may use. */
+  readonly features: ReadonlySet<string>;
+}
+
+/** Loads the shaders of a kind of adapter. What it returns can be posted to another thread. */
+export type LoadShaders = (kind: "software" | "hardware") => Promise<AdapterShaders>;
+
+/** @returns the kernels that suit an adapter; the plain ones, with a warning, where shaders fail to load */
+export async function kernelsFor(
+  adapter: GPUAdapterInfo,
+  features: ReadonlySet<string>,
+  load: LoadShaders,
+): Promise<Kernels> {
+  try {
+    return { features, ...(await load(isSoftware(adapter) ? "software" : "hardware")) };
+  } catch (error) {
+    console.warn("webvlm: kernels for this adapter did not load, so slower ones run:", error);
+    return { features };
+  }
+}

@@ -1,0 +1,8 @@
+import matmulDirect from "../../../shaders/software/matmul-direct.wgsl?raw";
+import matmulRowsSubgroups from "../../../shaders/software/matmul-rows-subgroups.wgsl?raw";
+import matmulRows from "../../../shaders/software/matmul-rows.wgsl?raw";
+
+/** WGSL that only software adapters run. */
+export const software = { matmulDirect, matmulRows, matmulRowsSubgroups };
+
+export type SoftwareShaders = typeof software;
