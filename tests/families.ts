@@ -21,7 +21,13 @@ import {
 import type { CheckpointShape, Cut } from "./shapes/checkpoint-shape.ts";
 import { gemma3of4b } from "./shapes/gemma.ts";
 import { lfm2Vl } from "./shapes/lfm2.ts";
-import { internvl3of1b, llava15of7b, llavaOnevision05b, paligemma3b } from "./shapes/llava.ts";
+import {
+  internvl3of1b,
+  internvl3of38b,
+  llava15of7b,
+  llavaOnevision05b,
+  paligemma3b,
+} from "./shapes/llava.ts";
 import { llama32of11b } from "./shapes/mllama.ts";
 import { qwen25Vl3b } from "./shapes/qwen.ts";
 import { smolvlm256m, smolvlm500m } from "./shapes/smolvlm.ts";
@@ -55,7 +61,7 @@ export interface PublishedShape {
   /** Of the published image size. Its plans are not run, for a software adapter takes minutes. */
   readonly image: ShapeImage;
   /** Of a smaller image size, with which the plans are run. */
-  readonly small: ShapeImage & { readonly imageSize?: number };
+  readonly small: ShapeImage & Pick<Cut, "imageSize" | "hasSmallText">;
   /** By default 64 more than the tokens of the image. */
   readonly contextLength?: number;
   /** What the engine must say of images whose states are cross-attention keys. */
@@ -202,7 +208,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "internvl",
     processor: internvlProcessor,
     folders: ["internvl"],
-    layouts: ["internvl-resaved"],
+    layouts: ["internvl-resaved", "internvl-6b"],
     reference: internvlReference,
     published: { internvl: { config: { vision_config: { patch_size: [14, 14] } } } },
     shapes: [
@@ -213,6 +219,13 @@ export const FAMILIES: readonly TestedFamily[] = [
         image: { size: [300, 300], tokens: 256 },
         small: { imageSize: 112, size: [100, 100], tokens: 16 },
         bench: BENCH,
+      },
+      {
+        name: "InternVL3-38B",
+        make: internvl3of38b,
+        cut: ONE_LAYER,
+        image: { size: [300, 300], tokens: 256 },
+        small: { imageSize: 28, hasSmallText: true, size: [28, 28], tokens: 1 },
       },
     ],
     whole: {

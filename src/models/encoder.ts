@@ -19,6 +19,13 @@ export interface EncoderConfig {
   readonly hidden_act: Activation;
   /** Channels within the MLP. Default: what the weights have. */
   readonly intermediate_size?: number | null | undefined;
+  /** The norms before attention and MLP. Default: layer norms. */
+  readonly norm?: typeof norm;
+  /**
+   * A norm of queries and keys before they are split into heads: `[T, 3 * D]` to `[T, 3 * D]`, with the
+   * weights of the attention. Default: none.
+   */
+  readonly qkvNorm?: ((g: Graph, w: Weights, qkv: Tensor) => Tensor) | undefined;
 }
 
 /** The layers of a tower whose output is read: `vision_feature_layer` counts from the last, -1. */
@@ -52,18 +59,19 @@ export function encoderLayer(
   x: Tensor,
 ): Tensor {
   checkSizes("vision_config", c, { hidden_size: x.shape[1] });
-  const eps = c.layer_norm_eps;
+  const { layer_norm_eps: eps, norm: layerNorm = norm } = c;
   const H = c.num_attention_heads;
   const C = c.hidden_size / H;
   checkHeads(`vision_config.hidden_size / ${c.heads ?? "num_attention_heads"}`, C, 4);
 
   const a = w.under("self_attn");
-  const h = norm(g, w.under("layer_norm1"), x, eps);
-  const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, 3 * H * C]
+  const h = layerNorm(g, w.under("layer_norm1"), x, eps);
+  const projected = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, 3 * H * C]
+  const qkv = c.qkvNorm?.(g, a, projected) ?? projected;
   const mixed = attention(g, rows, qkv, { kind: "flat", qkv }, { H, K: H, C, scale: C ** -0.5 });
   x = addDense(g, a.under("out_proj"), x, mixed, multiplier(w, "lambda_1", "gate_attn"));
 
-  const m = norm(g, w.under("layer_norm2"), x, eps);
+  const m = layerNorm(g, w.under("layer_norm2"), x, eps);
   const f = dense(g, w.under("mlp.fc1"), m, { activation: c.hidden_act }); // [T, F]
   checkSizes("vision_config", c, { intermediate_size: f.shape[1] });
   checkWidth("vision_config.intermediate_size", f.shape[1] as number);

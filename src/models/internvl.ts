@@ -1,4 +1,8 @@
 import * as z from "zod/mini";
+import type { Graph } from "../gpu/graph.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { qkvNorm } from "../ops/qkv-norm.ts";
+import { rmsNorm } from "../ops/rms-norm.ts";
 import { spaceToDepth } from "../ops/space-to-depth.ts";
 import { type ClipTable, clip, clipPass, dropClass } from "./clip.ts";
 import { Channels, StoredSize, activation, supportsOnly, parseConfig } from "./config.ts";
@@ -7,7 +11,7 @@ import { hiddenWeights } from "./hidden-weights.ts";
 import { DownsampleRatio, internvlProcessor } from "./internvl-processor.ts";
 import { mlp, norm } from "./layers.ts";
 import { llama } from "./llama.ts";
-import type { Family } from "./model.ts";
+import type { Family, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
 import { llavaNames } from "./stored-names.ts";
 
@@ -27,8 +31,8 @@ const Config = z.object({
     num_channels: Channels,
     attention_bias: z._default(z.boolean(), false),
     use_absolute_position_embeddings: z._default(z.boolean(), true),
-    norm_type: supportsOnly("layer_norm"),
-    use_qk_norm: supportsOnly(false),
+    norm_type: z._default(z.literal(["layer_norm", "rms_norm"]), "layer_norm"),
+    use_qk_norm: z._default(z.boolean(), false),
     // It decides whether the last norm is the pooler's, and only a tower without pooler has one here.
     use_mean_pooling: supportsOnly(true),
   }),
@@ -37,15 +41,25 @@ const Config = z.object({
 /** Of the projector's norm; no config has it. */
 const PROJECTOR_EPS = 1e-5;
 
+/** Of the norms of queries and keys; no config has it. */
+const QK_EPS = 1e-6;
+
 /**
  * InternVL3 (arXiv 2504.10479), and InternVL 2.5 in the same layout: InternViT, which is CLIP with
- * LayerScale, pixel shuffle, a norm and an MLP, Qwen2.
+ * LayerScale, pixel shuffle, a norm and an MLP, Qwen2. InternViT-6B has RMS norms, and norms of queries
+ * and keys.
  */
 export const internvl: Family<ClipTable> = (files, options) => {
   const config = parseConfig(Config, files);
   const { vision_config, vision_feature_layer, downsample_ratio } = config;
   const num_hidden_layers = layersUpTo(vision_config, vision_feature_layer);
-  const tower = { ...vision_config, num_hidden_layers };
+  const { norm_type, use_qk_norm } = vision_config;
+  const tower = {
+    ...vision_config,
+    num_hidden_layers,
+    norm: norm_type === "rms_norm" ? rms : norm,
+    qkvNorm: use_qk_norm ? queryKeyNorm : undefined,
+  };
   const block = Math.round(1 / downsample_ratio);
   const processor = internvlProcessor(files, options);
   const { side } = processor;
@@ -75,6 +89,19 @@ export const internvl: Family<ClipTable> = (files, options) => {
     },
   };
 };
+
+function rms(g: Graph, w: Weights, x: Tensor, eps: number): Tensor {
+  return rmsNorm(g, x, w.vector("weight"), eps);
+}
+
+function queryKeyNorm(g: Graph, w: Weights, qkv: Tensor): Tensor {
+  if (!w.has("q_norm.weight")) {
+    throw new Error(
+      "config.json: vision_config.use_qk_norm is true, but the weights have no q_norm",
+    );
+  }
+  return qkvNorm(g, qkv, w.vector("q_norm.weight"), w.vector("k_norm.weight"), QK_EPS);
+}
 
 /** InternViT's names of a CLIP tower's tensors. */
 function internVitName(name: string): string {

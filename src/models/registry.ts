@@ -1,4 +1,5 @@
 import { COMMON_FAMILIES } from "./common-families.ts";
+import { internvl } from "./internvl.ts";
 import { llava } from "./llava.ts";
 import { mllama } from "./mllama.ts";
 import type { CheckpointFiles } from "./model.ts";
@@ -13,6 +14,7 @@ import {
 /** All model families: the common ones, and one line for each that only the full worker has. */
 export const FAMILIES: readonly RegisteredFamily[] = [
   ...COMMON_FAMILIES,
+  { name: "InternVL3", modelTypes: ["internvl"], create: internvl },
   { name: "LLaVA-1.5", modelTypes: ["llava"], create: llava },
   { name: "PaliGemma", modelTypes: ["paligemma"], create: paligemma },
   { name: "Llama 3.2 Vision", modelTypes: ["mllama"], create: mllama },

@@ -19,4 +19,6 @@ export interface Cut {
   readonly imageSize?: number;
   /** Tokens of the vocabulary; by default all. */
   readonly vocabulary?: number;
+  /** Whether a family's smallest text model takes the place of a wide one, to test a tower alone. */
+  readonly hasSmallText?: boolean;
 }

@@ -24,6 +24,13 @@ interface Tower {
   readonly patch_size: number;
 }
 
+/** Config fields of InternViT. */
+interface InternVit extends Tower {
+  readonly attention_bias?: boolean;
+  readonly norm_type?: string;
+  readonly use_qk_norm?: boolean;
+}
+
 export const SIGLIP_SO400M: Omit<Tower, "num_hidden_layers"> = {
   hidden_size: 1152,
   intermediate_size: 4304,
@@ -37,6 +44,29 @@ const VIT_LARGE: Omit<Tower, "num_hidden_layers" | "image_size"> = {
   intermediate_size: 4096,
   num_attention_heads: 16,
   patch_size: 14,
+};
+
+/** InternViT-6B, which has RMS norms, norms of queries and keys, and no bias in attention. */
+const VIT_6B = {
+  hidden_size: 3200,
+  intermediate_size: 12_800,
+  num_attention_heads: 25,
+  patch_size: 14,
+  attention_bias: false,
+  norm_type: "rms_norm",
+  use_qk_norm: true,
+};
+
+/** Config fields of Qwen2.5-32B. */
+const QWEN25_32B: Omit<Text, "vocab_size" | "num_hidden_layers"> = {
+  model_type: "qwen2",
+  hidden_size: 5120,
+  intermediate_size: 27_648,
+  num_attention_heads: 40,
+  num_key_value_heads: 8,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1_000_000,
+  max_position_embeddings: 32_768,
 };
 
 /** Config fields of Qwen2-0.5B, which LLaVA-OneVision and InternVL3 use with other vocabularies. */
@@ -147,17 +177,30 @@ export function llava15of7b({
  *
  * The published text model has 24 layers, and the published tower 24.
  */
-export function internvl3of1b({
-  layers,
-  towerLayers,
-  imageSize: image_size = 448,
-  vocabulary: vocab_size = 151_674,
-}: Cut): CheckpointShape {
-  const text_config = { ...QWEN2_05B, vocab_size, num_hidden_layers: layers };
-  const vision_config = { ...VIT_LARGE, image_size, num_hidden_layers: towerLayers };
+export function internvl3of1b(cut: Cut): CheckpointShape {
+  return internvl3("1B", QWEN2_05B, VIT_LARGE, cut);
+}
+
+/**
+ * OpenGVLab/InternVL3-38B-hf with fewer layers of the published widths.
+ *
+ * The published text model has 64 layers, and the published tower 45.
+ */
+export function internvl3of38b(cut: Cut): CheckpointShape {
+  return internvl3("38B", cut.hasSmallText ? QWEN2_05B : QWEN25_32B, VIT_6B, cut);
+}
+
+function internvl3(
+  name: string,
+  text: Omit<Text, "vocab_size" | "num_hidden_layers">,
+  tower: Omit<InternVit, "num_hidden_layers" | "image_size">,
+  { layers, towerLayers, imageSize: image_size = 448, vocabulary: vocab_size = 151_674 }: Cut,
+): CheckpointShape {
+  const text_config = { ...text, vocab_size, num_hidden_layers: layers };
+  const vision_config = { ...tower, image_size, num_hidden_layers: towerLayers };
   const [D, merged] = [text_config.hidden_size, vision_config.hidden_size * 4];
   return {
-    id: `InternVL3-1B of ${layers} and ${towerLayers} layers`,
+    id: `InternVL3-${name} of ${layers} and ${towerLayers} layers`,
     files: {
       "config.json": {
         model_type: "internvl",
@@ -323,8 +366,10 @@ export function clipTensors(
   return tensors;
 }
 
-function internVitTensors(v: Tower): NamedShape[] {
+function internVitTensors(v: InternVit): NamedShape[] {
   const tower = "vision_tower";
+  const isRms = v.norm_type === "rms_norm";
+  const hasBias = v.attention_bias ?? true;
   const [E, F, p] = [v.hidden_size, v.intermediate_size, v.patch_size];
   const tensors: NamedShape[] = [
     [`${tower}.embeddings.cls_token`, [1, 1, E]],
@@ -334,15 +379,20 @@ function internVitTensors(v: Tower): NamedShape[] {
   for (let i = 0; i < v.num_hidden_layers; i++) {
     const layer = `${tower}.encoder.layer.${i}`;
     tensors.push(
-      ...norm(`${layer}.layernorm_before`, E),
-      ...norm(`${layer}.layernorm_after`, E),
+      ...norm(`${layer}.layernorm_before`, E).slice(0, isRms ? 1 : 2),
+      ...norm(`${layer}.layernorm_after`, E).slice(0, isRms ? 1 : 2),
       [`${layer}.lambda_1`, [E]],
       [`${layer}.lambda_2`, [E]],
       ...linear(`${layer}.mlp.fc1`, F, E),
       ...linear(`${layer}.mlp.fc2`, E, F),
     );
-    for (const name of ["q_proj", "k_proj", "v_proj", "projection_layer"]) {
-      tensors.push(...linear(`${layer}.attention.${name}`, E, E));
+    for (const name of ["q_proj", "k_proj", "v_proj"]) {
+      tensors.push(...linear(`${layer}.attention.${name}`, E, E).slice(0, hasBias ? 2 : 1));
+    }
+    tensors.push(...linear(`${layer}.attention.projection_layer`, E, E));
+    if (v.use_qk_norm) {
+      const names = ["q_norm", "k_norm"].map((name) => `${layer}.attention.${name}.weight`);
+      tensors.push(...names.map((name): NamedShape => [name, [E]]));
     }
   }
   return tensors;

@@ -12,7 +12,7 @@ from families.gemma3 import gemma3, gemma3_resaved
 from families.gemma4 import gemma4
 from families.glm_ocr import glm_ocr
 from families.granite_docling import granite_docling, idefics3
-from families.internvl import internvl, internvl3_5, internvl_resaved
+from families.internvl import internvl, internvl3_5, internvl_6b, internvl_resaved
 from families.lfm2_vl import lfm2_vl
 from families.lfm3_vl import lfm3_vl
 from families.llava import llava, llava_resaved
@@ -43,6 +43,7 @@ FAMILIES: dict[str, Callable[[int], Checkpoint]] = {
     "llava_next": llava_next,
     "internvl": internvl,
     "internvl-resaved": internvl_resaved,
+    "internvl-6b": internvl_6b,
     "internvl3_5": internvl3_5,
     "gemma3": gemma3,
     "gemma3-resaved": gemma3_resaved,

@@ -85,6 +85,16 @@ def internvl_resaved(variant: int) -> Checkpoint:
     return brief(checkpoint, ["text", "image", "large"])
 
 
+def internvl_6b(variant: int) -> Checkpoint:
+    """The tower of InternVL3-38B and -78B: RMS norms, norms of all queries and all keys, no bias in attention."""
+    checkpoint = internvl(variant)
+    checkpoint.config["vision_config"] |= {
+        **[dict(hidden_size=120, num_attention_heads=3), dict(hidden_size=96, num_attention_heads=3)][variant],
+        "attention_bias": False, "norm_type": "rms_norm", "use_qk_norm": True,
+    }  # fmt: skip
+    return brief(checkpoint, ["text", "image", "large"])
+
+
 def internvl3_5(variant: int) -> Checkpoint:
     """InternVL3.5: the InternVL family with a Qwen3 text model (head norms, head size of its own)."""
     checkpoint = internvl(variant)
