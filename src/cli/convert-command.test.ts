@@ -7,7 +7,7 @@ import { memoryGpu, readMemory } from "../../tests/memory-gpu.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { createModel } from "../models/registry.ts";
 import { assemble } from "../runtime/assemble.ts";
-import { planCheckpoint } from "../runtime/plan-checkpoint.ts";
+import { type ModelPlan, planCheckpoint } from "../runtime/plan-checkpoint.ts";
 import type { AutoLevel } from "../weights/choose-format.ts";
 import { convertedFiles } from "../weights/convert.ts";
 import { convertCommand } from "./convert-command.ts";
@@ -58,7 +58,7 @@ test.each(["q8", "q4"] as const)(
     expect([before.packs > 0, after.packs]).toEqual([true, 0]);
     const labels = new Set(
       before.weights.fills.flatMap(({ packed }) =>
-        packed!.parts.flat().map(({ tensor }) => tensor.label),
+        packed.parts.flat().map(({ tensor }) => tensor.label),
       ),
     );
     for (const label of labels) {
@@ -68,6 +68,12 @@ test.each(["q8", "q4"] as const)(
     const { "config.json": config, ...files } = before.checkpoint.files;
     expect(after.checkpoint.files).toMatchObject({ ...files, "config.json": config as object });
     const plan = await planCheckpoint(createModel, after.checkpoint);
+    const weightsOf = ({ disk }: ModelPlan) =>
+      Object.entries(disk).map(([part, { parameters }]) => [part, parameters]);
+    expect(weightsOf(plan)).toEqual(
+      weightsOf(await planCheckpoint(createModel, before.checkpoint)),
+    );
+    expect(plan.storedAs.toSorted()).toEqual(["F32", ...new Set(["q8", level])].toSorted());
     expect(plan.downloadBytes).toBeLessThan(
       (level === "q4" ? 0.5 : 0.65) * before.checkpoint.weightBytes,
     );
@@ -94,7 +100,7 @@ test("a large checkpoint is written in shards with an index", async () => {
   }
 });
 
-test("refuses a folder with files, and a checkpoint that is quantized", async () => {
+test("refuses a folder with files, and a checkpoint that was converted", async () => {
   await writeFile(join(home, "file"), "");
   await expect(convert(home)).rejects.toThrow("is not empty: name a new folder");
   const folder = join(home, "converted");
@@ -102,7 +108,7 @@ test("refuses a folder with files, and a checkpoint that is quantized", async ()
   const again = convertCommand(folder, join(home, "again"), { format: "q4" }, async () =>
     memoryGpu(),
   );
-  await expect(again).rejects.toThrow("is quantized already: it loads as it is");
+  await expect(again).rejects.toThrow("was converted already: it loads as it is");
   expect((await readdir(home)).sort()).toEqual(["converted", "file"]);
 });
 

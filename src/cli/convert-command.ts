@@ -8,6 +8,7 @@ import { nodePlatform } from "../platform/node.ts";
 import { assemble } from "../runtime/assemble.ts";
 import type { AutoLevel } from "../weights/choose-format.ts";
 import { type ConvertedFile, convertedFiles } from "../weights/convert.ts";
+import { isConverted } from "../weights/formats/webvlm.ts";
 import { checkRoom } from "../weights/storage-room.ts";
 import { openModel } from "./open-model.ts";
 import { onSignals } from "./signals.ts";
@@ -20,13 +21,14 @@ export const CONVERT_FORMATS: readonly AutoLevel[] = ["q8", "mixed", "q4"];
 const CONTEXT = 1024;
 
 /**
- * `webvlm convert`: writes a checkpoint whose weights are quantized as they are used.
+ * `webvlm convert`: writes a checkpoint whose weights are quantized as they are used. Matrices that are
+ * quantized already, as in GGUF files, keep their codes and scales.
  *
  * @param folder must not exist, or be empty
  * @param openDevice replaced by tests
  * @returns the exit code
  * @throws Error when the folder has files, the disk has too little room, the checkpoint can't be read or
- *   is quantized already; DeviceError when this machine can't run the model
+ *   was converted already; DeviceError when this machine can't run the model
  */
 export async function convertCommand(
   model: string,
@@ -52,8 +54,8 @@ export async function convertCommand(
   let gpu: Gpu | undefined;
   try {
     const checkpoint = await openModel(model, { signal, onProgress, onDownload });
-    if (checkpoint.formats) {
-      throw new Error(`${checkpoint.id} is quantized already: it loads as it is`);
+    if (isConverted(checkpoint.files)) {
+      throw new Error(`${checkpoint.id} was converted already: it loads as it is`);
     }
     gpu = await openDevice();
     const options = { contextLength: CONTEXT };

@@ -2,7 +2,11 @@ import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { byteSize, elementCount } from "../gpu/tensor.ts";
 import type { CreateModel } from "../models/registered-family.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
-import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
+import {
+  ELEMENT_FORMATS,
+  type QuantizationName,
+  QUANTIZATIONS,
+} from "../weights/formats/registry.ts";
 import type { AllocatedTensor } from "../weights/gpu-weights.ts";
 import type { RuntimeOptions, SourceOptions } from "./options.ts";
 import { type AutoPlan, type RecordedModel, planAuto, recordModel } from "./plan-auto.ts";
@@ -38,7 +42,7 @@ export interface ModelPlan {
   readonly id: string;
   /** `model_type` of config.json, such as "smolvlm". */
   readonly modelType: string;
-  /** Data types in the files, such as "BF16". */
+  /** Data types in the files, such as "BF16", or the formats of what `webvlm convert` wrote, such as "q8". */
   readonly storedAs: readonly string[];
   /** Bytes of the weights in the files: what a download takes. */
   readonly downloadBytes: number;
@@ -98,7 +102,7 @@ export async function planCheckpoint(
   return {
     id: checkpoint.id,
     modelType: model_type,
-    storedAs: [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))],
+    storedAs: storedAs(checkpoint),
     downloadBytes: checkpoint.weightBytes,
     disk: partSizes(checkpoint, weights.allocated),
     auto,
@@ -111,6 +115,19 @@ export async function planCheckpoint(
       return { width, height, tokens: model.processor.layout(width, height, "auto").tokenCount };
     }),
   };
+}
+
+/** @returns data types in the files; of what `webvlm convert` wrote in words, the formats */
+function storedAs({ files, tensors }: Checkpoint): string[] {
+  const { quantization_config } = files["config.json"] as {
+    readonly quantization_config?: {
+      readonly matrices?: Readonly<Record<string, { readonly format: string }>>;
+    };
+  };
+  const formats = Object.values(quantization_config?.matrices ?? {}).map(({ format }) => format);
+  const dtypes = [...tensors.values()].map(({ dtype }) => dtype);
+  const others = formats.length > 0 ? dtypes.filter((dtype) => dtype !== "U32") : dtypes;
+  return [...new Set([...formats, ...others])];
 }
 
 function planGpu({ model, weights, engine, deviceBytes: total }: RecordedModel): GpuPlan {
@@ -127,7 +144,10 @@ function partOf({ part, role }: AllocatedTensor): PlanPart {
   return role === "embedding" || role === "head" ? "embedding" : "text";
 }
 
-/** A tensor that the model does not use counts as the used one with the most similar path. */
+/**
+ * A tensor that the model does not use counts as the used one with the most similar path. If it has no
+ * floats, none of its elements is a parameter.
+ */
 function partSizes(
   { tensors }: Checkpoint,
   allocated: readonly AllocatedTensor[],
@@ -141,9 +161,10 @@ function partSizes(
     });
   }
   const sizes = forEachPart(() => ({ parameters: 0, bytes: 0 }));
-  for (const [name, { shape, begin, end }] of tensors) {
+  for (const [name, { dtype, shape, begin, end }] of tensors) {
     const size = sizes[used.get(name) ?? partOfSimilar(name, used)];
-    size.parameters += parameters.get(name) ?? elementCount(shape);
+    const unused = ELEMENT_FORMATS.has(dtype) ? elementCount(shape) : 0;
+    size.parameters += parameters.get(name) ?? unused;
     size.bytes += end - begin;
   }
   return sizes;

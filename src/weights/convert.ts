@@ -1,7 +1,13 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Fill, GpuRange, PackedFill } from "./fill.ts";
-import { type ConvertedMatrix, convertedConfig, partName } from "./formats/webvlm.ts";
+import {
+  COLUMNS,
+  type ConvertedMatrix,
+  convertedConfig,
+  convertedMatrix,
+  partName,
+} from "./formats/webvlm.ts";
 import { INDEX, SINGLE } from "./read-files.ts";
 import { SEAL_BYTES } from "./seal.ts";
 import { readRanges } from "./store-packed.ts";
@@ -22,6 +28,9 @@ interface Tensor {
   readonly ranges: readonly GpuRange[];
 }
 
+/** A matrix or vector of a converted checkpoint, and where its parts are on the GPU. */
+type Content = Pick<PackedFill, "format" | "shape" | "parts">;
+
 const CHUNK_BYTES = 8 << 20;
 
 /**
@@ -31,27 +40,22 @@ const CHUNK_BYTES = 8 << 20;
  * @param fills of weights that were loaded
  * @param format as the user calls it
  * @param shardBytes bytes of tensors in a weight file, unless one alone is larger
- * @throws Error when the checkpoint's matrices are packed already
+ * @throws Error when the checkpoint has rows of a matrix apart, in different formats
  */
 export function convertedFiles(
   gpu: Gpu,
-  { id, files }: Pick<Checkpoint, "id" | "files">,
+  checkpoint: Pick<Checkpoint, "id" | "files" | "stacked">,
   fills: readonly Fill[],
   format: string,
   shardBytes = 2 ** 31,
 ): ConvertedFile[] {
+  const { id, files } = checkpoint;
   const matrices: Record<string, ConvertedMatrix> = {};
   const tensors = new Map<string, Tensor>();
-  for (const {
-    tensors: [stored],
-    packed,
-  } of fills) {
-    if (!packed || !stored) throw new Error(`${id} is quantized already: it loads as it is`);
-    for (const tensor of tensorsOf(stored.name, packed)) tensors.set(tensor.name, tensor);
-    const { format: own, shape } = packed;
-    if (!own || own.elements) continue;
-    const { name, version = 1 } = own;
-    matrices[stored.name] = { format: name, version, shape: shape as ConvertedMatrix["shape"] };
+  for (const [name, content] of contentsOf(checkpoint, fills)) {
+    for (const tensor of tensorsOf(name, content)) tensors.set(tensor.name, tensor);
+    const { format: own, shape } = content;
+    if (own && !own.elements) matrices[name] = convertedMatrix(own, shape as [number, number]);
   }
   const shards = shardsOf([...tensors.values()], shardBytes);
   const names = shards.map((_, i) =>
@@ -59,6 +63,8 @@ export function convertedFiles(
   );
   const config = {
     ...(files["config.json"] as object),
+    // MLX's own settings, which say nothing any more.
+    quantization: undefined,
     quantization_config: convertedConfig({ format, source: id, matrices }),
   };
   const index = {
@@ -77,15 +83,56 @@ export function convertedFiles(
   ];
 }
 
-function* tensorsOf(name: string, { format, shape, parts }: PackedFill): Generator<Tensor> {
+/**
+ * The matrices and vectors by their names. What a GGUF file has in several tensors has the model's name,
+ * the rest that of its tensor.
+ */
+function contentsOf(
+  { id, stacked = new Map() }: Pick<Checkpoint, "id" | "stacked">,
+  fills: readonly Fill[],
+): Map<string, Content> {
+  const contents = new Map<string, Content>();
+  const wholes = new Map(
+    [...stacked].flatMap(([whole, parts]) => parts.map((part) => [part, whole])),
+  );
+  const rows = new Map<string, Content[]>();
+  for (const { name, tensors, packed } of fills) {
+    const whole = wholes.get(name);
+    if (whole === undefined) contents.set(tensors.length > 1 ? name : tensors[0]!.name, packed);
+    else rows.set(whole, [...(rows.get(whole) ?? []), packed]);
+  }
+  for (const [name, parts] of rows) contents.set(name, below(id, name, parts));
+  return contents;
+}
+
+/** Matrices one below the other, or vectors one behind the other. */
+function below(id: string, name: string, contents: readonly Content[]): Content {
+  const [{ format, shape, parts }] = contents as [Content];
+  const formats = new Set(contents.map((content) => content.format));
+  if (formats.size > 1) {
+    const names = [...formats].map((one) => one?.name).join(" and ");
+    throw new Error(
+      `${id} can't be converted, because the rows of ${name} are in ${names}: load it as it is`,
+    );
+  }
+  const rows = contents.reduce((sum, { shape: [count = 0] }) => sum + count, 0);
+  return {
+    format,
+    shape: [rows, ...shape.slice(1)],
+    parts: parts.map((_, i) => contents.flatMap((content) => content.parts[i]!)),
+  };
+}
+
+function* tensorsOf(name: string, { format, shape, parts }: Content): Generator<Tensor> {
   if (!format || format.elements) {
     yield { name, dtype: format?.elements?.dtype ?? "F32", shape, ranges: parts.flat() };
     return;
   }
-  for (const [i, part] of format.parts.entries()) {
-    const [O = 0, D = 0] = shape;
-    const words = [O, part.rowWords?.(D) ?? 0];
-    yield { name: partName(name, part), dtype: "U32", shape: words, ranges: parts[i]! };
+  const [O = 0, D = 0] = shape;
+  for (const [i, ranges] of parts.entries()) {
+    const part = format.parts[i] ?? COLUMNS;
+    const words = part.rowWords ? [O, part.rowWords(D)] : [part.words(O, D)];
+    yield { name: partName(name, part), dtype: "U32", shape: words, ranges };
   }
 }
 

@@ -130,6 +130,8 @@ export interface StoredMatrix {
   readonly format: WeightFormat;
   /** Whether `writeTo` gives its target the order of the columns. Default false. */
   readonly isReordered?: boolean;
+  /** Whether the tensors are the format's parts, byte for byte. Default false. */
+  readonly isCopied?: boolean;
   readonly tensors: readonly StoredTensor[];
   /**
    * Begins to load the matrix.

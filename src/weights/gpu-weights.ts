@@ -148,11 +148,11 @@ export class GpuWeights implements Weights {
     damaged: ReadonlySet<string> = new Set(),
   ): Promise<void> {
     const { packed } = checkpoint;
-    const keys = this.#fills.flatMap((fill) => fill.packed?.key ?? []);
+    const keys = this.#fills.map((fill) => fill.packed.key);
     const kept = await packed?.find(new Set(keys));
     const wanted = this.#fills.flatMap((fill) => {
-      const parts = fill.packed && kept?.parts.get(fill.packed.key);
-      return fill.packed && parts?.every(({ file }) => !damaged.has(file))
+      const parts = kept?.parts.get(fill.packed.key);
+      return parts?.every(({ file }) => !damaged.has(file))
         ? fill.packed.fromParts(parts, writer)
         : fill.fromCheckpoint(writer);
     });
@@ -291,7 +291,7 @@ export class GpuWeights implements Weights {
       isReordered: stored[0]!.isReordered,
     });
     stored.forEach((matrix, i) => {
-      this.#fills.push(matrixFill(weight, sum(rows.slice(0, i)), matrix));
+      this.#fills.push(matrixFill(names[i]!, weight, sum(rows.slice(0, i)), matrix));
     });
     return weight;
   }
@@ -304,7 +304,8 @@ export class GpuWeights implements Weights {
     const shape = (stored.length === 1 && stored[0]?.shape) || [sum(counts)];
     const tensor = this.#gpu.tensor(names.join(" "), shape);
     stored.forEach((vector, i) => {
-      this.#fills.push(vectorFill(this.#gpu, tensor, sum(counts.slice(0, i)), vector));
+      const offset = sum(counts.slice(0, i));
+      this.#fills.push(vectorFill(names[i]!, this.#gpu, tensor, offset, vector));
     });
     return {
       value: tensor,

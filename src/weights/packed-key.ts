@@ -17,3 +17,8 @@ export function packedKey(
 export function formatKey({ name, version = 1 }: WeightFormat): string {
   return `${name}.${version}`;
 }
+
+/** @returns the format's name and version in a `packedKey`, or "vector" */
+export function formatOfKey(key: string): string {
+  return key.split(" ").at(-2) ?? "";
+}

@@ -11,7 +11,7 @@ import {
 import type { ByteRange } from "./fetch-chunks.ts";
 import { WEIGHT_FORMATS } from "./formats/registry.ts";
 import { inOrder } from "./in-order.ts";
-import { VECTOR, formatKey } from "./packed-key.ts";
+import { VECTOR, formatKey, formatOfKey } from "./packed-key.ts";
 import type { TensorInfo } from "./safetensors.ts";
 import { SEAL_BYTES, seal, unseal } from "./seal.ts";
 import type { StreamWeightsOptions } from "./stream-weights.ts";
@@ -144,9 +144,11 @@ export function packedStore(
       const otherFormats = new Set<string>();
       const keys = await ownKeys();
       const found = new Map<string, readonly TensorInfo[]>();
+      // Those that only checkpoints bring are wanted whatever the user asks for.
+      const known = new Set([...KNOWN_FORMATS, ...[...wanted].map(formatOfKey)]);
       for (const { key, kind, bundle, last } of keys) {
         if (kind !== "packed") continue;
-        const isKnown = last.split(",").every((format) => KNOWN_FORMATS.has(format));
+        const isKnown = last.split(",").every((format) => known.has(format));
         const index = isKnown && parseIndex(await cache.get(key));
         if (!index) {
           await cache.delete([key]);

@@ -1,6 +1,6 @@
 import type { Gpu } from "../gpu/device.ts";
 import { bufferOf } from "../gpu/tensor.ts";
-import type { Fill, GpuRange, PackedFill } from "./fill.ts";
+import type { Fill, GpuRange } from "./fill.ts";
 import { VECTOR, formatKey } from "./packed-key.ts";
 import type { PackedStore } from "./packed-store.ts";
 import { SEAL_BYTES } from "./seal.ts";
@@ -8,13 +8,10 @@ import { SEAL_BYTES } from "./seal.ts";
 /** Chunks of a bundle, unless a tensor alone takes more: what a kill loses at most. */
 const BUNDLE_CHUNKS = 8;
 
-/** A fill that can be stored as it lies on the GPU. */
-type Packable = Fill & { readonly packed: PackedFill };
-
 /**
  * Stores weights as they lie on the GPU, bundle after bundle, and deletes what is stored of the
- * checkpoint's files that no other weights need. Does nothing where that would save no room. Memory
- * holds one chunk.
+ * checkpoint's files that no other weights need. Does nothing where that would save neither room nor the
+ * work of putting packed matrices in another order. Memory holds one chunk.
  *
  * It ends early, and breaks nothing, when the disk is full, the GPU is gone or the signal aborts.
  */
@@ -24,20 +21,22 @@ export async function storePacked(
   packed: PackedStore | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const packable = fills.filter((fill): fill is Packable => fill.packed !== undefined);
-  const saved = sum(packable.map((fill) => sourceBytes(fill) - packedBytes(fill)));
-  if (!packed || saved <= 0 || !(await packed.isVerified())) return;
+  const saved = sum(fills.map((fill) => sourceBytes(fill) - packedBytes(fill)));
+  const isUseful = saved > 0 || fills.some(({ isRearranged }) => isRearranged);
+  if (!packed || !isUseful || !(await packed.isVerified())) return;
   const unlock = await packed.lock(signal).catch(() => undefined);
   try {
-    const found = await packed.find(new Set(packable.map((fill) => fill.packed.key)));
+    const found = await packed.find(new Set(fills.map((fill) => fill.packed.key)));
     const kept = new Set(found.parts.keys());
     const dropSources = () => {
-      const needed = fills.filter((fill) => !fill.packed || !kept.has(fill.packed.key));
+      const needed = fills.filter((fill) => !kept.has(fill.packed.key));
       return packed.dropSources(needed.flatMap(({ tensors }) => tensors.map(({ info }) => info)));
     };
     // Those of an earlier visit that was killed.
     await dropSources();
-    const missing = packable.filter((fill) => !kept.has(fill.packed.key));
+    // A matrix may be asked for alone and in a stack.
+    const byKey = new Map(fills.map((fill) => [fill.packed.key, fill]));
+    const missing = [...byKey.values()].filter((fill) => !kept.has(fill.packed.key));
     for (const bundle of bundlesOf(missing, BUNDLE_CHUNKS * packed.chunkBytes)) {
       const free = await packed.freeBytes();
       if (free !== undefined && free < sum(bundle.map(packedBytes))) return;
@@ -60,13 +59,13 @@ export async function storePacked(
 }
 
 /** Groups fills by the order of their tensors in the files, so that whole chunks of those can go. */
-function* bundlesOf(fills: readonly Packable[], mostBytes: number): Generator<readonly Packable[]> {
-  const place = ({ tensors: [tensor] }: Packable) => tensor!.info;
+function* bundlesOf(fills: readonly Fill[], mostBytes: number): Generator<readonly Fill[]> {
+  const place = ({ tensors: [tensor] }: Fill) => tensor!.info;
   const sorted = [...fills].sort((a, b) => {
     const [one, other] = [place(a), place(b)];
     return one.file === other.file ? one.begin - other.begin : one.file < other.file ? -1 : 1;
   });
-  let bundle: Packable[] = [];
+  let bundle: Fill[] = [];
   for (const fill of sorted) {
     if (bundle.length > 0 && sum([...bundle, fill].map(packedBytes)) > mostBytes) {
       yield bundle;
@@ -123,7 +122,7 @@ function sourceBytes({ tensors }: Fill): number {
   return sum(tensors.map(({ info }) => info.end - info.begin));
 }
 
-function packedBytes({ packed: { parts } }: Packable): number {
+function packedBytes({ packed: { parts } }: Fill): number {
   return sum(parts.flat().map(({ bytes }) => bytes));
 }
 

@@ -127,7 +127,8 @@ function storedMatrix(
   const [O] = shape;
   const tensor = (rows: number): readonly StoredTensor[] => [{ name, info, rows }];
   if (pairedHeads === undefined) {
-    return { shape, format, tensors: tensor(O), writeTo: (target) => [write(target)] };
+    const isCopied = "blocks" in storage.format && storage.format.blocks.scaleAt === undefined;
+    return { shape, format, isCopied, tensors: tensor(O), writeTo: (target) => [write(target)] };
   }
   const headRows = O / pairedHeads;
   if (!Number.isInteger(headRows / 2)) {

@@ -9,11 +9,6 @@ import { ggmlQ6K } from "../formats/ggml-q6-k.ts";
 import { ggmlQ80 } from "../formats/ggml-q8-0.ts";
 import type { ElementFormat } from "../formats/registry.ts";
 
-/** The formats in which the matrices of GGUF files stay packed. */
-export const GGML_FORMATS: readonly GgmlFormat[] = [
-  ...[ggmlQ80, ggmlQ6K, ggmlQ5K, ggmlQ51, ggmlQ50, ggmlQ4K, ggmlQ41, ggmlQ40],
-];
-
 /** How a tensor's rows are stored. */
 export interface GgmlStorage {
   /** In GGUF's spelling. */
