@@ -1,91 +1,50 @@
-import { loadShaders } from "../../src/gpu/shaders/load-shaders.ts";
-import { createModel } from "../../src/models/registry.ts";
-import { browserPlatform } from "../../src/platform/browser.ts";
-import type { ByteStore } from "../../src/platform/platform.ts";
-import { loadCheckpoint } from "../../src/runtime/load-checkpoint.ts";
-import { STORE } from "../../src/weights/cache.ts";
-import { openCheckpoint } from "../../src/weights/checkpoint.ts";
-import { resolveSource } from "../../src/weights/source.ts";
-import HashWorker from "../../src/worker/hash-worker.ts?worker";
-import { remoteHashes } from "../../src/worker/remote-hash.ts";
+import * as comlink from "comlink";
+import { loadInWorker } from "../../src/worker/load-in-worker.ts";
+import type { BenchWorker, Counts } from "./worker.ts";
+import Worker from "./worker.ts?worker";
 
 /** Measurements of one start. */
-export interface LoadResult {
-  readonly fetchedBytes: number;
-  readonly storedBytes: number;
-  readonly readBytes: number;
-  /** The keys that were read, in their order. */
-  readonly keys: readonly string[];
+export interface LoadResult extends Counts {
   /** Milliseconds of each stage. */
   readonly stages: Readonly<Record<string, number>>;
 }
 
-/** Loads a model as a page's worker does, and stores it. */
+/** Loads a model in a new worker, as a page does, and waits until it is stored. */
 export async function measureLoad(name: string, hub: string): Promise<LoadResult> {
-  const count = { fetchedBytes: 0, storedBytes: 0, readBytes: 0, keys: [] as string[] };
   const stages: Record<string, number> = {};
-  let stage = "open";
+  let stage = "files";
   let begin = performance.now();
   const enter = (next: string) => {
     const now = performance.now();
     stages[stage] = (stages[stage] ?? 0) + now - begin;
     [stage, begin] = [next, now];
   };
-  const own = browserPlatform.openStore(STORE) as ByteStore;
-  const store: ByteStore = {
-    ...own,
-    async get(key) {
-      const bytes = await own.get(key);
-      count.readBytes += bytes?.length ?? 0;
-      count.keys.push(key);
-      return bytes;
-    },
-    async set(key, bytes) {
-      await own.set(key, bytes);
-      count.storedBytes += bytes.length;
-    },
-  };
-  const worker = new HashWorker();
-  const countingFetch: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init);
-    count.fetchedBytes += Number(response.headers.get("content-length"));
-    return response;
-  };
-  const onProgress = (progress: { readonly stage: string }) => {
-    if (progress.stage !== stage) enter(progress.stage);
-  };
-  const model = await loadCheckpoint(
-    () =>
-      openCheckpoint(resolveSource(name, { hub }), {
-        ...{ store, onProgress, fetch: countingFetch },
-        ...remoteHashes(async () => worker),
-      }),
-    {
-      createModel,
-      loadShaders,
-      compileGrammar: () => Promise.reject(new Error("bench: no grammars")),
-    },
-    browserPlatform,
-    onProgress,
-    new AbortController().signal,
-  );
+  const worker = new Worker();
+  const bench = comlink.wrap<BenchWorker>(worker);
+  const { port1, port2 } = new MessageChannel();
+  await bench.serve(comlink.transfer(port2, [port2]));
+  const endpoint = Object.assign(port1, { terminate() {} });
+  const model = await loadInWorker(endpoint, name, { base: location.href, hub }, (progress) => {
+    const { loadedBytes, totalBytes } = progress;
+    const isRead = progress.stage === "weights" && loadedBytes === totalBytes;
+    // What is left is waiting for the GPU and for kernels that compile.
+    const next = isRead ? "kernels" : progress.stage;
+    if (next !== stage) enter(next);
+  });
   enter("store");
-  await model.stored;
+  const counts = await bench.counts();
   enter("end");
   model.dispose();
   worker.terminate();
-  return { ...count, stages };
+  return { ...counts, stages };
 }
 
-/** @returns how fast these entries can be read, four at a time, in bytes per millisecond */
+/** @returns how fast a new worker reads these entries and does nothing else, in bytes per ms */
 export async function measureStore(keys: readonly string[]): Promise<number> {
-  const store = browserPlatform.openStore(STORE) as ByteStore;
-  const begin = performance.now();
-  let next = 0;
-  let bytes = 0;
-  const read = async () => {
-    while (next < keys.length) bytes += (await store.get(keys[next++] as string))?.length ?? 0;
-  };
-  await Promise.all([read(), read(), read(), read()]);
-  return bytes / (performance.now() - begin);
+  const worker = new Worker();
+  try {
+    return await comlink.wrap<BenchWorker>(worker).readStore(keys);
+  } finally {
+    worker.terminate();
+  }
 }

@@ -10,12 +10,19 @@ export interface WorkerContents extends Pick<OpenOptions, "packedFormats" | "ggu
   readonly createModel: CreateModel;
 }
 
-/** Loads models in a worker of a page. */
-export function modelLoader({ createModel, ...packed }: WorkerContents): ModelLoader["load"] {
+/**
+ * Loads models in a worker of a page.
+ *
+ * @param platform replaced where what it does is counted
+ */
+export function modelLoader(
+  { createModel, ...packed }: WorkerContents,
+  platform = browserPlatform,
+): ModelLoader["load"] {
   return (source, options, loadShaders, compileGrammar, onProgress, signal, files) => {
     const opening = { onProgress, signal, ...files, ...packed };
-    const open = () => openSource(source, options, browserPlatform, opening);
+    const open = () => openSource(source, options, platform, opening);
     const all = { ...options, loadShaders, compileGrammar, createModel };
-    return loadCheckpoint(open, all, browserPlatform, onProgress, signal);
+    return loadCheckpoint(open, all, platform, onProgress, signal);
   };
 }
