@@ -9,8 +9,9 @@ const executablePath = findChromium();
 const globalSetup = ["tests/goldens/unpack.ts"];
 
 /**
- * Four kinds of test, told apart by their names: `*.test.ts` runs in Node, `*.server.test.ts` too, with
+ * Five kinds of test, told apart by their names: `*.test.ts` runs in Node, `*.server.test.ts` too, with
  * servers and processes that it starts and waits for, `*.gpu.test.ts` in a real Chromium,
+ * `*.variant.test.ts` in Node on Mesa's driver for the processor, which has features of GPUs,
  * `e2e/*.e2e.ts` in Node with a Chromium that it drives.
  */
 export default defineConfig({
@@ -21,7 +22,7 @@ export default defineConfig({
           name: "node",
           globalSetup,
           include: ["{src,tests,scripts}/**/*.test.ts"],
-          exclude: ["**/*.gpu.test.ts", "**/*.server.test.ts"],
+          exclude: ["**/*.gpu.test.ts", "**/*.server.test.ts", "**/*.variant.test.ts"],
           // Vitest itself would leave one core to the user.
           maxWorkers: availableParallelism(),
           // The files share imported modules, which take as long as a third of the tests.
@@ -60,6 +61,20 @@ export default defineConfig({
             provider: playwright({ launchOptions: { executablePath, args: CHROMIUM_ARGS } }),
             instances: [{ browser: "chromium" }],
           },
+        },
+      },
+      {
+        test: {
+          name: "variant",
+          setupFiles: ["tests/variant-setup.ts"],
+          // Beside the tests in a browser.
+          sequence: { groupOrder: 1 },
+          include: ["src/**/*.variant.test.ts"],
+          // The files share a device, and so the kernels that several of them compile.
+          fileParallelism: false,
+          isolate: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

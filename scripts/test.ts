@@ -1,12 +1,13 @@
 import { relative } from "node:path";
 import { parseCLI, startVitest, type TestModule, type Vitest } from "vitest/node";
 import { installChromium } from "./chromium.ts";
+import { findLavapipe, installLavapipe } from "./lavapipe.ts";
 
 /** Files named after a run, those that took longest. */
 const SLOWEST = 20;
 
 /**
- * `npm test`: all three kinds of test, then the slowest files, and the tests' counts on a last line
+ * `npm test`: all kinds of test, then the slowest files, and the tests' counts on a last line
  * of their own.
  *
  * @param args as for `vitest run`
@@ -15,7 +16,16 @@ const SLOWEST = 20;
 export async function main(args: readonly string[]): Promise<number> {
   const { filter, options } = parseCLI(["vitest", "run", ...args]);
   // Tests in Node need no browser.
-  if (options.project?.toString() !== "node") installChromium();
+  const projects = options.project?.toString();
+  if (projects !== "node" && projects !== "variant") installChromium();
+  if (!projects || projects.includes("variant")) {
+    installLavapipe();
+    if (!findLavapipe()) {
+      console.log(
+        "Without lavapipe (mesa-vulkan-drivers), the tests of kernels for GPUs are skipped.",
+      );
+    }
+  }
   const vitest = await startVitest("test", filter, { ...options, watch: false });
   const { passed, failed, skipped } = count(vitest);
   const slowest = slowestFiles(vitest.state.getTestModules());

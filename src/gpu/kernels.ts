@@ -1,10 +1,13 @@
 import { isSoftware } from "../platform/software-adapter.ts";
+import type { HardwareShaders } from "./shaders/hardware.ts";
 import type { SoftwareShaders } from "./shaders/software.ts";
 
 /** WGSL beyond the plain kernels, which are in the ops' own files and run on every adapter. */
 export interface AdapterShaders {
   /** For adapters that compute on the processor. */
   readonly software?: SoftwareShaders;
+  /** For GPUs. */
+  readonly hardware?: HardwareShaders;
 }
 
 /** What ops choose their kernels by. Without shaders they record the plain ones. */

@@ -40,11 +40,17 @@ export interface AttentionOptions {
 /** For so few rows, a tile of queries would be mostly empty. The keys are split instead. */
 const DECODE_ROWS = 8;
 
+/** Query heads of one key/value head that a workgroup computes: four, or on GPUs all within these limits. */
+const SHARED_QUERIES = 4;
+const MAX_QUERIES = 8;
+const MAX_QUERY_CHANNELS = 1024;
+
 /** Queries that one workgroup of attention.wgsl computes. */
-const QUERIES = 16;
+const TILE_QUERIES = 16;
 
 /** More splits than this cost more to merge than they gain. */
 const MAX_SPLITS = 32;
+const MAX_GPU_SPLITS = 64;
 
 /**
  * y = softmax(cap(scale * q kᵀ)) v. Each row attends to one range of keys (see `KeySource` and
@@ -85,18 +91,33 @@ export function attention(
     g.dispatch(
       { name: "attention", code: tiled + code, constants },
       [[rows, q, y], keys.parts],
-      [Math.ceil((T * (H / K)) / QUERIES), K],
+      [Math.ceil((T * (H / K)) / TILE_QUERIES), K],
     );
     return y;
   }
 
-  const SPLITS = Math.min(MAX_SPLITS, keys.pages);
+  const { hardware, features } = g.kernels;
+  const SPLITS = Math.min(hardware ? MAX_GPU_SPLITS : MAX_SPLITS, keys.pages);
   const sums = g.scratch([T, H, SPLITS, C], "attention sums");
   const stats = g.scratch([T, H, SPLITS, 2], "attention stats");
+  // Of a key/value head, as equal parts as can be.
+  const most = hardware
+    ? Math.min(MAX_QUERIES, Math.floor(MAX_QUERY_CHANNELS / C))
+    : SHARED_QUERIES;
+  const parts = Math.ceil(H / K / most);
+  const QUERIES = Math.ceil(H / K / parts);
+  const kernel = hardware
+    ? (features.has("subgroups") ? hardware.quadSubgroups : hardware.quad) +
+      hardware.attentionDecode
+    : decode;
   g.dispatch(
-    { name: "attention-decode", code: decode + code, constants: { ...constants, SPLITS } },
+    {
+      name: "attention-decode",
+      code: kernel + code,
+      constants: { ...constants, SPLITS, ...(hardware && { QUERIES }) },
+    },
     [[rows, q, sums, stats], keys.parts],
-    [SPLITS, K * Math.ceil(H / K / 4), T],
+    [SPLITS, K * parts, T],
   );
   g.dispatch(
     { name: "attention-merge", code: merge + row + keyRange, constants: { ...shared, SPLITS } },

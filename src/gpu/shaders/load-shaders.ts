@@ -5,4 +5,4 @@ import type { LoadShaders } from "../kernels.ts";
  * inlined in a page can't import files, so the page does it (worker/load-in-worker.ts).
  */
 export const loadShaders: LoadShaders = async (kind) =>
-  kind === "software" ? { software: (await import("./software.ts")).software } : {};
+  kind === "software" ? import("./software.ts") : import("./hardware.ts");
