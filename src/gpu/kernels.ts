@@ -14,6 +14,8 @@ export interface AdapterShaders {
 export interface Kernels extends AdapterShaders {
   /** Names of the device's features that kernels may use. */
   readonly features: ReadonlySet<string>;
+  /** Lanes that a subgroup has at least, a power of two. Default: 4, which WebGPU promises. */
+  readonly subgroupLanes?: number | undefined;
 }
 
 /** Loads the shaders of a kind of adapter. What it returns can be posted to another thread. */
@@ -25,8 +27,9 @@ export async function kernelsFor(
   features: ReadonlySet<string>,
   load: LoadShaders,
 ): Promise<Kernels> {
+  const subgroupLanes = adapter.subgroupMinSize;
   try {
-    return { features, ...(await load(isSoftware(adapter) ? "software" : "hardware")) };
+    return { features, subgroupLanes, ...(await load(isSoftware(adapter) ? "software" : "hardware")) };
   } catch (error) {
     console.warn("webvlm: kernels for this adapter did not load, so slower ones run:", error);
     return { features };

@@ -21,6 +21,11 @@ export interface WeightLayout {
   readonly constants: Readonly<Record<string, number>>;
   /** Consecutive weights of a row that are stored together; a row can be cut between two blocks. */
   readonly blockSize: number;
+  /**
+   * The layout of codes.wgsl and affine.wgsl: dense codes of `constants.BITS`, and a scale and a bias for each
+   * group of `constants.GROUP` weights, a multiple of 32. Kernels may have faster code for it.
+   */
+  readonly hasLines?: true;
 }
 
 /** A matrix `[O, D]` on the GPU. */

@@ -4,15 +4,13 @@ import noActivation from "../../shaders/epilogue/no-activation.wgsl?raw";
 import noBias from "../../shaders/epilogue/no-bias.wgsl?raw";
 import noResidual from "../../shaders/epilogue/no-residual.wgsl?raw";
 import residual from "../../shaders/epilogue/residual.wgsl?raw";
-import matmul from "../../shaders/matmul.wgsl?raw";
-import matvec from "../../shaders/matvec.wgsl?raw";
 import type { Graph } from "../gpu/graph.ts";
-import type { Kernels } from "../gpu/kernels.ts";
 import { type Tensor, elementCount } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { ACTIVATIONS, type Activation } from "./activation.ts";
 import { gatherColumns } from "./gather-columns.ts";
 import { fold } from "./grid.ts";
+import { chooseKernel } from "./linear-kernels.ts";
 
 export interface LinearOptions {
   /** `[O]` */
@@ -20,46 +18,6 @@ export interface LinearOptions {
   readonly activation?: Activation;
   /** `[R, O]`, where R divides T: row t of the product adds row t mod R of this. */
   readonly residual?: Tensor;
-}
-
-/** A shader of matrix products, and how its workgroups share the work. */
-interface MatmulKernel {
-  readonly name: string;
-  readonly code: string;
-  /** Rows of x that one workgroup computes. */
-  readonly rowTile: number;
-  /** The grid over all rows of x and `outputs` rows of the weight. */
-  readonly grid: (outputs: number) => [number, number];
-}
-
-/** Up to this many rows of x, `matvec` reads each weight once for all of them. */
-const MATVEC_ROWS = 8;
-
-/** The outputs that one workgroup of `matmul` and of `matmul-direct` computes. */
-const TILE_OUTPUTS = 64;
-
-function chooseKernel({ software, features }: Kernels, T: number): MatmulKernel {
-  const tiles =
-    (rowTile: number) =>
-    (outputs: number): [number, number] => [
-      Math.ceil(T / rowTile),
-      Math.ceil(outputs / TILE_OUTPUTS),
-    ];
-  if (software) {
-    const rowTile = Math.min(2 ** Math.ceil(Math.log2(T)), 16);
-    const { matmulDirect, matmulRows, matmulRowsSubgroups } = software;
-    const rows = features.has("subgroups") ? matmulRowsSubgroups : matmulRows;
-    // WGSL wants `enable`, which `rows` may have, before everything else.
-    const code = rows + matmulDirect;
-    return { name: "matmul-direct", code, rowTile, grid: tiles(rowTile) };
-  }
-  if (T <= MATVEC_ROWS) {
-    const rowTile = 2 ** Math.ceil(Math.log2(T));
-    const grid = (outputs: number) => fold(Math.ceil(outputs / 4));
-    return { name: "matvec", code: matvec, rowTile, grid };
-  }
-  const rowTile = T <= 32 ? 32 : 64;
-  return { name: "matmul", code: matmul, rowTile, grid: tiles(rowTile) };
 }
 
 /**
@@ -80,30 +38,41 @@ export function linear(g: Graph, x: Tensor, w: Weight, options: LinearOptions = 
     ...(options.residual ? [[options.residual]] : []),
   ];
   const groups = options.bias || options.residual ? epilogueGroups : [];
-  const { name, code, rowTile, grid } = chooseKernel(g.kernels, T);
   const finish = [
     options.bias ? bias : noBias,
     options.activation ? ACTIVATIONS[options.activation] : noActivation,
     options.residual ? residual : noResidual,
     epilogue,
   ];
+  let sums: Tensor | undefined;
   const inputs = new Map<Tensor | undefined, Tensor>([[undefined, x]]);
   for (const { first, rows, format, parts, columns } of w.slices) {
     const input = inputs.get(columns) ?? gatherColumns(g, x, columns as Tensor);
     inputs.set(columns, input);
+    const kernel = chooseKernel(g.kernels, T, w.shape, format);
+    if (kernel.parts! > 1) sums ??= g.scratch([kernel.parts!, T, O], "linear parts");
     g.dispatch(
       {
-        name: `${name} ${format.name} ${D}x${O}`,
-        code: [code, format.code, ...finish].join("\n"),
+        name: `${kernel.name} ${format.name} ${D}x${O}`,
+        code: [kernel.code, ...finish].join("\n"),
         constants: {
           D,
-          ROW_TILE: rowTile,
+          ...kernel.constants,
           ...(first > 0 && { FIRST: first }),
           ...format.constants,
         },
       },
-      [[input, y], parts, ...groups],
-      grid(rows),
+      [[input, sums ?? y], parts, ...groups],
+      kernel.grid(rows),
+    );
+  }
+  const { hardware } = g.kernels;
+  if (sums && hardware) {
+    const constants = { O, PARTS: sums.shape[0]! };
+    g.dispatch(
+      { name: "sum-parts", code: [hardware.sumParts, ...finish].join("\n"), constants },
+      [[sums, y], [], ...groups],
+      fold(Math.ceil((T * O) / 64)),
     );
   }
   return y;

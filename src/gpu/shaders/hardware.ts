@@ -1,8 +1,30 @@
 import attentionDecode from "../../../shaders/hardware/attention-decode.wgsl?raw";
+import matmul from "../../../shaders/hardware/matmul.wgsl?raw";
+import matvec from "../../../shaders/hardware/matvec.wgsl?raw";
 import quadSubgroups from "../../../shaders/hardware/quad-subgroups.wgsl?raw";
 import quad from "../../../shaders/hardware/quad.wgsl?raw";
+import shareSubgroups from "../../../shaders/hardware/share-subgroups.wgsl?raw";
+import share from "../../../shaders/hardware/share.wgsl?raw";
+import sumParts from "../../../shaders/hardware/sum-parts.wgsl?raw";
+import unitsAny from "../../../shaders/hardware/units/any.wgsl?raw";
+import lines4 from "../../../shaders/hardware/units/lines-4.wgsl?raw";
+import lines8 from "../../../shaders/hardware/units/lines-8.wgsl?raw";
+import lines from "../../../shaders/hardware/units/lines.wgsl?raw";
 
 /** WGSL for GPUs, which has variants with and without subgroups. */
-export const hardware = { attentionDecode, quad, quadSubgroups };
+export const hardware = {
+  attentionDecode,
+  lines,
+  lines4,
+  lines8,
+  matmul,
+  matvec,
+  quad,
+  quadSubgroups,
+  share,
+  shareSubgroups,
+  sumParts,
+  unitsAny,
+};
 
 export type HardwareShaders = typeof hardware;

@@ -37,6 +37,7 @@ export function affineFormat<Name extends string>(
   return {
     ...named,
     code: affineCode,
+    hasLines: true,
     constants: { BITS: bits, GROUP: group, IS_F16: 0 },
     blockSize: group,
     parts: [

@@ -27,6 +27,7 @@ export const mlxFormat = memoized((bits: number, group: number, type: HalfType):
   return {
     name: "mlx",
     code: affineCode,
+    hasLines: true,
     constants,
     blockSize: group,
     rowMultiple: group,
