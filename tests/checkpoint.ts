@@ -36,7 +36,7 @@ export interface MemoryStore extends ByteStore {
 /** Bytes in memory, and a lock as tabs share it. With `capacityBytes` it is full there, as a browser's store is. */
 export function memoryStore(capacityBytes = Infinity): MemoryStore {
   const entries = new Map<string, Uint8Array<ArrayBuffer>>();
-  let locked = Promise.resolve();
+  const locks = new Map<string, { shared: boolean; ended: Promise<void> }[]>();
   return {
     entries,
     get: async (key) => entries.get(key)?.slice(),
@@ -48,16 +48,18 @@ export function memoryStore(capacityBytes = Infinity): MemoryStore {
     },
     delete: async (keys) => keys.forEach((key) => void entries.delete(key)),
     keys: async () => [...entries.keys()],
-    lock: async (_, { onWait }) => {
-      const before = locked;
+    lock: async (name, { shared = false, onWait }) => {
+      const all = locks.get(name) ?? [];
+      locks.set(name, all);
+      const before = all.filter((other) => !shared || !other.shared);
       let unlock = () => {};
-      locked = new Promise((resolve) => (unlock = resolve));
-      let free = false;
-      void before.then(() => (free = true));
-      await Promise.resolve();
-      if (!free) {
+      const ended = new Promise<void>((resolve) => (unlock = resolve));
+      const own = { shared, ended };
+      all.push(own);
+      void ended.then(() => all.splice(all.indexOf(own), 1));
+      if (before.length > 0) {
         onWait?.({});
-        await before;
+        await Promise.all(before.map((other) => other.ended));
         onWait?.();
       }
       return unlock;

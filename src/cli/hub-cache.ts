@@ -13,6 +13,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { lockFile } from "../platform/file-lock.ts";
 import { freeDiskBytes } from "../platform/node-store.ts";
 import { type WeightFile, openCache } from "../weights/cache.ts";
 import { type ByteRange, fetchChunks } from "../weights/fetch-chunks.ts";
@@ -22,7 +23,6 @@ import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS } from "../weights/read-f
 import { openRemote, readListing } from "../weights/remote.ts";
 import { type Repository, type Source, fileUrl } from "../weights/source.ts";
 import { checkRoom } from "../weights/storage-room.ts";
-import { lockFile } from "./file-lock.ts";
 
 /** One commit of a repository on this machine, in the layout of the hub's Python client. */
 export interface Snapshot {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomFillSync } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,20 +39,47 @@ const rawFiles: Plugin = {
   },
 };
 
+const PULL =
+  'import { pullCommand } from "./storage-commands.ts";\n' +
+  "process.exit(await pullCommand(process.argv[2]));";
+
+/** Loads a model, waits for the file "go", and stores the weights as they lie on the GPU. */
+const STORE = `
+  import { existsSync } from "node:fs";
+  import { setTimeout as sleep } from "node:timers/promises";
+  import { memoryGpu } from "../../tests/memory-gpu.ts";
+  import { GpuWeights } from "../weights/gpu-weights.ts";
+  import { openModel } from "./open-model.ts";
+  const [, , name, go] = process.argv;
+  const checkpoint = await openModel(name);
+  const dispatches = { count: 0 };
+  const weights = new GpuWeights(memoryGpu(dispatches), checkpoint, { quantization: "q4" });
+  weights.matrix("a");
+  await weights.load(checkpoint);
+  console.log("loaded");
+  while (!existsSync(go)) await sleep(1);
+  let bundles = 0;
+  const write = (...args) => (bundles++, checkpoint.packed.write(...args));
+  const counted = { ...checkpoint, packed: { ...checkpoint.packed, write } };
+  await weights.store(counted, new AbortController().signal);
+  console.log(JSON.stringify({ packs: dispatches.count, bundles }));
+  process.exit(0);
+`;
+
 let folder: string;
-let script: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "webvlm-processes-"));
-  script = join(folder, "pull.mjs");
-  const contents =
-    'import { pullCommand } from "./storage-commands.ts";\n' +
-    "process.exit(await pullCommand(process.argv[2]));";
+  await Promise.all([bundle("pull", PULL), bundle("store", STORE)]);
+});
+
+async function bundle(name: string, contents: string): Promise<void> {
   await build({
     stdin: { contents, resolveDir: import.meta.dirname, loader: "ts" },
-    ...{ outfile: script, bundle: true, platform: "node", format: "esm", target: "node20" },
+    outfile: join(folder, `${name}.mjs`),
+    ...{ bundle: true, platform: "node", format: "esm", target: "node20" },
     ...{ plugins: [rawFiles], logLevel: "error" },
   });
-});
+}
 afterAll(() => rm(folder, { recursive: true }));
 
 let hub: HubServer;
@@ -68,16 +95,18 @@ afterEach(async () => {
   await hub.close();
 });
 
-interface Pull {
+interface Started {
   readonly child: ChildProcess;
   /** Resolves when it has ended. */
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
 /** Starts `webvlm pull`. */
-function pull(): Pull {
+const pull = (): Started => start("pull");
+
+function start(script: string, ...args: string[]): Started {
   const env = { ...process.env, HF_HOME: home, HF_HUB_CACHE: join(home, "hub") };
-  const child = spawn(process.execPath, [script, NAME], {
+  const child = spawn(process.execPath, [join(folder, `${script}.mjs`), NAME, ...args], {
     env: { ...env, HF_ENDPOINT: hub.url, HF_TOKEN: "", XDG_CACHE_HOME: home },
   });
   running.push(child);
@@ -140,4 +169,25 @@ test("after a process was killed, the next one loses a chunk per connection at m
     .slice(before)
     .map(({ range }) => Number(/\d+/.exec(range ?? "")?.[0]));
   expect(Math.min(...begins.filter((begin) => begin > HEADER_BYTES))).toBeGreaterThanOrEqual(kept);
+});
+
+test("of two processes that store the same packed weights at once, one does", async () => {
+  const [O, D] = [4096, 1024];
+  const data = randomFillSync(new Uint8Array(O * D * 4));
+  hub.repositories[NAME] = {
+    ...repository(1),
+    "model.safetensors": safetensors({ a: { dtype: "F32", shape: [O, D], data } }),
+  };
+  const go = join(home, "go");
+  const both = [start("store", go), start("store", go)];
+  const loaded = both.map(({ child }) => new Promise((end) => child.stdout!.once("data", end)));
+  await Promise.all(loaded);
+  await writeFile(go, "");
+  const results = await Promise.all(both.map(({ ended }) => ended));
+  const last = (stdout: string) => JSON.parse(stdout.trim().split("\n").at(-1)!) as unknown;
+  const stored = results.map(({ stdout }) => last(stdout) as { packs: number; bundles: number });
+  expect(stored.map(({ packs }) => packs > 0)).toEqual([true, true]);
+  expect(stored.map(({ bundles }) => bundles).sort()).toEqual([0, 1]);
+  const { stdout } = await start("store", go).ended;
+  expect(last(stdout)).toEqual({ packs: 0, bundles: 0 });
 });

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { lockFile } from "./file-lock.ts";
 import type { ByteStore } from "./platform.ts";
 
 /** @returns the user's folder for caches */
@@ -40,6 +42,10 @@ export function openNodeStore(name: string): ByteStore {
       await Promise.all(keys.map((key) => rm(pathOf(folder, key), { force: true })));
     },
     freeBytes: () => freeDiskBytes(folder),
+    lock(key, options) {
+      const file = createHash("sha256").update(key).digest("hex");
+      return lockFile(join(folder, LOCKS, file), options);
+    },
     async keys() {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
         () => [],
@@ -62,6 +68,8 @@ export async function freeDiskBytes(path: string): Promise<number | undefined> {
   }
 }
 
+/** The folder of the locks' files. No key's file begins with a dot. */
+const LOCKS = ".locks";
 /** Ends the name of every complete file. In keys this character is escaped. */
 const END = "=";
 

@@ -18,7 +18,8 @@ export interface ByteStore {
    * Waits until nobody else holds the lock of this name: no other tab or process. It ends with its tab
    * or process at the latest.
    *
-   * @param options `onWait` is called if it is not free at once, and without an argument at the end
+   * @param options `onWait` is called if it is not free at once, and without an argument at the end. A
+   *   `shared` lock waits for those only that are not shared.
    * @returns the unlock
    * @throws the signal's reason
    */
@@ -26,6 +27,7 @@ export interface ByteStore {
 }
 
 export interface LockOptions {
+  readonly shared?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly onWait?: ((wait?: object) => void) | undefined;
 }

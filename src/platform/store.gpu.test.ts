@@ -45,6 +45,16 @@ describe("openStore", () => {
     unlock?.();
     (await waiting)?.();
     expect(waits).toEqual([{}, {}, undefined]);
+    // Those that share it wait for the others only.
+    const shared = [
+      await one?.lock?.("a", { shared: true }),
+      await two?.lock?.("a", { shared: true }),
+    ];
+    const alone = one?.lock?.("a", { onWait });
+    await expect.poll(() => waits).toHaveLength(4);
+    for (const end of shared) end?.();
+    (await alone)?.();
+    expect(waits.slice(3)).toEqual([{}, undefined]);
   });
 
   test("a worker stores long entries in files, and pages read and delete them", async () => {

@@ -65,12 +65,13 @@ export function openStore(name: string): ByteStore | undefined {
 }
 
 /** Takes a Web Lock. The browser frees it when this tab or worker ends. */
-async function lock(name: string, { signal, onWait }: LockOptions): Promise<() => void> {
+async function lock(name: string, { shared, signal, onWait }: LockOptions): Promise<() => void> {
+  const mode = shared ? "shared" : "exclusive";
   const take = (options: globalThis.LockOptions) =>
     new Promise<(() => void) | undefined>((resolve, reject) => {
       const hold = (granted: Lock | null) =>
         new Promise<void>((free) => resolve(granted ? free : undefined));
-      navigator.locks.request(name, options, hold).catch(reject);
+      navigator.locks.request(name, { mode, ...options }, hold).catch(reject);
     });
   const free = await take({ ifAvailable: true });
   if (free) return free;

@@ -23,6 +23,7 @@ import { hasRows, type StoredMatrix, type WeightFormat } from "./format.ts";
 import { f32 } from "./formats/f32.ts";
 import { type LoadTensorsOptions, loadTensors } from "./load-tensors.ts";
 import { DamagedBundleError } from "./packed-store.ts";
+import { NO_BYTES } from "./progress.ts";
 import { storePacked } from "./store-packed.ts";
 import { WeightWriter } from "./weight-writer.ts";
 import type { ModelPart, TensorNames, WeightRole, Weights } from "./weights.ts";
@@ -128,15 +129,23 @@ export class GpuWeights implements Weights {
   ): Promise<void> {
     if (this.#closed) throw new Error(`load: the weights of ${this.#checkpoint.id} were loaded`);
     this.#closed = true;
+    const { signal, onProgress } = options;
+    const onWait = (wait?: object) => wait && onProgress?.({ ...NO_BYTES, stage: "waiting" });
+    // Whoever stores these weights packed deletes what this would read. Without a lock, it is fetched again.
+    const unlock = await checkpoint.packed
+      ?.lock({ shared: true, signal, onWait })
+      .catch(() => undefined);
     const writer = new WeightWriter(this.#gpu);
     try {
+      signal?.throwIfAborted();
       await this.#fill(checkpoint, writer, options);
       await writer.finish();
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
     } catch (error) {
       this.#closed = false;
       throw error;
     } finally {
+      unlock?.();
       writer.dispose();
     }
   }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type MemoryStore, memoryStore, safetensors } from "../../tests/checkpoint.ts";
 import { type HubServer, startHub } from "../../tests/hub-server.ts";
 import { memoryGpu, readMemory } from "../../tests/memory-gpu.ts";
@@ -95,8 +95,12 @@ async function fill(checkpoint: Checkpoint, quantization: Quantization): Promise
   };
 }
 
-async function load(quantization: Quantization, kept: ByteStore = store): Promise<Loaded> {
-  const options = { hash: nodeHash, store: kept, chunkBytes: CHUNK, sleep: async () => {} };
+async function load(
+  quantization: Quantization,
+  kept: ByteStore = store,
+  chunkBytes = CHUNK,
+): Promise<Loaded> {
+  const options = { hash: nodeHash, store: kept, chunkBytes, sleep: async () => {} };
   const source = resolveSource(NAME, { hub: hub.url });
   return fill(await openCheckpoint(source, options), quantization);
 }
@@ -128,6 +132,36 @@ describe("weights that are stored as they lie on the GPU", () => {
     expect(listed).toMatchObject({ id: NAME, storedAs: ["q4"], ...sizes });
     await deleteStored(store, NAME);
     expect(store.entries.size).toBe(0);
+  });
+
+  test("are stored without a look at all keys for each bundle", async () => {
+    const loaded = await load("q4", store, CHUNK / 8);
+    const keys = vi.spyOn(store, "keys");
+    await loaded.weights.store(loaded.checkpoint, new AbortController().signal);
+    const bundles = [...store.entries.keys()].filter((key) => key.startsWith("packed "));
+    expect(bundles.length).toBeGreaterThan(1);
+    expect(keys).toHaveBeenCalledTimes(2); // For the bundles, and for the checkpoint's own chunks.
+  });
+
+  test("are stored by one of two tabs, after both have loaded, and by a later one waited for", async () => {
+    await load("q4"); // The checkpoint's own files.
+    hub.requests.length = 0;
+    const written: string[] = [];
+    const counted: ByteStore = {
+      ...store,
+      set: (key, bytes) => (written.push(key), store.set(key, bytes)),
+    };
+    const [one, two] = await Promise.all([load("q4", counted), load("q4", counted)]);
+    const storing = [one, two].map(({ weights, checkpoint }) =>
+      weights.store(checkpoint, new AbortController().signal),
+    );
+    const late = await load("q4", counted);
+    expect([late.packs, late.hash]).toEqual([0, one.hash]);
+    await Promise.all(storing);
+    const parts = written.filter((key) => key.startsWith("part "));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(new Set(parts).size).toBe(parts.length);
+    expect(hub.requests.filter(({ path }) => path.includes("safetensors"))).toEqual([]);
   });
 
   test("are not stored where that would save no room", async () => {

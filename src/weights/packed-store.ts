@@ -1,3 +1,4 @@
+import type { LockOptions } from "../platform/platform.ts";
 import {
   type Manifest,
   type WeightCache,
@@ -50,13 +51,22 @@ export interface PackedStore {
   ): Promise<boolean>;
   /** Deletes bundles: those that `drop` is true for. */
   drop(drop: (bundle: string) => boolean): Promise<void>;
-  /** Deletes the chunks of the checkpoint's files that have no byte of `needed`. */
-  dropSources(needed: readonly TensorInfo[]): Promise<void>;
+  /**
+   * Lists the stored chunks of the checkpoint's files.
+   *
+   * @returns what deletes those of them that have no byte of `needed`
+   */
+  openSources(): Promise<(needed: readonly TensorInfo[]) => Promise<void>>;
   /** Whether what was loaded was compared with the hashes of its files, as far as they are known. */
   isVerified(): Promise<boolean>;
   freeBytes(): Promise<number | undefined>;
-  /** As `ByteStore.lock`: one at a time stores bundles. */
-  lock(signal: AbortSignal): Promise<(() => void) | undefined>;
+  /**
+   * As `ByteStore.lock`. One at a time stores bundles, and deletes what they replace; meanwhile nobody
+   * loads. Those that load share the lock.
+   *
+   * @returns undefined where nothing can be locked
+   */
+  lock(options: LockOptions): Promise<(() => void) | undefined>;
 }
 
 /** What a store has. */
@@ -138,7 +148,7 @@ export function packedStore(
     chunkBytes: chunkBytes - (chunkBytes % 4),
     isVerified: async () => cache.works && (await isVerified()),
     freeBytes: async () => cache.freeBytes?.(),
-    lock: async (signal) => cache.lock?.(`packed ${folder}`, { signal }),
+    lock: async (options) => cache.lock?.(`packed ${folder}`, options),
 
     async find(wanted) {
       const otherFormats = new Set<string>();
@@ -212,16 +222,19 @@ export function packedStore(
       await cache.delete(keys.filter(({ bundle }) => drop(BUNDLE + bundle)).map(({ key }) => key));
     },
 
-    async dropSources(needed) {
-      const keys = await cache.keys();
-      const unneeded = keys.filter((key) => {
+    async openSources() {
+      let chunks = (await cache.keys()).flatMap((key) => {
         const [kind, of, name = "", , range = ""] = key.split(" ");
-        if (kind !== "chunk" || of !== folder) return false;
-        const { begin, end } = chunkRange(range);
-        const file = decodeURIComponent(name);
-        return !needed.some((one) => one.file === file && one.begin < end && begin < one.end);
+        if (kind !== "chunk" || of !== folder) return [];
+        return { key, file: decodeURIComponent(name), ...chunkRange(range) };
       });
-      await cache.delete(unneeded);
+      return async (needed) => {
+        const isNeeded = ({ file, begin, end }: ByteRange & { readonly file: string }) =>
+          needed.some((one) => one.file === file && one.begin < end && begin < one.end);
+        const unneeded = chunks.filter((chunk) => !isNeeded(chunk));
+        chunks = chunks.filter(isNeeded);
+        await cache.delete(unneeded.map(({ key }) => key));
+      };
     },
   };
 }

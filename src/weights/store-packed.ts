@@ -24,13 +24,14 @@ export async function storePacked(
   const saved = sum(fills.map((fill) => sourceBytes(fill) - packedBytes(fill)));
   const isUseful = saved > 0 || fills.some(({ isRearranged }) => isRearranged);
   if (!packed || !isUseful || !(await packed.isVerified())) return;
-  const unlock = await packed.lock(signal).catch(() => undefined);
+  const unlock = await packed.lock({ signal }).catch(() => undefined);
   try {
     const found = await packed.find(new Set(fills.map((fill) => fill.packed.key)));
     const kept = new Set(found.parts.keys());
+    const dropUnneeded = await packed.openSources();
     const dropSources = () => {
       const needed = fills.filter((fill) => !kept.has(fill.packed.key));
-      return packed.dropSources(needed.flatMap(({ tensors }) => tensors.map(({ info }) => info)));
+      return dropUnneeded(needed.flatMap(({ tensors }) => tensors.map(({ info }) => info)));
     };
     // Those of an earlier visit that was killed.
     await dropSources();

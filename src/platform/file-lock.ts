@@ -1,20 +1,21 @@
 import { spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { LockOptions } from "../platform/platform.ts";
+import type { LockOptions } from "./platform.ts";
 
 /**
  * Programs that hold the lock of a file, as Python's `filelock` does, until their input ends. Node can't
- * lock files. Another process may delete the file before it is locked; then a new one is locked.
+ * lock files. Another process may delete the file before it is locked; then a new one is locked. Their
+ * arguments are the file, and "-s" for a lock that others may share or "-x".
  */
 const HOLDERS: readonly (readonly [program: string, ...args: string[]])[] = [
   [
     "perl",
     "-e",
-    `use Fcntl ":flock"; $| = 1;
+    `use Fcntl ":flock"; $| = 1; my $kind = $ARGV[1] eq "-s" ? LOCK_SH : LOCK_EX;
     while (1) {
       open(F, ">>", $ARGV[0]) or exit 3;
-      flock(F, LOCK_EX | LOCK_NB) or (print("wait\\n") and flock(F, LOCK_EX)) or exit 3;
+      flock(F, $kind | LOCK_NB) or (print("wait\\n") and flock(F, $kind)) or exit 3;
       my @own = stat F; my @now = stat $ARGV[0];
       last if @now && $own[1] == $now[1];
     }
@@ -24,7 +25,7 @@ const HOLDERS: readonly (readonly [program: string, ...args: string[]])[] = [
     "sh",
     "-c",
     `while :; do
-      exec 3>>"$0"; flock -n 3 || { echo wait; flock 3 || exit 3; }
+      exec 3>>"$0"; flock "$1" -n 3 || { echo wait; flock "$1" 3 || exit 3; }
       [ "$0" -ef /dev/fd/3 ] && break
     done
     echo locked; read end`,
@@ -40,7 +41,7 @@ const HOLDERS: readonly (readonly [program: string, ...args: string[]])[] = [
 export async function lockFile(path: string, options: LockOptions = {}): Promise<() => void> {
   await mkdir(dirname(path), { recursive: true });
   for (const holder of HOLDERS) {
-    const unlock = await hold([...holder, path], options);
+    const unlock = await hold([...holder, path, options.shared ? "-s" : "-x"], options);
     if (unlock) return unlock;
   }
   return () => {};
