@@ -285,7 +285,7 @@ async function pour(
   response.destroy();
 }
 
-const isLarge = (path: string) => path.endsWith(".safetensors");
+const isLarge = (path: string) => /\.(safetensors|gguf)$/.test(path);
 /** @returns a function that computes the hash of a file once */
 function digest(algorithm: string): (bytes: Uint8Array) => string {
   const known = new WeakMap<Uint8Array, string>();

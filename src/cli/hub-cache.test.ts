@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type StoredTensor, safetensors } from "../../tests/checkpoint.ts";
-import { type HubServer, commitOf, startHub } from "../../tests/hub-server.ts";
+import { UNPACKED } from "../../tests/goldens/paths.ts";
+import { type HubServer, commitOf, readFolder, startHub } from "../../tests/hub-server.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { findSnapshot } from "./hub-cache.ts";
 import type { HubEnvironment } from "./hub-environment.ts";
@@ -140,7 +141,9 @@ test("a small file that a snapshot lacks is downloaded, without a request for we
 
 test("files that the Python client downloaded are used, although it records no missing files", async () => {
   await writeSnapshot(commitOf(singleFile()));
-  expect(await findSnapshot(cache, repository())).toMatchObject({ complete: false });
+  expect(await findSnapshot(cache, { repository: repository() })).toMatchObject({
+    complete: false,
+  });
   expect(await read(await open({ offline: true }))).toEqual(EXPECTED);
   await hub.close();
   expect(await read(await open())).toEqual(EXPECTED);
@@ -204,9 +207,56 @@ test("a damaged file is not stored under its name", async () => {
   hub.faults.corruptByte = 100_000;
   await expect(open()).rejects.toThrow("arrived damaged");
   expect((await readdir(at("blobs"))).filter((name) => name.length >= 64)).toEqual([]);
-  expect(await findSnapshot(cache, repository())).toBeUndefined();
+  expect(await findSnapshot(cache, { repository: repository() })).toBeUndefined();
   hub.faults.corruptByte = undefined;
   expect(await read(await open())).toEqual(EXPECTED);
+});
+
+describe("GGUF files", () => {
+  const [Q4, MMPROJ] = ["TinySmolVLM-Q4_K_M.gguf", "mmproj-TinySmolVLM-Q8_0.gguf"];
+  const model = `${NAME}:Q4_K_M`;
+  const requested = () => hub.requests.filter(({ path }) => path.includes(".gguf"));
+  beforeEach(() => {
+    const files = readFolder(`${UNPACKED}/gguf/smolvlm`);
+    // A repository has many; those that are meant are downloaded.
+    hub.repositories[NAME] = { ...files, "TinySmolVLM-Q8_0.gguf": files[Q4]! };
+  });
+
+  test("are downloaded in the Python client's layout, and read from there ever after", async () => {
+    const first = await open({}, model);
+    expect(first.id).toBe(model);
+    const content = hub.repositories[NAME]!;
+    const commit = commitOf(content);
+    const folder = at("snapshots", commit);
+    expect((await readdir(folder)).sort()).toEqual([Q4, MMPROJ]);
+    for (const name of [Q4, MMPROJ]) {
+      expect(await readlink(join(folder, name))).toMatch(/^\.\.\/\.\.\/blobs\/[0-9a-f]{40,64}$/);
+      expect(Buffer.compare(await readFile(join(folder, name)), content[name]!)).toBe(0);
+    }
+    expect(await readFile(at("refs", "main"), "utf8")).toBe(commit);
+    const tensors = await read(first);
+    hub.requests.length = 0;
+    expect(await read(await open({}, model))).toEqual(tensors);
+    expect(await read(await open({ offline: true }, model))).toEqual(tensors);
+    expect(await read(await open({}, `${NAME}@${commit}:Q4_K_M`))).toEqual(tensors);
+    expect(hub.requests).toEqual([]);
+    const another = open({ offline: true }, `${NAME}:Q8_0`);
+    await expect(another).rejects.toThrow(`${NAME}:Q8_0 is not in ${cache}`);
+    // What both need is there.
+    await open({}, `${NAME}:Q8_0`);
+    expect(requested().some(({ path }) => path.includes("TinySmolVLM-Q8_0.gguf"))).toBe(true);
+  });
+
+  test("that the Python client downloaded alone are completed with their mmproj file", async () => {
+    const content = hub.repositories[NAME]!;
+    const commit = commitOf(content);
+    await mkdir(at("snapshots", commit), { recursive: true });
+    await mkdir(at("refs"), { recursive: true });
+    await writeFile(at("refs", "main"), commit);
+    await writeFile(at("snapshots", commit, Q4), content[Q4]!);
+    expect((await open({}, model)).id).toBe(model);
+    expect((await readdir(at("snapshots", commit))).sort()).toEqual([Q4, MMPROJ]);
+  });
 });
 
 describe("without weights", () => {

@@ -13,16 +13,21 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { ggufReader } from "../models/gguf/reader.ts";
 import { lockFile } from "../platform/file-lock.ts";
 import { freeDiskBytes } from "../platform/node-store.ts";
 import { type WeightFile, openCache } from "../weights/cache.ts";
 import { type ByteRange, fetchChunks } from "../weights/fetch-chunks.ts";
+import { chooseFiles } from "../weights/gguf/choose-files.ts";
 import { type Http, readWhole } from "../weights/http.ts";
 import { type OnProgress, Rate } from "../weights/progress.ts";
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, TOKENIZERS } from "../weights/read-files.ts";
 import { openRemote, readListing } from "../weights/remote.ts";
-import { type Repository, type Source, fileUrl } from "../weights/source.ts";
+import { type GgufChoice, type Repository, type Source, fileUrl } from "../weights/source.ts";
 import { checkRoom } from "../weights/storage-room.ts";
+import { folderFiles } from "./folder-files.ts";
+
+export type HubSource = Source & { readonly repository: Repository };
 
 /** One commit of a repository on this machine, in the layout of the hub's Python client. */
 export interface Snapshot {
@@ -42,12 +47,14 @@ export interface Snapshot {
  */
 export async function findSnapshot(
   cache: string,
-  repository: Repository,
+  { repository, gguf }: Pick<HubSource, "repository" | "gguf">,
 ): Promise<Snapshot | undefined> {
   const root = repositoryFolder(cache, repository);
   const commit = await commitOf(root, repository);
   if (!commit) return undefined;
   const folder = join(root, "snapshots", commit);
+  // Which files of the repository are meant is known once they are here.
+  if (gguf) return (await hasGguf(folder, gguf)) ? { folder, complete: true } : undefined;
   const there = (name: string) => exists(join(folder, name));
   const needed = [...REQUIRED, ...((await weightsOf(folder)) ?? [SINGLE])];
   const tokenizers = await Promise.all(TOKENIZERS.map((names) => every(names, there)));
@@ -66,7 +73,7 @@ export async function findSnapshot(
  */
 export async function completeSnapshot(
   cache: string,
-  source: Source & { readonly repository: Repository },
+  source: HubSource,
   http: Http,
 ): Promise<boolean> {
   const root = repositoryFolder(cache, source.repository);
@@ -98,11 +105,12 @@ export async function completeSnapshot(
  */
 export async function downloadSnapshot(
   cache: string,
-  source: Source & { readonly repository: Repository },
+  source: HubSource,
   http: Http,
   onDownload?: OnProgress,
 ): Promise<string | undefined> {
-  const { commit, files, weights } = await openRemote(source, http, openCache(undefined));
+  const gguf = source.gguf && { ...ggufReader, choice: source.gguf };
+  const { commit, files, weights } = await openRemote(source, http, openCache(undefined), gguf);
   if (!commit) return undefined;
   const { repository } = source;
   const root = repositoryFolder(cache, repository);
@@ -114,7 +122,7 @@ export async function downloadSnapshot(
     await link(blobOf(tag), join(folder, name));
   };
   for (const [name, { tag, bytes }] of files) await keep(name, bytes, tag);
-  for (const name of OPTIONAL) {
+  for (const name of gguf ? [] : OPTIONAL) {
     if (!files.has(name)) await write(join(root, ".no_exist", commit, name), new Uint8Array());
   }
 
@@ -150,13 +158,23 @@ export async function downloadSnapshot(
     doneBytes += file.bytes;
     await link(blob, join(folder, file.name));
   }
-  if (!weights.some(({ file }) => file.name === SINGLE)) {
+  if (!gguf && !weights.some(({ file }) => file.name === SINGLE)) {
     const { bytes } = await readWhole(http, fileUrl(source, INDEX, commit));
     await keep(INDEX, bytes);
   }
   const { revision } = repository;
   if (revision !== commit) await write(join(root, "refs", revision), Buffer.from(commit));
   return folder;
+}
+
+/** @returns whether a snapshot has the GGUF files that are meant, with their mmproj file */
+async function hasGguf(folder: string, choice: GgufChoice): Promise<boolean> {
+  try {
+    const { listing } = await folderFiles(folder);
+    return chooseFiles(folder, choice, [...(listing?.files.keys() ?? [])]).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** @returns the bytes of a file that are neither in its blob nor in what an earlier run has begun */

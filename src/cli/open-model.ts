@@ -13,9 +13,9 @@ import type { Http } from "../weights/http.ts";
 import { type OpenFolderOptions, openFolder } from "../weights/open-folder.ts";
 import { NO_BYTES, type OnProgress } from "../weights/progress.ts";
 import { InterruptedError } from "../weights/retry.ts";
-import { type Repository, type Source, resolveSource } from "../weights/source.ts";
+import { type Source, resolveSource } from "../weights/source.ts";
 import { folderFiles } from "./folder-files.ts";
-import { completeSnapshot, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
+import { type HubSource, completeSnapshot, downloadSnapshot, findSnapshot } from "./hub-cache.ts";
 import { type HubEnvironment, hubEnvironment } from "./hub-environment.ts";
 
 /** The sample model of a clone, relative to both `src/cli` and `dist/cli`. The npm package has none. */
@@ -27,9 +27,9 @@ export interface OpenModelOptions extends Pick<
 > {
   /** Whether to download weights that are not on this machine. Default true. */
   readonly weights?: boolean;
-  /** Called while weights are downloaded into the Python client's cache. */
   /** Asks the hub whether the revision has changed, and downloads what has. Default false. */
   readonly refresh?: boolean;
+  /** Called while weights are downloaded into the Python client's cache. */
   readonly onDownload?: OnProgress;
   readonly environment?: HubEnvironment;
 }
@@ -48,7 +48,7 @@ export async function openModel(
   const { signal, onProgress, retryDelayMs, environment = hubEnvironment() } = options;
   const source = locate(model, environment);
   const local = source.folder.startsWith("file:");
-  const folder = isHubSource(source)
+  const folder = isOnHub(source)
     ? await snapshotOf(source, options, environment)
     : local && fileURLToPath(source.folder);
   const opening = { signal, onProgress, packedFormats, gguf: async () => ggufReader };
@@ -100,11 +100,8 @@ function folderOf(path: string): Source {
   return resolveSource(pathname, { base: "file:///" });
 }
 
-type HubSource = Source & { readonly repository: Repository };
-
-/** The Python client's cache is used for checkpoints in safetensors. */
-function isHubSource(source: Source): source is HubSource {
-  return source.repository !== undefined && source.gguf === undefined;
+function isOnHub(source: Source): source is HubSource {
+  return source.repository !== undefined;
 }
 
 /** @returns the local folder of a repository; undefined if it must be read over the network */
@@ -113,7 +110,7 @@ async function snapshotOf(
   { weights, refresh, signal, onDownload, retryDelayMs = 500 }: OpenModelOptions,
   { cache, token, offline }: HubEnvironment,
 ): Promise<string | undefined> {
-  const found = await findSnapshot(cache, source.repository);
+  const found = await findSnapshot(cache, source);
   if ((found?.complete && !refresh) || (found && offline)) return found.folder;
   if (offline) {
     throw new Error(`${source.id} is not in ${cache}, and HF_HUB_OFFLINE forbids downloading it.`);
