@@ -3,8 +3,8 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import type { Page } from "playwright";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ChatCompletion } from "../src/openai/wire.ts";
-import { random } from "../tests/chat-support.ts";
 import { randomSchema } from "../tests/random-schema.ts";
+import { random } from "../tests/seeded.ts";
 import { openSample } from "./browser.ts";
 
 /** The schemas of all kinds are tested against the grammar, without a model. */

@@ -49,7 +49,8 @@ fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) group
   }
   let times = past & TIMES;
   var logit = logits[i];
-  if (times > 0u || (past & IN_PROMPT) != 0u) {
+  // A division by 1 may be inexact.
+  if (p.repetition != 1.0 && (times > 0u || (past & IN_PROMPT) != 0u)) {
     logit = select(logit * p.repetition, logit / p.repetition, logit > 0.0);
   }
   if (times > 0u) { logit -= p.frequency * f32(times) + p.presence; }

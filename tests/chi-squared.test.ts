@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { random } from "./chat-support.ts";
 import { chiSquaredTail, chiSquaredTest } from "./chi-squared.ts";
+import { random } from "./seeded.ts";
 
 test.each([
   // From published tables of critical values.

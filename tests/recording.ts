@@ -123,7 +123,7 @@ async function prepareFirstToken({ decoder, vision }: Engine): Promise<void> {
   const { preparedRows } = decoder.limits;
   await Promise.all([
     decoder.forward(preparedRows),
-    decoder.sampler({ greedy: true }),
+    decoder.sampler(1, { greedy: true }),
     vision.prepare(),
   ]);
 }

@@ -99,8 +99,8 @@ export async function measure(
     const withAnswerMs = await run(engine, { ...input, maxTokens: tokens + 1 });
     const scriptMsPerToken = script() / (tokens + 1);
     const [step, { plan }] = await Promise.all([
-      engine.decoder.forward(1),
-      engine.decoder.sampler({ greedy: true }),
+      engine.decoder.decode(1),
+      engine.decoder.sampler(1, { greedy: true }),
     ]);
     return {
       decodeTokensPerSecond: (tokens / (withAnswerMs - prefillMs)) * 1000,

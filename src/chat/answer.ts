@@ -61,7 +61,7 @@ export async function answerPrompt(
     const constraint = constrained();
     return model.generator.generate({
       ids: prompt.ids,
-      images: choice + 1 < choices ? images.map((image) => ({ ...image, reused: true })) : images,
+      images,
       maxTokens,
       stopTokenIds,
       sampling: { ...sampling, seed: choiceSeed(sampling.seed, choice) },

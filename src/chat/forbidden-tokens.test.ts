@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { random } from "../../tests/chat-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { type ForbiddenTokens, forbidTokens, forbidsTokens } from "./forbidden-tokens.ts";
 
 /** Ids that may not come after a prompt and an answer, of a vocabulary of 40. */

@@ -53,7 +53,8 @@ export async function prepareImages(
     const decoded = await decode(file, options);
     const layout = layOut(processor, decoded, detail, parts.length, pixels);
     checkLayout(layout, options);
-    return { decoded, key: await imageKey(file.bytes, layout), layout };
+    const key = await imageKey(file.bytes, layout);
+    return { decoded, decodeAgain: () => decode(file, options), key, layout };
   };
   try {
     return await Promise.all(

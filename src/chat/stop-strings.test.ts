@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { random } from "../../tests/chat-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 /** The texts that are returned for `pieces`. */

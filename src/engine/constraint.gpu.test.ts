@@ -209,8 +209,8 @@ describe("a token sampled under a constraint", () => {
 });
 
 test("a request without a constraint has no dispatch for it", async () => {
-  const steps = async (options: Parameters<typeof engine.decoder.sampler>[0]) =>
-    (await engine.decoder.sampler(options)).plan.steps.map(({ name }) => name);
+  const steps = async (options: Parameters<typeof engine.decoder.sampler>[1]) =>
+    (await engine.decoder.sampler(1, options)).plan.steps.map(({ name }) => name);
   const free = await steps({ greedy: true });
   expect(free).not.toContain("mask-logits");
   const masked = await steps({ greedy: true, masked: true });

@@ -192,8 +192,8 @@ describe("a request that ends early", () => {
       const { decoder } = small;
       const submit = decoder.submit.bind(decoder);
       let chunks = 0;
-      decoder.submit = (plan) => {
-        submit(plan);
+      decoder.submit = (passes) => {
+        submit(passes);
         if (++chunks === 3) controller.abort(new Error("enough"));
       };
       const aborted = run(small, { ...input, signal: controller.signal });

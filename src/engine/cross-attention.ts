@@ -124,6 +124,24 @@ export function crossAttentionContents(
   });
 }
 
+/** The requests' fields that identify images in the ring. */
+type RingImages = Pick<GenerationInput, "images" | "cacheSalt">;
+
+/** @returns salt and key of each image; undefined for an image without key */
+function namesOf({ images, cacheSalt = "" }: RingImages): (string | undefined)[] {
+  return images.map(({ key }) => key && `${cacheSalt}\n${key}`);
+}
+
+/** @returns whether the images of two requests can be in the ring at the same time: one list begins with the other */
+export function canShareRing(a: RingImages, b: RingImages): boolean {
+  const [names, others] = [namesOf(a), namesOf(b)];
+  const both = Math.min(names.length, others.length);
+  for (let i = 0; i < both; i++) {
+    if (names[i] === undefined || names[i] !== others[i]) return false;
+  }
+  return true;
+}
+
 /** Knows which images' keys and values are in the ring. They stay there for the next request. */
 export class CrossAttentionCache {
   readonly ring: CrossAttentionRing;
@@ -147,7 +165,7 @@ export class CrossAttentionCache {
    * @throws what `encode` throws, and the signal's reason when it aborts
    */
   async encodeMissing(
-    { images, cacheSalt = "", signal }: Pick<GenerationInput, "images" | "cacheSalt" | "signal">,
+    { images, cacheSalt, signal }: RingImages & { readonly signal?: AbortSignal },
     encode: (image: PreparedImage, rows: Uint32Array) => Promise<void>,
     onCached?: (image: PreparedImage) => void,
   ): Promise<void> {
@@ -155,9 +173,10 @@ export class CrossAttentionCache {
       images.map(({ layout }) => layout),
       this.ring,
     );
+    const names = namesOf({ images, ...(cacheSalt !== undefined && { cacheSalt }) });
     for (const [i, image] of images.entries()) {
       signal?.throwIfAborted();
-      const name = image.key && `${cacheSalt}\n${image.key}`;
+      const name = names[i];
       if (name !== undefined && this.#images[i] === name) {
         onCached?.(image);
         continue;

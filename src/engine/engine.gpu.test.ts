@@ -28,6 +28,7 @@ beforeAll(async () => {
   ({ engine, model, weights } = await openEngine(gpu, golden.checkpoint, "f32", {
     contextLength: 512,
     queueLength: 2,
+    sequences: 1,
   }));
 });
 

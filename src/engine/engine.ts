@@ -4,11 +4,11 @@ import type { CrossAttentionShape, Model, PatchSource, Weights } from "../models
 import type { KvType } from "../ops/cache.ts";
 import {
   CrossAttentionCache,
+  canShareRing,
   crossAttentionContents,
   maxCrossAttentionImages,
 } from "./cross-attention.ts";
-import { type DecodeLoop, decodeAhead, decodeConstrained } from "./decode-loop.ts";
-import { Decoder, type Sampler } from "./decoder.ts";
+import { Decoder } from "./decoder.ts";
 import type {
   GeneratedToken,
   GenerationInput,
@@ -16,11 +16,11 @@ import type {
   TokenGenerator,
 } from "./generation.ts";
 import { KvCache, affordableContext, kvBytesPerToken } from "./kv-cache.ts";
-import { processesLogits } from "./logits-processors.ts";
-import { Prefill } from "./prefill.ts";
-import type { RowContent, Sequence } from "./prefix-cache.ts";
-import { type PromptRows, promptContents, promptRows } from "./prompt-rows.ts";
-import { RequestQueue } from "./request-queue.ts";
+import type { RowContent } from "./prefix-cache.ts";
+import { promptContents, promptRows } from "./prompt-rows.ts";
+import { Request } from "./request.ts";
+import { Scheduler } from "./scheduler.ts";
+import { type GeneratedRows, MAX_SLOTS } from "./slots.ts";
 import { type OnPass, Vision, typicalLayout } from "./vision.ts";
 
 export interface EngineOptions {
@@ -30,7 +30,9 @@ export interface EngineOptions {
   readonly kvCache?: KvType;
   /** Token rows of the largest prefill chunk, unless a bidirectional block is larger. */
   readonly prefillRows?: number;
-  /** Requests that may wait while one runs. Default 64. */
+  /** Requests that run at once, 1 to 8. Default 8. */
+  readonly sequences?: number;
+  /** Requests that may wait while others run. Default 64. */
   readonly queueLength?: number;
   /**
    * Keep what the model captures readable, for comparison with a reference. Turns the prefix cache
@@ -57,9 +59,6 @@ function defaultPrefillRows({ bidirectional, processor }: Model): number {
   return Math.max(PREFILL_ROWS, typicalLayout(processor).tokenCount + QUESTION_ROWS);
 }
 
-/** The samplers of a request: the second, for constrained tokens, where it has a constraint. */
-type Samplers = readonly [sampler: Sampler, masked: Sampler | undefined];
-
 /** Uploads an image and cuts it into patches on the GPU. */
 export type Preprocess = (image: PreparedImage) => Promise<PatchSource>;
 
@@ -72,11 +71,16 @@ export interface EngineStats {
   readonly prefillRows: number;
   /** Requests that wait or run. */
   readonly requests: number;
+  /** Those of them that run. */
+  readonly running: number;
+  /** Pages of the cache, 64 tokens each, and those that running requests hold. */
+  readonly pages: number;
+  readonly heldPages: number;
   readonly gpuBytes: number;
   readonly peakGpuBytes: number;
 }
 
-/** Runs one model's requests, one at a time. */
+/** Runs one model's requests, several at a time. */
 export class Engine implements TokenGenerator {
   readonly contextLength: number;
   readonly kvCache: KvType;
@@ -88,8 +92,10 @@ export class Engine implements TokenGenerator {
   readonly #preprocess: Preprocess;
   readonly #options: EngineOptions;
   readonly #cache: KvCache;
-  readonly #queue: RequestQueue;
-  readonly #prefill: Prefill;
+  readonly #scheduler: Scheduler;
+  /** Requests so far. */
+  #requests = 0;
+  #prefillRows = 0;
   readonly #imageStates: readonly Tensor[];
   /** Present where images are cross-attention keys. */
   readonly #crossAttention: CrossAttentionCache | undefined;
@@ -110,8 +116,14 @@ export class Engine implements TokenGenerator {
     this.#model = model;
     this.#preprocess = preprocess;
     this.#options = options;
-    this.#queue = new RequestQueue(options.queueLength ?? 64);
-    this.#cache = new KvCache(gpu, model.text, this.contextLength, this.kvCache);
+    const { captures = false, prefixCache = !captures, queueLength = 64 } = options;
+    const { sequences = MAX_SLOTS } = options;
+    this.#cache = new KvCache(gpu, model.text, this.contextLength, {
+      type: this.kvCache,
+      // Another's prompt is computed, and the last tokens of one that has left may be unread.
+      sequences: sequences + 2,
+      shares: prefixCache,
+    });
     const { crossAttention, imageStates } = model;
     this.maxImages = crossAttention && maxImagesOf(gpu, imageStates, crossAttention);
     const N =
@@ -132,7 +144,18 @@ export class Engine implements TokenGenerator {
       maxRows: model.bidirectional ? this.contextLength : preparedRows,
       captures: options.captures,
     });
-    this.#prefill = new Prefill(gpu, this.decoder);
+    const parts = {
+      decoder: this.decoder,
+      cache: this.#cache,
+      generatedRows: (request: Request) => this.#generatedRows(request),
+      encodeImages: (request: Request, computed: number) => this.#encodeImages(request, computed),
+      hasRoomForImages: ({ input }: Request, others: Iterable<Request>) =>
+        !crossAttention || [...others].every((other) => canShareRing(input, other.input)),
+      check: () => this.#throwIfFailed(),
+      passesDone: () => gpu.device.queue.onSubmittedWorkDone(),
+      onPrefill: (rows: number) => void (this.#prefillRows += rows),
+    };
+    this.#scheduler = new Scheduler(parts, sequences, queueLength);
   }
 
   /** Records and compiles the plans. Recording asks the weights for every tensor that is needed. */
@@ -153,8 +176,11 @@ export class Engine implements TokenGenerator {
     return {
       steps: this.decoder.steps,
       visionSteps: this.vision.steps,
-      prefillRows: this.#prefill.rows,
-      requests: this.#queue.length,
+      prefillRows: this.#prefillRows,
+      requests: this.#scheduler.waiting + this.#scheduler.running,
+      running: this.#scheduler.running,
+      pages: this.#cache.pages,
+      heldPages: this.#cache.pages - this.#cache.roomPages,
       gpuBytes: this.#gpu.bytes,
       peakGpuBytes: this.#gpu.peakBytes,
     };
@@ -162,13 +188,15 @@ export class Engine implements TokenGenerator {
 
   /** @inheritDoc TokenGenerator.generate */
   async *generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
-    const release = await this.#queue.acquire(input.signal);
+    input.signal?.throwIfAborted();
+    const request = this.#request(input);
+    this.#scheduler.add(request);
     try {
-      yield* this.#run(input);
+      for (let token = await request.next(); token; token = await request.next()) yield token;
     } catch (error) {
       throw this.#gpu.lost ?? error;
     } finally {
-      release();
+      await this.#scheduler.end(request);
     }
   }
 
@@ -178,7 +206,8 @@ export class Engine implements TokenGenerator {
     this.#crossAttention?.clear();
   }
 
-  async *#run(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void> {
+  /** Throws RangeError when prompt or images don't fit. */
+  #request(input: GenerationInput): Request {
     const { ids, images } = input;
     const maxTokens = Math.min(input.maxTokens, this.contextLength - ids.length);
     if (ids.length === 0 || maxTokens < 1) {
@@ -187,26 +216,14 @@ export class Engine implements TokenGenerator {
           `expected 1 to ${this.contextLength} together`,
       );
     }
-    this.#throwIfFailed();
     if (images.length > (this.maxImages ?? Infinity)) {
       throw new RangeError(
         `Engine.generate: ${images.length} images, expected at most ${this.maxImages}`,
       );
     }
-    const samplers = this.#samplers(input);
-    samplers.catch(() => {}); // Awaited below, unless something else fails before.
-    const prompt = promptRows(this.#model, input, this.#crossAttention?.ring);
-    const sequence = this.#cache.begin(this.#contentsOf(input), input.cacheSalt);
-    try {
-      input.onCached?.(sequence.computed);
-      this.#cache.reserve(sequence, ids.length);
-      await this.#encodeImages(input, prompt, sequence);
-      yield* this.#sample({ ...input, maxTokens }, prompt, sequence, samplers);
-    } finally {
-      const { captures = false, prefixCache = !captures } = this.#options;
-      if (!prefixCache) this.flush();
-      this.#cache.end(sequence);
-    }
+    const rows = promptRows(this.#model, input, this.#crossAttention?.ring);
+    const prompt = { rows, contents: this.#contentsOf(input) };
+    return new Request(input, prompt, maxTokens, this.#requests++);
   }
 
   #contentsOf({ ids, images }: GenerationInput): RowContent[] {
@@ -217,62 +234,12 @@ export class Engine implements TokenGenerator {
       : contents;
   }
 
-  /** The first request of a kind compiles its samplers, while its images and prompt are computed. */
-  #samplers(input: GenerationInput): Promise<Samplers> {
-    const options = {
-      greedy: input.sampling.temperature === 0,
-      processors: processesLogits(input),
-      logprobs: input.logprobs !== undefined,
-    };
-    return Promise.all([
-      this.decoder.sampler(options),
-      input.constraint && this.decoder.sampler({ ...options, masked: true }),
-    ]);
-  }
-
-  /** Prefills the rows that are not cached, and samples tokens. */
-  async *#sample(
-    input: GenerationInput,
-    prompt: PromptRows,
-    sequence: Sequence,
-    samplers: Promise<Samplers>,
-  ): AsyncGenerator<GeneratedToken, void, void> {
-    const { constraint, ids, maxTokens, signal } = input;
-    const decode = await this.decoder.decodePass();
-    this.decoder.begin(input, {
-      position: ids.length,
-      ropeOffset: prompt.rope?.offset ?? 0,
+  #generatedRows({ prompt: { rows } }: Request): Omit<GeneratedRows, "sequence"> {
+    return {
+      ropeOffset: rows.rope?.offset ?? 0,
       window: this.#model.text.sliding_window ?? 0,
-      ...prompt.crossAttention?.at(-1),
-    });
-    const check = (): void => {
-      this.#throwIfFailed();
-      signal?.throwIfAborted();
+      ...rows.crossAttention?.at(-1),
     };
-    const pass = await this.#prefill.run(prompt, sequence, check);
-    const [sampler, masked] = await samplers;
-    const loop: DecodeLoop = {
-      decoder: this.decoder,
-      prompt: pass,
-      decode,
-      sampler,
-      maxTokens,
-      onDecode: (count) => this.#cache.reserve(sequence, ids.length + count),
-      onRead: (token, count) => {
-        // The pass that this token was sampled from is over, and so are all earlier passes.
-        sequence.computed = ids.length + count - 1;
-        sequence.rows.push(token);
-        check();
-      },
-    };
-    const tokens =
-      constraint && masked ? decodeConstrained(loop, constraint, masked) : decodeAhead(loop);
-    const stops = new Set(input.stopTokenIds);
-    for await (const token of tokens) {
-      yield token;
-      signal?.throwIfAborted();
-      if (stops.has(token.token)) return;
-    }
   }
 
   /** Throws the device's last error. It may have spoilt cached rows, so the cache is emptied. */
@@ -285,24 +252,23 @@ export class Engine implements TokenGenerator {
     }
   }
 
-  /** Encodes the images whose states are neither cached nor part of cached rows. */
-  async #encodeImages(
-    input: GenerationInput,
-    { tokens }: PromptRows,
-    { computed }: Sequence,
-  ): Promise<void> {
-    const { images, signal } = input;
-    const { onCachedImage } = this.#options;
+  /** Encodes the images whose states are neither cached nor part of the first `computed` rows. */
+  async #encodeImages({ input, prompt, signal }: Request, computed: number): Promise<void> {
+    const { images, cacheSalt } = input;
+    const { tokens } = prompt.rows;
+    const { onCachedImage, captures = false, prefixCache = !captures } = this.#options;
     const encode = (image: PreparedImage, rows: Uint32Array) => this.#encode(image, rows, signal);
     if (this.#crossAttention) {
-      return this.#crossAttention.encodeMissing(input, encode, onCachedImage);
+      if (!prefixCache) this.#crossAttention.clear();
+      const wanted = { images, signal, ...(cacheSalt !== undefined && { cacheSalt }) };
+      return this.#crossAttention.encodeMissing(wanted, encode, onCachedImage);
     }
     const { vocab_size } = this.#model.text;
     let cachedRows = 0;
     for (let i = 0; i < computed; i++) if ((tokens[i] as number) >= vocab_size) cachedRows++;
     let end = 0;
     for (const image of images) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const { tokenCount } = image.layout;
       const first = end;
       end += tokenCount;
@@ -311,7 +277,7 @@ export class Engine implements TokenGenerator {
     }
   }
 
-  async #encode(image: PreparedImage, rows: Uint32Array, signal?: AbortSignal): Promise<void> {
+  async #encode(image: PreparedImage, rows: Uint32Array, signal: AbortSignal): Promise<void> {
     const source = await this.#preprocess(image);
     const { onVisionPass } = this.#options;
     try {

@@ -32,14 +32,14 @@ export interface Sampling {
 /** A decoded image and its layout by the model's processor. */
 export interface PreparedImage {
   readonly decoded: DecodedImage;
+  /** Decodes the file again, where the pixels may be freed after their first use. */
+  readonly decodeAgain?: () => Promise<DecodedImage>;
   /**
    * Identifies image and layout: two prepared images have the same key only if both are the same.
    * Without a key, the image's keys and values are not shared with other requests.
    */
   readonly key?: string;
   readonly layout: ImageLayout;
-  /** Another call will read the image, so it must not be closed yet. */
-  readonly reused?: boolean;
 }
 
 /** One request to generate tokens. */
@@ -70,6 +70,8 @@ export interface GenerationInput {
    * sampled.
    */
   readonly constraint?: TokenConstraint;
+  /** Requests of a lower number run first. Among equal ones, the older runs first. Default 0. */
+  readonly priority?: number | undefined;
   /** Requests share cached rows only with requests of the same salt. Default "". */
   readonly cacheSalt?: string;
   /** Called before the first token, with the number of prompt tokens found in the cache. */
@@ -107,8 +109,8 @@ export interface TokenGenerator {
   readonly maxImages?: number | undefined;
   /**
    * Generates tokens, the stop token included, until a stop token or `maxTokens`. Returning from the
-   * iteration, or aborting the signal, stops the GPU work within a step. Requests run one after
-   * another, in the order of the calls.
+   * iteration, or aborting the signal, stops the GPU work within a step. Several requests run at once;
+   * their tokens are those that each has alone.
    *
    * @throws QueueFullError when too many requests wait
    * @throws RangeError when prompt or images don't fit
@@ -116,7 +118,7 @@ export interface TokenGenerator {
    * @throws the signal's reason when it aborts
    */
   generate(input: GenerationInput): AsyncGenerator<GeneratedToken, void, void>;
-  /** Empties the cache. The running request is not kept either. */
+  /** Empties the cache. Running requests are not kept either. */
   flush?(): void;
 }
 

@@ -66,8 +66,17 @@ export function affordableContext(tokenBytes: number, longest: number): number {
   return Math.min(longest, Math.max(MIN_CONTEXT, Math.floor(KV_BYTES / tokenBytes)));
 }
 
+export interface KvCacheOptions {
+  /** Of keys and values; states of convolutions are f32. Default "f32". */
+  readonly type?: KvType;
+  /** Sequences that run at once. Default 1. */
+  readonly sequences?: number;
+  /** Whether sequences share rows. Default true. */
+  readonly shares?: boolean;
+}
+
 /**
- * Keys and values of the running sequence and of earlier ones, in pages of 64 tokens.
+ * Keys and values of the running sequences and of earlier ones, in pages of 64 tokens.
  *
  * A layer with a short convolution has one state per page, which is that of the page's last rows. So
  * sequences of such models share full pages only.
@@ -75,23 +84,29 @@ export function affordableContext(tokenBytes: number, longest: number): number {
 export class KvCache {
   readonly layers: readonly LayerCache[];
   readonly convolutions: readonly ConvCache[];
-  /** `[1, pages]` u32, the pages of the running sequence. */
+  /** `[sequences, pages]` u32, the pages of the running sequences. */
   readonly pageTable: Tensor;
+  /** The row of the page table that each running sequence has. */
+  readonly #tableRows = new Map<Sequence, number>();
+  readonly #freeTableRows: number[];
   readonly #gpu: Gpu;
   readonly #prefixes: PrefixCache;
   /** One page of keys or values, between two pages: a buffer can't be copied to itself. */
   readonly #copied: Tensor;
 
-  /**
-   * @param tokens the context length
-   * @param type of keys and values; states of convolutions are f32
-   */
-  constructor(gpu: Gpu, shape: KvCacheShape, tokens: number, type: KvType = "f32") {
+  /** @param tokens the context length, and the rows of all sequences together */
+  constructor(
+    gpu: Gpu,
+    shape: KvCacheShape,
+    tokens: number,
+    { type = "f32", sequences = 1, shares = true }: KvCacheOptions = {},
+  ) {
     const pages = Math.ceil(tokens / PAGE_TOKENS);
     const { kvLayers, kvWidth: width, convLayers, convWidth, convRows } = widthsOf(shape);
     this.#gpu = gpu;
-    this.#prefixes = new PrefixCache(pages, { wholePages: convLayers > 0 });
-    this.pageTable = gpu.tensor("page table", [1, pages], "u32");
+    this.#prefixes = new PrefixCache(pages, { shares, wholePages: convLayers > 0 });
+    this.pageTable = gpu.tensor("page table", [sequences, pages], "u32");
+    this.#freeTableRows = Array.from({ length: sequences }, (_, i) => sequences - 1 - i);
     const kept = (label: string, rows: number): Tensor => {
       const { shape, dtype } = kvTensor(type, rows, width);
       return gpu.tensor(label, shape, dtype);
@@ -109,35 +124,79 @@ export class KvCache {
     this.#copied = kept("copied page", PAGE_TOKENS);
   }
 
-  /** Begins a sequence, which becomes the running one; see `PrefixCache.begin`. */
+  /** Number of pages. */
+  get pages(): number {
+    return this.pageTable.shape[1] as number;
+  }
+
+  /** Pages that no running sequence holds. */
+  get roomPages(): number {
+    return this.#prefixes.roomPages;
+  }
+
+  /** See `PrefixCache.missingPages`. */
+  missingPages(rows: readonly RowContent[], tokens: number, salt?: string): number {
+    return this.#prefixes.missingPages(rows, tokens, salt);
+  }
+
+  /** The row of the page table that holds a running sequence's pages. */
+  tableRow(sequence: Sequence): number {
+    const row = this.#tableRows.get(sequence);
+    if (row === undefined) throw new Error("KvCache.tableRow: the sequence does not run");
+    return row;
+  }
+
+  /** Begins a sequence; see `PrefixCache.begin`. */
   begin(rows: readonly RowContent[], salt?: string): Sequence {
     const sequence = this.#prefixes.begin(rows, salt);
-    this.#gpu.write(this.pageTable, Uint32Array.from(sequence.pages));
+    this.#run(sequence);
     return sequence;
+  }
+
+  /** Continues a sequence that has ended; see `PrefixCache.resume`. */
+  resume(sequence: Sequence, rows: readonly RowContent[]): boolean {
+    const isKept = this.#prefixes.resume(sequence, rows);
+    if (isKept) this.#run(sequence);
+    return isKept;
+  }
+
+  /** Throws Error when as many sequences run as the page table has rows. */
+  #run(sequence: Sequence): void {
+    const row = this.#freeTableRows.pop();
+    if (row === undefined) throw new Error("KvCache: too many sequences run");
+    this.#tableRows.set(sequence, row);
+    this.#writeTable(sequence, 0);
+  }
+
+  /** Writes a sequence's pages to the page table, from the `first` on. */
+  #writeTable(sequence: Sequence, first: number): void {
+    const pages = sequence.pages.slice(first);
+    const start = this.tableRow(sequence) * (this.pageTable.shape[1] as number);
+    if (pages.length > 0) this.#gpu.write(this.pageTable, Uint32Array.from(pages), start + first);
   }
 
   /**
    * Makes room for the first `tokens` rows of a sequence. Call it before the pass that writes them is
    * submitted.
    *
-   * @throws RangeError when there is no room
+   * @throws NoPagesError when there is no room
    */
   reserve(sequence: Sequence, tokens: number): void {
     const { pages, computed } = sequence;
     const count = pages.length;
     const copy = this.#prefixes.reserve(sequence, tokens);
     if (copy) this.#copyPage(copy);
-    const first = copy ? Math.floor(computed / PAGE_TOKENS) : count;
-    if (first === pages.length) return;
-    this.#gpu.write(this.pageTable, Uint32Array.from(pages.slice(first)), first);
+    this.#writeTable(sequence, copy ? Math.floor(computed / PAGE_TOKENS) : count);
   }
 
   /** Ends a sequence and caches its computed rows. */
   end(sequence: Sequence): void {
+    this.#freeTableRows.push(this.tableRow(sequence));
+    this.#tableRows.delete(sequence);
     this.#prefixes.end(sequence);
   }
 
-  /** Empties the cache. The running sequence is not cached when it ends. */
+  /** Empties the cache. Running sequences are not cached when they end. */
   clear(): void {
     this.#prefixes.clear();
   }

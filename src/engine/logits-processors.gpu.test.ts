@@ -193,8 +193,8 @@ describe("logprobs", () => {
 });
 
 test("an unused option costs no dispatch", async () => {
-  const steps = async (options: Parameters<typeof engine.decoder.sampler>[0]) =>
-    (await engine.decoder.sampler(options)).plan.steps.map(({ name }) => name);
+  const steps = async (options: Parameters<typeof engine.decoder.sampler>[1]) =>
+    (await engine.decoder.sampler(1, options)).plan.steps.map(({ name }) => name);
   const plain = await steps({ greedy: true });
   expect(plain.slice(-2)).toEqual(["sample-reduce", "sample-greedy"]);
   expect(plain.join()).not.toMatch(/adjust|logprobs/);

@@ -324,8 +324,8 @@ describe("after a request that ended early", () => {
     const { decoder } = engine;
     const submit = decoder.submit.bind(decoder);
     let chunks = 0;
-    decoder.submit = (plan) => {
-      submit(plan);
+    decoder.submit = (passes) => {
+      submit(passes);
       if (++chunks === 2) controller.abort(new Error("enough"));
     };
     const aborted = run(engine, { ...request, signal: controller.signal });

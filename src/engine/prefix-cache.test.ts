@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PAGE_TOKENS } from "../ops/cache.ts";
-import { PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
+import { NoPagesError, PrefixCache, type RowContent, type Sequence } from "./prefix-cache.ts";
 
 /** `count` rows. Rows of the same letter have a common prefix. */
 const rowsOf = (letter: string, count: number): RowContent[] =>
@@ -16,6 +16,55 @@ function run(cache: PrefixCache, rows: readonly RowContent[], salt?: string): nu
   cache.end(sequence);
   return found;
 }
+
+describe("a running sequence", () => {
+  test("shares what it has computed, and copies nothing when it runs on", () => {
+    const cache = new PrefixCache(4);
+    const first = cache.begin(rowsOf("a", 100));
+    cache.reserve(first, 100);
+    first.computed = 80;
+    expect([cache.roomPages, cache.missingPages(rowsOf("a", 200), 200)]).toEqual([2, 3]);
+    const second = cache.begin(rowsOf("a", 100));
+    expect(second.computed).toBe(80);
+    expect(cache.reserve(second, 100)).toEqual({ from: first.pages[1], to: second.pages[1] });
+    expect(second.pages[0]).toBe(first.pages[0]);
+    expect(cache.reserve(first, 101)).toBeUndefined();
+    expect(cache.roomPages).toBe(1);
+    expect(() => cache.reserve(first, 300)).toThrow(NoPagesError);
+    // Nothing has changed.
+    expect(first.pages).toHaveLength(2);
+    for (const sequence of [first, second]) cache.end(sequence);
+    expect(cache.roomPages).toBe(4);
+  });
+
+  test("shares nothing with others after clear, or where nothing is shared", () => {
+    const cache = new PrefixCache(4);
+    const first = cache.begin(rowsOf("a", 100));
+    cache.reserve(first, 100);
+    first.computed = 100;
+    cache.clear();
+    expect(cache.begin(rowsOf("a", 100)).computed).toBe(0);
+    const unshared = new PrefixCache(4, { shares: false });
+    expect([run(unshared, rowsOf("a", 100)), run(unshared, rowsOf("a", 100))]).toEqual([0, 0]);
+    expect(unshared.freePages).toBe(4);
+  });
+
+  test("that has ended is resumed with the rows that are left of it", () => {
+    const cache = new PrefixCache(4);
+    const rows = rowsOf("a", 150);
+    const first = cache.begin(rows);
+    cache.reserve(first, 150);
+    first.computed = 149;
+    cache.end(first);
+    run(cache, rowsOf("b", 100));
+    expect(cache.resume(first, rows)).toBe(true);
+    expect([first.computed, first.rows.length, cache.roomPages]).toEqual([128, 150, 2]);
+    cache.reserve(first, 150);
+    cache.end(first);
+    run(cache, rowsOf("c", 256));
+    expect(cache.resume(first, rows)).toBe(false);
+  });
+});
 
 describe("begin", () => {
   test("finds what an earlier sequence computed, except its own last row", () => {

@@ -23,7 +23,14 @@ export interface PageCopy {
   readonly to: number;
 }
 
+/** Thrown when running sequences hold all pages. */
+export class NoPagesError extends RangeError {
+  override name = "NoPagesError";
+}
+
 export interface PrefixCacheOptions {
+  /** Whether sequences find rows of others. Default true. */
+  readonly shares?: boolean;
   /**
    * Cache and share full pages only, for models with a state per page (short convolutions). No page is
    * ever copied then. Default false.
@@ -41,11 +48,15 @@ export class PrefixCache {
   /** How many sequences hold each page. */
   readonly #holders: Uint32Array;
   readonly #running = new Set<Sequence>();
+  /** Running sequences that no other sequence may share rows with, now or later. */
+  readonly #forgotten = new WeakSet<Sequence>();
   /** Sequences that have ended, the least recently used first. */
   #cached: Sequence[] = [];
   readonly #wholePages: boolean;
+  readonly #shares: boolean;
 
-  constructor(pages: number, { wholePages = false }: PrefixCacheOptions = {}) {
+  constructor(pages: number, { shares = true, wholePages = false }: PrefixCacheOptions = {}) {
+    this.#shares = shares;
     this.#wholePages = wholePages;
     this.#free = Array.from({ length: pages }, (_, i) => pages - 1 - i);
     this.#holders = new Uint32Array(pages);
@@ -56,21 +67,23 @@ export class PrefixCache {
     return this.#free.length;
   }
 
+  /** Number of pages that no running sequence holds. */
+  get roomPages(): number {
+    const held = new Set<number>();
+    for (const { pages } of this.#running) for (const page of pages) held.add(page);
+    return this.#holders.length - held.size;
+  }
+
   /**
-   * Begins a sequence with the longest prefix of `rows` that is cached under the same salt. The prefix
-   * never includes the last row, because computing that row gives the logits of the next token.
+   * Begins a sequence with the longest prefix of `rows` that a cached or a running sequence of the same
+   * salt has computed. The prefix never includes the last row, because computing that row gives the
+   * logits of the next token. Before the other sequence runs on, call `reserve`.
    *
    * @returns the sequence, to be ended by `end`; its `computed` is the number of rows found
    */
   begin(rows: readonly RowContent[], salt = ""): Sequence {
-    let computed = 0;
-    let source: Sequence | undefined;
-    for (const cached of this.#cached) {
-      const common = cached.salt === salt ? commonPrefix(cached.rows, rows) : 0;
-      if (common > computed) [computed, source] = [common, cached];
-    }
-    computed = this.#shareable(Math.max(0, Math.min(computed, rows.length - 1)));
-    if (source) this.#touch(source);
+    const { computed, source } = this.#find(rows, salt);
+    if (source && !this.#running.has(source)) this.#touch(source);
     const pages = source?.pages.slice(0, pagesOf(computed)) ?? [];
     for (const page of pages) this.#holders[page] = this.#holdersOf(page) + 1;
     const sequence = { salt, rows: [...rows], pages, computed };
@@ -79,25 +92,62 @@ export class PrefixCache {
   }
 
   /**
+   * @returns how many of the pages for `tokens` rows a sequence would need that begins with `rows`,
+   *   besides those of running sequences that it would share
+   */
+  missingPages(rows: readonly RowContent[], tokens: number, salt = ""): number {
+    const { computed, source } = this.#find(rows, salt);
+    const shared = source && this.#running.has(source) ? Math.floor(computed / PAGE_TOKENS) : 0;
+    return pagesOf(tokens) - shared;
+  }
+
+  /** The sequence with the longest prefix of `rows`, and the rows of it that can be shared. */
+  #find(rows: readonly RowContent[], salt: string): { computed: number; source?: Sequence } {
+    let computed = 0;
+    let source: Sequence | undefined;
+    for (const other of this.#shares ? [...this.#cached, ...this.#running] : []) {
+      if (other.salt !== salt || this.#forgotten.has(other)) continue;
+      const common = Math.min(other.computed, commonPrefix(other.rows, rows));
+      if (common > computed) [computed, source] = [common, other];
+    }
+    computed = this.#shareable(Math.max(0, Math.min(computed, rows.length - 1)));
+    return { computed, ...(source && { source }) };
+  }
+
+  /**
+   * Takes a sequence that has ended out of the cache again, with the rows that are left of it.
+   *
+   * @param rows of the sequence, those that have to be computed again included
+   * @returns false when the cache has not kept it
+   */
+  resume(sequence: Sequence, rows: readonly RowContent[]): boolean {
+    if (!this.#cached.includes(sequence)) return false;
+    this.#cached = this.#cached.filter((other) => other !== sequence);
+    this.#running.add(sequence);
+    sequence.rows.splice(0, Infinity, ...rows);
+    return true;
+  }
+
+  /**
    * Gives a sequence pages that it alone holds for the rows `computed .. tokens - 1`.
    *
    * @returns the copy to make of a page that the sequence has shared until now
-   * @throws RangeError when running sequences hold all pages
+   * @throws NoPagesError when running sequences hold all pages; then nothing has changed
    */
   reserve({ pages, computed }: Sequence, tokens: number): PageCopy | undefined {
     const index = Math.floor(computed / PAGE_TOKENS);
     const from = pages[index];
+    const isShared = (): boolean => from !== undefined && this.#isShared(from);
+    const missing = Math.max(0, pagesOf(tokens) - pages.length);
+    // Evicting the other holders may leave the page to this sequence alone.
+    while (this.#free.length < missing + Number(isShared())) this.#evict();
     let copy: PageCopy | undefined;
-    if (from !== undefined && this.#isShared(from)) {
-      // Evicting the other holders may leave the page to this sequence alone.
-      while (this.#free.length === 0 && this.#isShared(from)) this.#evict();
-      if (this.#isShared(from)) {
-        copy = { from, to: this.#take() };
-        this.#release(from);
-        pages[index] = copy.to;
-      }
+    if (from !== undefined && isShared()) {
+      copy = { from, to: this.#take() };
+      this.#release(from);
+      pages[index] = copy.to;
     }
-    while (pages.length < pagesOf(tokens)) pages.push(this.#take());
+    for (let i = 0; i < missing; i++) pages.push(this.#take());
     return copy;
   }
 
@@ -105,7 +155,8 @@ export class PrefixCache {
   end(sequence: Sequence): void {
     const { rows, pages, salt } = sequence;
     const computed = this.#shareable(sequence.computed);
-    const isCached = this.#running.delete(sequence) && computed > 0;
+    this.#running.delete(sequence);
+    const isCached = this.#shares && computed > 0 && !this.#forgotten.has(sequence);
     sequence.computed = rows.length = computed;
     for (const page of pages.splice(isCached ? pagesOf(computed) : 0)) this.#release(page);
     if (!isCached) return;
@@ -125,7 +176,7 @@ export class PrefixCache {
   /** Empties the cache. Sequences that run now are not cached when they end. */
   clear(): void {
     for (const sequence of [...this.#cached]) this.#drop(sequence);
-    this.#running.clear();
+    for (const sequence of this.#running) this.#forgotten.add(sequence);
   }
 
   /** Makes a sequence the most recently used one. */
@@ -143,7 +194,9 @@ export class PrefixCache {
     const oldest = this.#cached[0];
     const page = oldest?.pages.pop();
     if (!oldest || page === undefined) {
-      throw new RangeError(`PrefixCache: running sequences hold all ${this.#holders.length} pages`);
+      throw new NoPagesError(
+        `PrefixCache: running sequences hold all ${this.#holders.length} pages`,
+      );
     }
     this.#release(page);
     oldest.computed = oldest.rows.length = oldest.pages.length * PAGE_TOKENS;
@@ -151,7 +204,6 @@ export class PrefixCache {
   }
 
   #take(): number {
-    while (this.#free.length === 0) this.#evict();
     const page = this.#free.pop() as number;
     this.#holders[page] = 1;
     return page;

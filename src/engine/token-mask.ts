@@ -4,50 +4,70 @@ import { maskWords } from "../ops/mask-logits.ts";
 import type { TokenConstraint } from "./generation.ts";
 import { isAllowed } from "./mask-bits.ts";
 
-/** The tokens that the running request's constraint allows next, on the CPU and on the GPU. */
+/** The tokens that the constraints of running requests allow next, on the CPU and on the GPU. */
 export class TokenMask {
-  /** `[1, maskWords(V)]` */
+  /** `[slots, maskWords(V)]` */
   readonly tensor: Tensor;
   readonly #gpu: Gpu;
-  readonly #words: Uint32Array<ArrayBuffer>;
+  /** Those of each slot. All bits of a slot without a constraint are 1. */
+  readonly #words: readonly Uint32Array<ArrayBuffer>[];
   /** The bits of the last word that stand for tokens. */
   readonly #lastBits: number;
-  #isMasked = false;
+  readonly #isMasked: boolean[];
 
-  constructor(gpu: Gpu, vocabSize: number) {
+  constructor(gpu: Gpu, vocabSize: number, slots = 1) {
     const words = maskWords(vocabSize);
     this.#gpu = gpu;
-    this.#words = new Uint32Array(words);
+    this.#words = Array.from({ length: slots }, () => new Uint32Array(words));
+    this.#isMasked = new Array<boolean>(slots).fill(true);
     this.#lastBits = 0xffffffff >>> (32 * words - vocabSize);
-    this.tensor = gpu.tensor("token mask", [1, words], "u32");
+    this.tensor = gpu.tensor("token mask", [slots, words], "u32");
+    for (let slot = 0; slot < slots; slot++) this.allowAll(slot);
   }
 
   /**
-   * Asks the constraint for the next mask and uploads it.
+   * Asks a slot's constraint for its next mask and uploads it.
    *
-   * @returns false when every token may be sampled; then nothing is uploaded
-   * @throws Error when the constraint allows no token
+   * @returns false when every token may be sampled
+   * @throws Error when the constraint allows no token; then the slot allows every token
    */
-  async update(constraint: TokenConstraint): Promise<boolean> {
-    const words = this.#words.fill(0);
-    this.#isMasked = await constraint.mask(words);
-    if (!this.#isMasked) return false;
-    const last = words.length - 1;
-    words[last] = (words[last] as number) & this.#lastBits;
-    if (words.every((word) => word === 0)) {
-      throw new Error("TokenMask.update: the constraint allows no token");
+  async update(slot: number, constraint: TokenConstraint): Promise<boolean> {
+    const words = this.#words[slot] as Uint32Array<ArrayBuffer>;
+    words.fill(0);
+    this.#isMasked[slot] = true;
+    try {
+      if (!(await constraint.mask(words))) {
+        this.allowAll(slot);
+        return false;
+      }
+      const last = words.length - 1;
+      words[last] = (words[last] as number) & this.#lastBits;
+      if (words.every((word) => word === 0)) {
+        throw new Error("TokenMask.update: the constraint allows no token");
+      }
+    } catch (error) {
+      this.allowAll(slot);
+      throw error;
     }
-    this.#gpu.write(this.tensor, words);
+    this.#gpu.write(this.tensor, words, slot * words.length);
     return true;
   }
 
+  /** Allows every token in a slot. */
+  allowAll(slot: number): void {
+    if (!this.#isMasked[slot]) return;
+    this.#isMasked[slot] = false;
+    const words = (this.#words[slot] as Uint32Array<ArrayBuffer>).fill(0xffffffff);
+    this.#gpu.write(this.tensor, words, slot * words.length);
+  }
+
   /**
-   * Checks a token that was sampled under the last mask.
+   * Checks a token that was sampled under a slot's last mask.
    *
    * @throws Error when the mask forbids it, because all allowed logits are NaN or -inf
    */
-  check(token: number): void {
-    if (!this.#isMasked || isAllowed(this.#words, token)) return;
+  check(slot: number, token: number): void {
+    if (isAllowed(this.#words[slot] as Uint32Array, token)) return;
     throw new Error(`TokenMask.check: sampled token ${token}, which the constraint forbids`);
   }
 }

@@ -1,8 +1,9 @@
 import addFormats from "ajv-formats";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test, vi } from "vitest";
-import { SAMPLE, random, readCheckpoint } from "../../tests/chat-support.ts";
+import { SAMPLE, readCheckpoint } from "../../tests/chat-support.ts";
 import { randomSchema } from "../../tests/random-schema.ts";
+import { random } from "../../tests/seeded.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { compileGrammar } from "./compile-grammar.ts";
 import { GrammarCompiler, type Matcher } from "./grammar.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { random } from "../../tests/chat-support.ts";
 import { expressionMatcher, messageOf } from "../../tests/grammar-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { type Bounds, integerExpression, numberExpression } from "./number-range.ts";
 
 function within(value: number, bounds: Bounds): boolean {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { random } from "../../tests/chat-support.ts";
 import { expressionMatcher, matcherOf, messageOf } from "../../tests/grammar-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { compileGrammar } from "./compile-grammar.ts";
 import { GrammarCompiler } from "./grammar.ts";
 import { regexExpression } from "./regex.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { random } from "../../tests/chat-support.ts";
 import { expressionMatcher } from "../../tests/grammar-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { type Range, chars, complement, intersection, union } from "./expression.ts";
 import { utf8Ranges } from "./utf8-ranges.ts";
 

@@ -1,6 +1,4 @@
 import { gemma3 } from "./gemma3.ts";
-import { lfm2Vl } from "./lfm2-vl.ts";
-import { llavaOnevision } from "./llava-onevision.ts";
 import { qwen25Vl } from "./qwen2-5-vl.ts";
 import { qwen2Vl } from "./qwen2-vl.ts";
 import { qwen3Vl } from "./qwen3-vl.ts";
@@ -13,8 +11,5 @@ export const COMMON_FAMILIES: readonly RegisteredFamily[] = [
   { name: "Qwen2-VL", modelTypes: ["qwen2_vl"], create: qwen2Vl },
   { name: "Qwen2.5-VL", modelTypes: ["qwen2_5_vl"], create: qwen25Vl },
   { name: "Qwen3-VL", modelTypes: ["qwen3_vl"], create: qwen3Vl },
-  { name: "LLaVA-OneVision", modelTypes: ["llava_onevision"], create: llavaOnevision },
-  // The first checkpoints of LFM2-VL have the second name.
-  { name: "LFM2-VL", modelTypes: ["lfm2_vl", "lfm2-vl"], create: lfm2Vl },
   { name: "Gemma 3", modelTypes: ["gemma3"], create: gemma3 },
 ];

@@ -1,5 +1,7 @@
 import { COMMON_FAMILIES } from "./common-families.ts";
 import { internvl } from "./internvl.ts";
+import { lfm2Vl } from "./lfm2-vl.ts";
+import { llavaOnevision } from "./llava-onevision.ts";
 import { llava } from "./llava.ts";
 import { mllama } from "./mllama.ts";
 import type { CheckpointFiles } from "./model.ts";
@@ -15,6 +17,9 @@ import {
 export const FAMILIES: readonly RegisteredFamily[] = [
   ...COMMON_FAMILIES,
   { name: "InternVL3", modelTypes: ["internvl"], create: internvl },
+  // The first checkpoints of LFM2-VL have the second name.
+  { name: "LFM2-VL", modelTypes: ["lfm2_vl", "lfm2-vl"], create: lfm2Vl },
+  { name: "LLaVA-OneVision", modelTypes: ["llava_onevision"], create: llavaOnevision },
   { name: "LLaVA-1.5", modelTypes: ["llava"], create: llava },
   { name: "PaliGemma", modelTypes: ["paligemma"], create: paligemma },
   { name: "Llama 3.2 Vision", modelTypes: ["mllama"], create: mllama },

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { AnyGenerator } from "../../tests/any-generator.ts";
-import { dataUrl, random, readCheckpoint, readJson } from "../../tests/chat-support.ts";
+import { dataUrl, readCheckpoint, readJson } from "../../tests/chat-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { chatModel } from "../chat/model.ts";
 import type { GenerationInput, PreparedImage } from "../engine/generation.ts";
 import { compileGrammar } from "../grammar/compile-grammar.ts";

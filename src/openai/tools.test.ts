@@ -1,7 +1,8 @@
 import OpenAI from "openai";
 import { beforeEach, describe, expect, test } from "vitest";
 import { AnyGenerator } from "../../tests/any-generator.ts";
-import { ScriptedGenerator, dataUrl, random } from "../../tests/chat-support.ts";
+import { ScriptedGenerator, dataUrl } from "../../tests/chat-support.ts";
+import { random } from "../../tests/seeded.ts";
 import { toolModel } from "../../tests/tool-templates.ts";
 import type { TokenGenerator } from "../engine/generation.ts";
 import { createHandler } from "./handler.ts";

@@ -30,6 +30,9 @@ export interface Penalties {
   readonly minTokens: number;
 }
 
+/** Changes no logit. */
+export const NO_PENALTIES: Penalties = { frequency: 0, presence: 0, repetition: 1, minTokens: 0 };
+
 /** Writes the penalties of slot `b`, into words of `[B, PENALTY_WORDS]`. */
 export function writePenalties(words: Uint32Array, b: number, penalties: Penalties): void {
   const { frequency, presence, repetition, minTokens } = penalties;
@@ -55,6 +58,11 @@ export function writeHistory(
   for (const id of stops) words[id] = (words[id] as number) | IS_STOP;
 }
 
+/** Counts generated tokens in a history, as the kernel does. */
+export function countGenerated(words: Uint32Array, generated: Iterable<number>): void {
+  for (const id of generated) words[id] = (words[id] as number) + 1;
+}
+
 /** What `adjustLogits` applies to the logits of each sequence. */
 export interface LogitAdjustment {
   /** `[B, PENALTY_WORDS]` u32, written by `writePenalties` */
@@ -68,7 +76,8 @@ export interface LogitAdjustment {
 /**
  * Applies penalties, biases and `minTokens` to the logits, and counts the last sampled token. As in
  * Hugging Face, `repetition` acts on the model's logits; the other penalties and the bias are then
- * added. Record it once before each `sample`.
+ * added. A sequence with `NO_PENALTIES` and a bias of 0 keeps its logits bit for bit. Record it once
+ * before each `sample`.
  *
  * @param logits `[B, V]`
  * @param params `[B, SAMPLE_WORDS]` u32; step 0 counts no token, and an idle slot's result is undefined

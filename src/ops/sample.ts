@@ -15,6 +15,8 @@ import { NOWHERE, ROW_WORDS } from "./row.ts";
 
 /** Words of a `Sampling` in `shaders/lib/sampling.wgsl`. */
 export const SAMPLE_WORDS = 14;
+/** The word of a `Sampling` that says which row receives the token. */
+export const SAMPLING_ROW_WORD = 7;
 
 /** Shares that a vocabulary is cut into at most: the merging kernels have one lane per share. */
 const MAX_SHARES = 128;

@@ -4,6 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { preparePatches } from "../image/preprocess.ts";
 import type { Model } from "../models/model.ts";
 import type { CreateModel } from "../models/registered-family.ts";
+import type { DecodedImage } from "../platform/platform.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { Quantization } from "../weights/choose-format.ts";
 import { GpuWeights } from "../weights/gpu-weights.ts";
@@ -36,21 +37,26 @@ export function assemble(
   const { maxImageTokens = MAX_IMAGE_TOKENS } = options;
   const model = createModel(checkpoint.files, { maxImageTokens });
   const weights = new GpuWeights(gpu, checkpoint, { quantization, storedNames: model.storedNames });
+  // Frees the decoded pixels at once. The garbage collector would take its time.
+  const closed = new WeakSet<DecodedImage>();
+  const close = (decoded: DecodedImage): void => {
+    if (!("close" in decoded.source)) return;
+    decoded.source.close();
+    closed.add(decoded);
+  };
   const preprocess = async (image: PreparedImage) => {
+    // Another choice, or the same request before it was preempted, may have used the pixels.
+    const isClosed = closed.has(image.decoded);
+    const decoded = (isClosed && (await image.decodeAgain?.())) || image.decoded;
     try {
-      return await preparePatches(gpu, image, model.processor);
+      return await preparePatches(gpu, { ...image, decoded }, model.processor);
     } finally {
-      closeBitmap(image);
+      close(decoded);
     }
   };
   const engine = new Engine(gpu, model, weights, preprocess, {
     ...options,
-    onCachedImage: closeBitmap,
+    onCachedImage: ({ decoded }) => close(decoded),
   });
   return { model, weights, engine };
-}
-
-/** Frees the decoded pixels at once. The garbage collector would take its time. */
-function closeBitmap({ reused, decoded: { source } }: PreparedImage): void {
-  if (!reused && "close" in source) source.close();
 }

@@ -1,13 +1,8 @@
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
 import { describe, expect, test } from "vitest";
-import {
-  SAMPLE,
-  type TextCase,
-  random,
-  readCheckpoint,
-  readJson,
-} from "../../tests/chat-support.ts";
+import { SAMPLE, type TextCase, readCheckpoint, readJson } from "../../tests/chat-support.ts";
 import { cutText } from "../../tests/cut-text.ts";
+import { random } from "../../tests/seeded.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 const FOLDERS = {
