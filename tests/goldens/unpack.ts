@@ -43,7 +43,6 @@ interface Recipe {
  * @throws Error when a file that is made is not the one that was recorded
  */
 export default function unpackGoldens(): void {
-  unpackGguf();
   for (const folder of familyFolders()) {
     const manifest = readFileSync(join(ROOT, GOLDENS, folder, "manifest.json"), "utf8");
     const target = join(ROOT, UNPACKED, folder);
@@ -63,6 +62,7 @@ export default function unpackGoldens(): void {
       if (!existsSync(made)) throw error;
     }
   }
+  unpackGguf();
 }
 
 /** Names of the folders that hold a model family. */

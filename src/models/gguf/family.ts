@@ -11,6 +11,7 @@ export interface GgufSource {
   readonly vision: Metadata;
   /** @returns the shape of a tensor, the slowest axis first; throws Error when no file has it */
   shape(name: string): readonly number[];
+  has(name: string): boolean;
   /** @returns the id of a token; throws Error when the vocabulary lacks it */
   tokenId(token: string): number;
 }
@@ -29,6 +30,8 @@ export interface GgufFamily {
   readonly projector: string;
   /** Tokens that the file's vocabulary lacks; `size` is the number of those it has. */
   readonly extraTokens?: (size: number) => readonly ExtraToken[];
+  /** In place of a file's chat template that takes text only. */
+  readonly chatTemplate?: string;
   config(source: GgufSource): GgufConfig;
   /** @returns which tensor of the model a tensor of the files is; undefined for none */
   roles(source: GgufSource): (tensor: GgufTensor) => GgufRole | undefined;
@@ -103,13 +106,19 @@ export function textConfig({ text, shape }: GgufSource): object {
     intermediate_size: text.number("feed_forward_length"),
     num_hidden_layers: text.number("block_count"),
     num_attention_heads: text.number("attention.head_count"),
-    num_key_value_heads: text.numberOr("attention.head_count_kv", null),
+    num_key_value_heads: keyValueHeads(text),
     head_dim: text.numberOr("attention.key_length", undefined),
     rms_norm_eps: text.number("attention.layer_norm_rms_epsilon"),
     max_position_embeddings: text.number("context_length"),
     rope_theta: text.numberOr("rope.freq_base", 10_000),
     rope_scaling: ropeScaling(text),
   };
+}
+
+/** Files of decoders whose layers differ have a number for each layer, which is 0 where it does not attend. */
+function keyValueHeads(text: Metadata): number | null {
+  const key = "attention.head_count_kv";
+  return Array.isArray(text.get(key)) ? Math.max(...text.numbers(key)) : text.numberOr(key, null);
 }
 
 /** `rope_scaling`, with M-RoPE's sections where the file has them. */

@@ -8,7 +8,8 @@ import {
   readCheckpoint,
   readJson,
 } from "../../../tests/chat-support.ts";
-import { GGUF_GOLDENS, GOLDENS, UNPACKED } from "../../../tests/goldens/paths.ts";
+import { type GgufTensorData, ggufFile } from "../../../tests/gguf-file.ts";
+import { CONVERTED_GGUF, GGUF_GOLDENS, GOLDENS, UNPACKED } from "../../../tests/goldens/paths.ts";
 import { memoryGpu, readMemory } from "../../../tests/memory-gpu.ts";
 import { referenceOf } from "../../../tests/weight-formats.ts";
 import { chatModel } from "../../chat/model.ts";
@@ -19,14 +20,18 @@ import { decodeNodeImage } from "../../platform/node-image.ts";
 import { assemble } from "../../runtime/assemble.ts";
 import { countingGpu } from "../../runtime/counting-device.ts";
 import type { WeightFormat } from "../../weights/format.ts";
+import { parseGgufHeader } from "../../weights/gguf/header.ts";
 import { GpuWeights } from "../../weights/gpu-weights.ts";
 import { createModel } from "../registry.ts";
+import { readGguf } from "./read.ts";
 
 describe.each(GGUF_GOLDENS)("%s", async (name) => {
   const source = `${GOLDENS}/gguf/${name}`;
   const root = join(import.meta.dirname, "../../..");
   const checkpoint = await openModel(join(root, UNPACKED, "gguf", name));
-  const base = readCheckpoint(`${source}/base`);
+  const isConverted = (CONVERTED_GGUF as readonly string[]).includes(name);
+  const base = readCheckpoint(isConverted ? `${UNPACKED}/${name}` : `${source}/base`);
+  const cases = readJson(isConverted ? `${GOLDENS}/${name}/cases.json` : `${source}/cases.json`);
   const model = createModel(checkpoint.files);
 
   test("values are exact", async () => {
@@ -37,7 +42,7 @@ describe.each(GGUF_GOLDENS)("%s", async (name) => {
     const read = Object.keys(table).map((parameter) => {
       const { shape = [] } = checkpoint.tensors.get(parameter) ?? {};
       // Convolutions and parameters of rows that are stacked are matrices.
-      const isVector = shape.length === 1 || parameter.endsWith(".bias");
+      const isVector = shape.length === 1 || /\.bias$|\.conv\.conv\.weight$/.test(parameter);
       const tensor = isVector ? weights.vector(parameter) : undefined;
       const matrix = isVector ? undefined : weights.matrix(parameter);
       return { parameter, tensor, matrix };
@@ -85,17 +90,17 @@ describe.each(GGUF_GOLDENS)("%s", async (name) => {
     const chatOf = (files: typeof checkpoint.files) =>
       chatModel(files, { generator: new ScriptedGenerator(), ...options });
     const chatting = chatOf(checkpoint.files);
-    for (const case_ of readJson(`${source}/cases.json`) as TextCase[]) {
+    for (const case_ of cases as TextCase[]) {
       const urls = case_.messages.flatMap(({ content }) =>
         typeof content === "string"
           ? []
           : (content ?? []).flatMap((part) => ("image_url" in part ? part.image_url.url : [])),
       );
-      // The reference's smallest image of Qwen3-VL is smaller than the published settings allow.
-      if (name === "qwen3_vl" && urls.length > 0) continue;
+      // The references' images are smaller than the published settings allow.
+      if (["qwen3_vl", "lfm2_vl"].includes(name) && urls.length > 0) continue;
       const images = await Promise.all(
         urls.map(async (url) => {
-          const bytes = readBytes(`${GOLDENS}/gguf/${url}`);
+          const bytes = readBytes(`${GOLDENS}/${isConverted ? "" : "gguf/"}${url}`);
           const decoded = await decodeNodeImage(new Blob([bytes]));
           const { width, height } = decoded;
           return { decoded, layout: processor.layout(width, height, "auto", urls.length) };
@@ -112,11 +117,36 @@ describe.each(GGUF_GOLDENS)("%s", async (name) => {
   });
 });
 
+test("InternVL's own chat template, which takes text only, gives way", () => {
+  const folder = `${UNPACKED}/gguf/internvl`;
+  const headers = ["Tiny-internvl-BF16.gguf", "mmproj-Tiny-internvl-BF16.gguf"].map((file) => {
+    const { metadata, tensors } = parseGgufHeader(file, readBytes(`${folder}/${file}`))!;
+    const own = metadata.has("tokenizer.chat_template") && {
+      "tokenizer.chat_template": "{% for m in messages %}{{ m.role + m.content }}{% endfor %}",
+    };
+    const empty = tensors.map(({ name, ...tensor }) => [
+      name,
+      { ...tensor, data: new Uint8Array() },
+    ]);
+    const changed = { ...Object.fromEntries(metadata), ...own };
+    return [
+      file,
+      ggufFile(changed, Object.fromEntries(empty) as Record<string, GgufTensorData>),
+    ] as const;
+  });
+  const { files } = readGguf("internvl", new Map(headers));
+  expect(files["tokenizer_config.json"]).toMatchObject({
+    chat_template: readCheckpoint(`${UNPACKED}/internvl`)["chat_template.jinja"],
+  });
+});
+
 /** Numbers that change results, rounded to the f32 that kernels compute with. */
 function settingsOf(settings: object): object {
   const ignored = [
     ...["model_type", "rope_scaling", "rope_theta", "rope_parameters", "max_window_layers"],
     ...["use_sliding_window", "attention_bias", "mlp_bias", "unused", "rope_local_base_freq"],
+    // LFM2's, of which a file has the result.
+    ...["block_auto_adjust_ff_dim", "block_ff_dim", "block_multiple_of", "conv_bias"],
     ...["query_pre_attn_scalar", "sliding_window_pattern", "max_position_embeddings"],
   ];
   const kept = Object.entries(settings).filter(([key]) => !ignored.includes(key));

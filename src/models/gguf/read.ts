@@ -32,12 +32,14 @@ export function readGguf(id: string, headers: ReadonlyMap<string, Uint8Array>): 
     text: metadataOf(textFile, text.metadata, `${architecture}.`),
     vision: metadataOf(visionFile, vision.metadata, "clip.vision."),
     shape: (name) => tensorOf(id, files, name).shape,
+    has: (name) => findTensor(files, name) !== undefined,
     tokenId: tokenizer.tokenId,
   };
   const { config, preprocessor } = family.config(source);
   return {
     files: {
       ...tokenizer.files,
+      "tokenizer_config.json": withTemplate(tokenizer.files["tokenizer_config.json"], family),
       "config.json": config,
       "preprocessor_config.json": preprocessor,
     },
@@ -90,9 +92,22 @@ function familyOf(id: string, architecture: string, projector: string): GgufFami
 }
 
 function tensorOf(id: string, files: ReadonlyMap<string, GgufHeader>, name: string): GgufTensor {
+  const found = findTensor(files, name);
+  if (!found) throw new Error(`${id} has no tensor ${name}`);
+  return found;
+}
+
+function findTensor(files: ReadonlyMap<string, GgufHeader>, name: string): GgufTensor | undefined {
   for (const { tensors } of files.values()) {
     const found = tensors.find((tensor) => tensor.name === name);
     if (found) return found;
   }
-  throw new Error(`${id} has no tensor ${name}`);
+  return undefined;
+}
+
+/** @returns tokenizer_config.json with a chat template that writes images */
+function withTemplate(config: object | undefined, { chatTemplate }: GgufFamily): object {
+  const { chat_template } = (config ?? {}) as { readonly chat_template?: unknown };
+  const takesImages = JSON.stringify(chat_template ?? "").includes("image");
+  return { ...config, ...(chatTemplate && !takesImages && { chat_template: chatTemplate }) };
 }

@@ -19,6 +19,10 @@ export interface GgufRole {
   readonly name: string;
   /** The heads of a matrix in each of which row 2i + j of the file is row i + j * half. */
   readonly pairedHeads?: number;
+  /** Of the model's tensor, where it has further axes. */
+  readonly shape?: readonly number[];
+  /** Whether rows `[channels, height, width]` of the file are `[height, width, channels]` in the model. */
+  readonly channelsLast?: boolean;
   /** Added to the values of the file. */
   readonly offset?: number;
   /** The matrix that this is the n-th part of, by rows. */
@@ -62,7 +66,10 @@ export function ggufTensors(
       if (!role) continue;
       const { name } = role;
       const storage = ggmlStorage(tensor.type, `${file}: ${tensor.name}`);
-      const info = tensorInfo(file, tensor, storage);
+      const info = {
+        ...tensorInfo(file, tensor, storage),
+        ...(role.shape && { shape: role.shape }),
+      };
       const other = tensors.get(name);
       if (other) throw new Error(`${name} is in ${other.file} and in ${file}`);
       tensors.set(name, info);
@@ -113,19 +120,30 @@ function shifted({ type, format }: GgmlStorage, offset: number): ElementType {
 }
 
 /** Whether a matrix is more than its elements, row after row. */
-function isChanged({ format }: GgmlStorage, { pairedHeads }: GgufRole): boolean {
-  return !format.elements || pairedHeads !== undefined;
+function isChanged({ format }: GgmlStorage, { pairedHeads, channelsLast }: GgufRole): boolean {
+  return !format.elements || pairedHeads !== undefined || channelsLast === true;
 }
 
 function storedMatrix(
   name: string,
   info: TensorInfo,
   storage: GgmlStorage,
-  { pairedHeads }: GgufRole,
+  { pairedHeads, channelsLast }: GgufRole,
 ): StoredMatrix {
   const { shape, format, write } = rowsOf(info, storage);
   const [O] = shape;
   const tensor = (rows: number): readonly StoredTensor[] => [{ name, info, rows }];
+  if (channelsLast) {
+    const [, channels = 1] = info.shape;
+    const order = (rows: Uint8Array) => lastChannels(rows, shape[1], channels, storage);
+    return {
+      ...{ shape, format, tensors: tensor(O) },
+      writeTo: (target) => {
+        const rows = write(target);
+        return [(first, count, bytes) => rows(first, count, order(bytes))];
+      },
+    };
+  }
   if (pairedHeads === undefined) {
     const isCopied = "blocks" in storage.format && storage.format.blocks.scaleAt === undefined;
     return { shape, format, isCopied, tensors: tensor(O), writeTo: (target) => [write(target)] };
@@ -171,6 +189,24 @@ function unpaired(bytes: Uint8Array, heads: number, headRows: number): Uint8Arra
       const to = head * headRows + (row >> 1) + (row % 2) * (headRows / 2);
       ordered.set(bytes.subarray(from * rowBytes, (from + 1) * rowBytes), to * rowBytes);
     }
+  }
+  return ordered;
+}
+
+/** Puts the channels of each pixel of rows together. Throws Error for blocks of values. */
+function lastChannels(
+  rows: Uint8Array,
+  D: number,
+  channels: number,
+  { type, values, bytes: size }: GgmlStorage,
+): Uint8Array {
+  if (values > 1) throw new Error(`a convolution is ${type}, expected F32, F16 or BF16`);
+  const pixels = D / channels;
+  const ordered = new Uint8Array(rows.length);
+  for (let from = 0; from * size < rows.length; from++) {
+    const [row, place] = [Math.floor(from / D), from % D];
+    const to = row * D + (place % pixels) * channels + Math.floor(place / pixels);
+    ordered.set(rows.subarray(from * size, (from + 1) * size), to * size);
   }
   return ordered;
 }

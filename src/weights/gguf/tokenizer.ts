@@ -85,17 +85,25 @@ const QWEN2 =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" +
   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
+/** A pattern whose matches are pieces, and the rest. */
+const splitBy = (pattern: string): object => ({
+  type: "Sequence",
+  pretokenizers: [
+    { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
+    { ...byteLevel, use_regex: false },
+  ],
+});
+
 /** By tokenizer.ggml.pre, as the tokenizers have it that llama.cpp's names stand for. */
 const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   qwen2: {
     normalizer: { type: "NFC" },
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        { type: "Split", pattern: { Regex: QWEN2 }, behavior: "Isolated", invert: false },
-        { ...byteLevel, use_regex: false },
-      ],
-    },
+    pre_tokenizer: splitBy(QWEN2),
+  },
+  // Llama 3's pieces: up to three digits are one.
+  lfm2: {
+    normalizer: null,
+    pre_tokenizer: splitBy(QWEN2.replace("\\p{N}|", "\\p{N}{1,3}|")),
   },
   smollm: {
     normalizer: null,
