@@ -47,6 +47,7 @@ const MAX_QUERY_CHANNELS = 1024;
 
 /** Queries that one workgroup of attention.wgsl computes. */
 const TILE_QUERIES = 16;
+const GPU_TILE_QUERIES = 64;
 
 /** More splits than this cost more to merge than they gain. */
 const MAX_SPLITS = 32;
@@ -86,17 +87,18 @@ export function attention(
   const constants = { ...shared, ...keys.constants, ...scores, K, Q_STRIDE: width };
   const code = row + keyRange + blocks + keys.code;
   const y = g.scratch([T, H * C], "attention");
+  const { hardware, features } = g.kernels;
 
   if (source.kind === "flat" || T > DECODE_ROWS) {
+    const queries = hardware ? GPU_TILE_QUERIES : TILE_QUERIES;
     g.dispatch(
-      { name: "attention", code: tiled + code, constants },
+      { name: "attention", code: (hardware?.attention ?? tiled) + code, constants },
       [[rows, q, y], keys.parts],
-      [Math.ceil((T * (H / K)) / TILE_QUERIES), K],
+      [Math.ceil((T * (H / K)) / queries), K],
     );
     return y;
   }
 
-  const { hardware, features } = g.kernels;
   const SPLITS = Math.min(hardware ? MAX_GPU_SPLITS : MAX_SPLITS, keys.pages);
   const sums = g.scratch([T, H, SPLITS, C], "attention sums");
   const stats = g.scratch([T, H, SPLITS, 2], "attention stats");

@@ -1,4 +1,5 @@
 import attentionDecode from "../../../shaders/hardware/attention-decode.wgsl?raw";
+import attention from "../../../shaders/hardware/attention.wgsl?raw";
 import matmul from "../../../shaders/hardware/matmul.wgsl?raw";
 import matvec from "../../../shaders/hardware/matvec.wgsl?raw";
 import quadSubgroups from "../../../shaders/hardware/quad-subgroups.wgsl?raw";
@@ -13,6 +14,7 @@ import lines from "../../../shaders/hardware/units/lines.wgsl?raw";
 
 /** WGSL for GPUs, which has variants with and without subgroups. */
 export const hardware = {
+  attention,
   attentionDecode,
   lines,
   lines4,
