@@ -81,16 +81,41 @@ describe.each(ORDERS)("%s", (_, folders, order) => {
   });
 });
 
-test("a head that the checkpoint stores is used, whatever config.json says of tied weights", async () => {
-  const checkpoint = await golden("qwen2_5_vl");
-  const [embeddings, info] = [...checkpoint.tensors].find(([name]) => /embed_tokens/.test(name))!;
-  expect(checkpoint.files["config.json"]).toMatchObject({ tie_word_embeddings: true });
-  const tensors = new Map([...checkpoint.tensors, ["lm_head.weight", info]]);
-  const added = await planCheckpoint(createModel, { ...checkpoint, tensors });
-  const { gpu } = await planCheckpoint(createModel, checkpoint);
-  expect(embeddings).toBe("model.embed_tokens.weight");
-  expect(added.gpu.f32.weights.embedding).toBe(2 * gpu.f32.weights.embedding);
-});
+test.each(FOLDERS)(
+  "%s: a head that the file has is used, whatever config.json says of tied weights",
+  async (folder) => {
+    const checkpoint = await golden(folder);
+    const { text_config, ...config } = checkpoint.files["config.json"] as { text_config?: object };
+    const isHead = (name: string) => name.includes("lm_head");
+    const tensors = [...checkpoint.tensors].filter(([name]) => !isHead(name));
+    const [, embeddings] = tensors.find(([name]) => name.includes("embed_tokens")) ?? expect.fail();
+    const head = [...checkpoint.tensors].find(([name]) => isHead(name));
+    const weightBytes = async (ofRoot: boolean, ofText: boolean, heads: typeof tensors) => {
+      const tied = {
+        ...config,
+        tie_word_embeddings: ofRoot,
+        ...(text_config && { text_config: { ...text_config, tie_word_embeddings: ofText } }),
+      };
+      const files = { ...checkpoint.files, "config.json": tied };
+      const changed = { ...checkpoint, files, tensors: new Map([...tensors, ...heads]) };
+      const options = { quantization: "f32", contextLength: 64 } as const;
+      const { engine, weights } = assemble(createModel, countingGpu(), changed, options);
+      await engine.prepare();
+      return weights.allocated.reduce((sum, { bytes }) => sum + bytes, 0);
+    };
+    const stored: typeof tensors = [head ?? ["lm_head.weight", embeddings]];
+    const alone = await weightBytes(true, true, []);
+    const bytes = 4 * elementCount((head?.[1] ?? embeddings).shape);
+    for (const [ofRoot, ofText] of [
+      [true, true],
+      [true, false],
+      [false, true],
+      [false, false],
+    ] as const) {
+      expect(await weightBytes(ofRoot, ofText, stored)).toBe(alone + bytes);
+    }
+  },
+);
 
 test.each([
   [{ quantization_config: { quant_method: "awq" } }, "(awq): load the repository"],
