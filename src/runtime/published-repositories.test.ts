@@ -2,9 +2,10 @@ import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ScriptedGenerator, decodePng, readBytes } from "../../tests/chat-support.ts";
 import { PUBLISHED_REPOSITORIES, publishedRepository } from "../../tests/published-repositories.ts";
-import { chatModel } from "../chat/model.ts";
+import { type ChatModel, chatModel } from "../chat/model.ts";
 import { buildPrompt } from "../chat/prompt.ts";
 import { compileGrammar } from "../grammar/compile-grammar.ts";
+import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { createModel } from "../models/registry.ts";
 import { assemble } from "./assemble.ts";
 import { countingGpu } from "./counting-device.ts";
@@ -31,6 +32,19 @@ test("every checkpoint that README.md, the documentation and the demo name is he
   expect(named.filter((name) => !PUBLISHED_REPOSITORIES.includes(name))).toEqual([]);
 });
 
+const chats = new Map<string, ChatModel>();
+
+/** Repositories of one family share all files but those of their sizes. Their tokenizer is built once. */
+function chatOf(files: CheckpointFiles, processor: ImageProcessor): ChatModel {
+  const { added_tokens } = files["tokenizer.json"] as { added_tokens: unknown };
+  const own = { "config.json": 0, "preprocessor_config.json": 0, "tokenizer.json": added_tokens };
+  const key = JSON.stringify([{ ...files, ...own }, processor.chatTemplate]);
+  const options = { generator: new ScriptedGenerator(), decodeImage: decodePng, compileGrammar };
+  const chat = chats.get(key) ?? chatModel(files, { ...options, processor });
+  chats.set(key, chat);
+  return { ...chat, processor };
+}
+
 describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
   const { checkpoint, expected } = publishedRepository(name);
   const model = createModel(checkpoint.files);
@@ -55,9 +69,7 @@ describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
   });
 
   test("prompt and end tokens are the reference's", () => {
-    const generator = new ScriptedGenerator();
-    const options = { generator, processor, decodeImage: decodePng, compileGrammar };
-    const chatting = chatModel(checkpoint.files, options);
+    const chatting = chatOf(checkpoint.files, processor);
     const [width, height] = IMAGE_SIZES[1];
     const layout = processor.layout(width, height, "auto");
     const image = { decoded: { width, height, source: new Uint8Array() }, layout };
