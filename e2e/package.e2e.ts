@@ -285,16 +285,23 @@ test("answers of a quantized checkpoint and of a GGUF file, in the full worker",
     return page.evaluate(async (requests) => {
       const ids: unknown[] = [];
       for (const { model, messages, max_tokens } of requests) {
-        const vlm = await window.webvlm.load(model, { contextLength: 256, quantization: "f32" });
+        const vlm = await window.webvlm.load(model, {
+          contextLength: 256,
+          quantization: "f32",
+          strictMaxTokens: true,
+        });
         const options = { temperature: 0, return_token_ids: true };
         const { choices } = await vlm.generate({ messages, max_tokens, ...options });
         ids.push(choices[0]?.token_ids);
+        const tooLong = vlm.generate({ messages, max_tokens: 256 });
+        ids.push(await tooLong.catch((error: { code?: string }) => error.code));
         vlm.dispose();
       }
       return ids;
     }, asked);
   });
-  expect(answers).toEqual(asked.map(({ output_ids }) => output_ids));
+  const refused = "context_length_exceeded";
+  expect(answers).toEqual(asked.flatMap(({ output_ids }) => [output_ids, refused]));
 });
 
 interface Case {

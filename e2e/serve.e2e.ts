@@ -289,7 +289,7 @@ describe("webvlm serve of a model with tiles", () => {
   /** The response to a request before the model is loaded. */
   let early: Response;
   beforeAll(async () => {
-    serving = await startGolden("smolvlm-tiles");
+    serving = await startGolden("smolvlm-tiles", ["--strict-max-tokens"]);
     early = await fetch(`${serving.url}/health`);
     await serving.ready;
   });
@@ -305,6 +305,11 @@ describe("webvlm serve of a model with tiles", () => {
 
   test("answers the goldens of smolvlm-tiles as the reference did", () =>
     expectGoldens("smolvlm-tiles", serving.url));
+
+  test("refuses a max_tokens that does not fit, if asked to", async () => {
+    const refused = await failure(await post(serving.url, { ...LONG, max_tokens: 1e6 }));
+    expect(refused).toMatchObject({ status: 400, code: "context_length_exceeded" });
+  });
 
   test("SIGINT finishes the running answer, takes no new request, and exits with 0", async () => {
     const response = await post(serving.url, { ...LONG, max_tokens: 40 });
