@@ -11,6 +11,9 @@ const GIB = 2 ** 30;
 /** Memory of simulated devices, in GiB. */
 const DEVICES = [2, 4, 8, 16];
 
+/** Two checkpoints take more than 25 GiB at every level. */
+const PLANNED = PUBLISHED_REPOSITORIES.filter((name) => !/InternVL3-[37]8B/.test(name));
+
 /** The table of docs/design/weight-formats.md: a row for each model, a cell for each device. */
 const TABLE = new Map(
   readFileSync(join(import.meta.dirname, "../../docs/design/weight-formats.md"), "utf8")
@@ -45,10 +48,10 @@ function towerBits({ weights }: RecordedModel, tensors: Tensors): number[] {
 }
 
 test("the table in the docs has every model", () => {
-  expect([...TABLE.keys()].sort()).toEqual([...PUBLISHED_REPOSITORIES].sort());
+  expect([...TABLE.keys()].sort()).toEqual([...PLANNED].sort());
 });
 
-describe.each(PUBLISHED_REPOSITORIES)("%s", (name) => {
+describe.each(PLANNED)("%s", (name) => {
   const { checkpoint } = publishedRepository(name);
   const { recorded, record } = remembering();
 
