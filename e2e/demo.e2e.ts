@@ -1,7 +1,7 @@
-import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Site, openSite } from "./browser.ts";
+import { shared } from "./shared.ts";
 
 let site: Site;
 let context: BrowserContext;
@@ -141,17 +141,18 @@ describe("the page of another model", () => {
   test("loads a folder that is dropped on the page, in place, and stores nothing of it", async () => {
     await context.route("**/*.safetensors", () => {}); // The server has no weights.
     const cdp = await context.newCDPSession(page);
-    const folder = fileURLToPath(new URL("../public/models/sample", import.meta.url));
+    // As `webvlm convert` wrote it: its weights are packed.
+    const folder = await shared("converted");
     const at = { x: 300, y: 300, data: { items: [], files: [folder], dragOperationsMask: 1 } };
     for (const type of ["dragEnter", "dragOver", "drop"] as const) {
       await cdp.send("Input.dispatchDragEvent", { ...at, type });
     }
-    await status(page).getByText("sample is ready.").waitFor();
+    await status(page).getByText("sample-q8 is ready.").waitFor();
     await page.getByRole("button", { name: "New chat" }).click();
     await drop(page, "word-cat.png");
     await ask(page, "What does it say?");
     expect(await answered(page)).toBe('It says "CAT".');
-    await page.getByRole("button", { name: "Model: sample" }).click();
+    await page.getByRole("button", { name: "Model: sample-q8" }).click();
     await page.getByRole("button", { name: "Manage what is stored" }).click();
     const folders = page.getByRole("list", { name: "Folders" }).getByRole("listitem");
     expect(await folders.innerText()).toContain("read in place");

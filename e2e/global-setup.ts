@@ -9,7 +9,7 @@ import type { TestProject } from "vitest/node";
 import { CHROMIUM_ARGS, findChromium } from "../scripts/chromium.ts";
 import { pack } from "../scripts/pack.ts";
 import { ROOT } from "./root.ts";
-import { startServe } from "./serve-process.ts";
+import { run, startServe } from "./serve-process.ts";
 
 /** Something that all end-to-end tests share. */
 interface Shared {
@@ -68,6 +68,18 @@ const MAKERS = {
   async command(): Promise<Shared> {
     await make("package");
     return { value: join(ROOT, "dist", "cli", "webvlm.js") };
+  },
+
+  /** The sample model as `webvlm convert` writes it. Its value is the folder. */
+  async converted(): Promise<Shared> {
+    const parent = await mkdtemp(join(tmpdir(), "webvlm-converted-"));
+    const folder = join(parent, "sample-q8");
+    const sample = join(ROOT, "public", "models", "sample");
+    const command = (await make("command")).value;
+    const args = [command, "convert", sample, folder, "--format", "q8"];
+    const { code, stderr } = await run(process.execPath, args);
+    if (code !== 0 || !stderr.includes("writing: 100%")) throw new Error(`convert: ${stderr}`);
+    return { value: folder, close: () => rm(parent, { recursive: true }) };
   },
 
   /** `webvlm serve` without options, loaded. Its value is the line that it printed when it was ready. */

@@ -1,6 +1,4 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -13,7 +11,6 @@ import { run } from "./serve-process.ts";
 import { shared, sharedServe } from "./shared.ts";
 
 const IMAGES = join(ROOT, "e2e", "goldens", "sample");
-const SAMPLE = join(ROOT, "public", "models", "sample");
 
 let command: string;
 beforeAll(async () => {
@@ -73,22 +70,10 @@ describe("webvlm inspect", () => {
 });
 
 test("webvlm convert writes a folder that answers", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "webvlm-converted-"));
-  try {
-    const converted = join(folder, "sample-q8");
-    const { code, stderr } = await webvlm(["convert", SAMPLE, converted, "--format", "q8"]);
-    expect([code, stderr]).toEqual([0, expect.stringContaining("writing: 100%")]);
-    const question = [
-      join(IMAGES, "red-circle.png"),
-      "What is in the image?",
-      "--model",
-      converted,
-    ];
-    const answer = await webvlm(["ask", ...question, "--temperature", "0"]);
-    expect([answer.code, answer.stdout]).toEqual([0, "A red circle.\n"]);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const model = await shared("converted");
+  const question = [join(IMAGES, "red-circle.png"), "What is in the image?", "--model", model];
+  const answer = await webvlm(["ask", ...question, "--temperature", "0"]);
+  expect([answer.code, answer.stdout]).toEqual([0, "A red circle.\n"]);
 });
 
 describe("webvlm", () => {

@@ -4,6 +4,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { safetensors } from "../../tests/checkpoint.ts";
 import { type HubServer, commitOf, startHub } from "../../tests/hub-server.ts";
+import { memoryGpu, readMemory } from "../../tests/memory-gpu.ts";
+import { tensorsOf } from "../gpu/weight.ts";
+import { openNodeStore } from "../platform/node-store.ts";
+import { STORE } from "../weights/cache.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
+import { GpuWeights } from "../weights/gpu-weights.ts";
+import type { StoredCheckpoint } from "../weights/stored-checkpoints.ts";
 import { listHubModels } from "./hub-models.ts";
 import { openModel } from "./open-model.ts";
 import { listCommand, removeCommand } from "./storage-commands.ts";
@@ -87,6 +94,52 @@ test("deletes the named models and no other", async () => {
   expect((await readdir(cache)).filter((name) => name !== ".locks")).toEqual(["models--org--two"]);
   await expect(removeCommand(["org/none"], {}, { cache })).rejects.toThrow("org/none: not on this");
   await expect(removeCommand([], {}, { cache })).rejects.toThrow("--all");
+});
+
+/** Loads a repository on a device that keeps what is written, and stores the weights as they are there. */
+async function start(name: string) {
+  const checkpoint = await open(name);
+  const dispatches = { count: 0 };
+  const weights = new GpuWeights(memoryGpu(dispatches), checkpoint, { quantization: "q8" });
+  const matrix = weights.matrix("m");
+  const files = new Set<string>();
+  async function* stream(options: Parameters<Checkpoint["stream"]>[0]) {
+    for await (const piece of checkpoint.stream(options)) {
+      files.add(piece.file.replace(/:.*/, ""));
+      yield piece;
+    }
+  }
+  await weights.load({ ...checkpoint, stream });
+  await weights.store(checkpoint, new AbortController().signal);
+  const content = [...tensorsOf(matrix)].map((tensor) => Buffer.from(readMemory(tensor)));
+  return { content, packs: dispatches.count, files: [...files] };
+}
+
+test("a second start reads the packed weights alone; they are listed, and deleted with the model", async () => {
+  const [O, D] = [64, 96];
+  const data = Uint8Array.from({ length: O * D * 2 }, (_, i) => (i % 2 ? 0x3f : i % 127));
+  const weights = safetensors({ m: { dtype: "BF16", shape: [O, D], data } });
+  hub.repositories["org/one"] = { ...model(1), "model.safetensors": weights };
+  const first = await start("org/one");
+  expect([first.packs > 0, first.files]).toEqual([true, ["model.safetensors"]]);
+  hub.requests.length = 0;
+  expect(await start("org/one")).toEqual({ ...first, packs: 0, files: ["packed"] });
+  expect(hub.requests).toEqual([]);
+
+  const list = async () => {
+    printed = [];
+    await listCommand({ json: true }, { cache });
+    return JSON.parse(printed[0]!) as StoredCheckpoint[];
+  };
+  const revision = commitOf(hub.repositories["org/one"]);
+  const bytes = first.content.reduce((sum, { length }) => sum + length, 0);
+  expect(await list()).toMatchObject([
+    { id: "org/one", revision, storedAs: ["BF16"] },
+    { id: "org/one", revision, storedAs: ["q8"], storedBytes: bytes, totalBytes: bytes },
+  ]);
+  await removeCommand(["org/one"], {}, { cache });
+  expect(await list()).toEqual([]);
+  expect(await openNodeStore(STORE).keys()).toEqual([]);
 });
 
 test("deletes all only when it is confirmed", async () => {
