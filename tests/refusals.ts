@@ -119,6 +119,7 @@ const LOGIT_BIAS = [
 export const SHARED = {
   model: STRING,
   cache_salt: STRING,
+  priority: integers("an integer"),
   temperature: numbers("a number from 0 to 2", -0.01, 2.01),
   top_p: numbers("a number from 0 to 1", -0.01, 1.01),
   top_k: integers("an integer of at least -1", -2),

@@ -26,6 +26,8 @@ export interface AnswerOptions {
   readonly minTokens?: number;
   /** Report logprobs, and those of the 0 to 20 most likely tokens. Default: report none. */
   readonly logprobs?: number;
+  /** Answers of a lower number begin first. Default 0. */
+  readonly priority?: number;
   /** Share the prefix cache only with requests that have the same salt. Default "". */
   readonly cacheSalt?: string;
   /** Number of answers. The i-th is sampled with `seed` + i. Default 1. */
@@ -43,7 +45,7 @@ export interface Finish {
 
 /** What one token adds to an answer. The text, which excludes reasoning and tool calls, may be empty. */
 export interface AnswerDelta extends AnswerPiece {
-  /** The index of the choice. Choices come one after another. */
+  /** The index of the choice. Choices come interleaved. */
   readonly choice: number;
   /** Undefined if the delta only has text that was held back before. */
   readonly token?: number;

@@ -5,6 +5,7 @@ import type { AnswerOptions, ChatAnswer, AnswerDelta } from "./answer-types.ts";
 import { answerStop, compileFormat, formatConstraint } from "./constraint.ts";
 import type { GenerationDefaults } from "./defaults.ts";
 import { forbidTokens } from "./forbidden-tokens.ts";
+import { interleaved } from "./interleaved.ts";
 import type { ChatModel } from "./model.ts";
 import type { TokenizedPrompt } from "./prompt.ts";
 import { constrainAfterThinking } from "./reasoning.ts";
@@ -57,6 +58,8 @@ export async function answerPrompt(
     prompt,
     images.map(({ layout }) => layout),
   );
+  const ended = new AbortController();
+  const either = AbortSignal.any(signal ? [signal, ended.signal] : [ended.signal]);
   const run = (choice: number) => {
     const constraint = constrained();
     return model.generator.generate({
@@ -71,22 +74,22 @@ export async function answerPrompt(
       ...(constraint && { constraint }),
       logprobs,
       cacheSalt,
+      priority: request.priority,
       ...(choice === 0 && { onCached: (tokens: number) => (usage.cachedTokens = tokens) }),
-      signal,
+      signal: either,
     });
   };
-  const deltas = async function* (): AsyncGenerator<AnswerDelta, void, void> {
-    const after = reading.continuesPrompt ? prompt.ids.slice(-HELD_TOKENS) : [];
-    const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };
-    for (let choice = 0; choice < choices; choice++) {
-      for await (const textDelta of textDeltas(model.tokenizer, run(choice), read)) {
-        const { isReasoning, ...delta } = textDelta;
-        if (delta.token !== undefined) usage.countToken(isReasoning);
-        yield { choice, ...delta };
-      }
+  const after = reading.continuesPrompt ? prompt.ids.slice(-HELD_TOKENS) : [];
+  const read = { ...request, stopTokenIds: new Set(stopTokenIds), reading, after };
+  const deltasOf = async function* (choice: number): AsyncGenerator<AnswerDelta, void, void> {
+    for await (const textDelta of textDeltas(model.tokenizer, run(choice), read)) {
+      const { isReasoning, ...delta } = textDelta;
+      if (delta.token !== undefined) usage.countToken(isReasoning);
+      yield { choice, ...delta };
     }
   };
-  return { prompt, usage, deltas: deltas() };
+  const all = Array.from({ length: choices }, (_, choice) => deltasOf(choice));
+  return { prompt, usage, deltas: interleaved(all, () => ended.abort()) };
 }
 
 /** `seed` + `choice`, distinct even where `seed` is beyond the integers that a number can hold. */

@@ -133,7 +133,7 @@ describe("several choices", () => {
     }
     expect(usage.completionTokens).toBe(3 * ids.length);
     const order = deltas.map(({ choice }) => choice);
-    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(order.slice(0, 6)).toEqual([0, 1, 2, 0, 1, 2]);
     const inputs = generator.inputs.slice(before);
     expect(inputs.map(({ sampling }) => sampling.seed)).toEqual([40, 41, 42]);
     for (const input of inputs) {
@@ -150,13 +150,14 @@ describe("several choices", () => {
     expect(new Set(seeds).size).toBe(8);
   });
 
-  test("do not begin if the first is abandoned", async () => {
-    const before = generator.inputs.length;
+  test("all end if the answer is abandoned", async () => {
+    const { given, ended } = generator;
     generator.ids = idsOf("A long answer");
     const { deltas } = await chat(model, { messages: HELLO, choices: 3 });
     await deltas.next();
     await deltas.return();
-    expect(generator.inputs.length).toBe(before + 1);
+    expect(generator.ended - ended).toBe(3);
+    expect(generator.given - given).toBeLessThan(9);
   });
 });
 

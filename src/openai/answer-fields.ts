@@ -42,5 +42,6 @@ export const answerFields = {
   no_stop_trim: z.nullish(z.boolean()),
   include_stop_str_in_output: z.nullish(z.boolean()),
   skip_special_tokens: z.nullish(z.boolean()),
+  priority: z.nullish(z.int("an integer")),
   cache_salt: z.nullish(z.string()),
 };

@@ -103,6 +103,12 @@ describe.each(["chat/completions", "completions"] as const)("%s", (path) => {
     expect((await post(path, { cache_salt: 7 })).status).toBe(400);
   });
 
+  test("the generator receives the priority", async () => {
+    await post(path, { priority: -2 });
+    await post(path, {});
+    expect(generator.inputs.map(({ priority }) => priority)).toEqual([-2, 0]);
+  });
+
   test("the generator receives penalties, bias and minimum length", async () => {
     const response = await post(path, {
       frequency_penalty: 0.5,

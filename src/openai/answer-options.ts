@@ -34,6 +34,7 @@ export function answerOptions(
     },
     minTokens: body.min_tokens ?? 0,
     logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+    priority: body.priority ?? 0,
     cacheSalt: body.cache_salt ?? undefined,
     signal,
   };

@@ -103,40 +103,31 @@ export async function* chatCompletionChunks(
     if (continuous_usage_stats) return { usage: completionUsage(counts) };
     return include_usage ? { usage: null } : {};
   };
-  let index = 0;
-  const chunk = (choice: Partial<ChunkChoice>): ChatCompletionChunk => ({
+  const chunk = (index: number, choice: Partial<ChunkChoice>): ChatCompletionChunk => ({
     ...identity,
     object: "chat.completion.chunk",
     choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...choice }],
     ...usage(),
   });
-  const opening = (): ChatCompletionChunk => chunk({ delta: { role: "assistant", content: "" } });
-
-  let newTokens: number[] = [];
-  let positions: TokenLogprobs[] = [];
-  const takeTokens = (): Pick<ChunkChoice, "token_ids" | "logprobs"> => {
-    const fields = {
-      logprobs: choiceLogprobs(positions),
-      ...(tokenIds && { token_ids: newTokens }),
-    };
-    newTokens = [];
-    positions = [];
-    return fields;
+  /** Tokens of each choice that no chunk has reported yet. */
+  const unreported: { token_ids: number[]; positions: TokenLogprobs[] }[] = [];
+  const takeTokens = (index: number): Pick<ChunkChoice, "token_ids" | "logprobs"> => {
+    const { token_ids = [], positions = [] } = unreported[index] ?? {};
+    unreported[index] = { token_ids: [], positions: [] };
+    return { logprobs: choiceLogprobs(positions), ...(tokenIds && { token_ids }) };
   };
-  const first = await deltas.next();
-  yield opening();
-  for (let next = first; !next.done; next = await deltas.next()) {
-    const { choice, token, logprobs, finish } = next.value;
-    if (choice !== index) {
-      index = choice;
-      yield opening();
-    }
-    if (token !== undefined) newTokens.push(token);
+  for await (const answered of deltas) {
+    const { choice, token, logprobs, finish } = answered;
+    if (!unreported[choice]) yield chunk(choice, { delta: { role: "assistant", content: "" } });
+    const { token_ids, positions } = (unreported[choice] ??= { token_ids: [], positions: [] });
+    if (token !== undefined) token_ids.push(token);
     if (logprobs) positions.push(logprobs);
-    for (const delta of chunkDeltas(next.value)) yield chunk({ delta, ...takeTokens() });
+    for (const delta of chunkDeltas(answered)) {
+      yield chunk(choice, { delta, ...takeTokens(choice) });
+    }
     if (finish) {
       const { reason: finish_reason, matched: matched_stop } = finish;
-      yield chunk({ finish_reason, matched_stop, ...takeTokens() });
+      yield chunk(choice, { finish_reason, matched_stop, ...takeTokens(choice) });
     }
   }
   if (!include_usage) return;

@@ -215,15 +215,15 @@ describe("a stream of completions", () => {
     });
   });
 
-  test("stops the model when it is cancelled, and begins no other prompt", async () => {
+  test("stops all choices of all prompts when it is cancelled", async () => {
     generator.ids = idsOf(" a rather long answer");
     generator.stalls = true;
     const response = await post({ prompt: ["a", "b"], n: 2, stream: true });
     const reader = response.body?.getReader();
     await reader?.read();
     await reader?.cancel();
-    expect(generator.ended).toBe(1);
-    expect(generator.inputs).toHaveLength(1);
+    expect(generator.ended).toBe(4);
+    expect(generator.inputs).toHaveLength(4);
   });
 
   test("stops the model when it is cancelled while it waits for a token", async () => {

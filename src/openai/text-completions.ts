@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { ChatAnswer, AnswerDelta } from "../chat/answer-types.ts";
 import { complete } from "../chat/complete.ts";
+import { interleaved } from "../chat/interleaved.ts";
 import { totalUsage } from "../chat/usage.ts";
 import { answerFields } from "./answer-fields.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
@@ -66,13 +67,16 @@ export async function postCompletion(context: Context): Promise<Response> {
 
   const max_tokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
   const begin = async (signal: AbortSignal) => {
-    const options = answerOptions({ ...body, max_tokens }, signal);
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    const options = answerOptions({ ...body, max_tokens }, either);
     const answers = await Promise.all(
       promptsOf(body.prompt).map(([prompt, path]) =>
         withPaths(pathIn(body, path), () => complete(model.chat, prompt, options)),
       ),
     );
-    return { answers, deltas: completionDeltas(answers, body.n ?? 1, body.echo ?? false) };
+    const stop = (): void => ended.abort();
+    return { answers, deltas: completionDeltas(answers, body.n ?? 1, body.echo ?? false, stop) };
   };
   const identity = identityOf(model, "cmpl");
   if (!body.stream) {
@@ -110,20 +114,22 @@ interface CompletionDelta extends Pick<AnswerDelta, "text" | "finish"> {
   readonly index: number;
 }
 
-/** The texts of the answers, one after another. With `echo`, each begins with its prompt. */
-async function* completionDeltas(
+/** The texts of the answers, interleaved. With `echo`, each begins with its prompt. */
+function completionDeltas(
   answers: readonly ChatAnswer[],
   n: number,
   echo: boolean,
+  stop: () => void,
 ): AsyncGenerator<CompletionDelta, void, void> {
-  for (const [i, { prompt, deltas }] of answers.entries()) {
-    let choice = -1;
+  const deltasOf = async function* ({ prompt, deltas }: ChatAnswer, i: number) {
+    const begun = new Set<number>();
     for await (const delta of deltas) {
-      const opening = echo && delta.choice !== choice ? prompt.text : "";
-      choice = delta.choice;
-      yield { ...delta, index: i * n + choice, text: opening + delta.text };
+      const opening = echo && !begun.has(delta.choice) ? prompt.text : "";
+      begun.add(delta.choice);
+      yield { ...delta, index: i * n + delta.choice, text: opening + delta.text };
     }
-  }
+  };
+  return interleaved(answers.map(deltasOf), stop);
 }
 
 async function wholeCompletion(

@@ -11,7 +11,6 @@ export const IGNORED_CHAT_FIELDS: readonly string[] = [
   "verbosity",
   "rid",
   "request_id",
-  "priority",
   "cache_prompt",
   "id_slot",
   "guided_decoding_backend",

@@ -44,6 +44,8 @@ export interface AnswerRequest {
   skip_special_tokens?: boolean | null;
   /** Share the prefix cache only with requests that have the same salt. */
   cache_salt?: string | null;
+  /** vLLM's: requests of a lower number begin first. Default 0. */
+  priority?: number | null;
 }
 
 /**
