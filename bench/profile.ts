@@ -39,7 +39,7 @@ export function summarize(
 
 function encodeStep(pass: GPUComputePassEncoder, step: PlanStep): void {
   pass.setPipeline(step.pipeline);
-  step.bindGroups.forEach((group, i) => pass.setBindGroup(i, group));
+  pass.setBindGroup(0, step.bindGroup);
   pass.dispatchWorkgroups(...step.grid);
   pass.end();
 }

@@ -1,4 +1,5 @@
-// y[t] = x[t] / sqrt(mean(x[t]^2) + EPS) * (weight + OFFSET). One workgroup per row.
+// y[t] = x[t] / sqrt(mean(x[t]^2) + EPS) * (weight + OFFSET) + residual[t]. One workgroup per row. The
+// residual is a file of epilogue/, or its no-*.wgsl counterpart.
 
 override LANES: u32;  // a power of two
 override D: u32;  // row width, a multiple of 4
@@ -25,6 +26,9 @@ fn main(
   }
   let scale = inverseSqrt(workgroup_sum(lane, squares) / f32(D) + EPS);
   for (var i = lane; i < D / 4u; i += LANES) {
-    y[start + i] = x[start + i] * scale * (weight[i] + OFFSET);
+    let v = x[start + i] * scale * (weight[i] + OFFSET);
+    let at = 4u * (start + i);
+    y[start + i] = vec4f(add_residual(at, v.x), add_residual(at + 1u, v.y),
+                         add_residual(at + 2u, v.z), add_residual(at + 3u, v.w));
   }
 }

@@ -38,6 +38,7 @@ export {
 } from "./platform/device-error.ts";
 export type { AutoPlan } from "./runtime/plan-auto.ts";
 export type { Stats } from "./runtime/loaded-model.ts";
+export type { DecodeCost } from "./runtime/decode-cost.ts";
 export type { GpuPlan, PlanPart, ModelPlan, PartSize } from "./runtime/plan-checkpoint.ts";
 export {
   type QuantizationName,

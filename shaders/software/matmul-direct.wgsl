@@ -1,11 +1,12 @@
 // y[t, o] = epilogue(dot(x[t], W[o])) on software adapters. All operands are loaded into registers,
 // because workgroup memory and barriers cost more there than they save. One lane computes ROW_TILE
-// rows by 4 outputs.
+// rows by 4 sums.
 
 const LANES = 16u;
 override D: u32;           // input width, a multiple of 4
 override FIRST: u32 = 0u;  // the output that the first row of W gives
 override ROW_TILE: u32;    // 1, 2, 4, 8 or 16
+override WIDTH: u32 = select(4u, 2u, GATED);  // outputs of a lane
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;      // [T, D/4]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [T, O]
@@ -35,22 +36,23 @@ fn accumulate(sums: Sums, ws: mat4x4f, t: u32, i: u32, lane: u32) -> Sums {
   return next;
 }
 
-fn store(t: u32, row: u32, sums: vec4f) {
+fn store(t: u32, first: u32, sums: vec4f) {
   let T = arrayLength(&x) / (D / 4u);
   if (t >= T) { return; }
   let O = arrayLength(&y) / T;
-  for (var j = 0u; j < min(4u, weight_rows() - row); j++) {
-    let o = FIRST + row + j;
-    y[t * O + o] = epilogue(t * O + o, o, sums[j]);
+  for (var j = 0u; j < min(WIDTH, outputs() - first); j++) {
+    let o = FIRST + first + j;
+    y[t * O + o] = epilogue(t * O + o, o, sums[j], sums[(j + 2u) % 4u]);
   }
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * ROW_TILE;
-  let row = (group.y * LANES + lane) * 4u;
-  // Lanes beyond the last row of W repeat that row: other lanes may need the rows of x that they load.
-  let o = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(weight_rows() - 1u));
+  let first = (group.y * LANES + lane) * WIDTH;
+  // Lanes beyond the last output repeat it: other lanes may need the rows of x that they load.
+  let o = vec4u(weight_row(first, 0u, 4u), weight_row(first, 1u, 4u),
+                weight_row(first, 2u, 4u), weight_row(first, 3u, 4u));
   var sums = Sums();
   for (var i = 0u; i < (D + 4u) / 8u; i++) {
     let w0 = weight8(o.x, i);
@@ -61,12 +63,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (D % 8u != 0u && i == D / 8u) { break; }
     sums = accumulate(sums, mat4x4f(w0[1], w1[1], w2[1], w3[1]), t, 2u * i + 1u, lane);
   }
-  if (row >= weight_rows()) { return; }
+  if (first >= outputs()) { return; }
   // In a loop, since each copy of the epilogue takes time to compile.
   if (ROW_TILE == 1u) {
-    store(t, row, sums.a[0]);
+    store(t, first, sums.a[0]);
     return;
   }
   var tile = array<mat4x4f, 4>(sums.a, sums.b, sums.c, sums.d);
-  for (var r = 0u; r < ROW_TILE; r++) { store(t + r, row, tile[r / 4u][r % 4u]); }
+  for (var r = 0u; r < ROW_TILE; r++) { store(t + r, first, tile[r / 4u][r % 4u]); }
 }

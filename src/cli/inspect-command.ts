@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { createModel } from "../models/registry.ts";
+import { DECODE_CONTEXT } from "../runtime/decode-cost.ts";
 import type { RuntimeOptions } from "../runtime/options.ts";
 import {
   type GpuPlan,
@@ -34,7 +35,7 @@ export async function inspectCommand(options: InspectCommandOptions): Promise<nu
 }
 
 function describe(plan: ModelPlan): string {
-  const { id, modelType, storedAs, disk, gpu, contextLength, maxContextLength } = plan;
+  const { id, modelType, storedAs, disk, gpu, decode, contextLength, maxContextLength } = plan;
   const sizes = Object.values(disk);
   const total = (key: "parameters" | "bytes") => sizes.reduce((sum, size) => sum + size[key], 0);
   const onGpu = (bytes: (plan: GpuPlan) => number) =>
@@ -58,6 +59,11 @@ function describe(plan: ModelPlan): string {
       ...onGpu((plan) => plan.total),
     ],
   ];
+  const costs = [
+    ["", ...QUANTIZATIONS],
+    ["dispatches", ...QUANTIZATIONS.map((format) => `${decode[format].dispatches}`)],
+    ["bytes read", ...QUANTIZATIONS.map((format) => bytesText(decode[format].bytes))],
+  ];
   const images = plan.imageTokens.map(({ width, height, tokens }) => [
     `${width} x ${height}`,
     `${tokens.toLocaleString("en")} tokens`,
@@ -74,6 +80,9 @@ function describe(plan: ModelPlan): string {
     `auto: ${plan.auto.reason}.`,
     `Context length: ${contextLength.toLocaleString("en")} tokens. The model's limit is ${most}.`,
     `Keys and values take ${bytesText(plan.kvBytesPerToken)} per token.`,
+    "",
+    `What the GPU does for a token after ${DECODE_CONTEXT.toLocaleString("en")} others:`,
+    table(costs),
     "",
     "Tokens of an image, by its size in pixels:",
     table(images),

@@ -4,7 +4,6 @@ import type { Plan } from "../gpu/plan.ts";
 import { type Tensor, bufferOf, firstRows } from "../gpu/tensor.ts";
 import type { Model, Weights } from "../models/model.ts";
 import { adjustLogits } from "../ops/adjust-logits.ts";
-import { gatherRows } from "../ops/gather-rows.ts";
 import { LOGPROB_WORDS, logprobs, readLogprobs } from "../ops/logprobs.ts";
 import { maskLogits } from "../ops/mask-logits.ts";
 import { NOWHERE, ROW_WORDS } from "../ops/row.ts";
@@ -112,10 +111,7 @@ export class Decoder {
   decode(batch: number): Promise<Plan> {
     return this.#recorded(`decode of ${batch} rows`, (g) => {
       const x = this.#record(g, firstRows(this.slots.rows, batch)); // [batch, D]
-      const all = g.gpu.constant("slots", [MAX_SLOTS], "u32", () =>
-        Uint32Array.from({ length: MAX_SLOTS }, (_, slot) => slot),
-      );
-      gatherRows(g, x, firstRows(all, batch), { into: firstRows(this.#hidden, batch) });
+      g.place(x, this.#hidden);
     });
   }
 

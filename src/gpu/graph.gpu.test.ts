@@ -79,6 +79,22 @@ describe("Graph", () => {
     await expect(compiled).rejects.toThrow("y[id.x] = x[id.x] + true");
   });
 
+  test("places a scratch tensor in another tensor's buffer", async () => {
+    const gpu = await testGpu();
+    const g = new Graph(gpu);
+    const target = zeros(gpu, 4);
+    const [between, last] = [g.scratch([4]), g.scratch([2, 2])];
+    g.dispatch(ADD_ONE, [[zeros(gpu, 4), between]], [1]);
+    g.dispatch(ADD_ONE, [[between, last]], [1]);
+    g.place(last, target);
+    const plan = await g.compile();
+    plan.submit();
+    expect([...(await gpu.read(target))]).toEqual([2, 2, 2, 2]);
+    expect(gpu.scratch).not.toContain(target.buffer);
+    expect(() => g.place(between, zeros(gpu, 3))).toThrow("can't be placed in");
+    expect(() => g.place(target, zeros(gpu, 4))).toThrow("can't be placed in");
+  });
+
   test("refuses a grid beyond the device's limit", async () => {
     const gpu = await testGpu();
     const g = new Graph(gpu);

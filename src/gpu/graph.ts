@@ -1,13 +1,14 @@
 import { OutOfMemoryError } from "../platform/device-error.ts";
+import { joinGroups } from "./bindings.ts";
 import type { Gpu, Kernel } from "./device.ts";
 import type { Kernels } from "./kernels.ts";
 import { Plan, type PlanStep } from "./plan.ts";
 import { type DType, type Tensor, byteSize, bufferOf } from "./tensor.ts";
 
-/** A recorded dispatch. Bind group `i` has the tensors `groups[i]` at bindings 0, 1, 2 ... */
+/** A recorded dispatch. Its tensors are at bindings 0, 1, 2 ... of the only bind group. */
 interface Dispatch {
   readonly kernel: Kernel;
-  readonly groups: readonly (readonly Tensor[])[];
+  readonly tensors: readonly Tensor[];
   readonly grid: readonly [number, number, number];
 }
 
@@ -50,6 +51,22 @@ export class Graph {
     return tensor;
   }
 
+  /**
+   * Makes a scratch tensor lie at the start of a tensor that outlives the plan.
+   *
+   * @throws TypeError when it is not a scratch tensor of this graph, or is larger
+   */
+  place(tensor: Tensor, target: Tensor): void {
+    const { label, shape } = tensor;
+    const own = tensor.base ?? tensor;
+    if (byteSize(own) > byteSize(target) || !this.#scratch.delete(own)) {
+      throw new TypeError(
+        `place: ${label} [${shape}] can't be placed in ${target.label} [${target.shape}]`,
+      );
+    }
+    own.buffer = bufferOf(target);
+  }
+
   /** Names an intermediate tensor for tests, which compare it with a reference. Free by default. */
   capture(name: string, tensor: Tensor): Tensor {
     if (!this.#keepCaptures) return tensor;
@@ -60,7 +77,8 @@ export class Graph {
   /**
    * Records a dispatch of `grid` workgroups.
    *
-   * @param groups the tensors of bind groups 0, 1, ..., each in binding order
+   * @param groups the tensors of the groups 0, 1, ... that the kernel's code declares, each in binding
+   *   order. They become one bind group.
    * @throws RangeError when a dimension of the grid is 0 or beyond the device's limit
    */
   dispatch(
@@ -73,7 +91,15 @@ export class Graph {
     if (Math.max(x, y, z) > limit || Math.min(x, y, z) < 1) {
       throw new RangeError(`${kernel.name}: grid [${[x, y, z]}], each must be 1 to ${limit}`);
     }
-    this.#dispatches.push({ kernel, groups, grid: [x, y, z] });
+    const code = joinGroups(
+      kernel.code,
+      groups.map(({ length }) => length),
+    );
+    this.#dispatches.push({
+      kernel: { ...kernel, code },
+      tensors: groups.flat(),
+      grid: [x, y, z],
+    });
   }
 
   /**
@@ -94,24 +120,22 @@ export class Graph {
   }
 
   /** The scratch tensors that a dispatch uses. */
-  #scratchOf({ groups }: Dispatch): Set<Tensor> {
-    const bases = groups.flat().map((tensor) => tensor.base ?? tensor);
+  #scratchOf({ tensors }: Dispatch): Set<Tensor> {
+    const bases = tensors.map((tensor) => tensor.base ?? tensor);
     return new Set(bases.filter((tensor) => this.#scratch.has(tensor)));
   }
 
-  #bind({ kernel, groups, grid }: Dispatch, pipeline: GPUComputePipeline): PlanStep {
-    const bindGroups = groups.map((tensors, index) =>
-      this.gpu.device.createBindGroup({
-        label: kernel.name,
-        layout: pipeline.getBindGroupLayout(index),
-        entries: tensors.map((tensor, binding) => ({
-          binding,
-          // The exact size: kernels derive the number of rows from arrayLength().
-          resource: { buffer: bufferOf(tensor), size: byteSize(tensor) },
-        })),
-      }),
-    );
-    return { name: kernel.name, pipeline, bindGroups, grid };
+  #bind({ kernel, tensors, grid }: Dispatch, pipeline: GPUComputePipeline): PlanStep {
+    const bindGroup = this.gpu.device.createBindGroup({
+      label: kernel.name,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: tensors.map((tensor, binding) => ({
+        binding,
+        // The exact size: kernels derive the number of rows from arrayLength().
+        resource: { buffer: bufferOf(tensor), size: byteSize(tensor) },
+      })),
+    });
+    return { name: kernel.name, pipeline, bindGroup, grid };
   }
 
   /**

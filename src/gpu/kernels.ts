@@ -29,7 +29,11 @@ export async function kernelsFor(
 ): Promise<Kernels> {
   const subgroupLanes = adapter.subgroupMinSize;
   try {
-    return { features, subgroupLanes, ...(await load(isSoftware(adapter) ? "software" : "hardware")) };
+    return {
+      features,
+      subgroupLanes,
+      ...(await load(isSoftware(adapter) ? "software" : "hardware")),
+    };
   } catch (error) {
     console.warn("webvlm: kernels for this adapter did not load, so slower ones run:", error);
     return { features };

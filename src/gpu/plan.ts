@@ -4,7 +4,7 @@ import type { Tensor } from "./tensor.ts";
 export interface PlanStep {
   readonly name: string;
   readonly pipeline: GPUComputePipeline;
-  readonly bindGroups: readonly GPUBindGroup[];
+  readonly bindGroup: GPUBindGroup;
   readonly grid: readonly [number, number, number];
 }
 
@@ -37,8 +37,7 @@ export class Plan {
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i] as PlanStep;
       pass.setPipeline(step.pipeline);
-      const groups = step.bindGroups;
-      for (let g = 0; g < groups.length; g++) pass.setBindGroup(g, groups[g] as GPUBindGroup);
+      pass.setBindGroup(0, step.bindGroup);
       pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2]);
     }
   }

@@ -3,10 +3,9 @@ import type { Tensor } from "../gpu/tensor.ts";
 import type { Activation } from "../ops/activation.ts";
 import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
-import { rmsNorm } from "../ops/rms-norm.ts";
 import { type Rope, ropeAppend } from "../ops/rope-append.ts";
 import { checkProjections, checkSizes } from "./config.ts";
-import { dense, gatedMlp, mlpSizes, stackedDense } from "./layers.ts";
+import { dense, gatedMlp, mlpSizes, rms, stackedDense } from "./layers.ts";
 import type { TextShape, Weights } from "./model.ts";
 import type { RopeSettings } from "./rope.ts";
 
@@ -48,8 +47,8 @@ export function decoderLayer(
   const eps = c.rms_norm_eps;
   const heads = { H: c.num_attention_heads, K: c.num_key_value_heads, C: c.head_dim };
   const a = w.under("self_attn");
-  const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), eps);
-  const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
+  const norm = rms(w, "input_layernorm", eps);
+  const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], x, { norm }); // [T, (H + 2K) * C]
   const output = a.matrix("o_proj.weight").shape[1];
   checkProjections(heads, qkv.shape[1] as number, output);
   const norms = a.has("q_norm.weight")
@@ -74,8 +73,8 @@ export function feedForward(
   { rms_norm_eps, hidden_act = "silu", intermediate_size }: DecoderLayerConfig,
   x: Tensor,
 ): Tensor {
-  const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), rms_norm_eps);
-  const y = gatedMlp(g, w.under("mlp"), m, hidden_act, x);
+  const norm = rms(w, "post_attention_layernorm", rms_norm_eps);
+  const y = gatedMlp(g, w.under("mlp"), x, hidden_act, { norm, residual: x });
   checkSizes("text_config", { intermediate_size }, mlpSizes(w.under("mlp")));
   return y;
 }

@@ -2,11 +2,9 @@ import * as z from "zod/mini";
 import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Activation } from "../ops/activation.ts";
-import { add } from "../ops/add.ts";
 import { attention } from "../ops/attention.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
-import { rmsNorm } from "../ops/rms-norm.ts";
 import { ropeAppend } from "../ops/rope-append.ts";
 import { softcap } from "../ops/softcap.ts";
 import {
@@ -20,7 +18,7 @@ import {
   parseConfig,
 } from "./config.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
-import { dense, gatedMlp, mlpSizes, stackedDense } from "./layers.ts";
+import { dense, gatedMlp, mlpSizes, rms, stackedDense } from "./layers.ts";
 import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, TextShape, Weights } from "./model.ts";
 import { ropeFields, ropeSettings } from "./rope-settings.ts";
@@ -90,7 +88,10 @@ export interface GemmaConfig extends TextShape {
 }
 
 /** Gemma's checkpoints store the weights of their RMS norms minus 1. */
-const OFFSET = { offset: 1 } as const;
+const OFFSET = 1;
+
+const gemmaNorm = (w: Weights, name: string, c: GemmaConfig) =>
+  rms(w, name, c.rms_norm_eps, OFFSET);
 
 /**
  * The decoder of every Gemma. Token embeddings are scaled by the square root of D, image embeddings
@@ -117,8 +118,7 @@ export function gemmaDecoder(c: GemmaConfig, prefix: string): TextModel {
     },
     head(g, w, hidden) {
       const decoder = w.under(prefix);
-      const x = rmsNorm(g, hidden, decoder.vector("norm.weight"), c.rms_norm_eps, OFFSET);
-      const logits = lmHead(g, w, decoder, x);
+      const logits = lmHead(g, w, decoder, hidden, gemmaNorm(decoder, "norm", c));
       const cap = c.final_logit_softcapping;
       return cap ? softcap(g, logits, cap) : logits;
     },
@@ -145,12 +145,9 @@ function gemmaLayer(
 ): Tensor {
   const eps = c.rms_norm_eps;
   const heads = { H: c.num_attention_heads, K: c.num_key_value_heads, C: c.head_dim };
-  const norm = (x: Tensor, name: string): Tensor =>
-    rmsNorm(g, x, w.vector(`${name}.weight`), eps, OFFSET);
   const normsOutputs = w.has("pre_feedforward_layernorm.weight");
-  /** x + what `block` returns for the residual that it may add itself. */
-  const added = (x: Tensor, block: (residual?: Tensor) => Tensor, name: string): Tensor =>
-    normsOutputs ? add(g, x, norm(block(), name)) : block(x);
+  const norm = (name: string) => gemmaNorm(w, name, c);
+  const outputNorm = (name: string) => (normsOutputs ? norm(name) : undefined);
 
   const own = w.under("self_attn");
   if (c.attention_bias && !own.has("q_proj.bias")) {
@@ -159,23 +156,31 @@ function gemmaLayer(
     );
   }
   const a = c.attention_bias ? own : hiddenWeights(own, /\.bias$/);
-  const h = norm(x, "input_layernorm");
-  const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], h); // [T, (H + 2K) * C]
+  const names = ["q_proj", "k_proj", "v_proj"];
+  const qkv = stackedDense(g, a, names, x, { norm: norm("input_layernorm") }); // [T, (H + 2K) * C]
   const output = a.matrix("o_proj.weight").shape[1];
   checkProjections(heads, qkv.shape[1] as number, output);
   const headNorms = a.has("q_norm.weight")
-    ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps, ...OFFSET }
+    ? ({
+        qNorm: a.vector("q_norm.weight"),
+        kNorm: a.vector("k_norm.weight"),
+        eps,
+        offset: OFFSET,
+      } as const)
     : {};
   const q = ropeAppend(g, rows, qkv, rope(g, settings), cache, heads, headNorms); // [T, H * C]
   const scale = c.scale * settings.scoreFactor;
   const scores = { scale, softcap: c.attn_logit_softcapping ?? undefined, range };
   const mixed = attention(g, rows, q, { kind: "paged", cache }, { ...heads, ...scores });
-  const project = (residual?: Tensor) => dense(g, a.under("o_proj"), mixed, { residual });
-  x = added(x, project, "post_attention_layernorm");
-
-  const m = norm(x, normsOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm");
-  const mlp = (residual?: Tensor) => gatedMlp(g, w.under("mlp"), m, c.hidden_activation, residual);
-  const y = added(x, mlp, "post_feedforward_layernorm");
+  x = dense(g, a.under("o_proj"), mixed, {
+    residual: x,
+    outputNorm: outputNorm("post_attention_layernorm"),
+  });
+  const y = gatedMlp(g, w.under("mlp"), x, c.hidden_activation, {
+    norm: norm(normsOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
+    residual: x,
+    outputNorm: outputNorm("post_feedforward_layernorm"),
+  });
   checkSizes("text_config", c, mlpSizes(w.under("mlp")));
   return y;
 }

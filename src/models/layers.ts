@@ -2,14 +2,23 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import type { Activation } from "../ops/activation.ts";
-import { glu } from "../ops/glu.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { type LinearOptions, linear } from "../ops/linear.ts";
+import type { RmsNorm } from "../ops/rms-norm.ts";
 import { checkWidth } from "./config.ts";
 import type { Weights } from "./model.ts";
 
 /** Options of a layer whose bias is in the checkpoint. */
 type DenseOptions = Omit<LinearOptions, "bias">;
+
+/**
+ * A layer's RMSNorm.
+ *
+ * @param name of the norm, whose `weight` is among the layer's weights
+ */
+export function rms(w: Weights, name: string, eps: number, offset: 0 | 1 = 0): RmsNorm {
+  return { weight: w.vector(`${name}.weight`), eps, offset };
+}
 
 /**
  * A layer norm.
@@ -41,13 +50,19 @@ export function dense(g: Graph, w: Weights, x: Tensor, options: DenseOptions = {
  * @param x `[T, D]`
  * @returns `[T, sum of O]`, the layers' outputs side by side
  */
-export function stackedDense(g: Graph, w: Weights, names: readonly string[], x: Tensor): Tensor {
+export function stackedDense(
+  g: Graph,
+  w: Weights,
+  names: readonly string[],
+  x: Tensor,
+  options: DenseOptions = {},
+): Tensor {
   const matrix = w.matrix(
     names.map((name) => `${name}.weight`),
     x.shape.at(-1),
   );
   const biases = names.map((name) => `${name}.bias`);
-  return affine(g, matrix, w, biases, x, {});
+  return affine(g, matrix, w, biases, x, options);
 }
 
 /**
@@ -105,11 +120,16 @@ export function mlp(
   return dense(g, w.under(second), dense(g, w.under(first), x, { activation }));
 }
 
+/** What is done before and after a `gatedMlp`. */
+export interface MlpOptions extends Pick<LinearOptions, "norm" | "outputNorm"> {
+  /** `[T, D]`, which the result is added to. */
+  readonly residual?: Tensor | undefined;
+}
+
 /**
  * The MLP with a gate (arXiv 2002.05202): down_proj(activation(gate_proj(x)) * up_proj(x)).
  *
  * @param x `[T, D]`
- * @param residual `[T, D]`, which the result is added to
  * @returns `[T, D]`
  */
 export function gatedMlp(
@@ -117,11 +137,12 @@ export function gatedMlp(
   w: Weights,
   x: Tensor,
   activation: Activation,
-  residual?: Tensor,
+  { norm, ...options }: MlpOptions = {},
 ): Tensor {
-  const gateUp = stackedDense(g, w, ["gate_proj", "up_proj"], x); // [T, 2F]
-  checkWidth("intermediate_size", (gateUp.shape[1] as number) / 2);
-  return dense(g, w.under("down_proj"), glu(g, gateUp, activation), { residual });
+  const gates = { norm, gated: activation };
+  const gated = stackedDense(g, w, ["gate_proj", "up_proj"], x, gates); // [T, F]
+  checkWidth("intermediate_size", gated.shape[1] as number);
+  return dense(g, w.under("down_proj"), gated, options);
 }
 
 /** The sizes of a `gatedMlp`, by its weights. */

@@ -3,7 +3,6 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { type ConvCache, type LayerCache, PAGE_TOKENS } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
-import { rmsNorm } from "../ops/rms-norm.ts";
 import { shortConv } from "../ops/short-conv.ts";
 import {
   Positive,
@@ -16,7 +15,7 @@ import {
 } from "./config.ts";
 import { type DecoderLayerConfig, decoderLayer, feedForward } from "./decoder.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
-import { dense, mlpSizes } from "./layers.ts";
+import { dense, mlpSizes, rms } from "./layers.ts";
 import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
 import { renamedWeights } from "./renamed-weights.ts";
@@ -118,8 +117,7 @@ export function lfm2(files: CheckpointFiles, prefix: string): TextModel {
       layers(g, w.under(prefix), config, rows, images, cache, convolutions),
     head(g, w, hidden) {
       const decoder = w.under(prefix);
-      const x = rmsNorm(g, hidden, decoder.vector("embedding_norm.weight"), config.rms_norm_eps);
-      return lmHead(g, w, decoder, x);
+      return lmHead(g, w, decoder, hidden, rms(decoder, "embedding_norm", config.rms_norm_eps));
     },
   };
 }
@@ -171,8 +169,8 @@ function convLayer(
   state: ConvCache,
   x: Tensor,
 ): Tensor {
-  const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), c.rms_norm_eps);
-  const bcx = dense(g, w.under("conv.in_proj"), h); // [T, 3D]
+  const norm = rms(w, "input_layernorm", c.rms_norm_eps);
+  const bcx = dense(g, w.under("conv.in_proj"), x, { norm }); // [T, 3D]
   const kernel = w.vector("conv.conv.weight"); // [D, 1, conv_L_cache]
   checkSizes("text_config", c, { conv_L_cache: kernel.shape[2] });
   const mixed = shortConv(g, rows, bcx, kernel, state);

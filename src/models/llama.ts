@@ -3,10 +3,10 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { addImageRows } from "../ops/add-image-rows.ts";
 import type { LayerCache } from "../ops/cache.ts";
 import { embed } from "../ops/embed.ts";
-import { rmsNorm } from "../ops/rms-norm.ts";
 import { type DecoderType, decoderDefaults } from "./decoder-defaults.ts";
 import { decoderLayer } from "./decoder.ts";
 import { hiddenWeights } from "./hidden-weights.ts";
+import { rms } from "./layers.ts";
 import { type LlamaConfig, llamaConfig } from "./llama-config.ts";
 import { lmHead, tokenEmbeddings } from "./lm-head.ts";
 import type { CheckpointFiles, TextModel, Weights } from "./model.ts";
@@ -39,8 +39,7 @@ export function llamaDecoder(config: LlamaConfig, prefix: string): TextModel {
     forward: (g, w, rows, images, cache) => layers(g, w.under(prefix), config, rows, images, cache),
     head(g, w, hidden) {
       const decoder = w.under(prefix);
-      const x = rmsNorm(g, hidden, decoder.vector("norm.weight"), config.rms_norm_eps);
-      return lmHead(g, w, decoder, x);
+      return lmHead(g, w, decoder, hidden, rms(decoder, "norm", config.rms_norm_eps));
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Graph } from "../gpu/graph.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Weight } from "../gpu/weight.ts";
 import { linear } from "../ops/linear.ts";
+import type { RmsNorm } from "../ops/rms-norm.ts";
 import { checkSizes } from "./config.ts";
 import type { TextShape, Weights } from "./model.ts";
 
@@ -35,9 +36,9 @@ const HEAD = "lm_head.weight";
  *
  * @param w all of the checkpoint's weights
  * @param decoder those of the decoder
- * @param x hidden states `[B, D]`, after the final norm
+ * @param x hidden states `[B, D]`, before the final norm
  * @returns logits `[B, V]`
  */
-export function lmHead(g: Graph, w: Weights, decoder: Weights, x: Tensor): Tensor {
-  return linear(g, x, w.has(HEAD) ? w.head(HEAD) : decoder.head(EMBEDDINGS));
+export function lmHead(g: Graph, w: Weights, decoder: Weights, x: Tensor, norm: RmsNorm): Tensor {
+  return linear(g, x, w.has(HEAD) ? w.head(HEAD) : decoder.head(EMBEDDINGS), { norm });
 }

@@ -15,7 +15,7 @@ import {
   parseConfig,
 } from "./config.ts";
 import { decoderLayer } from "./decoder.ts";
-import { dense, gatedMlp, mlpSizes } from "./layers.ts";
+import { dense, gatedMlp, mlpSizes, rms } from "./layers.ts";
 import {
   LLAMA_DEFAULTS,
   type LlamaConfig,
@@ -180,16 +180,15 @@ function crossLayer(
   const eps = c.rms_norm_eps;
   const heads = { H: c.num_attention_heads, K: c.num_key_value_heads, C: c.head_dim };
   const a = w.under("cross_attn");
-  const h = rmsNorm(g, x, w.vector("input_layernorm.weight"), eps);
-  const projected = dense(g, a.under("q_proj"), h);
+  const projected = dense(g, a.under("q_proj"), x, { norm: rms(w, "input_layernorm", eps) });
   const q = headNorm(g, a.vector("q_norm.weight"), projected, c);
   const scale = c.head_dim ** -0.5;
   const mixed = attention(g, rows, q, { kind: "cross-attention", ...images }, { ...heads, scale });
   const attended = dense(g, a.under("o_proj"), mixed);
   x = addGated(g, x, attended, w.vector("cross_attn_attn_gate"));
 
-  const m = rmsNorm(g, x, w.vector("post_attention_layernorm.weight"), eps);
-  const f = gatedMlp(g, w.under("mlp"), m, c.hidden_act);
+  const norm = rms(w, "post_attention_layernorm", eps);
+  const f = gatedMlp(g, w.under("mlp"), x, c.hidden_act, { norm });
   checkSizes("text_config", c, mlpSizes(w.under("mlp")));
   return addGated(g, x, f, w.vector("cross_attn_mlp_gate"), { afterImage: rows });
 }

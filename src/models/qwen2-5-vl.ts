@@ -3,7 +3,7 @@ import { reshape } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { rmsNorm } from "../ops/rms-norm.ts";
 import { StoredSize, activation, checkSizes, parseConfig } from "./config.ts";
-import { embedPatches, gatedMlp, mlp, mlpSizes } from "./layers.ts";
+import { embedPatches, gatedMlp, mlp, mlpSizes, rms } from "./layers.ts";
 import type { Family, ImageLayout } from "./model.ts";
 import { blockOrder, mergeBlocks, patchBucket } from "./patch-blocks.ts";
 import { QWEN2, qwenBase } from "./qwen-vl-text.ts";
@@ -77,8 +77,9 @@ export const qwen25Vl: Family<Table> = (files, options) => {
         const ranges = tower.fullatt_block_indexes.includes(i) ? rows : window_rows;
         const h = rmsNorm(g, x, b.vector("norm1.weight"), EPS);
         x = towerAttention(g, b.under("attn"), ranges, x, h, tower);
-        const m = rmsNorm(g, x, b.vector("norm2.weight"), EPS);
-        x = g.capture(`vision.${i}`, gatedMlp(g, b.under("mlp"), m, tower.hidden_act, x));
+        const norm = rms(b, "norm2", EPS);
+        const y = gatedMlp(g, b.under("mlp"), x, tower.hidden_act, { norm, residual: x });
+        x = g.capture(`vision.${i}`, y);
         checkSizes("vision_config", tower, {
           hidden_size: x.shape[1],
           ...mlpSizes(b.under("mlp")),

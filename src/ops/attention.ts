@@ -1,5 +1,3 @@
-import decode from "../../shaders/attention-decode.wgsl?raw";
-import merge from "../../shaders/attention-merge.wgsl?raw";
 import tiled from "../../shaders/attention.wgsl?raw";
 import crossAttention from "../../shaders/keys/cross-attention.wgsl?raw";
 import flat from "../../shaders/keys/flat.wgsl?raw";
@@ -88,8 +86,8 @@ export function attention(
   const code = row + keyRange + blocks + keys.code;
   const y = g.scratch([T, H * C], "attention");
   const { hardware, features } = g.kernels;
-
-  if (source.kind === "flat" || T > DECODE_ROWS) {
+  const decode = g.kernels.software ?? hardware;
+  if (source.kind === "flat" || T > DECODE_ROWS || !decode) {
     const queries = hardware ? GPU_TILE_QUERIES : TILE_QUERIES;
     g.dispatch(
       { name: "attention", code: (hardware?.attention ?? tiled) + code, constants },
@@ -111,7 +109,7 @@ export function attention(
   const kernel = hardware
     ? (features.has("subgroups") ? hardware.quadSubgroups : hardware.quad) +
       hardware.attentionDecode
-    : decode;
+    : decode.attentionDecode;
   g.dispatch(
     {
       name: "attention-decode",
@@ -122,7 +120,11 @@ export function attention(
     [SPLITS, K * parts, T],
   );
   g.dispatch(
-    { name: "attention-merge", code: merge + row + keyRange, constants: { ...shared, SPLITS } },
+    {
+      name: "attention-merge",
+      code: decode.attentionMerge + row + keyRange,
+      constants: { ...shared, SPLITS },
+    },
     [[rows, sums, stats, y]],
     [H, T],
   );

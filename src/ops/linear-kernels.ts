@@ -1,5 +1,4 @@
 import matmul from "../../shaders/matmul.wgsl?raw";
-import matvec from "../../shaders/matvec.wgsl?raw";
 import type { Kernels } from "../gpu/kernels.ts";
 import type { HardwareShaders } from "../gpu/shaders/hardware.ts";
 import type { WeightLayout } from "../gpu/weight.ts";
@@ -15,12 +14,14 @@ export interface MatmulKernel {
   readonly grid: (outputs: number) => [number, number, number?];
   /** The kernel gives the sums of so many parts of each row, `[parts, T, O]`. Default: y. */
   readonly parts?: number;
+  /** Whether it can norm its inputs and outputs. */
+  readonly hasNorms?: boolean;
 }
 
 /** Up to this many rows of x, `matvec` reads each weight once for all of them. */
 const MATVEC_ROWS = 8;
 
-/** The outputs that one workgroup of `matmul` and of `matmul-direct` computes. */
+/** The rows of the weight for one workgroup of `matmul` and of `matmul-direct` computes. */
 const TILE_OUTPUTS = 64;
 
 /** @returns the kernel of a product of T rows with a matrix `[O, D]` in a layout */
@@ -46,11 +47,8 @@ export function chooseKernel(
     const code = rows + matmulDirect + format.code;
     return { name: "matmul-direct", code, constants: { ROW_TILE }, grid: tiles(ROW_TILE) };
   }
-  if (T <= MATVEC_ROWS) {
-    if (hardware) return gpuMatvec(kernels, hardware, power, O, D, format);
-    const grid = (outputs: number) => fold(Math.ceil(outputs / 4));
-    const code = matvec + format.code;
-    return { name: "matvec", code, constants: { ROW_TILE: power }, grid };
+  if (hardware && T <= MATVEC_ROWS) {
+    return gpuMatvec(kernels, hardware, power, O, D, format);
   }
   const ROW_TILE = T <= 32 ? 32 : 64;
   if (hardware) return gpuMatmul(hardware, T, ROW_TILE, O, D, format);
@@ -80,7 +78,8 @@ function gpuMatvec(
   let ALONG = 8;
   while (ALONG < LANES && ALONG < D / 32 && (O / 4) * ALONG < BUSY_LANES) ALONG *= 2;
   let ROWS = ROW_TILE > 4 ? 2 : 4;
-  while (ROWS > 1 && (O / ROWS) * ALONG < BUSY_LANES) ROWS /= 2;
+  // Two rows at least, so that a workgroup has a gate and its up.
+  while (ROWS * (LANES / ALONG) > 2 && ROWS > 1 && (O / ROWS) * ALONG < BUSY_LANES) ROWS /= 2;
   const SHARED = hasSubgroups ? Math.min(ALONG, subgroupLanes) : 1;
   const outputRows = (LANES / ALONG) * ROWS;
   return {
@@ -88,6 +87,7 @@ function gpuMatvec(
     code: (hasSubgroups ? shareSubgroups : share) + matvec + units,
     constants: { ROW_TILE, ALONG, ROWS, SHARED },
     grid: (outputs) => fold(Math.ceil(outputs / outputRows)),
+    hasNorms: true,
   };
 }
 

@@ -1,15 +1,22 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SHAPES } from "../../tests/families.ts";
+import {
+  ACTIVATED,
+  FUSED,
+  checkFused,
+  fusedCase,
+  product,
+  release,
+  testWeight,
+} from "../../tests/linear-cases.ts";
 import { feedForwardWidth } from "../../tests/shapes/narrow-feed-forward.ts";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
-import { FORMAT_CASES, makeWeight, referenceOf } from "../../tests/weight-formats.ts";
+import { FORMAT_CASES, makeWeight } from "../../tests/weight-formats.ts";
 import { Gpu } from "../gpu/device.ts";
 import { kernelsFor } from "../gpu/kernels.ts";
 import { loadShaders } from "../gpu/shaders/load-shaders.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Weight } from "../gpu/weight.ts";
-import type { AllocateOptions } from "../weights/allocate-weight.ts";
-import { formatFits, partWords, type WeightFormat } from "../weights/format.ts";
+import { formatFits, partWords } from "../weights/format.ts";
 import { bf16 } from "../weights/formats/bf16.ts";
 import { f32 } from "../weights/formats/f32.ts";
 import { q4 } from "../weights/formats/q4.ts";
@@ -19,38 +26,6 @@ import { linear } from "./linear.ts";
 const FEED_FORWARD_WIDTHS = [
   ...new Set(SHAPES.map(({ make, cut }) => feedForwardWidth(make(cut)))),
 ];
-
-/** A random matrix in a weight format, and its dequantized values. */
-async function testWeight(
-  gpu: Gpu,
-  O: number,
-  D: number,
-  format: WeightFormat,
-  options: AllocateOptions = {},
-): Promise<{ weight: Weight; values: Float32Array }> {
-  const source = random(O * D, O + D);
-  const weight = await makeWeight(gpu, source, [O, D], format, options);
-  const { pack, unpack } = referenceOf(format);
-  return { weight, values: unpack(pack(source, D, format), [O, D], format) };
-}
-
-function release(gpu: Gpu, weight: Weight): void {
-  for (const { parts } of weight.slices) for (const { buffer } of parts) gpu.release(buffer!);
-}
-
-/** x W^T in double precision. */
-function product(x: Float32Array, w: Float32Array, D: number): Float64Array {
-  const [T, O] = [x.length / D, w.length / D];
-  const y = new Float64Array(T * O);
-  for (let t = 0; t < T; t++) {
-    for (let o = 0; o < O; o++) {
-      let sum = 0;
-      for (let k = 0; k < D; k++) sum += x[t * D + k]! * w[o * D + k]!;
-      y[t * O + o] = sum;
-    }
-  }
-  return y;
-}
 
 describe("linear", () => {
   const shapes = [
@@ -170,16 +145,8 @@ describe("linear", () => {
     }
   });
 
-  const activations: Record<Activation, (v: number) => number> = {
-    silu: (v) => v / (1 + Math.exp(-v)),
-    quick_gelu: (v) => v / (1 + Math.exp(-1.702 * v)),
-    gelu_tanh: (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
-    gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
-    relu: (v) => Math.max(0, v),
-  };
-  const epilogues = [undefined, ...(Object.keys(activations) as Activation[])].flatMap(
-    (activation) =>
-      [false, true].flatMap((bias) => [0, 1, 3].map((R) => ({ activation, bias, R }))),
+  const epilogues = [undefined, ...(Object.keys(ACTIVATED) as Activation[])].flatMap((activation) =>
+    [false, true].flatMap((bias) => [0, 1, 3].map((R) => ({ activation, bias, R }))),
   );
 
   test.each(epilogues)("epilogue: bias $bias, $activation, residual rows $R", async (c) => {
@@ -200,7 +167,7 @@ describe("linear", () => {
           ...(c.R > 0 && { residual: tensor("residual", residual, O) }),
         }),
       );
-      const act = c.activation ? activations[c.activation] : (v: number) => v;
+      const act = c.activation ? ACTIVATED[c.activation] : (v: number) => v;
       const expected = product(x, values, D).map((sum, i) => {
         const value = act(sum + (c.bias ? bias[i % O]! : 0));
         return value + (c.R > 0 ? residual[i % residual.length]! : 0);
@@ -209,11 +176,29 @@ describe("linear", () => {
     }
   });
 
+  test.each(FUSED)("direct, in one: %j", (one) => checkFused(one));
+
+  test.each(FUSED)("plain, in one: %j", async (one) => {
+    const gpu = await testGpu();
+    await checkFused(one, { features: gpu.device.features });
+  });
+
+  test("a gated matrix in slices", async () => {
+    const gpu = await testGpu();
+    const [F, D, T] = [68, 96, 2];
+    const { weight, values } = await testWeight(gpu, 2 * F, D, f32, { maxBytes: 51 * D * 4 });
+    expect(weight.slices.length).toBe(3);
+    const one = { F, gated: "silu", bias: true, norm: true } as const;
+    const { options, expected, x } = fusedCase(gpu, one, values, T, D);
+    const y = await runOp(gpu, (g) => linear(g, x, weight, options));
+    expectClose(y, expected, 1e-5);
+  });
+
   test("activations of large values stay finite", async () => {
     const gpu = await testGpu();
     const w = Float32Array.from({ length: 16 }, (_, i) => (i % 4 === 0 ? 1 : 0));
     const weight = await makeWeight(gpu, w, [4, 4], f32);
-    for (const activation of Object.keys(activations) as Activation[]) {
+    for (const activation of Object.keys(ACTIVATED) as Activation[]) {
       for (const value of [-3e4, -90, 90, 3e4]) {
         const x = gpu.tensor("x", [1, 4], "f32", Float32Array.of(value, 0, 0, 0));
         const y = await runOp(gpu, (g) => linear(g, x, weight, { activation }));
@@ -231,21 +216,10 @@ describe("linear", () => {
     await expect(record({}, gpu.tensor("x", [2, 8]))).rejects.toThrow("linear: x is [2,8]");
     await expect(record({ bias: gpu.tensor("b", [16]) })).rejects.toThrow("bias is [16]");
     await expect(record({ residual: gpu.tensor("r", [3, 8]) })).rejects.toThrow("residual is");
+    const norm = { weight: gpu.tensor("n", [4]), eps: 1 };
+    await expect(record({ norm })).rejects.toThrow("norm is [4]");
+    await expect(record({ outputNorm: norm })).rejects.toThrow("outputNorm is [4]");
+    const residual = gpu.tensor("r", [2, 8]);
+    await expect(record({ gated: "silu", residual })).rejects.toThrow("as many gates as ups");
   });
 });
-
-/** The error function by its series, or by its continued fraction where that converges faster. */
-function erf(x: number): number {
-  if (Math.abs(x) < 3) {
-    let [term, sum] = [x, x];
-    for (let n = 1; n < 80; n++) {
-      term *= (-x * x) / n;
-      sum += term / (2 * n + 1);
-    }
-    return (2 / Math.sqrt(Math.PI)) * sum;
-  }
-  let fraction = 0;
-  for (let n = 40; n > 0; n--) fraction = n / 2 / (Math.abs(x) + fraction);
-  const tail = Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + fraction);
-  return Math.sign(x) * (1 - tail);
-}

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { FUSED, checkFused } from "../../tests/linear-cases.ts";
 import { expectClose, random, runOp, testGpu } from "../../tests/support.ts";
 import { GPU_KERNELS } from "../../tests/variants.ts";
 import { makeWeight, FORMAT_CASES, referenceOf } from "../../tests/weight-formats.ts";
@@ -66,6 +67,8 @@ describe.each(GPU_KERNELS)("linear on GPUs with $name", (kernels) => {
     // Each lane has four rows.
     await check(kernels, /^q4$/, 8201, 64, [1]);
   });
+
+  test.each(all ? FUSED : FUSED.slice(1, 2))("in one: %j", (one) => checkFused(one, kernels));
 
   if (all)
     test("many rows, all sizes", async () => {

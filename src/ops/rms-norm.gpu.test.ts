@@ -41,11 +41,30 @@ describe("rmsNorm", () => {
     },
   );
 
+  test.each([
+    { T: 1, D: 260 },
+    { T: 5, D: 64 },
+  ])("[$T, $D] with a residual", async ({ T, D }) => {
+    const gpu = await testGpu();
+    const [x, weight, residual] = [random(T * D, 1), random(D, 2), random(T * D, 3)];
+    const tensor = (data: Float32Array) => gpu.tensor("x", [data.length / D, D], "f32", data);
+    const y = await runOp(gpu, (g) =>
+      rmsNorm(g, tensor(x), tensor(weight), 1e-6, { residual: tensor(residual) }),
+    );
+    const expected = reference(x, weight, 1e-6, 0).map((value, i) => value + residual[i]!);
+    expectClose(y, expected, 1e-5);
+  });
+
   test("rejects shapes that don't fit", async () => {
     const gpu = await testGpu();
     const run = (D: number, W: number) =>
       runOp(gpu, (g) => rmsNorm(g, gpu.tensor("x", [2, D]), gpu.tensor("weight", [W]), 1e-5));
     await expect(run(8, 4)).rejects.toThrow("rmsNorm: weight is [4], expected [8]");
+    const residual = gpu.tensor("r", [1, 8]);
+    const added = runOp(gpu, (g) =>
+      rmsNorm(g, gpu.tensor("x", [2, 8]), gpu.tensor("weight", [8]), 1e-5, { residual }),
+    );
+    await expect(added).rejects.toThrow("rmsNorm: residual is [1,8], expected [2,8]");
     await expect(run(6, 6)).rejects.toThrow("rmsNorm: D is 6, expected a multiple of 4");
   });
 });

@@ -1,4 +1,5 @@
 import { Gpu } from "../gpu/device.ts";
+import type { HardwareShaders } from "../gpu/shaders/hardware.ts";
 
 /** `GPUBufferUsage` of the WebGPU specification, for places without WebGPU. */
 const BUFFER_USAGE = {
@@ -12,24 +13,37 @@ const LIMITS = {
   maxStorageBufferBindingSize: 2 ** 32 - 4,
   maxComputeWorkgroupsPerDimension: 65_535,
   maxTextureDimension2D: 8192,
+  maxStorageBuffersPerShaderStage: 10,
 };
 
-/** @returns a device that allocates and computes nothing; it only counts the bytes of its buffers */
+/**
+ * @returns a device that allocates and computes nothing; it only counts the bytes of its buffers. Its bind
+ *   groups are what they were made of.
+ */
 export function countingGpu(): Gpu {
   Object.assign(globalThis, { GPUBufferUsage: globalThis.GPUBufferUsage ?? BUFFER_USAGE });
   const pipeline = { getBindGroupLayout: () => ({}) };
+  const pass = { setPipeline() {}, setBindGroup() {}, dispatchWorkgroups() {}, end() {} };
   const device = {
     limits: LIMITS,
     features: new Set<string>(),
-    queue: { writeBuffer() {}, submit() {} },
+    queue: { writeBuffer() {}, submit() {}, onSubmittedWorkDone: async () => {} },
     lost: new Promise<never>(() => {}),
     addEventListener() {},
     createBuffer: ({ size }: GPUBufferDescriptor) => ({ size, destroy() {} }),
     createShaderModule: () => ({}),
     createComputePipelineAsync: async () => pipeline,
-    createBindGroup: () => ({}),
+    createCommandEncoder: () => ({
+      beginComputePass: () => pass,
+      copyBufferToBuffer() {},
+      finish() {},
+    }),
+    createBindGroup: (descriptor: GPUBindGroupDescriptor) => descriptor,
     destroy() {},
   };
   const adapter = { vendor: "", architecture: "", device: "", description: "" };
-  return new Gpu(device as unknown as GPUDevice, adapter as GPUAdapterInfo);
+  // Plans for a GPU. What its shaders say is not read.
+  const hardware = new Proxy({}, { get: () => "" }) as HardwareShaders;
+  const kernels = { features: device.features, hardware };
+  return new Gpu(device as unknown as GPUDevice, adapter as GPUAdapterInfo, kernels);
 }

@@ -29,6 +29,12 @@ test.each(FOLDERS)("%s", async (name) => {
     expect(parts + kvCache + images + buffers).toBe(total);
     expect(Math.min(...Object.values(weights), images, buffers)).toBeGreaterThan(0);
     expect(kvCache).toBe(512 * plan.kvBytesPerToken);
+    const cost = plan.decode[format];
+    expect(cost.kvBytes).toBe(1000 * plan.kvBytesPerToken);
+    expect(cost.bytes).toBe(cost.weightBytes + cost.kvBytes);
+    // Every weight of the text model, and embeddings and head at most once.
+    expect(cost.weightBytes).toBeGreaterThan(weights.text);
+    expect(cost.weightBytes).toBeLessThan(weights.text + 1.01 * weights.embedding);
   }
   // In f32 a parameter takes four bytes, and a small checkpoint has no unused parameters.
   const { weights } = plan.gpu.f32;

@@ -8,6 +8,7 @@ import {
   QUANTIZATIONS,
 } from "../weights/formats/registry.ts";
 import type { AllocatedTensor } from "../weights/gpu-weights.ts";
+import { type DecodeCost, decodeCost } from "./decode-cost.ts";
 import type { RuntimeOptions, SourceOptions } from "./options.ts";
 import { type AutoPlan, type RecordedModel, planAuto, recordModel } from "./plan-auto.ts";
 
@@ -51,6 +52,8 @@ export interface ModelPlan {
   readonly auto: AutoPlan;
   /** The GPU memory by `quantization`. */
   readonly gpu: Readonly<Record<QuantizationName, GpuPlan>>;
+  /** What the GPU does for one token, by `quantization`. */
+  readonly decode: Readonly<Record<QuantizationName, DecodeCost>>;
   /** Tokens of prompt and answer together, within the planned memory. */
   readonly contextLength: number;
   /** The model's own limit of the context length. */
@@ -90,13 +93,14 @@ export async function planCheckpoint(
   options: Omit<RuntimeOptions, "quantization"> = {},
 ): Promise<ModelPlan> {
   const gpu = {} as Record<QuantizationName, GpuPlan>;
+  const decode = {} as Record<QuantizationName, DecodeCost>;
   const { plan: auto, recorded } = await planAuto(createModel, checkpoint, options);
   for (const name of QUANTIZATIONS) {
-    if (name !== "auto") {
-      gpu[name] = planGpu(await recordModel(createModel, checkpoint, options, name));
-    }
+    const one =
+      name === "auto" ? recorded : await recordModel(createModel, checkpoint, options, name);
+    gpu[name] = planGpu(one);
+    decode[name] = await decodeCost(one);
   }
-  gpu.auto = planGpu(recorded);
   const { model, engine, weights } = recorded;
   const { model_type } = checkpoint.files["config.json"] as { model_type: string };
   return {
@@ -107,6 +111,7 @@ export async function planCheckpoint(
     disk: partSizes(checkpoint, weights.allocated),
     auto,
     gpu,
+    decode,
     contextLength: engine.contextLength,
     maxContextLength: model.text.max_position_embeddings,
     kvBytesPerToken: kvBytesPerToken(model.text, engine.kvCache),

@@ -9,6 +9,7 @@ import type { CheckpointFiles, ImageProcessor } from "../models/model.ts";
 import { createModel } from "../models/registry.ts";
 import { assemble } from "./assemble.ts";
 import { countingGpu } from "./counting-device.ts";
+import { decodeCost } from "./decode-cost.ts";
 import { IMAGE_SIZES } from "./plan-checkpoint.ts";
 
 const QUESTION = "What is in this image?";
@@ -17,6 +18,37 @@ const QUESTION = "What is in this image?";
 const UNREAD: Readonly<Record<string, RegExp>> = {
   "llava-hf/llava-1.5-7b-hf": /^vision_tower\.vision_model\.(encoder\.layers\.23|post_layernorm)\./,
   "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": /^vision_tower\.vision_model\.post_layernorm\./,
+};
+
+/**
+ * Bounds of a decoded token in q4, at 1,000 tokens with keys and values in f32: dispatches, and megabytes of
+ * weights, keys and values. They may only fall.
+ */
+const DECODE: Readonly<Record<string, readonly [dispatches: number, megabytes: number]>> = {
+  "HuggingFaceTB/SmolVLM2-256M-Video-Instruct": [214, 130],
+  "HuggingFaceTB/SmolVLM2-500M-Video-Instruct": [228, 308],
+  "Qwen/Qwen2-VL-2B-Instruct": [200, 1023],
+  "Qwen/Qwen2.5-VL-3B-Instruct": [256, 2003],
+  "Qwen/Qwen2.5-VL-7B-Instruct": [200, 4535],
+  "Qwen/Qwen3-VL-2B-Instruct": [203, 1305],
+  "Qwen/Qwen3-VL-4B-Instruct": [259, 2810],
+  "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": [172, 334],
+  "llava-hf/llava-1.5-7b-hf": [228, 5179],
+  "OpenGVLab/InternVL3-1B-hf": [172, 333],
+  "OpenGVLab/InternVL3-38B-hf": [452, 20518],
+  "OpenGVLab/InternVL3-78B-hf": [564, 45323],
+  "LiquidAI/LFM2-VL-450M": [96, 248],
+  "LiquidAI/LFM2-VL-1.6B": [96, 759],
+  "google/gemma-3-4b-it": [242, 2705],
+  "google/paligemma2-3b-mix-224": [187, 1850],
+  "meta-llama/Llama-3.2-11B-Vision-Instruct": [300, 6002],
+};
+
+/** Bytes that every device binds, and so the most that a scratch tensor should take. */
+const LARGEST_SCRATCH = 2 ** 27;
+/** Where an image of 1,920 x 1,080 pixels takes more, and fails on such a device. */
+const LARGER_SCRATCH: Readonly<Record<string, number>> = {
+  "Qwen/Qwen2-VL-2B-Instruct": 8192 * 5120 * 4,
 };
 
 /** A checkpoint's name, by the organizations that publish any. */
@@ -50,11 +82,19 @@ describe.each(PUBLISHED_REPOSITORIES)("%s, in its published layout", (name) => {
   const model = createModel(checkpoint.files);
   const { processor, text } = model;
 
-  test("is planned, and every tensor in the file is known", async () => {
-    const { engine, weights } = assemble(createModel, countingGpu(), checkpoint, {
-      quantization: "q4",
-    });
+  test("is planned at a known cost for each token, and every tensor in the file is known", async () => {
+    const gpu = countingGpu();
+    const assembled = assemble(createModel, gpu, checkpoint, { quantization: "q4" });
+    const { engine, weights } = assembled;
     await engine.prepare();
+    const { dispatches, bytes } = await decodeCost(assembled);
+    expect([dispatches, Math.round(bytes / 1e6)]).toEqual(DECODE[name]);
+    const layout = assembled.model.processor.layout(1920, 1080, "auto");
+    const targets = new Uint32Array(layout.attendedKeys ?? layout.tokenCount);
+    const blank = { tiles: layout.tiles.length, write() {}, release() {} };
+    await engine.vision.encode(blank, layout, targets);
+    const largest = Math.max(...gpu.scratch.map(({ size }) => size));
+    expect(largest).toBeLessThanOrEqual(LARGER_SCRATCH[name] ?? LARGEST_SCRATCH);
     const read = new Set(weights.allocated.flatMap(({ tensors }) => tensors));
     const unread = [...checkpoint.tensors.keys()].filter((tensor) => !read.has(tensor));
     expect(unread.filter((tensor) => !UNREAD[name]?.test(tensor))).toEqual([]);

@@ -200,14 +200,17 @@ export class GpuWeights implements Weights {
     return [...matrices, ...vectors];
   }
 
+  /** The buffers of all matrices and vectors. */
+  get buffers(): readonly GPUBuffer[] {
+    const matrices = [...this.#matrices.values()].flatMap(({ value }) => [...tensorsOf(value)]);
+    const vectors = [...this.#vectors.values()].map(({ value }) => value);
+    return [...matrices, ...vectors].map(bufferOf);
+  }
+
   /** Frees all matrices and vectors. */
   dispose(): void {
     this.#closed = true;
-    const matrices = [...this.#matrices.values()].flatMap(({ value }) => [...tensorsOf(value)]);
-    const vectors = [...this.#vectors.values()].map(({ value }) => value);
-    for (const tensor of [...matrices, ...vectors]) {
-      this.#gpu.release(bufferOf(tensor));
-    }
+    for (const buffer of this.buffers) this.#gpu.release(buffer);
     this.#matrices.clear();
     this.#vectors.clear();
   }

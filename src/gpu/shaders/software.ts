@@ -1,8 +1,16 @@
+import attentionMerge from "../../../shaders/lib/attention-merge.wgsl?raw";
+import attentionDecode from "../../../shaders/software/attention-decode.wgsl?raw";
 import matmulDirect from "../../../shaders/software/matmul-direct.wgsl?raw";
 import matmulRowsSubgroups from "../../../shaders/software/matmul-rows-subgroups.wgsl?raw";
 import matmulRows from "../../../shaders/software/matmul-rows.wgsl?raw";
 
 /** WGSL that only software adapters run. */
-export const software = { matmulDirect, matmulRows, matmulRowsSubgroups };
+export const software = {
+  attentionDecode,
+  attentionMerge,
+  matmulDirect,
+  matmulRows,
+  matmulRowsSubgroups,
+};
 
 export type SoftwareShaders = typeof software;
