@@ -29,11 +29,7 @@ export async function openGpu(adapter: GPUAdapter, loadShaders?: LoadShaders): P
   ) as GPUFeatureName[];
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   const { info } = adapter;
-  return new Gpu(
-    device,
-    info,
-    loadShaders && (await kernelsFor(info, device.features, loadShaders)),
-  );
+  return new Gpu(device, info, loadShaders && (await kernelsFor(info, device, loadShaders)));
 }
 
 /** A device, its compiled pipelines, and a count of the bytes that its buffers take. */

@@ -1,4 +1,5 @@
 import { isSoftware } from "../platform/software-adapter.ts";
+import { lanesInOrder } from "./probe-lanes.ts";
 import type { HardwareShaders } from "./shaders/hardware.ts";
 import type { SoftwareShaders } from "./shaders/software.ts";
 
@@ -21,19 +22,25 @@ export interface Kernels extends AdapterShaders {
 /** Loads the shaders of a kind of adapter. What it returns can be posted to another thread. */
 export type LoadShaders = (kind: "software" | "hardware") => Promise<AdapterShaders>;
 
-/** @returns the kernels that suit an adapter; the plain ones, with a warning, where shaders fail to load */
+/** @returns the kernels that suit a device; the plain ones, with a warning, where shaders fail to load */
 export async function kernelsFor(
   adapter: GPUAdapterInfo,
-  features: ReadonlySet<string>,
+  device: GPUDevice,
   load: LoadShaders,
 ): Promise<Kernels> {
-  const subgroupLanes = adapter.subgroupMinSize;
+  const { features } = device;
+  const { subgroupMinSize: subgroupLanes = 4 } = adapter;
   try {
-    return {
-      features,
-      subgroupLanes,
-      ...(await load(isSoftware(adapter) ? "software" : "hardware")),
-    };
+    const shaders = await load(isSoftware(adapter) ? "software" : "hardware");
+    const { hardware } = shaders;
+    const inOrder =
+      !hardware ||
+      !features.has("subgroups") ||
+      (await lanesInOrder(device, hardware.probeLanes, subgroupLanes));
+    const usable = inOrder
+      ? features
+      : new Set([...features].filter((name) => name !== "subgroups"));
+    return { features: usable, subgroupLanes, ...shaders };
   } catch (error) {
     console.warn("webvlm: kernels for this adapter did not load, so slower ones run:", error);
     return { features };

@@ -7,6 +7,7 @@ import noNorm from "../../../shaders/hardware/no-norm.wgsl?raw";
 import normInput from "../../../shaders/hardware/norm-input.wgsl?raw";
 import normOutput from "../../../shaders/hardware/norm-output.wgsl?raw";
 import plainOutput from "../../../shaders/hardware/plain-output.wgsl?raw";
+import probeLanes from "../../../shaders/hardware/probe-lanes.wgsl?raw";
 import quadSubgroups from "../../../shaders/hardware/quad-subgroups.wgsl?raw";
 import quad from "../../../shaders/hardware/quad.wgsl?raw";
 import shareSubgroups from "../../../shaders/hardware/share-subgroups.wgsl?raw";
@@ -33,6 +34,7 @@ export const hardware = {
   normInput,
   normOutput,
   plainOutput,
+  probeLanes,
   quad,
   quadSubgroups,
   share,
