@@ -30,7 +30,12 @@ test("a tag chooses a file of a repository, whose header alone is read", async (
   expect(checkpoint.files["config.json"]).toMatchObject({ model_type: "smolvlm" });
   expect(checkpoint.tensors.get("lm_head.weight")).toMatchObject({ dtype: "Q6_K", file: FILE });
   expect(checkpoint.weightBytes).toBeGreaterThan(900_000);
-  const paths = hub.requests.map(({ path }) => path.replace(/\?signature.*/, "").split("/").at(-1));
+  const paths = hub.requests.map(({ path }) =>
+    path
+      .replace(/\?signature.*/, "")
+      .split("/")
+      .at(-1),
+  );
   expect([...new Set(paths)].sort()).toEqual([FILE, "main?blobs=true", MMPROJ]);
 });
 
