@@ -5,9 +5,10 @@ import {
   type Vlm,
   intercept,
   load,
+  storedModels,
 } from "../../src/index.ts";
 
-export { DeviceError, OpenAI, intercept, load };
+export { DeviceError, OpenAI, intercept, load, storedModels };
 
 export type Through = "vlm.fetch" | "vlm.intercept()";
 
