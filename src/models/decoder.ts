@@ -49,7 +49,7 @@ export function decoderLayer(
   const a = w.under("self_attn");
   const norm = rms(w, "input_layernorm", eps);
   const qkv = stackedDense(g, a, ["q_proj", "k_proj", "v_proj"], x, { norm }); // [T, (H + 2K) * C]
-  const output = a.matrix("o_proj.weight").shape[1];
+  const output = a.matrix("o_proj.weight", heads.H * heads.C).shape[1];
   checkProjections(heads, qkv.shape[1] as number, output);
   const norms = a.has("q_norm.weight")
     ? { qNorm: a.vector("q_norm.weight"), kNorm: a.vector("k_norm.weight"), eps }

@@ -158,7 +158,7 @@ function gemmaLayer(
   const a = c.attention_bias ? own : hiddenWeights(own, /\.bias$/);
   const names = ["q_proj", "k_proj", "v_proj"];
   const qkv = stackedDense(g, a, names, x, { norm: norm("input_layernorm") }); // [T, (H + 2K) * C]
-  const output = a.matrix("o_proj.weight").shape[1];
+  const output = a.matrix("o_proj.weight", heads.H * heads.C).shape[1];
   checkProjections(heads, qkv.shape[1] as number, output);
   const headNorms = a.has("q_norm.weight")
     ? ({

@@ -53,7 +53,7 @@ export const lfm2Vl: Family<Siglip2Table> = (files, options) => {
       const normed = isNormed
         ? norm(g, projector.under("layer_norm"), blocks, PROJECTOR_EPS)
         : blocks;
-      const projector_hidden_size = projector.matrix("linear_1.weight").shape[0];
+      const projector_hidden_size = projector.matrix("linear_1.weight", blocks.shape[1]).shape[0];
       checkSizes("", config, { projector_hidden_size });
       return [mlp(g, projector, ["linear_1", "linear_2"], normed, config.projector_hidden_act)];
     },

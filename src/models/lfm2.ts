@@ -144,12 +144,12 @@ function layers(
   c.layer_types.forEach((type, i) => {
     const own = w.under(`layers.${i}`);
     const layer = renamedWeights(hiddenWeights(own, /\.bias$/), lfm2Name);
-    const { intermediate_size } = mlpSizes(layer.under("mlp"));
-    checkSizes("text_config", { [CHANNELS]: c.channels }, { [CHANNELS]: intermediate_size });
     x =
       type === "conv"
         ? convLayer(g, layer, c, rows, states.next().value as ConvCache, x)
         : decoderLayer(g, layer, c, inputs, caches.next().value as LayerCache, x);
+    const { intermediate_size } = mlpSizes(layer.under("mlp"));
+    checkSizes("text_config", { [CHANNELS]: c.channels }, { [CHANNELS]: intermediate_size });
     g.capture(`hidden.${i}`, x);
   });
   return x;
