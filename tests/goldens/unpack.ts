@@ -14,6 +14,7 @@ import { type Draw, drawBytes } from "./draws.ts";
 import { unpackTensors } from "./packing.ts";
 import { GOLDENS, UNPACKED } from "./paths.ts";
 import { unpackGguf } from "./unpack-gguf.ts";
+import { unpackPacked } from "./unpack-packed.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -63,6 +64,7 @@ export default function unpackGoldens(): void {
     }
   }
   unpackGguf();
+  unpackPacked();
 }
 
 /** Names of the folders that hold a model family. */
