@@ -54,8 +54,10 @@ describe("webvlm inspect", () => {
       const vlm = await window.tools.loadSample();
       return vlm.stats();
     });
-    // The adapter decides some of the buffers.
-    expect(Math.abs(plan.gpu.auto.total / gpuBytes - 1)).toBeLessThan(0.02);
+    // Planned for the kernels of GPUs, which pass on more than those of this software adapter.
+    const surplus = plan.gpu.auto.total / gpuBytes - 1;
+    expect(surplus).toBeGreaterThan(0);
+    expect(surplus).toBeLessThan(0.1);
   });
 
   test("prints a table", async () => {
