@@ -1,5 +1,5 @@
 // y[t, h] = softmax(SCALE * q[t, h] . keys) values, over the keys first ..= last of row t, for many rows on
-// GPUs: as attention.wgsl, with keys and values staged in workgroup memory.
+// GPUs: as attention.wgsl, with keys and values staged in workgroup memory. Needs lib/attention-tile.wgsl.
 //
 // One workgroup computes 64 queries of one key/value head: the query heads that share it, of consecutive
 // rows. It walks their keys, 32 per step, with an online softmax: m is the largest score so far, l the
@@ -25,21 +25,6 @@ override SCALE: f32;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;        // [T, Q_STRIDE/4]
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;  // [T, H * C/4]
 
-/// The keys first ..= last of a sequence; none if first > last.
-struct SequenceKeys {
-  sequence: u32,
-  first: u32,
-  last: u32,
-}
-
-/// Neighbouring queries of a tile that belong to one sequence.
-struct Run {
-  end: u32,            // the run ends before this query
-  keys: SequenceKeys,  // the keys that any of its queries attends to
-}
-
-var<workgroup> query_keys: array<SequenceKeys, QUERIES>;
-var<workgroup> shared_run: Run;
 var<workgroup> partial: array<vec4f, ACROSS * QUADS>;  // [ACROSS, QUADS]
 // 32 channels of the step's keys, [8, STEP] with key i ^ c in column i of c, or values, [STEP, 8].
 var<workgroup> tile: array<vec4f, 8u * STEP>;
@@ -163,37 +148,4 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 /// lanes that load them meet in a bank.
 fn weight_at(four: u32, i: u32, quad: u32) -> u32 {
   return (i * ACROSS + four) * QUADS + (quad + 2u * four) % QUADS;
-}
-
-/// The keys of query i: head i % (H/K) of those that share the key/value head, of row i / (H/K).
-fn keys_of(i: u32) -> SequenceKeys {
-  let t = i / (H / K);
-  if (t >= arrayLength(&rows)) { return SequenceKeys(0, 1, 0); }
-  let keys = key_range(rows[t]);
-  return SequenceKeys(rows[t].sequence, keys.first, keys.last);
-}
-
-/// Where the channels of queries i .. i+3 start in q. Queries beyond the last row repeat earlier ones.
-fn q_starts(i: u32, head: u32) -> vec4u {
-  let all = i + vec4u(0, 1, 2, 3);
-  let t = min(all / (H / K), vec4u(arrayLength(&rows) - 1u));
-  return t * (Q_STRIDE / 4u) + (head * (H / K) + all % (H / K)) * (C / 4u);
-}
-
-/// The run that starts at query `begin` of the tile. Queries without keys belong to any run.
-fn next_run(begin: u32) -> Run {
-  var all = SequenceKeys(NOWHERE, NOWHERE, 0);
-  for (var i = begin; i < QUERIES; i++) {
-    let own = query_keys[i];
-    if (own.first > own.last) { continue; }
-    if (all.sequence != NOWHERE && own.sequence != all.sequence) { return Run(i, all); }
-    all = SequenceKeys(own.sequence, min(all.first, own.first), max(all.last, own.last));
-  }
-  return Run(QUERIES, all);
-}
-
-fn write(i: u32, head: u32, c: u32, channels: vec4f) {
-  let t = i / (H / K);
-  if (t >= arrayLength(&rows) || c >= C / 4u) { return; }
-  y[(t * H + head * (H / K) + i % (H / K)) * (C / 4u) + c] = channels;
 }

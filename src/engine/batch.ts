@@ -14,6 +14,8 @@ export class Batch {
   readonly #planner: BatchPlanner;
   readonly #requests: Request[] = [];
   #plans: BatchPlans | undefined;
+  /** Whether no smaller plans do what the requests need. */
+  #hasSmallest = false;
 
   constructor(decoder: BatchDecoder) {
     this.#decoder = decoder;
@@ -46,6 +48,7 @@ export class Batch {
    */
   add(request: Request, rows: GeneratedRows): number {
     this.#plans = this.#planner.ready(...this.#needed(request));
+    this.#hasSmallest = true;
     const { input, tokens } = request;
     const slot = this.#requests.push(request) - 1;
     this.#decoder.slots.begin(slot, { input, rows, tokens });
@@ -57,6 +60,7 @@ export class Batch {
     const slot = this.#requests.indexOf(request);
     const last = this.#requests.pop();
     if (!last || slot < 0) throw new Error("Batch.remove: the request has no slot");
+    this.#hasSmallest = false;
     const { slots } = this.#decoder;
     if (last === request) return slots.clear(slot);
     this.#requests[slot] = last;
@@ -65,9 +69,10 @@ export class Batch {
 
   /** The plans of the next step. Until the smallest are compiled, larger ones compute the same tokens. */
   get plans(): BatchPlans {
+    if (this.#plans && this.#hasSmallest) return this.#plans;
     const needed = this.#needed();
     const smallest = this.#planner.ready(...needed);
-    if (smallest) this.#plans = smallest;
+    if (smallest) [this.#plans, this.#hasSmallest] = [smallest, true];
     if (!this.#plans || !covers(this.#plans, ...needed)) {
       throw new Error("Batch.plans: the plans of the step are not compiled");
     }

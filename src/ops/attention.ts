@@ -2,6 +2,7 @@ import tiled from "../../shaders/attention.wgsl?raw";
 import crossAttention from "../../shaders/keys/cross-attention.wgsl?raw";
 import flat from "../../shaders/keys/flat.wgsl?raw";
 import paged from "../../shaders/keys/paged.wgsl?raw";
+import tile from "../../shaders/lib/attention-tile.wgsl?raw";
 import blocks from "../../shaders/lib/attention.wgsl?raw";
 import keyRange from "../../shaders/lib/key-range.wgsl?raw";
 import row from "../../shaders/lib/row.wgsl?raw";
@@ -90,7 +91,7 @@ export function attention(
   if (source.kind === "flat" || T > DECODE_ROWS || !decode) {
     const queries = hardware ? GPU_TILE_QUERIES : TILE_QUERIES;
     g.dispatch(
-      { name: "attention", code: (hardware?.attention ?? tiled) + code, constants },
+      { name: "attention", code: (hardware?.attention ?? tiled) + tile + code, constants },
       [[rows, q, y], keys.parts],
       [Math.ceil((T * (H / K)) / queries), K],
     );

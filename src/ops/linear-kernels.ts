@@ -21,7 +21,7 @@ export interface MatmulKernel {
 /** Up to this many rows of x, `matvec` reads each weight once for all of them. */
 const MATVEC_ROWS = 8;
 
-/** The rows of the weight for one workgroup of `matmul` and of `matmul-direct` computes. */
+/** The rows of the weight that one workgroup of `matmul` and of `matmul-direct` multiplies. */
 const TILE_OUTPUTS = 64;
 
 /** @returns the kernel of a product of T rows with a matrix `[O, D]` in a layout */
