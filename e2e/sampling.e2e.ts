@@ -123,7 +123,7 @@ describe("sampling", () => {
     },
   );
 
-  const GREEDY_HELLO = { messages: HELLO, temperature: 0, ignore_eos: true, max_tokens: 128 };
+  const GREEDY_HELLO = { messages: HELLO, temperature: 0, ignore_eos: true, max_tokens: 96 };
   const countKinds = async (body: object) => new Set(await idsOf(body)).size;
   let kinds: number | undefined;
   test.each([{ frequency_penalty: 2 }, { presence_penalty: 2 }, { repetition_penalty: 1.8 }])(

@@ -168,7 +168,7 @@ describe("a token sampled under a constraint", () => {
     const allowed = order.slice(5, 8);
     const weights = allowed.map((id) => Math.exp(logits[id] as number));
     const total = weights.reduce((a, b) => a + b);
-    const samples = 200;
+    const samples = 100;
     const counts = new Map<number, number>();
     for (let seed = 0; seed < samples; seed++) {
       const constraint = constraintOf(() => allowed);

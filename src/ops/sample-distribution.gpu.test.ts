@@ -86,7 +86,7 @@ describe("sample follows the softmax of what the filters keep", () => {
   test.each(COMBINATIONS)(
     "temperature $temperature, top-k $topK, top-p $topP, min-p $minP",
     async (filters) => {
-      const counts = await count(logits, filters, { B: 256, steps: 8 });
+      const counts = await count(logits, filters, { B: 128, steps: 8 });
       const expected = weights(logits, filters);
       expect(chiSquaredTest(counts, expected)).toBeGreaterThan(LEAST_PROBABILITY);
       for (const setting of Object.keys(decided) as (keyof Filters)[]) {
