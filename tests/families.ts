@@ -208,7 +208,7 @@ export const FAMILIES: readonly TestedFamily[] = [
     modelType: "internvl",
     processor: internvlProcessor,
     folders: ["internvl"],
-    layouts: ["internvl-resaved", "internvl-6b"],
+    layouts: ["internvl-resaved", "internvl-6b", "internvl3_5"],
     reference: internvlReference,
     published: { internvl: { config: { vision_config: { patch_size: [14, 14] } } } },
     shapes: [

@@ -30,9 +30,7 @@ VISION = special(151646, ["<|object_ref_start|>", "<|object_ref_end|>", "<|box_s
 TOOLS = special(151657, ["<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>",
                          "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"], kind=False)  # fmt: skip
 THINK = special(151665, ["<tool_response>", "</tool_response>", "<think>", "</think>"], kind=False)
-INTERN = special(
-    151665, ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>"]
-)
+INTERN = ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>"]
 
 QWEN_IDS = {"bos_token_id": 151643, "eos_token_id": 151645, "image_token_id": 151655, "video_token_id": 151656,
             "vision_start_token_id": 151652, "vision_end_token_id": 151653, "vision_token_id": 151654}  # fmt: skip
@@ -76,13 +74,24 @@ def qwen25(hidden, ff, layers, heads, key_heads, **config):
 def internvl3(text, tower):
     return {
         "golden": "internvl", "settings": "internvl", "vocabulary": QWEN, "rename": [*LLAVA_NAMES[:2], LLAVA_NAMES[3]],
-        "added": [*CHATML, *VISION, *TOOLS, *INTERN], "processor": {"image_seq_length": 256},
+        "added": [*CHATML, *VISION, *TOOLS, *special(151665, INTERN)], "processor": {"image_seq_length": 256},
         "generation": {"bos_token_id": 151643, "pad_token_id": 151643, "eos_token_id": 151645},
         "config": {
             "image_token_id": 151667, "image_seq_length": 256,
             "text_config": {"bos_token_id": 151643, "eos_token_id": 151645, "vocab_size": 151674, **text},
             "vision_config": {"image_size": [448, 448], **tower},
         },
+    }  # fmt: skip
+
+
+def internvl35(hidden, ff, layers, heads):
+    text = {"hidden_size": hidden, "intermediate_size": ff, "num_hidden_layers": layers, "num_attention_heads": heads,
+            "num_key_value_heads": 8, "head_dim": 128, "layer_types": ["full_attention"] * layers,
+            "max_window_layers": layers, "vocab_size": 151936, "rope_theta": 1000000}  # fmt: skip
+    return {
+        **internvl3(text, VIT_LARGE), "golden": "internvl3_5",
+        "added": [*CHATML, *VISION, *TOOLS, *THINK, *special(151669, INTERN)],
+        "config": {**internvl3(text, VIT_LARGE)["config"], "image_token_id": 151671},
     }  # fmt: skip
 
 
@@ -169,6 +178,8 @@ REPOSITORIES = {
     "OpenGVLab/InternVL3-78B-hf": internvl3(
         {"hidden_size": 8192, "intermediate_size": 29568, "num_hidden_layers": 80, "num_attention_heads": 64,
          "num_key_value_heads": 8, "max_window_layers": 70}, VIT_6B),
+    "OpenGVLab/InternVL3_5-1B-HF": internvl35(1024, 3072, 28, 16),
+    "OpenGVLab/InternVL3_5-2B-HF": internvl35(2048, 6144, 28, 16),
     "LiquidAI/LFM2-VL-450M": lfm2(1024, 16, 4608, {"hidden_size": 768, "intermediate_size": 3072,
                                                    "num_attention_heads": 12, "num_hidden_layers": 12}),
     "LiquidAI/LFM2-VL-1.6B": lfm2(2048, 32, 8192, {"hidden_size": 1152, "intermediate_size": 4304,

@@ -70,6 +70,12 @@ const DESCRIPTIONS: readonly Description[] = [
     license: "MIT; its Qwen2.5 is Apache-2.0",
   },
   {
+    source: "OpenGVLab/InternVL3_5-1B-HF",
+    name: "InternVL3.5 1B",
+    about: "The newer InternVL, with Qwen3. Good at documents and charts.",
+    license: APACHE,
+  },
+  {
     source: "LiquidAI/LFM2-VL-1.6B",
     name: "LFM2-VL 1.6B",
     about: "Quick for its size, and cuts large images into tiles.",

@@ -45,9 +45,9 @@ const PROJECTOR_EPS = 1e-5;
 const QK_EPS = 1e-6;
 
 /**
- * InternVL3 (arXiv 2504.10479), and InternVL 2.5 in the same layout: InternViT, which is CLIP with
- * LayerScale, pixel shuffle, a norm and an MLP, Qwen2. InternViT-6B has RMS norms, and norms of queries
- * and keys.
+ * InternVL3 (arXiv 2504.10479), InternVL3.5 (arXiv 2508.18265), and InternVL 2.5 in the same layout:
+ * InternViT, which is CLIP with LayerScale, pixel shuffle, a norm and an MLP, Qwen2 or Qwen3. InternViT-6B
+ * has RMS norms, and norms of queries and keys.
  */
 export const internvl: Family<ClipTable> = (files, options) => {
   const config = parseConfig(Config, files);

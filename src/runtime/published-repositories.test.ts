@@ -35,6 +35,8 @@ const DECODE: Readonly<Record<string, readonly [dispatches: number, megabytes: n
   "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": [172, 334],
   "llava-hf/llava-1.5-7b-hf": [228, 5179],
   "OpenGVLab/InternVL3-1B-hf": [172, 333],
+  "OpenGVLab/InternVL3_5-1B-HF": [200, 602],
+  "OpenGVLab/InternVL3_5-2B-HF": [200, 1305],
   "OpenGVLab/InternVL3-38B-hf": [452, 20518],
   "OpenGVLab/InternVL3-78B-hf": [564, 45323],
   "LiquidAI/LFM2-VL-450M": [96, 248],

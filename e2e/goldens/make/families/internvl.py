@@ -115,4 +115,5 @@ def internvl3_5(variant: int) -> Checkpoint:
         "use_sliding_window": False, "vocab_size": old["vocab_size"],
     }  # fmt: skip
     checkpoint.config["transformers_version"] = "4.55.0"
-    return checkpoint
+    checkpoint.seed = 2
+    return brief(checkpoint, ["text", "image", "large"])
