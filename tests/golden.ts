@@ -5,6 +5,7 @@ import { preparePatches } from "../src/image/preprocess.ts";
 import type { CheckpointFiles, Model, Weights } from "../src/models/model.ts";
 import { createModel } from "../src/models/registry.ts";
 import { decodeImage } from "../src/platform/decode-image.ts";
+import type { DecodedImage } from "../src/platform/platform.ts";
 import { type Checkpoint, openCheckpoint } from "../src/weights/checkpoint.ts";
 import type { Quantization } from "../src/weights/choose-format.ts";
 import { PACKED_FORMATS } from "../src/weights/formats/packed.ts";
@@ -83,16 +84,22 @@ function urlsOf({ messages }: Pick<GoldenCase, "messages">): string[] {
   );
 }
 
+/** Fetches and decodes an image in a page. */
+async function fetchImage(url: string): Promise<DecodedImage> {
+  return decodeImage(await (await fetch(url)).blob());
+}
+
 /** Decodes a case's images and lays them out. */
 export async function prepareImages(
   case_: Pick<GoldenCase, "messages">,
   model: Model,
   folder: string,
+  readImage = fetchImage,
 ): Promise<PreparedImage[]> {
   const urls = urlsOf(case_);
   return Promise.all(
     urls.map(async (url) => {
-      const decoded = await decodeImage(await (await fetch(`${folder}/${url}`)).blob());
+      const decoded = await readImage(`${folder}/${url}`);
       const { width, height } = decoded;
       const layout = model.processor.layout(width, height, "auto", urls.length);
       return { decoded, layout };
