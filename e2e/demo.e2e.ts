@@ -97,13 +97,17 @@ describe("the page of another model", () => {
   });
 
   test("stops an answer in the middle, and completes the next one", async () => {
-    // The page waits after a few chunks, so that Stop always comes before the end.
+    // The page waits after the first word, so that Stop always comes before the end.
     await page.evaluate(() => {
       const prototype = ReadableStreamDefaultReader.prototype;
       const { read } = prototype;
-      let reads = 0;
-      prototype.read = function (this: ReadableStreamDefaultReader) {
-        if (++reads < 6) return read.call(this);
+      let hasWord = false;
+      prototype.read = async function (this: ReadableStreamDefaultReader<{ data?: string }>) {
+        if (!hasWord) {
+          const result = await read.call(this);
+          hasWord = /"content":"[^"]/.test(result.value?.data ?? "");
+          return result;
+        }
         prototype.read = read;
         return new Promise((_, reject) => {
           this.closed.catch(reject); // Like any pending read when the fetch is aborted.

@@ -4,7 +4,12 @@ import { type AddressInfo, connect } from "node:net";
 import { basename, join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ChatCompletion, ErrorBody, RequestMessage } from "../src/openai/wire.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ErrorBody,
+  RequestMessage,
+} from "../src/openai/wire.ts";
 import { UNPACKED } from "../tests/goldens/paths.ts";
 import { ROOT } from "./root.ts";
 import { malformedRequests } from "./serve-malformed.ts";
@@ -223,6 +228,28 @@ describe("webvlm serve", () => {
       await Promise.all(Array.from({ length: 10 }, (_, j) => leave(i + j)));
     }
     await expectAnswer();
+  });
+
+  test("20 streams at once get their headers before clients give up, and say what they wait for", async () => {
+    const body = { ...LONG, max_tokens: 12, stream_options: { include_progress: true } };
+    const positions = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const client = new AbortController();
+        const givesUp = setTimeout(() => client.abort(), 2000);
+        const response = await post(url, body, { signal: client.signal });
+        clearTimeout(givesUp);
+        const events = (await response.text()).split("\n\n");
+        expect(events.at(-2)).toBe("data: [DONE]");
+        const chunks = events.filter((event) => event.startsWith("data: {"));
+        const progress = chunks.map(
+          (event) => (JSON.parse(event.slice(6)) as ChatCompletionChunk).progress,
+        );
+        expect(progress).toContainEqual(expect.objectContaining({ stage: "prompt" }));
+        return progress.flatMap((one) => (one?.stage === "queue" ? one.position : []));
+      }),
+    );
+    // Eight run at once.
+    expect(Math.max(...positions.flat())).toBeGreaterThanOrEqual(11);
   });
 });
 

@@ -24,9 +24,19 @@ export const DrawnShape = z.object({
 
 const BASE_URL = "https://webvlm.local/v1";
 
+/** The sample model's `fetch`, which asks for progress in every stream: clients must pass it over. */
+async function fetchWithProgress(): Promise<typeof fetch> {
+  const vlm = await loadSample();
+  return (input, init) => {
+    const body = JSON.parse(init?.body as string) as { stream?: boolean; stream_options?: object };
+    if (body.stream) body.stream_options = { ...body.stream_options, include_progress: true };
+    return vlm.fetch(input, { ...init, body: JSON.stringify(body) });
+  };
+}
+
 /** Vercel's AI SDK. */
 export async function aiSdkModel() {
-  const { fetch } = await loadSample();
+  const fetch = await fetchWithProgress();
   const provider = createOpenAICompatible({
     name: "webvlm",
     baseURL: BASE_URL,
@@ -39,7 +49,7 @@ export async function aiSdkModel() {
 
 /** LangChain.js. */
 export async function langChainModel(fields: ChatOpenAIFields = {}): Promise<ChatOpenAI> {
-  const { fetch } = await loadSample();
+  const fetch = await fetchWithProgress();
   const configuration = { baseURL: BASE_URL, dangerouslyAllowBrowser: true, fetch };
   return new ChatOpenAI({
     model: "default",

@@ -1,4 +1,4 @@
-import type { Sampling } from "../engine/generation.ts";
+import type { GenerationProgress, Sampling } from "../engine/generation.ts";
 import type { AnswerPiece } from "./answer-reader.ts";
 import type { AnswerFormat } from "./format.ts";
 import type { TokenLogprobs } from "./logprobs.ts";
@@ -32,6 +32,8 @@ export interface AnswerOptions {
   readonly cacheSalt?: string;
   /** Number of answers. The i-th is sampled with `seed` + i. Default 1. */
   readonly choices?: number;
+  /** Called while the answer's first token, or that of its first choice, is waited for. */
+  readonly onProgress?: ((progress: GenerationProgress) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 

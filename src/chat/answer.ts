@@ -75,7 +75,10 @@ export async function answerPrompt(
       logprobs,
       cacheSalt,
       priority: request.priority,
-      ...(choice === 0 && { onCached: (tokens: number) => (usage.cachedTokens = tokens) }),
+      ...(choice === 0 && {
+        onCached: (tokens: number) => (usage.cachedTokens = tokens),
+        onProgress: request.onProgress,
+      }),
       signal: either,
     });
   };

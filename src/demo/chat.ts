@@ -1,5 +1,5 @@
 import { computed, type Signal, signal } from "@preact/signals";
-import type { Usage } from "../index.ts";
+import type { StreamProgress, Usage } from "../index.ts";
 import type { DraftPart } from "./draft.ts";
 import { whenReady } from "./model.ts";
 import { type SentMessage, errorOf, requestBody, userMessage } from "./request.ts";
@@ -21,7 +21,8 @@ export interface Answer {
 }
 
 export type AnswerState =
-  | { readonly status: "loading" | "reading" | "writing" | "stopped" }
+  | { readonly status: "loading" | "writing" | "stopped" }
+  | { readonly status: "reading"; readonly progress?: StreamProgress }
   | { readonly status: "done"; readonly finish: string; readonly timing: Timing | undefined }
   | { readonly status: "failed"; readonly message: string };
 
@@ -95,6 +96,8 @@ async function stream(
   let usage: Usage | undefined;
   let [first, last] = [0, 0];
   for await (const chunk of readChunks(response.body)) {
+    const { progress } = chunk;
+    if (progress) state.value = { status: "reading", progress };
     const [choice] = chunk.choices;
     if (choice?.delta.content) {
       last = performance.now();

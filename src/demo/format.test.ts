@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, duration, plural, remaining, roughly, waiting } from "./format.ts";
+import { bytes, duration, plural, progressText, remaining, roughly, waiting } from "./format.ts";
 
 test.each([
   [0, "0 B"],
@@ -39,3 +39,18 @@ test.each([
   [1, "1 token"],
   [1_200, "1,200 tokens"],
 ])("%i tokens: %s", (count, text) => expect(plural(count, "token")).toBe(text));
+
+test.each([
+  [undefined, "Reading…"],
+  [{ stage: "queue", position: 0 }, "Reading…"],
+  [{ stage: "queue", position: 2 }, "Waiting for 2 other answers…"],
+  [{ stage: "images", encoded: 1, total: 1 }, "Reading…"],
+  [{ stage: "images", encoded: 1, total: 3 }, "Looking at the images: 1 of 3…"],
+  [
+    { stage: "prompt", cached_tokens: 0, computed_tokens: 256, total_tokens: 1000 },
+    "Reading, 26 %…",
+  ],
+  [{ stage: "prompt", cached_tokens: 0, computed_tokens: 1000, total_tokens: 1000 }, "Reading…"],
+] as const)("an answer that waits for %o: %s", (progress, text) =>
+  expect(progressText(progress)).toBe(text),
+);

@@ -1,3 +1,5 @@
+import type { StreamProgress } from "../index.ts";
+
 const UNITS = ["B", "kB", "MB", "GB"] as const;
 
 /** @returns a number of bytes in decimal units: `13.0 MB` */
@@ -32,6 +34,20 @@ export function waiting(seconds: number | undefined): string {
   const time =
     seconds < 90 ? plural(Math.ceil(seconds), "second") : `${Math.round(seconds / 60)} minutes`;
   return `The server or the network does not answer. Trying again in ${time}, or as soon as this device is online…`;
+}
+
+/** @returns what an answer waits for before its first word */
+export function progressText(progress: StreamProgress | undefined): string {
+  if (progress?.stage === "queue" && progress.position > 0) {
+    return `Waiting for ${plural(progress.position, "other answer")}…`;
+  }
+  if (progress?.stage === "images" && progress.total > 1) {
+    return `Looking at the images: ${progress.encoded} of ${progress.total}…`;
+  }
+  if (progress?.stage !== "prompt") return "Reading…";
+  const { computed_tokens, total_tokens } = progress;
+  const share = Math.round((100 * computed_tokens) / total_tokens);
+  return share < 100 ? `Reading, ${share} %…` : "Reading…";
 }
 
 export function plural(count: number, noun: string): string {

@@ -27,7 +27,7 @@ test("a system prompt comes first; an empty one is left out", () => {
     max_tokens: DEFAULTS.maxTokens,
     temperature: 0,
     stream: true,
-    stream_options: { include_usage: true },
+    stream_options: { include_usage: true, include_progress: true },
   });
   const { messages } = requestBody("m", [hello], { ...DEFAULTS, systemPrompt: " Be brief.\n" });
   expect(messages).toEqual([{ role: "system", content: "Be brief." }, hello]);

@@ -32,7 +32,7 @@ export function requestBody(model: string, messages: readonly SentMessage[], set
     max_tokens: settings.maxTokens,
     temperature: settings.temperature,
     stream: true,
-    stream_options: { include_usage: true },
+    stream_options: { include_usage: true, include_progress: true },
   };
 }
 

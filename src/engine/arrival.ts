@@ -59,6 +59,8 @@ export function knownRows(
 export class Arrival {
   readonly request: Request;
   readonly sequence: Sequence;
+  /** Rows that the cache had. */
+  readonly cached: number;
   /** Resolves when images and plans are ready, or have failed. */
   readonly settled: Promise<void>;
   isSettled = false;
@@ -84,6 +86,7 @@ export class Arrival {
     }
     this.request = request;
     this.sequence = request.sequence = sequence;
+    this.cached = sequence.computed;
     this.#parts = parts;
     try {
       if (tokens.length === 0) input.onCached?.(sequence.computed);
@@ -140,6 +143,10 @@ export class Arrival {
     );
     // Passes that read these rows come later in the queue. After an error of the device, all is dropped.
     this.sequence.computed = end;
+    if (isPrompt) {
+      const { cached } = this;
+      input.onProgress?.({ stage: "prompt", cached, computed: end, total: promptTokens });
+    }
     return { plan: this.#plans.get(bucket) as Plan, promptRows: isPrompt ? count : 0 };
   }
 

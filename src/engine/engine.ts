@@ -256,8 +256,19 @@ export class Engine implements TokenGenerator {
   async #encodeImages({ input, prompt, signal }: Request, computed: number): Promise<void> {
     const { images, cacheSalt } = input;
     const { tokens } = prompt.rows;
-    const { onCachedImage, captures = false, prefixCache = !captures } = this.#options;
-    const encode = (image: PreparedImage, rows: Uint32Array) => this.#encode(image, rows, signal);
+    const { captures = false, prefixCache = !captures } = this.#options;
+    let encoded = 0;
+    const report = () => {
+      input.onProgress?.({ stage: "images", encoded: ++encoded, total: images.length });
+    };
+    const encode = async (image: PreparedImage, rows: Uint32Array) => {
+      await this.#encode(image, rows, signal);
+      report();
+    };
+    const onCachedImage = (image: PreparedImage) => {
+      this.#options.onCachedImage?.(image);
+      report();
+    };
     if (this.#crossAttention) {
       if (!prefixCache) this.#crossAttention.clear();
       const wanted = { images, signal, ...(cacheSalt !== undefined && { cacheSalt }) };
@@ -272,7 +283,7 @@ export class Engine implements TokenGenerator {
       const { tokenCount } = image.layout;
       const first = end;
       end += tokenCount;
-      if (end <= cachedRows) onCachedImage?.(image);
+      if (end <= cachedRows) onCachedImage(image);
       else await encode(image, range(first, tokenCount));
     }
   }

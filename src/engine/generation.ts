@@ -42,6 +42,20 @@ export interface PreparedImage {
   readonly layout: ImageLayout;
 }
 
+/** What a request waits for before its first token. */
+export type GenerationProgress =
+  /** `position` requests in the queue run before it. */
+  | { readonly stage: "queue"; readonly position: number }
+  /** Images that are encoded, or found in a cache. */
+  | { readonly stage: "images"; readonly encoded: number; readonly total: number }
+  /** Tokens of the prompt that were found in the cache, and those that are computed, these included. */
+  | {
+      readonly stage: "prompt";
+      readonly cached: number;
+      readonly computed: number;
+      readonly total: number;
+    };
+
 /** One request to generate tokens. */
 export interface GenerationInput {
   /**
@@ -76,6 +90,8 @@ export interface GenerationInput {
   readonly cacheSalt?: string;
   /** Called before the first token, with the number of prompt tokens found in the cache. */
   readonly onCached?: (tokens: number) => void;
+  /** Called whenever what it waits for changes. */
+  readonly onProgress?: ((progress: GenerationProgress) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 

@@ -27,6 +27,8 @@ export class Request {
   submitted = 0;
   /** Its rows in the cache. While it waits after a preemption, they may or may not be left. */
   sequence: Sequence | undefined;
+  /** In the queue, when it was last reported. */
+  #position: number | undefined;
   readonly #stops: ReadonlySet<number>;
   readonly #queue = new TokenQueue();
   readonly #ending = new AbortController();
@@ -74,6 +76,13 @@ export class Request {
   isBefore(other: Request): boolean {
     const [priority, others] = [this.input.priority ?? 0, other.input.priority ?? 0];
     return priority < others || (priority === others && this.number < other.number);
+  }
+
+  /** Tells the caller how many requests in the queue run before this one. */
+  reportPosition(position: number): void {
+    if (position === this.#position || this.isEnded) return;
+    this.#position = position;
+    this.input.onProgress?.({ stage: "queue", position });
   }
 
   /** Takes the next token from the GPU, and ends after the last one. */

@@ -1,140 +1,21 @@
 import { describe, expect, test } from "vitest";
-import { FIRST_SAMPLED, FakeDecoder, VOCABULARY, hashOf } from "../../tests/fake-decoder.ts";
-import { memoryGpu } from "../../tests/memory-gpu.ts";
+import { FIRST_SAMPLED, VOCABULARY, hashOf } from "../../tests/fake-decoder.ts";
+import {
+  GREEDY,
+  type Outcome,
+  type Wanted,
+  machineOf,
+  wantedOf,
+} from "../../tests/fake-machine.ts";
 import { random } from "../../tests/seeded.ts";
-import type { GeneratedToken, GenerationInput, Sampling, TokenConstraint } from "./generation.ts";
-import { KvCache } from "./kv-cache.ts";
+import type {
+  GeneratedToken,
+  GenerationInput,
+  GenerationProgress,
+  Sampling,
+  TokenConstraint,
+} from "./generation.ts";
 import { allow } from "./mask-bits.ts";
-import { Request } from "./request.ts";
-import { Scheduler } from "./scheduler.ts";
-
-const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
-const SHAPE = { hidden_size: 4, num_hidden_layers: 1, num_key_value_heads: 1, head_dim: 4 };
-
-interface Machine {
-  readonly pages?: number;
-  readonly sequences?: number;
-  readonly queueLength?: number;
-  /** Awaited by everything that takes time on a GPU. */
-  readonly wait?: () => Promise<void>;
-  /** Awaited before each image. */
-  readonly beforeImage?: () => Promise<void>;
-  readonly check?: () => void;
-}
-
-/** A request of a schedule. */
-interface Wanted {
-  readonly input: GenerationInput;
-  /** Keys of its image rows: the first of the prompt. */
-  readonly images: readonly number[];
-  /** What is in the ring of cross-attention keys while it runs. */
-  readonly ring: number;
-}
-
-const wantedOf = (input: Partial<GenerationInput>, more: Partial<Wanted> = {}): Wanted => ({
-  input: {
-    ids: [1, 2, 3],
-    images: [],
-    maxTokens: 8,
-    stopTokenIds: [],
-    sampling: GREEDY,
-    ...input,
-  },
-  images: [],
-  ring: 0,
-  ...more,
-});
-
-/** A scheduler over a fake decoder. */
-function machineOf({
-  pages = 64,
-  sequences = 8,
-  queueLength = 64,
-  wait = async () => {},
-  beforeImage = wait,
-  check = () => {},
-}: Machine = {}) {
-  const gpu = memoryGpu();
-  const cache = new KvCache(gpu, SHAPE, pages * 64, { sequences: sequences + 2 });
-  const decoder = new FakeDecoder(gpu, cache, wait);
-  const wanted = new WeakMap<Request, Wanted>();
-  const ringOf = (request: Request) => (wanted.get(request) as Wanted).ring;
-  let encoding = 0;
-  let number = 0;
-  const scheduler = new Scheduler(
-    {
-      decoder,
-      cache,
-      generatedRows: (request) => {
-        const ring = ringOf(request);
-        return { ropeOffset: 3, ...(ring > 0 && { crossFirst: ring, crossLast: 100 }) };
-      },
-      async encodeImages(request, computed) {
-        expect(++encoding).toBe(1);
-        try {
-          for (const [i, key] of (wanted.get(request) as Wanted).images.entries()) {
-            await beforeImage();
-            request.signal.throwIfAborted();
-            if (i >= computed) decoder.imageStates[i] = key;
-          }
-        } finally {
-          encoding--;
-        }
-      },
-      hasRoomForImages: (request, others) =>
-        [...others].every(
-          (other) =>
-            [ringOf(other), ringOf(request)].includes(0) || ringOf(other) === ringOf(request),
-        ),
-      check,
-      passesDone: wait,
-    },
-    sequences,
-    queueLength,
-  );
-  const requestOf = (one: Wanted): Request => {
-    const { ids } = one.input;
-    const tokens = ids.map((id, i) => (i < one.images.length ? VOCABULARY + i : id));
-    const contents = ids.map((id, i) => (i < one.images.length ? `image ${one.images[i]}` : id));
-    const range = { crossFirst: one.ring, crossLast: 100, afterImage: true };
-    const crossAttention = one.ring > 0 ? ids.map(() => range) : undefined;
-    const request = new Request(
-      one.input,
-      {
-        rows: { tokens, crossAttention },
-        contents: contents.map((content) => (one.ring ? `${content} ${one.ring}` : content)),
-      },
-      one.input.maxTokens,
-      number++,
-    );
-    wanted.set(request, one);
-    return request;
-  };
-  async function* generate(one: Wanted): AsyncGenerator<GeneratedToken, void, void> {
-    const request = requestOf(one);
-    scheduler.add(request);
-    try {
-      for (let token = await request.next(); token; token = await request.next()) yield token;
-    } finally {
-      await scheduler.end(request);
-    }
-  }
-  const run = async (one: Wanted, most = Infinity): Promise<Outcome> => {
-    const tokens: GeneratedToken[] = [];
-    try {
-      for await (const token of generate(one)) if (tokens.push(token) >= most) break;
-    } catch (error) {
-      return { tokens, error: String(error) };
-    }
-    return { tokens };
-  };
-  return { cache, decoder, scheduler, generate, run };
-}
-
-interface Outcome {
-  readonly tokens: readonly GeneratedToken[];
-  readonly error?: string;
-}
 
 const idsOf = ({ tokens }: Outcome) => tokens.map(({ token }) => token);
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
@@ -204,6 +85,34 @@ describe("several requests", () => {
     );
     expect(order).toEqual([3, 6, 0, 1, 4, 2, 5]);
     expect([scheduler.waiting, scheduler.running]).toEqual([0, 0]);
+  });
+
+  test("are told their place in the queue, and how much of their prompt is computed", async () => {
+    const { run } = machineOf({ sequences: 1 });
+    const told: string[][] = [[], [], [], []];
+    const ids = Array.from({ length: 70 }, (_, i) => i % 30);
+    const asked = (i: number, more: Partial<GenerationInput> = {}): Wanted => {
+      const onProgress = (one: GenerationProgress) => {
+        if (one.stage === "queue") told[i]!.push(`${one.position} before`);
+        if (one.stage === "prompt") told[i]!.push(`${one.cached} ${one.computed}/${one.total}`);
+      };
+      return wantedOf({ ids, maxTokens: 2, onProgress, ...more });
+    };
+    const left = new AbortController();
+    await Promise.all([
+      run(asked(0)),
+      run(asked(1, { signal: left.signal })),
+      run(asked(2)),
+      run(asked(3, { priority: -1 })),
+      Promise.resolve().then(() => left.abort(new Error("no longer wanted"))),
+    ]);
+    const whole = ["0 32/70", "0 64/70", "0 70/70"];
+    expect(told).toEqual([
+      ["0 before", "1 before", "0 before", "69 70/70"],
+      ["1 before", "2 before", "1 before"],
+      ["2 before", "3 before", "2 before", "1 before", "0 before", "69 70/70"],
+      ["0 before", ...whole],
+    ]);
   });
 
   test("beyond the queue are refused at once", async () => {

@@ -103,11 +103,18 @@ export class Scheduler {
   #enqueue(request: Request): void {
     const index = this.#waiting.findIndex((other) => request.isBefore(other));
     this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, request);
+    this.#reportQueue();
+  }
+
+  #reportQueue(): void {
+    this.#waiting.forEach((request, position) => request.reportPosition(position));
   }
 
   #leaveQueue(request: Request): void {
     const index = this.#waiting.indexOf(request);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    this.#reportQueue();
   }
 
   async #run(): Promise<void> {
@@ -206,6 +213,7 @@ export class Scheduler {
       const isAlone = this.#live.size === 0;
       if (!isAlone && !(this.#hasPages(request) && hasRoomForImages(request, this.#live))) return;
       this.#waiting.shift();
+      this.#reportQueue();
       try {
         check();
         this.#arrival = new Arrival(request, this.#parts);

@@ -9,6 +9,7 @@ import type {
   ChunkChoice,
   ChunkDelta,
   StreamOptions,
+  StreamProgress,
 } from "./wire.ts";
 
 /** The fields that all objects of one answer share. */
@@ -133,6 +134,14 @@ export async function* chatCompletionChunks(
   if (!include_usage) return;
   const last = { ...identity, object: "chat.completion.chunk" as const, choices: [] };
   yield { ...last, usage: completionUsage(counts) };
+}
+
+/** A chunk that says what the answer waits for. */
+export function progressChunk(
+  identity: AnswerIdentity,
+  progress: StreamProgress,
+): ChatCompletionChunk {
+  return { ...identity, object: "chat.completion.chunk", choices: [], progress };
 }
 
 /** The reasoning, the text and each tool call of a delta, in a chunk delta of its own. */

@@ -57,6 +57,7 @@ export const chatCompletionRequest = z.object({
     z.object({
       include_usage: z.nullish(z.boolean()),
       continuous_usage_stats: z.nullish(z.boolean()),
+      include_progress: z.nullish(z.boolean()),
     }),
   ),
   n: z.nullish(integerIn(1, 8)),

@@ -1,9 +1,14 @@
 import { type ChatRequest, chat } from "../chat/chat.ts";
 import { answerOptions, identityOf } from "./answer-options.ts";
-import { wholeChatCompletion, chatCompletionChunks } from "./chat-completions-output.ts";
+import {
+  wholeChatCompletion,
+  chatCompletionChunks,
+  progressChunk,
+} from "./chat-completions-output.ts";
 import { chatMessages, validateChatCompletion } from "./chat-completions-request.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
+import { ProgressReports, withProgress } from "./progress.ts";
 import { effortVariables } from "./reasoning-effort.ts";
 import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
@@ -18,16 +23,20 @@ export async function postChatCompletion(context: Context): Promise<Response> {
   checkModel(body.model, model);
   const identity = identityOf(model, "chatcmpl");
   const tokenIds = body.return_token_ids ?? false;
-  const ask = (signal: AbortSignal) =>
-    withPaths(pathIn(body), () => chat(model.chat, chatRequest(body, signal)));
+  const ask = (signal: AbortSignal, onProgress?: ChatRequest["onProgress"]) =>
+    withPaths(pathIn(body), () => chat(model.chat, { ...chatRequest(body, signal), onProgress }));
   if (!body.stream) {
     const answer = await ask(request.signal);
     return Response.json(await wholeChatCompletion(answer, identity, tokenIds));
   }
   return streamResponse(request, async (signal) => {
-    const answer = await ask(signal);
+    const reports = body.stream_options?.include_progress ? new ProgressReports() : undefined;
+    const answer = await ask(signal, reports?.add);
     const { stream_options } = body;
-    const events = chatCompletionChunks(answer, identity, stream_options ?? {}, tokenIds);
+    const chunks = chatCompletionChunks(answer, identity, stream_options ?? {}, tokenIds);
+    const events = reports
+      ? withProgress(chunks, reports, (progress) => progressChunk(identity, progress))
+      : chunks;
     return { events, answers: [answer] };
   });
 }

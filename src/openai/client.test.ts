@@ -50,7 +50,7 @@ describe("OpenAI's own client", () => {
     const stream = client.chat.completions.stream({
       model: "default",
       messages,
-      stream_options: { include_usage: true },
+      stream_options: { include_usage: true, include_progress: true } as object,
     });
     let text = "";
     stream.on("content", (delta) => (text += delta));

@@ -27,6 +27,7 @@ const STREAM_OPTIONS = [
   ...type("object", true, "include_usage", 1, []),
   ...within(".include_usage", BOOLEAN, (include_usage) => ({ include_usage })),
   ...within(".continuous_usage_stats", BOOLEAN, (given) => ({ continuous_usage_stats: given })),
+  ...within(".include_progress", BOOLEAN, (include_progress) => ({ include_progress })),
 ];
 
 const RESPONSE_FORMAT = [

@@ -9,7 +9,7 @@ export interface BegunStream<Event> {
 }
 
 /** Time in ms for preparing images and prompt. A failure within it decides the HTTP status. */
-const PREPARING_MS = 2000;
+const PREPARING_MS = 1000;
 
 /** Time in ms for the first event. A failure within it decides the HTTP status. */
 const FIRST_EVENT_MS = 50;

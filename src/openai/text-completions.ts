@@ -10,6 +10,7 @@ import { chatCompletionRequest } from "./chat-completions-request.ts";
 import { type Context, checkModel, loadedModel, readJson } from "./context.ts";
 import { FIELD_PATHS, type PathOf, withPaths } from "./error-paths.ts";
 import { formatFields } from "./format-fields.ts";
+import { ProgressReports, withProgress } from "./progress.ts";
 import { requestedFormat } from "./response-format.ts";
 import { streamResponse } from "./stream-response.ts";
 import { IGNORED_CHAT_FIELDS, logUnknownFields } from "./unknown-fields.ts";
@@ -66,14 +67,15 @@ export async function postCompletion(context: Context): Promise<Response> {
   checkModel(body.model, model);
 
   const max_tokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
-  const begin = async (signal: AbortSignal) => {
+  const begin = async (signal: AbortSignal, onProgress?: ProgressReports["add"]) => {
     const ended = new AbortController();
     const either = AbortSignal.any([signal, ended.signal]);
     const options = answerOptions({ ...body, max_tokens }, either);
     const answers = await Promise.all(
-      promptsOf(body.prompt).map(([prompt, path]) =>
-        withPaths(pathIn(body, path), () => complete(model.chat, prompt, options)),
-      ),
+      promptsOf(body.prompt).map(([prompt, path], i) => {
+        const one = i === 0 ? { ...options, onProgress } : options;
+        return withPaths(pathIn(body, path), () => complete(model.chat, prompt, one));
+      }),
     );
     const stop = (): void => ended.abort();
     return { answers, deltas: completionDeltas(answers, body.n ?? 1, body.echo ?? false, stop) };
@@ -84,9 +86,15 @@ export async function postCompletion(context: Context): Promise<Response> {
     return Response.json(await wholeCompletion(deltas, answers, identity));
   }
   return streamResponse(request, async (signal) => {
-    const { answers, deltas } = await begin(signal);
     const options = body.stream_options ?? {};
-    return { events: completionEvents(deltas, answers, identity, options), answers };
+    const reports = options.include_progress ? new ProgressReports() : undefined;
+    const { answers, deltas } = await begin(signal, reports?.add);
+    const completions = completionEvents(deltas, answers, identity, options);
+    const event = { ...identity, object: "text_completion" as const, choices: [] };
+    const events = reports
+      ? withProgress(completions, reports, (progress) => ({ ...event, progress }))
+      : completions;
+    return { events, answers };
   });
 }
 

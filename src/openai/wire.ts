@@ -159,7 +159,18 @@ export interface StreamOptions {
   include_usage?: boolean | null;
   /** Add the usage so far to every chunk. */
   continuous_usage_stats?: boolean | null;
+  /** Add chunks without choices that have `progress`, until the answer begins. */
+  include_progress?: boolean | null;
 }
+
+/** What an answer that has not begun waits for. */
+export type StreamProgress =
+  /** `position` requests in the queue run before it. */
+  | { stage: "queue"; position: number }
+  /** Images that are encoded, or found in a cache. */
+  | { stage: "images"; encoded: number; total: number }
+  /** Tokens of the prompt that were found in the cache, and those that are computed, these included. */
+  | { stage: "prompt"; cached_tokens: number; computed_tokens: number; total_tokens: number };
 
 export interface RequestMessage {
   role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
@@ -293,8 +304,10 @@ export interface ChatCompletionChunk {
   created: number;
   model: string;
   system_fingerprint: string;
-  /** Empty in the chunk with the usage. */
+  /** Empty in the chunk with the usage, and in those with `progress`. */
   choices: ChunkChoice[];
+  /** Only with `include_progress`, and before the answer begins. */
+  progress?: StreamProgress;
   /** Only with `include_usage`: null in all chunks but the last. */
   usage?: Usage | null;
 }

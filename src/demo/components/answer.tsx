@@ -1,13 +1,14 @@
 import { type Answer, type AnswerState, answering, regenerate } from "../chat.ts";
-import { duration, plural } from "../format.ts";
+import { duration, plural, progressText } from "../format.ts";
 import type { Timing } from "../timing.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { AgainIcon } from "./icons.tsx";
 
-const WAITING: Partial<Record<AnswerState["status"], string>> = {
-  loading: "Waiting for the model to load…",
-  reading: "Reading…",
-};
+/** @returns what an answer without words waits for */
+function waitingText(state: AnswerState): string | undefined {
+  if (state.status === "loading") return "Waiting for the model to load…";
+  return state.status === "reading" ? progressText(state.progress) : undefined;
+}
 
 interface Props {
   answer: Answer;
@@ -17,7 +18,7 @@ interface Props {
 /** The article is busy until the answer is whole, so that a screen reader waits for it. */
 export function AnswerArticle({ answer, last }: Props) {
   const state = answer.state.value;
-  const waiting = WAITING[state.status];
+  const waiting = waitingText(state);
   const text = answer.text.value.trimStart(); // Many models begin their answers with a space.
   const busy = waiting !== undefined || state.status === "writing";
   return (
