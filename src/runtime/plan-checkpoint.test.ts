@@ -6,6 +6,7 @@ import { UNPACKED } from "../../tests/goldens/paths.ts";
 import { openModel } from "../cli/open-model.ts";
 import { elementCount } from "../gpu/tensor.ts";
 import { createModel } from "../models/registry.ts";
+import { PACKED_FORMATS } from "../weights/formats/packed.ts";
 import { type QuantizationName, QUANTIZATIONS } from "../weights/formats/registry.ts";
 import { assemble } from "./assemble.ts";
 import { countingGpu } from "./counting-device.ts";
@@ -144,6 +145,88 @@ test.each([
   await expect(planCheckpoint(createModel, { ...checkpoint, files, tensors })).rejects.toThrow(
     message,
   );
+});
+
+/** Turns matrices into tensors of a packed format, as a header has them. */
+type Packed = (path: string, O: number, D: number) => Readonly<Record<string, [string, number[]]>>;
+
+const packedAwq: Packed = (path, O, D) => ({
+  [`${path}.qweight`]: ["I32", [D, O / 8]],
+  [`${path}.qzeros`]: ["I32", [1, O / 8]],
+  [`${path}.scales`]: ["F16", [1, O]],
+});
+const packedFp8: Packed = (path, O, D) => ({
+  [`${path}.weight`]: ["F8_E4M3", [O, D]],
+  [`${path}.weight_scale_inv`]: ["BF16", [Math.ceil(O / 128), Math.ceil(D / 128)]],
+});
+const FP8 = { quant_method: "fp8", weight_block_size: [128, 128] };
+const TEXT = /^model\.layers\..*_proj\.weight$/;
+
+const QKV = /\.(layers|blocks)\..*\.(q_proj|k_proj|v_proj|qkv|proj)\.weight$/;
+const LINEAR = /(proj|qkv|fc\d)\.weight$/;
+
+/** What is packed, how, and the formats of the linear layers that count, in the text model and the tower. */
+test.each<[string, object, RegExp, Packed, linears: RegExp, text: string, vision: string]>([
+  [
+    "AWQ of the tower too, whose q, k and v are one matrix",
+    { quant_method: "awq", bits: 4, group_size: -1, version: "gemm" },
+    QKV,
+    packedAwq,
+    QKV,
+    "int",
+    "int",
+  ],
+  [
+    "FP8 but for the modules that are not to be converted",
+    { ...FP8, modules_to_not_convert: ["visual", "lm_head"] },
+    TEXT,
+    packedFp8,
+    LINEAR,
+    "fp8",
+    "bf16",
+  ],
+  [
+    "FP8 but for some layers of the text model",
+    { ...FP8, ignored_layers: ["model.layers.0.mlp.down_proj", "visual"] },
+    /^model\.layers\.(?!0\.mlp\.down_proj).*_proj\.weight$/,
+    packedFp8,
+    LINEAR,
+    "bf16 fp8",
+    "bf16",
+  ],
+  [
+    // The list is another tool's, and wrong. What the file has decides.
+    "FP8 of modules that the list names",
+    { ...FP8, modules_to_not_convert: ["model.layers.0.self_attn.q_proj"] },
+    TEXT,
+    packedFp8,
+    LINEAR,
+    "fp8",
+    "bf16",
+  ],
+])("%s is loaded as the file has it", async (_, config, names, pack, linears, text, vision) => {
+  const checkpoint = await golden("qwen2_5_vl");
+  const files = { ...checkpoint.files };
+  files["config.json"] = { ...(files["config.json"] as object), quantization_config: config };
+  const tensors = new Map(
+    [...checkpoint.tensors].flatMap(([name, info]) => {
+      if (!names.test(name)) return [[name, info] as const];
+      const [O = 0, D = 0] = info.shape;
+      const packed = Object.entries(pack(name.replace(/\.weight$/, ""), O, D));
+      return packed.map(([part, [dtype, shape]]) => [part, { ...info, dtype, shape }] as const);
+    }),
+  );
+  expect(tensors.size).toBeGreaterThan(checkpoint.tensors.size);
+  const changed = { ...checkpoint, files, tensors, formats: PACKED_FORMATS };
+  const options = { quantization: "auto", contextLength: 64 } as const;
+  const { engine, weights } = assemble(createModel, countingGpu(), changed, options);
+  await engine.prepare();
+  const of = (path: string) => {
+    const own = weights.fills.filter(({ name }) => name.includes(path) && linears.test(name));
+    return [...new Set(own.map(({ packed }) => packed.format?.name))].sort().join(" ");
+  };
+  expect(of(".layers.")).toBe(text);
+  expect(of(".blocks.")).toBe(vision);
 });
 
 test("the model says to which part a tensor belongs, whatever the tensor's name", async () => {

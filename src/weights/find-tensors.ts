@@ -132,17 +132,28 @@ function decodedVector(
   };
 }
 
-/** Finds a matrix in the checkpoint's packed formats. */
+/**
+ * Finds a matrix in the checkpoint's packed formats.
+ *
+ * @throws Error when it is in one that is not supported; it says how the weights are quantized, and what
+ *   to load
+ */
 function findPacked(
-  { checkpoint: { tensors, files = {}, formats = [] }, storedNames }: NamedTensors,
+  { checkpoint, storedNames }: NamedTensors,
   asked: string,
   D?: number,
 ): StoredMatrix | undefined {
+  const { tensors, files = {}, formats = [] } = checkpoint;
   if (formats.length === 0) return undefined;
   for (const name of storedNames(asked)) {
     for (const { findMatrix } of formats) {
-      const matrix = findMatrix?.(name, { tensors, files }, D);
-      if (matrix) return matrix;
+      try {
+        const matrix = findMatrix?.(name, { tensors, files }, D);
+        if (matrix) return matrix;
+      } catch (error) {
+        (error as Error).message += quantizationHint(checkpoint);
+        throw error;
+      }
     }
   }
   return undefined;

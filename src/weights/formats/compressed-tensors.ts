@@ -1,8 +1,9 @@
 import type { RowTarget, StoredMatrix, WeightFormat, WriteRows } from "../format.ts";
 import { codeAt, codeWords, putCode } from "./codes.ts";
 import { halfType } from "./float-halves.ts";
+import { columnsTo } from "./gptq.ts";
 import { CODES, intFormat, SCALES, ZEROS } from "./int.ts";
-import { type FindMatrix, paddedHalves, pathOf, wordsOf } from "./packed-tensors.ts";
+import { expectShape, type FindMatrix, paddedHalves, pathOf, wordsOf } from "./packed-tensors.ts";
 
 /** The settings of a group of layers in `quantization_config.config_groups`. */
 interface Scheme {
@@ -12,7 +13,8 @@ interface Scheme {
 /**
  * `pack-quantized` of compressed-tensors: `weight_packed` I32 `[O, D * bits / 32]`, `weight_scale`
  * `[O, groups]`, and unless 0 is the middle code `weight_zero_point`: I32 `[O * bits / 32, groups]`,
- * packed along O, or I8 `[O, groups]`.
+ * packed along O, or I8 `[O, groups]`. With actorder "group", `weight_g_idx` I32 `[D]` has the group of each
+ * column, and the columns are sorted by it as the matrix is loaded, as GPTQ's are.
  */
 export const compressedTensors: WeightFormat = {
   ...intFormat(4, 128, "BF16", "stored"),
@@ -41,23 +43,35 @@ function findMatrix(
         `expected rows of 4 or 8 bits, in equal groups`,
     );
   }
-  if (tensors.has(`${path}.weight_g_idx`)) {
-    throw new Error(`${name}: actorder "group" of compressed-tensors is not supported`);
-  }
+  const groupsName = `${path}.weight_g_idx`;
+  const order = tensors.get(groupsName);
+  if (order) expectShape(groupsName, order, [D], "I32");
   const type = halfType(scalesName, scales);
   return {
     shape: [O, D],
     format: intFormat(bits, group, type, zeros ? "stored" : "middle"),
+    isReordered: order !== undefined,
     tensors: [
-      { name: codesName, info: codes, rows: O },
+      { name: codesName, info: codes, rows: order ? 1 : O },
       { name: scalesName, info: scales, rows: O },
       ...(zeros ? [{ name: zerosName, info: zeros, rows: zeros.shape[0] ?? 0 }] : []),
+      ...(order ? [{ name: groupsName, info: order, rows: 1 }] : []),
     ],
-    writeTo: (target) => [
-      (first, _, bytes) => target.copy(CODES, first, bytes),
-      (first, count, bytes) => target.copy(SCALES, first, paddedHalves(bytes, count)),
-      ...(zeros ? [zerosTo(target, O, groups, bits, zeros.dtype)] : []),
-    ],
+    writeTo(target) {
+      const columns = order && columnsTo(target, [O, D], bits, { name: groupsName, group });
+      return [
+        (first, _, bytes) =>
+          columns ? columns.codes(wordsOf(bytes)) : target.copy(CODES, first, bytes),
+        (first, count, bytes) => target.copy(SCALES, first, paddedHalves(bytes, count)),
+        ...(zeros ? [zerosTo(target, O, groups, bits, zeros.dtype)] : []),
+        ...(columns
+          ? [
+              (_f: number, _c: number, bytes: Uint8Array) =>
+                columns.groups(new Int32Array(wordsOf(bytes).buffer)),
+            ]
+          : []),
+      ];
+    },
   };
 }
 

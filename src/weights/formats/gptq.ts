@@ -36,10 +36,7 @@ function findMatrix(
   };
   const { bits = 4, group_size = 128 } = config;
   if (bits !== 4 && bits !== 8) {
-    throw new Error(
-      `${name}: GPTQ with ${bits} bits is not supported, expected 4 or 8: ` +
-        `load the repository that it was made from, or one in 4 or 8 bits`,
-    );
+    throw new Error(`${name}: GPTQ with ${bits} bits is not supported, expected 4 or 8`);
   }
   const [words = 0, O = 0] = codes.info.shape;
   const [groups = 0] = scales.info.shape;
@@ -56,9 +53,9 @@ function findMatrix(
     isReordered: order !== undefined,
     tensors: [codes, zeros, scales, ...(order ? [order] : [])].map((one) => ({ ...one, rows: 1 })),
     writeTo(target) {
-      const columns = columnsTo(target, [O, D], bits, order !== undefined);
+      const columns = columnsTo(target, [O, D], bits, order && { name: order.name, group });
       return [
-        (_first, _count, bytes) => columns.codes(wordsOf(bytes)),
+        (_first, _count, bytes) => columns.codes(transposed(wordsOf(bytes), O)),
         (_first, _count, bytes) => {
           const stored = wordsOf(bytes);
           const zeroOf = (g: number, o: number) =>
@@ -67,44 +64,69 @@ function findMatrix(
         },
         (_first, _count, bytes) => scalesTo(target, [O, groups], bytes),
         ...(order
-          ? [(_f: number, _c: number, bytes: Uint8Array) => columns.groups(wordsOf(bytes))]
+          ? [
+              (_f: number, _c: number, bytes: Uint8Array) =>
+                columns.groups(new Int32Array(wordsOf(bytes).buffer)),
+            ]
           : []),
       ];
     },
   };
 }
 
-/** Takes the codes and, where the columns are sorted by them, the groups of the columns; in any order. */
-function columnsTo(
+/** @returns words `[n, O]` as `[O, n]` */
+function transposed(stored: Uint32Array, O: number): Uint32Array {
+  const n = stored.length / O;
+  const words = new Uint32Array(stored.length);
+  for (let word = 0; word < n; word++) {
+    for (let o = 0; o < O; o++) words[o * n + word] = stored[word * O + o]!;
+  }
+  return words;
+}
+
+/**
+ * Takes all codes, `[O, D * bits / 32]`, and, where the columns are sorted by them, the groups of the
+ * columns, `[D]`; in any order.
+ *
+ * @param sorted the size of the groups, and the tensor that has each column's
+ */
+export function columnsTo(
   target: RowTarget,
   [O, D]: readonly [O: number, D: number],
   bits: number,
-  isSorted: boolean,
+  sorted: { readonly name: string; readonly group: number } | undefined,
 ): {
-  codes(stored: Uint32Array): Promise<void> | void;
-  groups(stored: Uint32Array): Promise<void> | void;
+  codes(rows: Uint32Array): Promise<void> | void;
+  /** Throws TypeError when a group has more or fewer columns than its size. */
+  groups(groups: Int32Array): Promise<void> | void;
 } {
-  const rowWords = codeWords(D, bits);
   let codes: Uint32Array | undefined;
   let order: Uint32Array | undefined;
   const write = async () => {
-    if (!codes || (isSorted && !order)) return;
-    const sorted = order ? withColumns(codes, [O, D], bits, order) : codes;
+    if (!codes || (sorted && !order)) return;
+    const rows = order ? withColumns(codes, [O, D], bits, order) : codes;
     if (order) await target.orderColumns(order);
     codes = undefined;
-    await target.copy(CODES, 0, new Uint8Array(sorted.buffer));
+    await target.copy(CODES, 0, new Uint8Array(rows.buffer));
   };
   return {
-    codes(stored) {
-      codes = new Uint32Array(O * rowWords);
-      for (let word = 0; word < rowWords; word++) {
-        for (let o = 0; o < O; o++) codes[o * rowWords + word] = stored[word * O + o]!;
-      }
+    codes(rows) {
+      codes = rows;
       return write();
     },
     groups(groups) {
-      order = Uint32Array.from({ length: D }, (_, k) => k);
-      order.sort((a, b) => groups[a]! - groups[b]! || a - b);
+      const columns = Uint32Array.from({ length: D }, (_, k) => k);
+      columns.sort((a, b) => groups[a]! - groups[b]! || a - b);
+      // -1 is no group: the columns are in their own order.
+      const isUnset = groups.every((one) => one === -1);
+      columns.forEach((k, i) => {
+        const expected = Math.floor(i / (sorted?.group ?? D));
+        if (isUnset || groups[k] === expected) return;
+        throw new TypeError(
+          `${sorted?.name}: column ${k} is of group ${groups[k]}, expected groups of ${sorted?.group} columns`,
+        );
+      });
+      order = columns;
       return write();
     },
   };

@@ -4,6 +4,7 @@ import { packedCheckpoint, type PackedMatrix } from "../../../tests/packed-check
 import { decodeMatrix, PACKED_MATRICES } from "../../../tests/packed.ts";
 import { countingGpu } from "../../runtime/counting-device.ts";
 import { GpuWeights } from "../gpu-weights.ts";
+import { codeAt, putCode } from "./codes.ts";
 
 const sha256 = (values: Float32Array) =>
   createHash("sha256").update(new Uint8Array(values.buffer)).digest("hex");
@@ -59,6 +60,54 @@ test("zero points of compressed-tensors may be one byte each", async () => {
   const data = Buffer.from(bytes.buffer).toString("base64");
   const tensors = { ...matrix.tensors, [name]: { dtype: "I8", shape: [O, groups], data } };
   expect(sha256((await decodeMatrix({ ...matrix, tensors })).values)).toBe(matrix.sha256);
+});
+
+/** A matrix of compressed-tensors whose column k is column `from[k]` of the given one, as actorder "group" has it. */
+function withGroups(
+  matrix: PackedMatrix,
+  from: readonly number[],
+  groups: Int32Array<ArrayBuffer>,
+) {
+  const base64 = (words: { readonly buffer: ArrayBuffer }) =>
+    Buffer.from(words.buffer).toString("base64");
+  const [O, D] = matrix.shape;
+  const { data, ...codes } = matrix.tensors[`${matrix.name}_packed`]!;
+  const stored = new Uint32Array(Uint8Array.from(Buffer.from(data, "base64")).buffer);
+  const words = new Uint32Array(stored.length);
+  for (let row = 0; row < stored.length; row += D / 8) {
+    from.forEach((k, to) => putCode(words, row, to, 4, codeAt(stored, row, k, 4)));
+  }
+  expect(words.length).toBe((O * D) / 8);
+  const tensors = {
+    ...matrix.tensors,
+    [`${matrix.name}_packed`]: { ...codes, data: base64(words) },
+    [`${matrix.name}_g_idx`]: { dtype: "I32", shape: [D], data: base64(groups) },
+  };
+  return { ...matrix, tensors };
+}
+
+describe.each(["compressed-qwen2_5_vl", "compressed-qwen3_vl"])("%s with groups", (title) => {
+  const matrix = matrixOf(title);
+  const [, D] = matrix.shape;
+  const from = Array.from({ length: D }, (_, k) => (97 * k) % D);
+
+  test.each([undefined, "reversed"] as const)(
+    "of columns that lie anywhere has exactly its values, order %s",
+    async (order) => {
+      const { values: sorted } = await decodeMatrix(matrix);
+      const groups = Int32Array.from(from, (k) => Math.floor(k / 128));
+      const { values } = await decodeMatrix(withGroups(matrix, from, groups), order);
+      expect(values).toEqual(sorted.map((_, i) => sorted[i - (i % D) + from[i % D]!]!));
+    },
+  );
+
+  test("that are not set has its own order of columns, and others must be whole", async () => {
+    const own = from.map((_, k) => k);
+    const unset = await decodeMatrix(withGroups(matrix, own, new Int32Array(D).fill(-1)));
+    expect(sha256(unset.values)).toBe(matrix.sha256);
+    const one = decodeMatrix(withGroups(matrix, own, new Int32Array(D)));
+    await expect(one).rejects.toThrow("is of group 0, expected groups of 128 columns");
+  });
 });
 
 test("compressed-tensors calls the scales of FP8 blocks otherwise", async () => {
@@ -130,8 +179,38 @@ test("positions that MLX quantized are numbers to the model", async () => {
   expect(() => packed.vector(matrixOf("awq").name)).toThrow("is stored in int, expected floats");
 });
 
+type Tensors = PackedMatrix["tensors"];
+
+const omit = (tensors: Tensors, names: RegExp): Tensors =>
+  Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.test(name)));
+
+/** The tensors of a matrix with other shapes of the same size in bytes, by the ends of their names. */
+function withShapes(
+  { tensors }: PackedMatrix,
+  shapes: Readonly<Record<string, number[]>>,
+): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const shape = shapes[name.split(".").at(-1) ?? ""] ?? tensor.shape;
+      const size = { I32: 4, F16: 2 }[tensor.dtype] ?? 1;
+      const data = Buffer.alloc(size * shape.reduce((a, b) => a * b)).toString("base64");
+      return [name, { ...tensor, shape, data }];
+    }),
+  );
+}
+
+/** The tensors of a matrix, some of them as bytes. */
+function bytesOf({ tensors }: PackedMatrix, names: RegExp): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const [O = 0, n = 0] = tensor.shape;
+      return [name, names.test(name) ? { ...tensor, dtype: "U8", shape: [O, 4 * n] } : tensor];
+    }),
+  );
+}
+
 describe("what does not fit is named", () => {
-  test.each<[string, string, (matrix: PackedMatrix) => PackedMatrix, string]>([
+  test.each<readonly [string, string, (matrix: PackedMatrix) => PackedMatrix, string]>([
     [
       "a width that MLX's bits don't give",
       "mlx-qwen3_vl-8bit",
@@ -149,6 +228,71 @@ describe("what does not fit is named", () => {
       "gptq-qwen2_vl:",
       (matrix) => ({ ...matrix, config: { quantization_config: { bits: 3 } } }),
       "GPTQ with 3 bits is not supported, expected 4 or 8",
+    ],
+    [
+      "an order of AWQ's",
+      "awq",
+      (matrix) => ({
+        ...matrix,
+        config: { quantization_config: { quant_method: "awq", version: "gemv", bits: 4 } },
+        tensors: withShapes(matrix, { qweight: [64, 32], qzeros: [64, 1], scales: [64, 8] }),
+      }),
+      "config.json says that the weights are quantized (awq, gemv, 4 bits): load the repository",
+    ],
+    [
+      "MLX's MXFP4",
+      "mlx-qwen2_5_vl-4bit:",
+      (matrix) => ({
+        ...matrix,
+        config: { quantization: { mode: "mxfp4", bits: 4, group_size: 32 } },
+        tensors: omit(matrix.tensors, /biases$/),
+      }),
+      "(mlx, mxfp4, 4 bits): load the repository that they were made from, or one in MLX",
+    ],
+    ...["mxfp4-pack-quantized", "nvfp4-pack-quantized"].map(
+      (format) =>
+        [
+          `compressed-tensors' ${format}`,
+          "compressed-qwen2_5_vl",
+          (matrix: PackedMatrix) => ({
+            ...matrix,
+            config: { quantization_config: { quant_method: "compressed-tensors", format } },
+            tensors: bytesOf(matrix, /_packed$/),
+          }),
+          `(compressed-tensors, ${format}): load the repository`,
+        ] as const,
+    ),
+    [
+      "MXFP4 of experts",
+      "mlx-qwen2_5_vl-4bit:",
+      (matrix) => ({
+        ...matrix,
+        config: { quantization_config: { quant_method: "mxfp4" } },
+        tensors: Object.fromEntries(
+          Object.entries(bytesOf(matrix, /weight$/)).map(([name, tensor]) => [
+            name.replace(/weight$/, "weight_blocks"),
+            tensor,
+          ]),
+        ),
+      }),
+      "(mxfp4): load the repository",
+    ],
+    [
+      "W8A8 of compressed-tensors",
+      "fp8-qwen2_5_vl-channel",
+      (matrix) => ({
+        ...matrix,
+        config: {
+          quantization_config: { quant_method: "compressed-tensors", format: "int-quantized" },
+        },
+        tensors: Object.fromEntries(
+          Object.entries(matrix.tensors).map(([name, tensor]) => [
+            name,
+            tensor.dtype === "F8_E4M3" ? { ...tensor, dtype: "I8" } : tensor,
+          ]),
+        ),
+      }),
+      "(compressed-tensors, int-quantized): load the repository",
     ],
     [
       "a width of bitsandbytes",
