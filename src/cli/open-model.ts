@@ -138,6 +138,7 @@ function packedStoreOf(snapshot: string): OpenFolderOptions["packed"] {
     store: openNodeStore(STORE),
     folder: `${pathToFileURL(snapshot)}/`,
     commit: basename(snapshot),
+    keepsFiles: true,
   };
 }
 

@@ -16,6 +16,7 @@ function sizesOnly(): PackedStore {
   let bundles = 0;
   return {
     chunkBytes: CHUNK,
+    keepsFiles: false,
     find: async () => ({ parts, otherFormats: [] }),
     async *stream() {},
     async write(tensors) {

@@ -16,6 +16,8 @@ export interface Fill {
   readonly tensors: readonly StoredTensor[];
   /** Whether the checkpoint has the same matrix packed in another order of bytes. */
   readonly isRearranged: boolean;
+  /** Whether that order takes longer to make than to read. */
+  readonly isSlow: boolean;
   fromCheckpoint(writer: WeightWriter): readonly WantedTensor[];
   /** The same on the GPU. */
   readonly packed: PackedFill;
@@ -49,7 +51,7 @@ export function matrixFill(
   name: string,
   weight: WritableWeight,
   firstRow: number,
-  { shape, format: from, tensors, writeTo, isCopied = false }: StoredMatrix,
+  { shape, format: from, tensors, writeTo, isCopied = false, isSlow = false }: StoredMatrix,
 ): Fill {
   const { format } = weight;
   const [O, D] = shape;
@@ -57,7 +59,7 @@ export function matrixFill(
   const columns = weight.slices[0]?.columns;
   const parts = format.parts.map((part, i) => [...rangesOf(weight, part, i, firstRow, O)]);
   return {
-    ...{ name, tensors, isRearranged: !from.elements && !isCopied },
+    ...{ name, tensors, isRearranged: !from.elements && !isCopied, isSlow },
     fromCheckpoint: (writer) => withWrites(tensors, writeTo(writer.target(weight, firstRow))),
     packed: {
       key: packedKey(first!, format, shape),
@@ -122,7 +124,7 @@ export function vectorFill(
   const write = (first: number, values: Uint8Array | Float32Array) =>
     gpu.write(tensor, values, offset + first);
   return {
-    ...{ name, tensors, isRearranged: false },
+    ...{ name, tensors, isRearranged: false, isSlow: false },
     fromCheckpoint: () => withWrites(tensors, writeTo(write)),
     packed: {
       key: packedKey(first!, undefined, shape),

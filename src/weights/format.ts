@@ -132,6 +132,8 @@ export interface StoredMatrix {
   readonly isReordered?: boolean;
   /** Whether the tensors are the format's parts, byte for byte. Default false. */
   readonly isCopied?: boolean;
+  /** Whether `writeTo` puts every code in another place, which takes longer than reading it. Default false. */
+  readonly isSlow?: boolean;
   readonly tensors: readonly StoredTensor[];
   /**
    * Begins to load the matrix.

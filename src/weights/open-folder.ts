@@ -10,7 +10,7 @@ import {
 import type { Folder } from "./folder.ts";
 import { soleGguf } from "./gguf-names.ts";
 import { inOrder } from "./in-order.ts";
-import { packedStore, streamPacked } from "./packed-store.ts";
+import { type PackedStore, packedStore, streamPacked } from "./packed-store.ts";
 import { NO_BYTES } from "./progress.ts";
 import { type ReadFiles, readFiles } from "./read-files.ts";
 import type { GgufChoice } from "./source.ts";
@@ -24,9 +24,11 @@ export interface OpenFolderOptions extends Pick<
   OpenOptions,
   "signal" | "onProgress" | "packedFormats" | "gguf"
 > {
-  /** Where its packed weights are stored. Default: nowhere. */
+  /** Where its packed weights are stored, and whether its files stay. Default: nowhere. */
   readonly packed?:
-    ({ readonly store: ByteStore } & Pick<Manifest, "folder" | "commit">) | undefined;
+    | ({ readonly store: ByteStore } & Pick<Manifest, "folder" | "commit"> &
+        Partial<Pick<PackedStore, "keepsFiles">>)
+    | undefined;
 }
 
 /**
@@ -56,10 +58,11 @@ export async function openFolder(
   const { id } = files;
   const packed =
     options.packed &&
-    packedStore(openCache(options.packed.store), {
-      ...options.packed,
-      ...{ id, weights: weights.map(({ file }) => file) },
-    });
+    packedStore(
+      openCache(options.packed.store),
+      { ...options.packed, id, weights: weights.map(({ file }) => file) },
+      options.packed,
+    );
   const stream: Checkpoint["stream"] = ({ signal = stop, ...more } = {}) =>
     streamPacked(packed, (own) => streamFolder(files, weights, own), { signal, ...more });
   return withPackedFormats({ ...parsed, packed, stream }, options);

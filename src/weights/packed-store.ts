@@ -22,6 +22,8 @@ import type { Piece } from "./weight-file.ts";
 export interface PackedStore {
   /** Bundles are stored and read in chunks of this size. */
   readonly chunkBytes: number;
+  /** Whether the checkpoint's files stay, whatever is stored. */
+  readonly keepsFiles: boolean;
   /**
    * Finds the bundles of which all tensors are wanted. Others are of other formats, and may have to give
    * way to this one, so that nothing of them is used.
@@ -115,7 +117,7 @@ const KNOWN_FORMATS = new Set([VECTOR, ...WEIGHT_FORMATS.map(formatKey)]);
 /**
  * The part of a store that keeps a checkpoint's packed weights. They belong to one version of its files.
  *
- * @param options `isVerified` and `chunkBytes` as in `PackedStore`
+ * @param options `isVerified`, `chunkBytes` and `keepsFiles` (default false) as in `PackedStore`
  */
 export function packedStore(
   cache: WeightCache,
@@ -123,7 +125,8 @@ export function packedStore(
   {
     isVerified = async () => true,
     chunkBytes = 8 << 20,
-  }: Partial<Pick<PackedStore, "isVerified" | "chunkBytes">> = {},
+    keepsFiles = false,
+  }: Partial<Pick<PackedStore, "isVerified" | "chunkBytes" | "keepsFiles">> = {},
 ): PackedStore {
   let tag: Promise<string> | undefined;
   const ownTag = () => (tag ??= weightsTag(weights));
@@ -146,6 +149,7 @@ export function packedStore(
   return {
     // The GPU copies whole words.
     chunkBytes: chunkBytes - (chunkBytes % 4),
+    keepsFiles,
     isVerified: async () => cache.works && (await isVerified()),
     freeBytes: async () => cache.freeBytes?.(),
     lock: async (options) => cache.lock?.(`packed ${folder}`, options),

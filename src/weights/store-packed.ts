@@ -13,14 +13,17 @@ const BUNDLE_CHUNKS = 8;
  * checkpoint's files that no other weights need. Does nothing where that would save neither room nor the
  * work of putting packed matrices in another order. Memory holds one chunk.
  *
+ * Where the checkpoint's files stay, the copy of a matrix that would save nothing of either is left out.
+ *
  * It ends early, and breaks nothing, when the disk is full, the GPU is gone or the signal aborts.
  */
 export async function storePacked(
   gpu: Gpu,
-  fills: readonly Fill[],
+  all: readonly Fill[],
   packed: PackedStore | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  const fills = packed?.keepsFiles ? all.filter(isWorthItsRoom) : all;
   const saved = sum(fills.map((fill) => sourceBytes(fill) - packedBytes(fill)));
   const isUseful = saved > 0 || fills.some(({ isRearranged }) => isRearranged);
   if (!packed || !isUseful || !(await packed.isVerified())) return;
@@ -57,6 +60,12 @@ export async function storePacked(
   } finally {
     unlock?.();
   }
+}
+
+/** Vectors are small, and lie anywhere in the files. */
+function isWorthItsRoom(fill: Fill): boolean {
+  const isVector = fill.packed.format === undefined;
+  return isVector || fill.isSlow || packedBytes(fill) < sourceBytes(fill);
 }
 
 /** Groups fills by the order of their tensors in the files, so that whole chunks of those can go. */

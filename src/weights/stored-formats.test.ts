@@ -90,9 +90,11 @@ async function loadAgain(
   files: Folder,
   options: OpenFolderOptions,
   record: (checkpoint: Checkpoint, gpu: Gpu) => Promise<GpuWeights>,
+  keepsFiles = false,
 ) {
   const store = memoryStore();
-  const opening = { ...options, packed: { store, folder: "file:///packed/", commit: "abc" } };
+  const packed = { store, folder: "file:///packed/", commit: "abc", keepsFiles };
+  const opening = { ...options, packed };
   const open = () => openFolder(files, opening);
   const checkpoint = await open();
   const first = await load(checkpoint, (gpu) => record(checkpoint, gpu));
@@ -117,31 +119,56 @@ function expectOnlyCopied({ first, second, third }: Awaited<ReturnType<typeof lo
   expect(third.checkpoint.weightBytes).toBe(first.gpuBytes);
 }
 
+/** Loads a packed matrix again, beside a vector, and a matrix in bf16 that a kernel packs. */
+function loadMatrixAgain(
+  { name, shape, config, tensors }: (typeof PACKED_MATRICES)[number],
+  keepsFiles?: boolean,
+) {
+  const matrix = Object.entries(tensors).map(([key, { data, ...tensor }]) => {
+    return [key, { ...tensor, data: Buffer.from(data, "base64") }] as const;
+  });
+  // The vector's place in the file is at odds with words.
+  const others: Record<string, StoredTensor> = {
+    "odd.bias": { dtype: "BF16", shape: [3], data: new Uint8Array(6).fill(60) },
+    "tower.weight": { dtype: "BF16", shape: [4, 64], data: new Uint8Array(512).fill(61) },
+  };
+  const json = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+  const files = folderOf({
+    "config.json": json({ model_type: "test", ...config }),
+    "tokenizer.json": json({}),
+    "model.safetensors": safetensors({ ...others, ...Object.fromEntries(matrix) }),
+  });
+  const record = async (checkpoint: Checkpoint, gpu: Gpu) => {
+    const weights = new GpuWeights(gpu, checkpoint, { quantization: "q8" });
+    weights.matrix(name, shape[1]);
+    weights.matrix("tower.weight");
+    weights.vector("odd.bias");
+    return weights;
+  };
+  return loadAgain(files, { packedFormats }, record, keepsFiles);
+}
+
+test.each([
+  ["mlx-qwen2_5_vl-4bit:", "q8"],
+  ["fp8-qwen3_vl-block", "q8"],
+  ["compressed-qwen3_vl", "q8"],
+  // Transposed, which takes long.
+  ["awq", "int q8"],
+  ["gptq-qwen2_vl:", "int q8"],
+])("%s: beside files that stay, only %s is stored", async (title, formats) => {
+  const matrix = PACKED_MATRICES.find((one) => one.title.startsWith(title)) ?? expect.fail();
+  const { first, second, store } = await loadMatrixAgain(matrix, true);
+  expect([second.hash, second.packs]).toEqual([first.hash, 0]);
+  const [listed] = await listStored(store);
+  expect(listed?.storedAs.toSorted().join(" ")).toBe(formats);
+  const isCopied = formats.includes("int");
+  expect(second.files).toEqual(isCopied ? [] : ["model.safetensors"]);
+});
+
 describe("what was stored or converted is read as it lies on the GPU", () => {
   const titles = PACKED_MATRICES.map(({ title }, i) => [title, i] as const);
   test.each(titles)("%s", async (_, i) => {
-    const { name, shape, config, tensors } = PACKED_MATRICES[i]!;
-    const matrix = Object.entries(tensors).map(([key, { data, ...tensor }]) => {
-      return [key, { ...tensor, data: Buffer.from(data, "base64") }] as const;
-    });
-    // A vector's place in the file is at odds with words, and a bf16 matrix may be packed by a kernel.
-    const others: Record<string, StoredTensor> = {
-      "odd.bias": { dtype: "BF16", shape: [3], data: new Uint8Array(6).fill(60) },
-      "tower.weight": { dtype: "BF16", shape: [4, 64], data: new Uint8Array(512).fill(61) },
-    };
-    const json = (value: object) => new TextEncoder().encode(JSON.stringify(value));
-    const files = folderOf({
-      "config.json": json({ model_type: "test", ...config }),
-      "tokenizer.json": json({}),
-      "model.safetensors": safetensors({ ...others, ...Object.fromEntries(matrix) }),
-    });
-    const loaded = await loadAgain(files, { packedFormats }, async (checkpoint, gpu) => {
-      const weights = new GpuWeights(gpu, checkpoint, { quantization: "q8" });
-      weights.matrix(name, shape[1]);
-      weights.matrix("tower.weight");
-      weights.vector("odd.bias");
-      return weights;
-    });
+    const loaded = await loadMatrixAgain(PACKED_MATRICES[i]!);
     expect(loaded.first.packs).toBe(1);
     expectOnlyCopied(loaded);
     const [listed] = await listStored(loaded.store);

@@ -40,6 +40,7 @@ function findMatrix(...[name, { tensors }]: Parameters<FindMatrix>): StoredMatri
   return {
     shape: [O, D],
     format: intFormat(4, group, halfType(scalesName, scales), "stored"),
+    isSlow: true,
     tensors: [
       { name: codesName, info: codes, rows: D / 8 },
       { name: zerosName, info: zeros, rows: 1 },

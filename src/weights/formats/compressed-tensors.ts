@@ -51,6 +51,7 @@ function findMatrix(
     shape: [O, D],
     format: intFormat(bits, group, type, zeros ? "stored" : "middle"),
     isReordered: order !== undefined,
+    isSlow: order !== undefined,
     tensors: [
       { name: codesName, info: codes, rows: order ? 1 : O },
       { name: scalesName, info: scales, rows: O },

@@ -51,6 +51,7 @@ function findMatrix(
     shape: [O, D],
     format: intFormat(bits, group, halfType(scales.name, scales.info), "stored"),
     isReordered: order !== undefined,
+    isSlow: true,
     tensors: [codes, zeros, scales, ...(order ? [order] : [])].map((one) => ({ ...one, rows: 1 })),
     writeTo(target) {
       const columns = columnsTo(target, [O, D], bits, order && { name: order.name, group });
