@@ -5,7 +5,7 @@ import { PUBLISHED_REPOSITORIES, publishedRepository } from "../../tests/publish
 import { elementCount } from "../gpu/tensor.ts";
 import { createModel } from "../models/registry.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
-import { type RecordedModel, planAuto, recordModel } from "./plan-auto.ts";
+import { type RecordedModel, bytesInF16, planAuto, recordModel } from "./plan-auto.ts";
 
 const GIB = 2 ** 30;
 /** Memory of simulated devices, in GiB. */
@@ -70,6 +70,26 @@ describe.each(PLANNED)("%s", (name) => {
     }
     expect(cells).toEqual(TABLE.get(name));
   });
+});
+
+test.each([
+  "HuggingFaceTB/SmolVLM2-256M-Video-Instruct",
+  // States of convolutions, and keys and values of images, are f32.
+  "LiquidAI/LFM2-VL-450M",
+  "meta-llama/Llama-3.2-11B-Vision-Instruct",
+])("%s: keys and values in f16 that are still too large are not recorded", async (name) => {
+  const { checkpoint } = publishedRepository(name);
+  const { recorded, record } = remembering();
+  const none = planAuto(createModel, checkpoint, { memoryBytes: 1 }, record);
+  await expect(none).rejects.toThrow(OutOfMemoryError);
+  const levels = [...recorded.keys()].map((key) => (JSON.parse(key) as unknown[]).slice(1));
+  expect(levels).toEqual([
+    ["f32", { auto: "q8" }],
+    ...["q6", "mixed", "q4"].map((auto) => ["f16", { auto }]),
+  ]);
+  const [wide] = await Promise.all(recorded.values());
+  const narrow = await record(createModel, checkpoint, { kvCache: "f16" }, { auto: "q8" });
+  expect(bytesInF16(wide!)).toBe(narrow.deviceBytes);
 });
 
 test("memoryBytes is a limit, and the error says what is needed", async () => {

@@ -1,7 +1,7 @@
 import { kvBytesPerToken } from "../engine/kv-cache.ts";
 import { elementCount } from "../gpu/tensor.ts";
 import type { CreateModel } from "../models/registered-family.ts";
-import type { KvType } from "../ops/cache.ts";
+import { type KvType, PAGE_TOKENS } from "../ops/cache.ts";
 import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import {
@@ -101,6 +101,15 @@ export async function planAuto(
 
   const tried: Attempt[] = [];
   for (const step of stepsFrom(widestLevel(checkpoint.weightBytes), options.kvCache)) {
+    const before = tried.at(-1);
+    if (before?.level === step.level) {
+      // Only the cache differs. Where it is still too large, plans need not be recorded again.
+      const deviceBytes = bytesInF16(before.recorded);
+      if (deviceBytes > budget.bytes) {
+        tried.push({ ...step, recorded: { ...before.recorded, deviceBytes } });
+        continue;
+      }
+    }
     const next = await attempt(step);
     if (fits(next)) return chosen(next, reasonOf(next, budget, tried));
     tried.push(next);
@@ -130,6 +139,15 @@ function stepsFrom(widest: AutoLevel, kvCache: KvType | undefined): readonly Ste
   const levels = AUTO_LEVELS.slice(AUTO_LEVELS.indexOf(widest));
   const narrow = levels.map((level) => ({ level, kvCache: kvCache ?? "f16" }));
   return kvCache ? narrow : [{ level: widest, kvCache: "f32" }, ...narrow];
+}
+
+/** @returns the bytes of a model that was recorded with keys and values in f32, if they were in f16 */
+export function bytesInF16({ model: { text }, engine, deviceBytes }: RecordedModel): number {
+  const tokens = Math.ceil(engine.contextLength / PAGE_TOKENS) * PAGE_TOKENS;
+  const saved = kvBytesPerToken(text) - kvBytesPerToken(text, "f16");
+  // A page of one layer's keys or values, through which pages are copied.
+  const copied = PAGE_TOKENS * text.num_key_value_heads * text.head_dim * 2;
+  return deviceBytes - tokens * saved - copied;
 }
 
 /** @returns the longest context that fits; undefined when even the least doesn't, or none is shorter */
