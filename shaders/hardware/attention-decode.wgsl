@@ -1,8 +1,12 @@
-// Attention for few rows on GPUs: partial sums for each split of the keys first ..= last of row t, as
-// attention-decode.wgsl:
+// y = softmax(score) value for few rows on GPUs, over the keys first ..= last of row t. Each split of the
+// keys has
 //
 //   score = SCALE * q[t, h] . key,   m = max score,   l = sum exp(score - m),
 //   sums = sum exp(score - m) * value
+//
+// and the last workgroup of a row and its query heads merges them, where M is the largest m:
+//
+//   y[t, h] = (sum of exp(m - M) * sums) / (sum of exp(m - M) * l)
 //
 // One workgroup computes one split of one row, for QUERIES query heads that share a key/value head, so
 // that keys and values are read once for all of them. Split s has pages s, s + SPLITS, ... of the row.
@@ -19,23 +23,28 @@ override K: u32;         // key/value heads, dividing H
 override C: u32;         // channels per head, a multiple of 4, at most 256
 override Q_STRIDE: u32;  // channels between the starts of two rows of q
 override SCALE: f32;
-override SPLITS: u32;
+override SPLITS: u32;    // at most PAGE_TOKENS
 override QUERIES: u32;   // query heads that a workgroup computes, at most 8
 override GROUPS: u32 = min(PAGE_TOKENS / 4u, LANES / (C / 4u));
 
 @group(0) @binding(0) var<storage, read> rows: array<Row>;           // [T]
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;            // [T, Q_STRIDE/4]
-@group(0) @binding(2) var<storage, read_write> sums: array<vec4f>;   // [T, H, SPLITS, C/4]
-@group(0) @binding(3) var<storage, read_write> stats: array<vec2f>;  // [T, H, SPLITS] m, l
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;        // [T, H * C]
+// A counter for each workgroup of a split, then [T, H, SPLITS, C + 2]: sums, m, l.
+@group(0) @binding(3) var<storage, read_write> work: array<atomic<u32>>;
 
-var<workgroup> queries: array<vec4f, QUERIES * (C / 4u)>;        // [QUERIES, C/4]
+var<workgroup> queries: array<vec4f, QUERIES * (C / 4u)>;        // [QUERIES, C/4], at the end their sums
 var<workgroup> scores: array<vec2f, QUERIES * PAGE_TOKENS / 2u>;   // [QUERIES, PAGE_TOKENS/2]
 var<workgroup> weights: array<vec4f, QUERIES * PAGE_TOKENS / 4u>;  // [QUERIES, PAGE_TOKENS/4]
 var<workgroup> shrinks: array<f32, QUERIES>;                       // by which a query's sums shrink
 var<workgroup> partial: array<vec4f, 2u * LANES>;
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
   let t = group.z;
   let parts = (H / K + QUERIES - 1u) / QUERIES;
   let head = group.y / parts;
@@ -44,7 +53,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let first = keys.first;
   let last = keys.last;
   let first_page = first / PAGE_TOKENS + group.x;
-  if (first > last || first_page > last / PAGE_TOKENS) { return; }
+  let count = min(QUERIES, H / K - query);
+  let at = t * H + head * (H / K) + query;
+  if (first > last) {
+    if (group.x > 0u) { return; }
+    for (var n = lane; n < count * C; n += LANES) { y[at * C + n] = 0; }
+    return;
+  }
+  if (first_page > last / PAGE_TOKENS) { return; }
 
   for (var n = lane; n < QUERIES * (C / 4u); n += LANES) {
     let h = head * (H / K) + min(query + n / (C / 4u), H / K - 1u);
@@ -127,14 +143,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 
-  let count = min(QUERIES, H / K - query);
-  let at = (t * H + head * (H / K) + query) * SPLITS + group.x;
+  let passed = grid.y * grid.z + at * SPLITS * (C + 2u);
+  let own_split = passed + group.x * (C + 2u);
   partial[lane] = vec4f(m, l, 0, 0);
   workgroupBarrier();
   if (lane < count) {
     var whole = vec2f(partial[16u * lane].x, 0);
     for (var i = 0u; i < 16u; i++) { whole.y += partial[16u * lane + i].y; }
-    stats[at + lane * SPLITS] = whole;
+    let to = own_split + lane * SPLITS * (C + 2u) + C;
+    pass_on(to, whole.x);
+    pass_on(to + 1u, whole.y);
   }
   for (var i = 0u; i < QUERIES; i++) {
     workgroupBarrier();
@@ -143,7 +161,43 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (i < count && lane < C / 4u) {
       var whole = partial[lane];
       for (var j = 1u; j < GROUPS; j++) { whole += partial[j * (C / 4u) + lane]; }
-      sums[(at + i * SPLITS) * (C / 4u) + lane] = whole;
+      queries[i * (C / 4u) + lane] = whole;
     }
+  }
+  workgroupBarrier();
+  for (var n = lane; n < count * C; n += LANES) {
+    pass_on(own_split + n / C * SPLITS * (C + 2u) + n % C, queries[n / 4u][n % 4u]);
+  }
+
+  // The splits that have a page.
+  let splits = min(SPLITS, last / PAGE_TOKENS - first / PAGE_TOKENS + 1u);
+  if (!arrives_last(lane, t * grid.y + group.y, splits)) { return; }
+
+  // As `weights` and `scores` of keys: four splits for each of 16 lanes.
+  if (weighed < count) {
+    let read_at = passed + weighed * SPLITS * (C + 2u) + C;
+    var largest = NO_MAX;
+    for (var i = 0u; i < splits; i++) { largest = max(largest, passed_on(read_at + i * (C + 2u))); }
+    var p = vec4f();
+    var sum = vec4f();
+    for (var split = 4u * own; split < min(4u * own + 4u, splits); split++) {
+      p[split % 4u] = exp2(passed_on(read_at + split * (C + 2u)) - largest);
+      sum[split % 4u] = passed_on(read_at + split * (C + 2u) + 1u);
+    }
+    weights[weighed * (PAGE_TOKENS / 4u) + own] = p;
+    scores[weighed * (PAGE_TOKENS / 2u) + 2u * own] = sum.xy;
+    scores[weighed * (PAGE_TOKENS / 2u) + 2u * own + 1u] = sum.zw;
+  }
+  workgroupBarrier();
+  for (var n = lane; n < count * C; n += LANES) {
+    let i = n / C;
+    var total = 0.0;
+    var sum = 0.0;
+    for (var split = 0u; split < splits; split++) {
+      let weight = weights[i * (PAGE_TOKENS / 4u) + split / 4u][split % 4u];
+      total += weight * scores[i * (PAGE_TOKENS / 2u) + split / 2u][split % 2u];
+      sum += weight * passed_on(passed + (i * SPLITS + split) * (C + 2u) + n % C);
+    }
+    y[at * C + n] = select(0.0, sum / total, total > 0);
   }
 }

@@ -86,9 +86,8 @@ export function attention(
   const constants = { ...shared, ...keys.constants, ...scores, K, Q_STRIDE: width };
   const code = row + keyRange + blocks + keys.code;
   const y = g.scratch([T, H * C], "attention");
-  const { hardware, features } = g.kernels;
-  const decode = g.kernels.software ?? hardware;
-  if (source.kind === "flat" || T > DECODE_ROWS || !decode) {
+  const { software, hardware, features } = g.kernels;
+  if (source.kind === "flat" || T > DECODE_ROWS || !(software ?? hardware)) {
     const queries = hardware ? GPU_TILE_QUERIES : TILE_QUERIES;
     g.dispatch(
       { name: "attention", code: (hardware?.attention ?? tiled) + tile + code, constants },
@@ -99,31 +98,51 @@ export function attention(
   }
 
   const SPLITS = Math.min(hardware ? MAX_GPU_SPLITS : MAX_SPLITS, keys.pages);
-  const sums = g.scratch([T, H, SPLITS, C], "attention sums");
-  const stats = g.scratch([T, H, SPLITS, 2], "attention stats");
   // Of a key/value head, as equal parts as can be.
   const most = hardware
     ? Math.min(MAX_QUERIES, Math.floor(MAX_QUERY_CHANNELS / C))
     : SHARED_QUERIES;
   const parts = Math.ceil(H / K / most);
   const QUERIES = Math.ceil(H / K / parts);
-  const kernel = hardware
-    ? (features.has("subgroups") ? hardware.quadSubgroups : hardware.quad) +
-      hardware.attentionDecode
-    : decode.attentionDecode;
+  const grid = [SPLITS, K * parts, T] as const;
+  if (hardware) {
+    const counters = K * parts * T;
+    const words = counters + T * H * SPLITS * (C + 2);
+    // Dispatches take turns with it. Its counters are 0 between them, so their number is part of its name.
+    const work = g.gpu.constant(
+      `attention ${counters} ${words}`,
+      [words],
+      "u32",
+      () => new Uint32Array(words),
+    );
+    const { arrival, attentionDecode, quad, quadSubgroups } = hardware;
+    const sums = features.has("subgroups") ? quadSubgroups : quad;
+    g.dispatch(
+      {
+        name: "attention-decode",
+        code: sums + attentionDecode + arrival + code,
+        constants: { ...constants, SPLITS, QUERIES },
+      },
+      [[rows, q, y, work], keys.parts],
+      grid,
+    );
+    return y;
+  }
+  const sums = g.scratch([T, H, SPLITS, C], "attention sums");
+  const stats = g.scratch([T, H, SPLITS, 2], "attention stats");
   g.dispatch(
     {
       name: "attention-decode",
-      code: kernel + code,
-      constants: { ...constants, SPLITS, ...(hardware && { QUERIES }) },
+      code: software!.attentionDecode + code,
+      constants: { ...constants, SPLITS },
     },
     [[rows, q, sums, stats], keys.parts],
-    [SPLITS, K * parts, T],
+    grid,
   );
   g.dispatch(
     {
       name: "attention-merge",
-      code: decode.attentionMerge + row + keyRange,
+      code: software!.attentionMerge + row + keyRange,
       constants: { ...shared, SPLITS },
     },
     [[rows, sums, stats, y]],

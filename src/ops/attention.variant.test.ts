@@ -41,8 +41,7 @@ describe.each(GPU_KERNELS)("attention on GPUs with $name", (kernels) => {
   });
 
   test("windows, caps, many pages", async () => {
-    await checkPaged(causal(0, 180, 2, 70), { ...heads, range: "window" }, 5);
-    await checkPaged(causal(1, 90, 3), { ...heads, softcap: 1 }, 5);
+    await checkPaged(causal(0, 180, 2, 70), { ...heads, range: "window", softcap: 1 }, 5);
     await checkPaged(causal(0, 5000, 1), heads, 80);
   });
 

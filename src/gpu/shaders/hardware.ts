@@ -17,14 +17,12 @@ import unitsAny from "../../../shaders/hardware/units/any.wgsl?raw";
 import lines4 from "../../../shaders/hardware/units/lines-4.wgsl?raw";
 import lines8 from "../../../shaders/hardware/units/lines-8.wgsl?raw";
 import lines from "../../../shaders/hardware/units/lines.wgsl?raw";
-import attentionMerge from "../../../shaders/lib/attention-merge.wgsl?raw";
 
 /** WGSL for GPUs, which has variants with and without subgroups. */
 export const hardware = {
   arrival,
   attention,
   attentionDecode,
-  attentionMerge,
   lines,
   lines4,
   lines8,

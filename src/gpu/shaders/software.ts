@@ -1,5 +1,5 @@
-import attentionMerge from "../../../shaders/lib/attention-merge.wgsl?raw";
 import attentionDecode from "../../../shaders/software/attention-decode.wgsl?raw";
+import attentionMerge from "../../../shaders/software/attention-merge.wgsl?raw";
 import matmulDirect from "../../../shaders/software/matmul-direct.wgsl?raw";
 import matmulRowsSubgroups from "../../../shaders/software/matmul-rows-subgroups.wgsl?raw";
 import matmulRows from "../../../shaders/software/matmul-rows.wgsl?raw";
