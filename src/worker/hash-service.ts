@@ -37,6 +37,8 @@ export function exposeHashes(endpoint?: comlink.Endpoint): void {
       const { hash, writer } = all.get(id) as Running;
       hash.update(bytes);
       await (await writer)?.write(bytes);
+      // The garbage collector would let several chunks pile up. These bytes are this worker's own copy.
+      (bytes.buffer as { transfer?(length: number): void }).transfer?.(0);
     },
     async digest(id) {
       const { hash, share, writer } = all.get(id) as Running;
