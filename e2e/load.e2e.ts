@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type HubServer, readFolder, startHub } from "../tests/hub-server.ts";
-import { type Site, openSite, openTools } from "./browser.ts";
+import { type Site, launch, openSite, openTools } from "./browser.ts";
 import { ROOT } from "./root.ts";
 
 const NAME = "org/sample";
@@ -132,4 +132,54 @@ describe("loading from a hub", () => {
     // A redirected request counts twice.
     expect(new Set(later).size).toBe(1);
   });
+});
+
+test("an answer goes on when the browser's GPU process ends, and so do later ones", async () => {
+  // After a few such ends Chromium gives no adapter, to protect the system.
+  const browser = await launch(
+    "--disable-gpu-process-crash-limit",
+    "--disable-domain-blocking-for-3d-apis",
+  );
+  try {
+    const crash = async () => {
+      await (await browser.newBrowserCDPSession()).send("Browser.crashGpuProcess");
+    };
+    const own = await (await browser.newContext()).newPage();
+    await own.goto(new URL("e2e/page/index.html", site.url).href);
+    await own.waitForFunction(() => "tools" in window);
+    const expected = await own.evaluate(async () => {
+      const seen = { stages: [] as string[], text: "" };
+      const vlm = await window.tools.load("/models/sample", {
+        onProgress: ({ stage }) => seen.stages.push(stage),
+      });
+      const content = [
+        { type: "image_url" as const, image_url: { url: "/images/four-shapes.png" } },
+        { type: "text" as const, text: "Describe this image." },
+      ];
+      const body = { messages: [{ role: "user" as const, content }], temperature: 0 };
+      const ask = { ...body, ignore_eos: true, max_tokens: 60 };
+      const read = async () => {
+        seen.text = "";
+        for await (const { choices } of vlm.stream(ask)) {
+          seen.text += choices[0]?.delta.content ?? "";
+        }
+        return seen.text;
+      };
+      Object.assign(window, { seen, read });
+      return read();
+    });
+    type Reading = Window & { seen: { stages: string[]; text: string }; read(): Promise<string> };
+    const answer = own.evaluate(() => (window as unknown as Reading).read());
+    await own.waitForFunction(() => (window as unknown as Reading).seen.text.length > 10);
+    await crash();
+    expect(await answer).toBe(expected);
+    // Nothing runs.
+    await crash();
+    expect(await own.evaluate(() => (window as unknown as Reading).read())).toBe(expected);
+    const stages = await own.evaluate(() => (window as unknown as Reading).seen.stages);
+    expect(stages.filter((stage) => stage === "recovering")).toHaveLength(2);
+    expect(stages.at(-1)).toBe("ready");
+  } finally {
+    await browser.close();
+  }
 });

@@ -41,6 +41,7 @@ async function ask(words: readonly string[], options: { json?: boolean } = {}) {
     id: served.id,
     fetch: createHandler({ model: () => served }),
     stats: () => Promise.reject(new Error("not needed")),
+    unload: async () => true,
     dispose,
   });
   const listeners = process.listeners("SIGINT");

@@ -94,6 +94,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--strict-max-tokens", "refuse a max_tokens that does not fit, as OpenAI does", false)
     .option("--allow-private-images", "also fetch images from private addresses", false)
     .option("--drain <seconds>", "seconds that running answers may take at the end", number(0), 30)
+    .option(
+      "--keep-alive <seconds>",
+      "seconds without requests after which the model leaves the GPU until the next one",
+      number(1),
+    )
     .option("--upstream <url>", "OpenAI-compatible server that answers for other models")
     .addOption(
       new Option("--upstream-api-key <key>", "bearer token for the upstream").env(
@@ -103,7 +108,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--upstream-models <ids>", "models to ask the upstream for, separated by commas", names)
     .addHelpText("after", SERVE_HELP)
     .action(async (model: string | undefined, options, command: Command) => {
-      const { maxBodySize, drain, ...rest } = options;
+      const { maxBodySize, drain, keepAlive, ...rest } = options;
       const apiKey: string | undefined = options.apiKey || undefined;
       const named = { model: model ?? options.model, apiKey, upstream: upstreamOf(command) };
       code = await serveCommand({
@@ -111,6 +116,7 @@ export async function main(args: readonly string[]): Promise<number> {
         ...named,
         maxBodyBytes: maxBodySize,
         drainSeconds: drain,
+        ...(keepAlive !== undefined && { keepAliveSeconds: keepAlive }),
       });
     });
 

@@ -30,6 +30,7 @@ export const model = signal<ModelState>({ status: "none" });
 let loading: AbortController | undefined;
 let loaded: { vlm: Vlm; undo: () => void } | undefined;
 
+const RECOVERING = "The GPU was lost. The model is loaded again, and the answer goes on.";
 const NOT_STORED = "The model could not be stored here. The next visit downloads it again.";
 
 /**
@@ -51,6 +52,7 @@ export async function loadModel(source: string, cache = true): Promise<void> {
       onProgress: (progress) => {
         if (cancelled.aborted) return;
         showProgress(progress);
+        if (progress.stage === "recovering") say(RECOVERING);
         if (progress.stage === "ready" && progress.stored === false) say(NOT_STORED);
       },
     });

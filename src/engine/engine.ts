@@ -194,7 +194,8 @@ export class Engine implements TokenGenerator {
     try {
       for (let token = await request.next(); token; token = await request.next()) yield token;
     } catch (error) {
-      throw this.#gpu.lost ?? error;
+      if (input.signal?.aborted) throw error;
+      throw await this.#gpu.causeOf(error);
     } finally {
       await this.#scheduler.end(request);
     }
@@ -210,7 +211,7 @@ export class Engine implements TokenGenerator {
   #request(input: GenerationInput): Request {
     const { ids, images } = input;
     const maxTokens = Math.min(input.maxTokens, this.contextLength - ids.length);
-    if (ids.length === 0 || maxTokens < 1) {
+    if (ids.length === 0 || maxTokens <= (input.begun?.length ?? 0)) {
       throw new RangeError(
         `Engine.generate: ${ids.length} prompt tokens and ${input.maxTokens} more, ` +
           `expected 1 to ${this.contextLength} together`,

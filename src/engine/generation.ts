@@ -65,6 +65,11 @@ export interface GenerationInput {
   readonly ids: readonly number[];
   readonly images: readonly PreparedImage[];
   readonly maxTokens: number;
+  /**
+   * The answer's first tokens, where another engine generated them: it goes on with the next one.
+   * Default: none.
+   */
+  readonly begun?: readonly number[];
   /** Generation ends after one of these, which is then the last token generated. */
   readonly stopTokenIds: readonly number[];
   readonly sampling: Sampling;

@@ -49,6 +49,8 @@ export class Request {
       logprobs: input.logprobs !== undefined,
     };
     this.#stops = new Set(input.stopTokenIds);
+    this.tokens.push(...(input.begun ?? []));
+    this.submitted = this.tokens.length;
     input.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (input.signal?.aborted) this.#onAbort();
   }

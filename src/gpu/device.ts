@@ -9,6 +9,9 @@ export interface Kernel {
   readonly constants?: Readonly<Record<string, number>>;
 }
 
+/** Time in ms that a loss may take to be reported. */
+const LOSS_MS = 100;
+
 const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as const;
 
 /**
@@ -16,7 +19,7 @@ const OPTIONAL_FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as cons
  * of 128 MiB does not hold the embeddings of a vocabulary.
  *
  * @param loadShaders default: the plain kernels run
- * @throws Error when the adapter gives no device
+ * @throws DeviceLostError when the adapter gives no device
  */
 export async function openGpu(adapter: GPUAdapter, loadShaders?: LoadShaders): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
@@ -27,7 +30,11 @@ export async function openGpu(adapter: GPUAdapter, loadShaders?: LoadShaders): P
   const requiredFeatures = OPTIONAL_FEATURES.filter((name) =>
     adapter.features.has(name),
   ) as GPUFeatureName[];
-  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+  const device = await adapter
+    .requestDevice({ requiredLimits, requiredFeatures })
+    .catch((cause: unknown) => {
+      throw new DeviceLostError(`the adapter gives no device: ${String(cause)}`, { cause });
+    });
   const { info } = adapter;
   return new Gpu(device, info, loadShaders && (await kernelsFor(info, device, loadShaders)));
 }
@@ -73,6 +80,20 @@ export class Gpu {
     const failure = this.lost ?? this.#failure;
     this.#failure = undefined;
     if (failure) throw failure;
+  }
+
+  /**
+   * What a failure comes from. A lost device fails everything that waits for it, sometimes before it
+   * says that it is lost.
+   *
+   * @returns DeviceLostError if the device is lost, else `error`
+   */
+  async causeOf(error: unknown): Promise<unknown> {
+    if (!this.lost && error instanceof DOMException) {
+      const late = new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+      await Promise.race([this.device.lost, late]);
+    }
+    return this.lost ?? error;
   }
 
   /** Number of distinct pipelines so far. */

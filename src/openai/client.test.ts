@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { ScriptedGenerator, dataUrl, scriptedModel } from "../../tests/chat-support.ts";
-import { DeviceLostError } from "../platform/device-error.ts";
+import { DeviceLostError, OutOfMemoryError } from "../platform/device-error.ts";
 import { createHandler } from "./handler.ts";
 import type { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from "./wire.ts";
 
@@ -113,12 +113,12 @@ describe("OpenAI's own client", () => {
     await expect(unreadable).rejects.toBeInstanceOf(OpenAI.BadRequestError);
     await expect(unreadable).rejects.toMatchObject({ code: "invalid_base64_image" });
 
-    generator.failure = new DeviceLostError("the GPU was lost");
+    generator.failure = new OutOfMemoryError("the GPU is full");
     generator.ids = [];
     requests = 0;
-    const lost = client.chat.completions.create({ model: "default", messages });
-    await expect(lost).rejects.toBeInstanceOf(OpenAI.InternalServerError);
-    await expect(lost).rejects.toMatchObject({ code: "device_lost" });
+    const full = client.chat.completions.create({ model: "default", messages });
+    await expect(full).rejects.toBeInstanceOf(OpenAI.InternalServerError);
+    await expect(full).rejects.toMatchObject({ code: "out_of_memory" });
     expect(requests).toBe(1);
   });
 

@@ -17,7 +17,7 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
     "messages[0]",
   ],
   ["a full queue", new QueueFullError("no"), 429, "rate_limit_error", "queue_full", null],
-  ["a lost GPU", new DeviceLostError("no"), 500, "server_error", "device_lost", null],
+  ["a lost GPU", new DeviceLostError("no"), 503, "server_error", "device_lost", null],
   [
     "a tensor beyond the device's limits",
     new OutOfMemoryError("no"),
@@ -57,9 +57,9 @@ test.each<[string, unknown, number, string, string | null, string | null]>([
   expect(response.status).toBe(status);
   const message = thrown instanceof RangeError ? thrown.message : "no";
   expect(await response.json()).toEqual({ error: { message, type, param, code } });
-  const retried = status === 429;
-  expect(response.headers.get("x-should-retry")).toBe(retried ? null : "false");
-  expect(response.headers.get("retry-after")).toBe(retried ? "1" : null);
+  const seconds = { 429: "1", 503: "2" }[status] ?? null;
+  expect(response.headers.get("x-should-retry")).toBe(seconds ? null : "false");
+  expect(response.headers.get("retry-after")).toBe(seconds);
 });
 
 test("the message of an invalid value has its path", () => {

@@ -74,7 +74,8 @@ export function toOpenAIError(error: unknown): OpenAIError {
     return new OpenAIError(400, details, { code: "invalid_value", cause: error });
   }
   if (error instanceof DeviceLostError) {
-    return new OpenAIError(500, message, { code: "device_lost", cause: error });
+    const headers = { "retry-after": "2" };
+    return new OpenAIError(503, message, { code: "device_lost", headers, cause: error });
   }
   const code = isOutOfMemory(error, message) ? "out_of_memory" : null;
   return new OpenAIError(500, message, { code, cause: error });

@@ -538,7 +538,7 @@ describe("a refused body", () => {
 describe("failures of the model", () => {
   test.each<[string, unknown, number, string | null]>([
     ["a full queue", new QueueFullError("64 requests wait"), 429, "queue_full"],
-    ["a lost GPU", new DeviceLostError("the GPU was lost"), 500, "device_lost"],
+    ["a lost GPU", new DeviceLostError("the GPU was lost"), 503, "device_lost"],
     ["out of memory", new RangeError("Array buffer allocation failed"), 500, "out_of_memory"],
     ["a defect", new TypeError("x is not a function"), 500, null],
   ])("%s", async (_, failure, status, code) => {

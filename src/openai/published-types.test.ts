@@ -169,7 +169,7 @@ describe("OpenAI's published types match", () => {
     [404, "nothing", undefined, undefined],
     [405, "chat/completions", undefined, undefined],
     [429, "chat/completions", { messages: HELLO }, new QueueFullError("64 requests wait")],
-    [500, "chat/completions", { messages: HELLO }, new DeviceLostError("the GPU was lost")],
+    [503, "chat/completions", { messages: HELLO }, new DeviceLostError("the GPU was lost")],
     [500, "chat/completions", { messages: HELLO, stream: true }, new RangeError("out of memory")],
   ])("errors: %i of %s", async (status, path, body, failure) => {
     generator = new ScriptedGenerator();

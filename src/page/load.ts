@@ -64,6 +64,12 @@ export interface Vlm {
     options?: CallOptions,
   ): AsyncGenerator<ChatCompletionChunk, void, void>;
   stats(): Promise<Stats>;
+  /**
+   * Frees the GPU memory until the next request, which loads the model again from what is stored.
+   *
+   * @returns false when requests run; then nothing happens
+   */
+  unload(): Promise<boolean>;
   /** Frees the model and its GPU memory. Running requests fail with `device_lost`. */
   dispose(): void;
 }
@@ -131,6 +137,7 @@ export async function load(source: string | LocalSource, options: LoadOptions = 
     },
 
     stats: () => model.stats(),
+    unload: () => model.unload(),
 
     dispose() {
       for (const undo of undos) undo();

@@ -13,6 +13,9 @@ import type { RuntimeOptions } from "./options.ts";
 /** Default limit of one image: half of the smallest default context. */
 const MAX_IMAGE_TOKENS = 2048;
 
+/** Images whose pixels were freed. A request that goes on on another device brings its images along. */
+const closed = new WeakSet<DecodedImage>();
+
 /** The parts of a model on one device. */
 export interface AssembledModel {
   readonly model: Model;
@@ -38,7 +41,6 @@ export function assemble(
   const model = createModel(checkpoint.files, { maxImageTokens });
   const weights = new GpuWeights(gpu, checkpoint, { quantization, storedNames: model.storedNames });
   // Frees the decoded pixels at once. The garbage collector would take its time.
-  const closed = new WeakSet<DecodedImage>();
   const close = (decoded: DecodedImage): void => {
     if (!("close" in decoded.source)) return;
     decoded.source.close();

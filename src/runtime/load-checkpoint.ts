@@ -1,5 +1,5 @@
 import { chatModel } from "../chat/model.ts";
-import { openGpu } from "../gpu/device.ts";
+import { type Gpu, openGpu } from "../gpu/device.ts";
 import type { LoadShaders } from "../gpu/kernels.ts";
 import type { CompileGrammar } from "../grammar/grammar.ts";
 import { checkResizes } from "../image/image-limits.ts";
@@ -9,11 +9,12 @@ import { OutOfMemoryError } from "../platform/device-error.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { NO_BYTES, type OnProgress } from "../weights/progress.ts";
-import { assemble } from "./assemble.ts";
+import { type AssembledModel, assemble } from "./assemble.ts";
 import { checkImageToken } from "./check-image-token.ts";
+import { EngineHolder } from "./engine-holder.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { RuntimeOptions } from "./options.ts";
-import { planAuto } from "./plan-auto.ts";
+import { type AutoPlan, planAuto } from "./plan-auto.ts";
 
 /** How a checkpoint is run, and how the images of its requests are read. */
 export interface LoadCheckpointOptions extends RuntimeOptions {
@@ -43,7 +44,73 @@ export async function loadCheckpoint(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
-  const { base, fetchImage, compileGrammar, createModel, quantization, strictMaxTokens } = options;
+  const { base, fetchImage, compileGrammar, quantization, strictMaxTokens } = options;
+  const start = () => startModel(open, options, platform, onProgress, signal);
+  const first = await start();
+  const startAgain = async () => {
+    const started = await start();
+    void started.store();
+    reportReady(started, onProgress);
+    return started;
+  };
+  const { keepAliveSeconds } = options;
+  const holder = new EngineHolder(first, startAgain, {
+    keepAliveMs: keepAliveSeconds === undefined ? undefined : 1000 * keepAliveSeconds,
+    onLost: () => onProgress({ stage: "recovering", ...NO_BYTES }),
+  });
+  try {
+    const { checkpoint, model, gpu } = first;
+    const served = {
+      id: checkpoint.id,
+      created: Math.floor(Date.now() / 1000),
+      fingerprint: `webvlm-${gpu.adapter.vendor || "gpu"}-${quantization ?? "auto"}`,
+      chat: chatModel(checkpoint.files, {
+        generator: holder,
+        processor: model.processor,
+        compileGrammar,
+        strictMaxTokens,
+        decodeImage: (bytes) => platform.decodeImage(bytes),
+        checkLayout: (layout) => checkResizes(holder.last.gpu.device.limits, layout),
+        baseUrl: base,
+        ...(fetchImage && { fetch: fetchImage }),
+      }),
+    };
+    checkImageToken(model.processor, served.chat.tokenizer);
+    reportReady(first, onProgress);
+    return {
+      id: served.id,
+      fetch: createHandler({ model: () => served }),
+      stats: async () => ({ ...holder.stats, auto: holder.last.auto }),
+      stored: first.store(),
+      unload: async () => holder.unload(),
+      dispose: () => holder.dispose(),
+    };
+  } catch (error) {
+    holder.dispose();
+    throw error;
+  }
+}
+
+/** A checkpoint's model on a GPU. */
+interface StartedModel extends AssembledModel {
+  readonly gpu: Gpu;
+  readonly checkpoint: Checkpoint;
+  /** What "auto" has chosen, if it was asked for. */
+  readonly auto: AutoPlan | undefined;
+  /** Stores the weights in the form in which they are used, unless they are. */
+  store(): Promise<void>;
+  release(): void;
+}
+
+/** Opens a GPU and a checkpoint, and puts its weights and plans on the GPU. */
+async function startModel(
+  open: () => Promise<Checkpoint>,
+  options: LoadCheckpointOptions,
+  platform: Platform,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StartedModel> {
+  const { createModel, quantization } = options;
   const gpu = await openGpu(await platform.requestAdapter(), options.loadShaders);
   try {
     const checkpoint = await open();
@@ -57,13 +124,8 @@ export async function loadCheckpoint(
     const chosen = auto && { contextLength: auto.contextLength, kvCache: auto.kvCache };
     gpu.device.pushErrorScope("out-of-memory");
     const assembled = { ...options, ...chosen };
-    const { model, weights, engine } = assemble(
-      createModel,
-      gpu,
-      checkpoint,
-      assembled,
-      auto && { auto: auto.level },
-    );
+    const parts = assemble(createModel, gpu, checkpoint, assembled, auto && { auto: auto.level });
+    const { weights, engine } = parts;
     const prepared = engine.prepare();
     const allocationError = gpu.device.popErrorScope();
     // `prepared` is awaited below. An earlier failure is thrown before that.
@@ -73,45 +135,33 @@ export async function loadCheckpoint(
     await prepared;
     gpu.throwIfFailed();
 
-    const served = {
-      id: checkpoint.id,
-      created: Math.floor(Date.now() / 1000),
-      fingerprint: `webvlm-${gpu.adapter.vendor || "gpu"}-${quantization ?? "auto"}`,
-      chat: chatModel(checkpoint.files, {
-        generator: engine,
-        processor: model.processor,
-        compileGrammar,
-        strictMaxTokens,
-        decodeImage: (bytes) => platform.decodeImage(bytes),
-        checkLayout: (layout) => checkResizes(gpu.device.limits, layout),
-        baseUrl: base,
-        ...(fetchImage && { fetch: fetchImage }),
-      }),
-    };
-    checkImageToken(model.processor, served.chat.tokenizer);
-    const total = checkpoint.weightBytes;
-    const done = { loadedBytes: total, totalBytes: total, networkBytes: 0 };
-    const lost = checkpoint.storing?.() === false && { stored: false as const };
-    onProgress({ stage: "ready", ...done, ...lost });
     const stop = new AbortController();
-    const stored = weights.store(checkpoint, stop.signal).catch((error: unknown) => {
-      console.warn("webvlm: the weights were not stored as they are on the GPU:", error);
-    });
     return {
-      id: served.id,
-      fetch: createHandler({ model: () => served }),
-      stats: async () => ({ ...engine.stats, auto }),
-      stored,
-      dispose() {
+      ...parts,
+      gpu,
+      checkpoint,
+      auto,
+      store: () =>
+        weights.store(checkpoint, stop.signal).catch((error: unknown) => {
+          console.warn("webvlm: the weights were not stored as they are on the GPU:", error);
+        }),
+      release() {
         stop.abort();
         gpu.destroy();
       },
     };
   } catch (error) {
-    const lost = gpu.lost;
+    const cause = signal.aborted ? error : await gpu.causeOf(error);
     gpu.destroy();
-    throw lost ?? error;
+    throw cause;
   }
+}
+
+function reportReady({ checkpoint }: StartedModel, onProgress: OnProgress): void {
+  const total = checkpoint.weightBytes;
+  const done = { loadedBytes: total, totalBytes: total, networkBytes: 0 };
+  const lost = checkpoint.storing?.() === false && { stored: false as const };
+  onProgress({ stage: "ready", ...done, ...lost });
 }
 
 function tooLarge(id: string, bytes: number): OutOfMemoryError {

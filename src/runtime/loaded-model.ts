@@ -11,6 +11,8 @@ export interface Stats {
   readonly gpuBytes: number;
   /** Most bytes of GPU memory in use at any time so far. */
   readonly peakGpuBytes: number;
+  /** Whether the model is on the GPU. If not, the next request puts it there. Absent: it is. */
+  readonly isLoaded?: boolean;
   /** What `quantization: "auto"` has chosen for this device, and why. */
   readonly auto?: AutoPlan | undefined;
 }
@@ -24,6 +26,12 @@ export interface LoadedModel {
   stats(): Promise<Stats>;
   /** Resolves when the weights are stored in the form in which they are used. Requests need not wait. */
   readonly stored?: Promise<void> | undefined;
+  /**
+   * Frees the GPU memory until the next request, which loads the model again from what is stored.
+   *
+   * @returns false when requests run; then nothing happens
+   */
+  unload(): Promise<boolean>;
   /** Frees the model and its GPU memory. Running requests fail. */
   dispose(): void;
 }

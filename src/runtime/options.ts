@@ -23,6 +23,11 @@ export interface RuntimeOptions {
   /** Most prompt tokens for one image. A larger image is shrunk. Default 2048. */
   readonly maxImageTokens?: number;
   /**
+   * Time in seconds without requests after which the model leaves the GPU. The next request loads it
+   * again, from what is stored. Default: it stays.
+   */
+  readonly keepAliveSeconds?: number;
+  /**
    * Refuse a request whose `max_tokens` is more than the context has room for, as OpenAI does, instead
    * of lowering it. Default false.
    */

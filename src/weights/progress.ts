@@ -3,9 +3,9 @@ export interface Progress {
   /**
    * `files`: small files and headers are read. `weights`: matrices are read. `waiting`: the server or
    * the network does not answer, or another tab downloads the same weights. `ready`: the first request
-   * can be answered.
+   * can be answered. `recovering`: the GPU was lost, and the model is loaded again; the others follow.
    */
-  readonly stage: "files" | "weights" | "waiting" | "ready";
+  readonly stage: "files" | "weights" | "waiting" | "ready" | "recovering";
   /** Bytes of the checkpoint that were passed to the GPU, of `totalBytes`. */
   readonly loadedBytes: number;
   readonly totalBytes: number;

@@ -59,6 +59,7 @@ export function exposeModel(loader: ModelLoader, endpoint?: comlink.Endpoint): v
     fetch: calls.fetch,
     end: calls.end,
     stats: () => loaded().stats(),
+    unload: () => loaded().unload(),
 
     dispose() {
       disposed.abort();

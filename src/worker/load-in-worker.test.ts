@@ -46,6 +46,7 @@ async function connect(answer: Answer, dispose = (): void => {}) {
     id: "fake",
     fetch: async (request) => answer(request),
     stats: async () => STATS,
+    unload: async () => true,
     dispose,
   });
   const worker = fakeWorker(load);
@@ -76,6 +77,7 @@ describe("load", () => {
         id: "a/b",
         fetch: async () => new Response(),
         stats: async () => STATS,
+        unload: async () => true,
         dispose() {},
       };
     });
@@ -97,6 +99,7 @@ describe("load", () => {
           id: "a/b",
           fetch: async () => new Response(),
           stats: async () => STATS,
+          unload: async () => true,
           dispose() {},
         };
       },

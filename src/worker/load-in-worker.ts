@@ -4,12 +4,13 @@ import type { CompileGrammar } from "../grammar/grammar.ts";
 import { OpenAIError } from "../openai/errors.ts";
 import { withRequestId } from "../openai/request-id.ts";
 import { reviveDeviceError } from "../platform/device-error.ts";
+import { untilAborted } from "../platform/until-aborted.ts";
 import type { LoadedModel } from "../runtime/loaded-model.ts";
 import type { SourceOptions } from "../runtime/options.ts";
 import type { LocalFolder } from "../weights/blob-files.ts";
 import type { OnProgress } from "../weights/progress.ts";
 import type { WorkerService } from "./protocol.ts";
-import { remoteFetch, untilAborted } from "./remote-fetch.ts";
+import { remoteFetch } from "./remote-fetch.ts";
 
 /** The part of `Worker` that is used. A test passes a message port instead. */
 export type WorkerLike = comlink.Endpoint & { terminate(): void };
@@ -52,9 +53,8 @@ export async function loadInWorker(
     id = await untilAborted(loading, signal ? AbortSignal.any([signal, lost.signal]) : lost.signal);
   } catch (error) {
     worker.terminate();
-    throw reviveDeviceError(error);
-  } finally {
     hashes?.terminate();
+    throw reviveDeviceError(error);
   }
 
   const fetch = remoteFetch(service, lost.signal);
@@ -76,7 +76,13 @@ export async function loadInWorker(
       return untilAborted(service.stats(), lost.signal);
     },
 
+    async unload() {
+      lost.signal.throwIfAborted();
+      return untilAborted(service.unload(), lost.signal);
+    },
+
     dispose() {
+      hashes?.terminate();
       lost.abort(new Error("the model was disposed"));
       // Terminating alone would leave the GPU memory to the garbage collector.
       const terminate = (): void => worker.terminate();

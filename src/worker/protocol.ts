@@ -52,5 +52,6 @@ export interface WorkerService extends FetchService {
   /** Computes the memory that a model needs. Nothing is loaded. */
   plan(source: string | LocalFolder, options: PlanOptions): Promise<ModelPlan>;
   stats(): Promise<Stats>;
+  unload(): Promise<boolean>;
   dispose(): void;
 }

@@ -1,5 +1,6 @@
 import * as comlink from "comlink";
 import type { FetchHandler } from "../openai/handler.ts";
+import { untilAborted } from "../platform/until-aborted.ts";
 import type { FetchService, PostedRequest } from "./protocol.ts";
 import { receiveStream } from "./stream.ts";
 
@@ -82,16 +83,6 @@ function endable(
     },
     { highWaterMark: 0 },
   );
-}
-
-/** Settles as `promise` does, or rejects with the signal's reason once it is aborted. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 async function postedRequest(request: Request, url: string): Promise<PostedRequest> {

@@ -2,8 +2,8 @@ import * as comlink from "comlink";
 import { modelLoading } from "../../openai/errors.ts";
 import type { FetchHandler } from "../../openai/handler.ts";
 import { withRequestId } from "../../openai/request-id.ts";
+import { untilAborted } from "../../platform/until-aborted.ts";
 import { fetchService } from "../../worker/fetch-service.ts";
-import { untilAborted } from "../../worker/remote-fetch.ts";
 import { API_PREFIX } from "../api-prefix.ts";
 import {
   type NewOwner,
