@@ -1,4 +1,3 @@
-import { gemma3 } from "./gemma3.ts";
 import { qwen25Vl } from "./qwen2-5-vl.ts";
 import { qwen2Vl } from "./qwen2-vl.ts";
 import { qwen3Vl } from "./qwen3-vl.ts";
@@ -11,5 +10,4 @@ export const COMMON_FAMILIES: readonly RegisteredFamily[] = [
   { name: "Qwen2-VL", modelTypes: ["qwen2_vl"], create: qwen2Vl },
   { name: "Qwen2.5-VL", modelTypes: ["qwen2_5_vl"], create: qwen25Vl },
   { name: "Qwen3-VL", modelTypes: ["qwen3_vl"], create: qwen3Vl },
-  { name: "Gemma 3", modelTypes: ["gemma3"], create: gemma3 },
 ];

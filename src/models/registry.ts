@@ -1,4 +1,5 @@
 import { COMMON_FAMILIES } from "./common-families.ts";
+import { gemma3 } from "./gemma3.ts";
 import { internvl } from "./internvl.ts";
 import { lfm2Vl } from "./lfm2-vl.ts";
 import { llavaOnevision } from "./llava-onevision.ts";
@@ -16,6 +17,7 @@ import {
 /** All model families: the common ones, and one line for each that only the full worker has. */
 export const FAMILIES: readonly RegisteredFamily[] = [
   ...COMMON_FAMILIES,
+  { name: "Gemma 3", modelTypes: ["gemma3"], create: gemma3 },
   { name: "InternVL3", modelTypes: ["internvl"], create: internvl },
   // The first checkpoints of LFM2-VL have the second name.
   { name: "LFM2-VL", modelTypes: ["lfm2_vl", "lfm2-vl"], create: lfm2Vl },
